@@ -1,0 +1,82 @@
+# What a developer types. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Debian keeps mosquitto in /usr/sbin, which is not on everybody's path.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip install --quiet --require-hashes
+EDITABLE := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+ARGS ?=
+
+.PHONY: help setup check format test fast test-long demo bench lock programs clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: programs $(VENV)/.developer  ## make .venv with everything in it (quick when nothing changed)
+
+programs:
+	@.ci/programs
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Consentry needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 1; }
+	@.ci/programs venv $(PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.made requirements-dev.lock pyproject.toml
+	$(PIP) --requirement requirements-dev.lock
+	$(EDITABLE)
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: $(VENV)/.made requirements-demo.lock pyproject.toml
+	$(PIP) --requirement requirements-demo.lock
+	$(EDITABLE)
+	@touch $@
+
+check: setup  ## lint, format, types, imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+format: setup  ## put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: setup check  ## all that ends within 20 minutes on two cores
+	$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+fast: setup  ## the tests that need no other program, in seconds
+	$(BIN)/python -m pytest -q -m "not long and not system and not browser" $(ARGS)
+
+test-long: setup  ## what takes longer: clusters, soak
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m long $(ARGS)
+
+demo: $(VENV)/.demo  ## one store, one visit, on this machine (ARGS=--story plays it once)
+	@$(BIN)/consentry-demo $(ARGS)
+
+bench: setup  ## measure, as docs/benchmarks.md tells
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: .venv-lock/bin/uv  ## resolve the dependencies anew (LOCK_ARGS=--upgrade for newer versions)
+	$(LOCK) $(LOCK_ARGS) --extra dev --extra demo --extra postgresql pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --extra demo pyproject.toml --output-file requirements-demo.lock
+	$(LOCK) --constraint requirements-dev.lock --extra postgresql pyproject.toml --output-file requirements.lock
+
+.venv-lock/bin/uv:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) .venv-lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
