@@ -1,0 +1,219 @@
+"""What an edge tells the gateway: datagrams of sightings, and of its own health.
+
+One CBOR array in deterministic encoding (RFC 8949 4.2.1) a datagram, at most 8 KiB:
+
+    [1, 1, node, [[token, rssi_dbm / null, count, first_ms, last_ms], ...]]        1 to 190 rows
+    [1, 2, node, adapter, state, last_advert_ms, adverts, candidates, drops, restarts]
+
+The first number is the version. Times are milliseconds of the sender's CLOCK_BOOTTIME, which a
+gateway on the same machine shares. What decodes re-encodes to the same bytes.
+
+Pure: no I/O, no clock.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from wire import cbor
+from wire.errors import Reason, WireError
+
+DATAGRAM_BYTES = 8192
+ROWS_MAX = 190  # a row is 41 bytes at most, the head 48: every batch fits a datagram
+TOKEN_BYTES = 16
+RSSI_MIN_DBM = -127
+RSSI_MAX_DBM = 20  # the range of HCI's RSSI (Core Specification 4.E.7.7.65.2)
+COUNT_MAX = 65535
+UINT_MAX = 2**64 - 1
+
+REPLAY = "replay"  # adapter: no radio but recorded adverts
+NO_ADAPTER = "none"  # adapter: no radio was ever found
+
+_VERSION: Final = 1
+_SIGHTINGS: Final = 1
+_HEALTH: Final = 2
+_NODE = re.compile(r"[a-z0-9-]{1,40}")
+_ADAPTER = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}|replay|none")
+
+
+class RadioState(IntEnum):
+    """How an edge's radio fares."""
+
+    HEARING = 0
+    RECOVERING = 1
+    ILL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One token as one node heard it for up to half a second.
+
+    `token` is 16 bytes; `rssi_dbm` the strongest signal, None where not known; `count` how many
+    adverts; `first_ms` and `last_ms` boot-clock milliseconds of the sender.
+    """
+
+    node: str
+    token: bytes = field(repr=False)
+    rssi_dbm: int | None
+    count: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The sightings of one datagram: 1 to `ROWS_MAX`, all of one node."""
+
+    node: str
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of one radio; counters run since the edge started.
+
+    `adapter` is its address ("AA:BB:CC:DD:EE:FF"), `REPLAY` or `NO_ADAPTER`; `last_advert_ms` boot-clock
+    milliseconds of the last advert of anybody, 0 before the first; `adverts` of anybody,
+    `candidates` of them with a candidate token, `drops` what was heard and not forwarded,
+    `restarts` steps of recovery.
+    """
+
+    node: str
+    adapter: str
+    state: RadioState
+    last_advert_ms: int
+    adverts: int
+    candidates: int
+    drops: int
+    restarts: int
+
+
+def encode_batch(node: str, sightings: Sequence[Sighting]) -> list[bytes]:
+    """The datagrams that carry these sightings of `node`, in order; none for none.
+
+    Raises: WireError where one is out of the ranges above or of another node.
+    """
+    _check_node(node)
+    datagrams = []
+    for at in range(0, len(sightings), ROWS_MAX):
+        rows = [_row(node, sighting) for sighting in sightings[at : at + ROWS_MAX]]
+        datagrams.append(cbor.encode([_VERSION, _SIGHTINGS, node, rows]))
+    return datagrams
+
+
+def encode_health(health: Health) -> bytes:
+    """The datagram of one radio's state.
+
+    Raises: WireError where a value is out of range.
+    """
+    _check_health(health)
+    return cbor.encode(
+        [
+            _VERSION,
+            _HEALTH,
+            health.node,
+            health.adapter,
+            int(health.state),
+            health.last_advert_ms,
+            health.adverts,
+            health.candidates,
+            health.drops,
+            health.restarts,
+        ]
+    )
+
+
+def decode(datagram: bytes) -> Batch | Health:
+    """What a datagram from an edge says.
+
+    Raises: WireError for anything that `encode_batch` or `encode_health` would not have made.
+    """
+    if len(datagram) > DATAGRAM_BYTES:
+        raise WireError(Reason.SIZE, f"at most {DATAGRAM_BYTES} bytes")
+    match cbor.decode(datagram):
+        case [int(version), int(kind), str(node), list(rows)] if _is(version, kind, _SIGHTINGS):
+            _check_node(node)
+            if not 1 <= len(rows) <= ROWS_MAX:
+                raise WireError(Reason.SHAPE, f"1 to {ROWS_MAX} sightings")
+            return Batch(node, tuple(_sighting(node, row) for row in rows))
+        case [
+            int(version),
+            int(kind),
+            str(node),
+            str(adapter),
+            int(state),
+            int(last_advert_ms),
+            int(adverts),
+            int(heard),
+            int(drops),
+            int(restarts),
+        ] if _is(version, kind, _HEALTH):
+            try:
+                known = RadioState(_number(state))
+            except ValueError:
+                raise WireError(Reason.SHAPE, "a known state of a radio") from None
+            health = Health(node, adapter, known, last_advert_ms, adverts, heard, drops, restarts)
+            _check_health(health)
+            return health
+        case _:
+            raise WireError(Reason.SHAPE, "sightings or health, version 1")
+
+
+def _is(version: int, kind: int, wanted: int) -> bool:
+    return _number(version) == _VERSION and _number(kind) == wanted
+
+
+def _number(value: object) -> int:
+    """A number that is no truth value: Python counts True as 1, CBOR does not."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WireError(Reason.SHAPE, "a whole number")
+    return value
+
+
+def _sighting(node: str, row: object) -> Sighting:
+    match row:
+        case [bytes(token), None | int() as rssi_dbm, int(count), int(first_ms), int(last_ms)]:
+            sighting = Sighting(node, token, rssi_dbm, count, first_ms, last_ms)
+        case _:
+            raise WireError(Reason.SHAPE, "a sighting of five values")
+    _row(node, sighting)
+    return sighting
+
+
+def _row(node: str, sighting: Sighting) -> list[object]:
+    """The row of a sighting, checked; reading and writing hold to the same ranges."""
+    rssi_dbm = sighting.rssi_dbm
+    if sighting.node != node:
+        raise WireError(Reason.SHAPE, "sightings of one node")
+    if len(sighting.token) != TOKEN_BYTES:
+        raise WireError(Reason.SHAPE, f"a token of {TOKEN_BYTES} bytes")
+    if rssi_dbm is not None and not RSSI_MIN_DBM <= _number(rssi_dbm) <= RSSI_MAX_DBM:
+        raise WireError(Reason.SHAPE, f"a signal of {RSSI_MIN_DBM} to {RSSI_MAX_DBM} dBm, or none")
+    if not 1 <= _number(sighting.count) <= COUNT_MAX:
+        raise WireError(Reason.SHAPE, f"a count of 1 to {COUNT_MAX}")
+    first_ms, last_ms = _number(sighting.first_ms), _number(sighting.last_ms)
+    if not 0 <= first_ms <= last_ms <= UINT_MAX:
+        raise WireError(Reason.SHAPE, "milliseconds of the boot clock, first before last")
+    return [sighting.token, rssi_dbm, sighting.count, first_ms, last_ms]
+
+
+def _check_node(node: str) -> None:
+    if not _NODE.fullmatch(node):
+        raise WireError(Reason.SHAPE, "a node of 1 to 40 characters a-z, 0-9 and -")
+
+
+def _check_health(health: Health) -> None:
+    _check_node(health.node)
+    if not _ADAPTER.fullmatch(health.adapter):
+        raise WireError(Reason.SHAPE, "an adapter's address, replay or none")
+    for number in (
+        health.last_advert_ms,
+        health.adverts,
+        health.candidates,
+        health.drops,
+        health.restarts,
+    ):
+        if not 0 <= _number(number) <= UINT_MAX:
+            raise WireError(Reason.SHAPE, "counters and times as unsigned 64-bit numbers")
