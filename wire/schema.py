@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable
 from enum import Enum, IntEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from wire import cbor
 from wire.errors import Reason, WireError
@@ -77,12 +77,12 @@ def decode(schema: type[T], encoded: bytes) -> T:
 
 def to_plain(message: object) -> Any:
     """The plain lists and maps of a schema dataclass, bounds checked."""
-    return _codec(type(message))[0](message)
+    return _codec(cast(Any, type(message)))[0](message)
 
 
 def from_plain(schema: type[T], plain: object) -> T:
     """The instance of `schema` from plain lists and maps, bounds checked."""
-    return _codec(schema)[1](plain)  # type: ignore[no-any-return]
+    return cast(T, _codec(cast(Any, schema))[1](plain))
 
 
 def _wrong(what: str) -> WireError:
@@ -104,7 +104,7 @@ def _codec(schema: Any) -> _Codec:
         (inner,) = (part for part in typing.get_args(schema) if part is not type(None))
         return _codec(typing.Annotated[inner, bound] if bound else inner)
     if dataclasses.is_dataclass(schema):
-        return _row(schema) if getattr(schema, "ROW", False) else _map(schema)
+        return _row(cast(type, schema)) if getattr(schema, "ROW", False) else _map(cast(type, schema))
     if isinstance(schema, type) and issubclass(schema, Enum):
         return _enum(schema)
     if schema is bool:

@@ -1,0 +1,1 @@
+"""What a member's choices allow: one decision, and the card built from it."""

@@ -1,0 +1,483 @@
+"""What HQ and a store say to each other over MQTT: topics, instances, records and the messages' bodies.
+
+A message is one of the dataclasses below, sealed and signed by `wire.envelope`. `docs/protocol.md` gives each in CDDL.
+Times are Unix milliseconds UTC.
+
+Pure: no I/O, no clock.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated
+
+from wire.errors import Reason, WireError
+from wire.schema import Count, Range, Size, exactly
+
+HQ = "@hq"  # HQ's name as sender and recipient; no store can have it
+MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 48 * 1024
+GENERATION = 2**48  # seq = generation * GENERATION + n
+LAST_NONCES = 8  # so many hellos may be on their way at once
+CHALLENGE_S = 60  # a challenge that is echoed later proves nothing
+KEYRING_BUCKETS = 4096
+
+_STORE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+
+StoreId = Annotated[str, Size(1, 40)]
+Seq = Annotated[int, Range(0, 2**64 - 1)]
+Millis = Annotated[int, Range(0, 2**53)]
+Id16 = Annotated[bytes, exactly(16)]
+InstanceId = Annotated[str, Size(3, 64)]
+
+
+class Collection(IntEnum):
+    """The collections; the number stands in every digest."""
+
+    MEMBERS = 1
+    KEYRING = 2
+    STAFF = 3
+    POLICY = 4
+    CATALOG = 5
+    AFFINITY = 6
+
+
+GATING = frozenset({Collection.MEMBERS, Collection.KEYRING, Collection.POLICY, Collection.STAFF})
+
+
+class Kind(IntEnum):
+    """The kind of a message, as it stands in the header."""
+
+    RECORDS = 1
+    CHALLENGE = 2
+    UNLOCK = 3
+    LEASE = 4
+    REFUSAL = 5
+    CHILDREN = 6
+    RANGE = 7
+    ORDER = 8
+    HELLO = 16
+    WANT = 17
+    EVENTS = 18
+    DONE = 19
+
+
+def is_store(text: str) -> bool:
+    """Whether `text` may be a store's id: `[a-z0-9-]{1,40}`."""
+    return _STORE.fullmatch(text) is not None
+
+
+def down(store: str) -> str:
+    """The topic HQ → store."""
+    return f"consentry/1/{store}/down"
+
+
+def now(store: str) -> str:
+    """The fast lane HQ → store, which overtakes any backlog on `down`."""
+    return f"consentry/1/{store}/now"
+
+
+def up(store: str) -> str:
+    """The topic store → HQ."""
+    return f"consentry/1/{store}/up"
+
+
+UP_OF_ALL = "consentry/1/+/up"
+
+
+def instance(collection: Collection, name: str, day: int | None = None) -> str:
+    """An instance's id: `members/berlin-1`, `policy/acme`; a keyring's has its UTC day: `keyring/berlin-1/20778`."""
+    if (day is not None) != (collection is Collection.KEYRING) or not is_store(name):
+        raise WireError(Reason.SHAPE, "an instance is collection/name, a keyring's collection/name/day")
+    return f"{collection.name.lower()}/{name}" + (f"/{day}" if day is not None else "")
+
+
+def parse_instance(text: str) -> tuple[Collection, str, int | None]:
+    """Collection, name and (of a keyring) day of an instance's id.
+
+    Raises:
+        WireError: not the id of an instance.
+    """
+    word, *rest = text.split("/")
+    try:
+        collection = Collection[word.upper()]
+        name, day = (rest[0], int(rest[1])) if collection is Collection.KEYRING else (rest[0], None)
+        if instance(collection, name, day) == text:
+            return collection, name, day
+    except (KeyError, IndexError, ValueError):
+        pass
+    raise WireError(Reason.SHAPE, "expected the id of an instance")
+
+
+def bucket_key(pseudonym: bytes) -> bytes:
+    """The key of the keyring record that holds a pseudonym's day keys: its first 12 bits, u16be."""
+    return (int.from_bytes(pseudonym[:2], "big") >> 4).to_bytes(2, "big")
+
+
+# --- records -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Record:
+    """One record of an instance; without a body it is a tombstone. The body is opaque to sync."""
+
+    ROW = True
+    key: Annotated[bytes, Size(1, 64)]
+    seq: Seq
+    body: Annotated[bytes, Size(0, MAX_BODY_BYTES)] | None
+
+    def __repr__(self) -> str:
+        return f"Record(seq={self.seq}, {'…' if self.body is not None else 'null'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some records of one instance."""
+
+    ROW = True
+    instance: InstanceId
+    records: Annotated[tuple[Record, ...], Count(1024)]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """`records`: what one transaction at HQ changed; applied in one transaction."""
+
+    parts: Annotated[tuple[Part, ...], Count(64)]
+
+
+# --- lease ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store holds of one instance."""
+
+    ROW = True
+    instance: InstanceId
+    root: Id16
+    count: int
+    seq: Seq  # the highest applied
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """How many events of a kind the store had to drop for want of space."""
+
+    ROW = True
+    kind: int
+    count: int
+
+
+class Readiness(IntEnum):
+    """What a store can do, as its hello tells."""
+
+    LOCKED = 0
+    DARK = 1
+    LIVE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """`hello`: the heartbeat. The header's nonce echoes HQ's last challenge (empty: none yet)."""
+
+    nonce: Id16
+    incarnation: Id16
+    sealing_key: Annotated[bytes, exactly(1216)]  # of this boot, whose private half lives in memory only
+    held: Annotated[tuple[Held, ...], Count(64)]
+    last_event: int  # the highest event number given in this incarnation; 0: none
+    key_set_version: Annotated[int, Range(0, 2**32)]
+    readiness: Readiness
+    ticket: Annotated[bytes, Size(0, 16)]
+    let_go: Annotated[tuple[LetGo, ...], Count(32)]
+    software: Annotated[str, Size(1, 64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """`challenge`: answers a hello that echoed no fresh challenge."""
+
+    challenge: Id16
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DigestKey:
+    """The `K_d` of one instance."""
+
+    ROW = True
+    instance: InstanceId
+    key: Annotated[bytes, exactly(32)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Unlock:
+    """`unlock`: what this boot needs to open its cache; sent again whenever a hello lacks an instance."""
+
+    incarnation: Id16
+    share: Annotated[bytes, exactly(32)]
+    digest_keys: Annotated[tuple[DigestKey, ...], Count(64)]
+    ticket: Id16
+
+    def __repr__(self) -> str:
+        return "Unlock(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What HQ holds of one instance as of `as_of`."""
+
+    ROW = True
+    instance: InstanceId
+    root: Id16
+    count: int
+    as_of: Seq
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`lease`: answers the hello whose nonce is in the header."""
+
+    lease_s: Annotated[int, Range(1, 86_400)]
+    heartbeat_s: Annotated[int, Range(1, 3_600)]
+    hq_ms: Millis
+    roots: Annotated[tuple[Root, ...], Count(64)]
+    key_days: Annotated[tuple[int, ...], Count(4)]
+    events_through: int  # HQ has durably stored this incarnation's events up to this number
+    challenge: Id16
+
+
+class RefusalReason(IntEnum):
+    """Why HQ gives no lease."""
+
+    STALE_TICKET = 1
+    AHEAD_OF_HQ = 2
+    NOT_THIS_STORE = 3
+    LOCKDOWN = 4
+    RECOVERING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`refusal`: no lease, and why."""
+
+    reason: RefusalReason
+    challenge: Id16
+
+
+# --- fill and repair ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A node of an instance's tree: a path's first 0 to 2 bytes."""
+
+    ROW = True
+    instance: InstanceId
+    prefix: Annotated[bytes, Size(0, 2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """`want`: each node is answered by its children or its range, with this nonce in the header."""
+
+    nonce: Id16
+    nodes: Annotated[tuple[Wanted, ...], Count(16)]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One child of a node that has live records."""
+
+    ROW = True
+    byte: Annotated[int, Range(0, 255)]
+    digest: Id16
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """`children`: the nodes one byte below; a child that is not named is empty."""
+
+    instance: InstanceId
+    prefix: Annotated[bytes, Size(0, 1)]
+    as_of: Seq
+    nodes: Annotated[tuple[Child, ...], Count(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRange:
+    """`range`: all live records below a prefix as of `as_of`, in numbered parts 1..parts (nearly always one)."""
+
+    instance: InstanceId
+    prefix: Annotated[bytes, Size(0, 2)]
+    as_of: Seq
+    part: Annotated[int, Range(1, 65_535)]
+    parts: Annotated[int, Range(1, 65_535)]
+    records: Annotated[tuple[Record, ...], Count(1024)]
+
+
+# --- orders and events --------------------------------------------------------------------------------------------
+
+
+class Verb(IntEnum):
+    """What an order tells a store to do."""
+
+    EXPORT = 1
+    ERASE = 2
+    LOCKDOWN = 3
+    WIPE = 4
+    ROLL = 5
+    UNPAIR = 6
+    LEAVE = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`order`: doing it twice is doing it once. `subject`: a pseudonym or a tablet's id, as the verb needs."""
+
+    id: Id16
+    verb: Verb
+    incarnation: Id16
+    not_after_ms: Millis
+    subject: Annotated[bytes, Size(1, 64)] | None
+    code: Annotated[str, Size(8, 8)] | None
+
+
+class Outcome(IntEnum):
+    """How an order ended."""
+
+    DONE = 0
+    NOTHING_TO_DO = 1
+    TOO_LATE = 2
+    FAILED = 3
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Done:
+    """`done`: the result of an order, in numbered parts 1..parts."""
+
+    order: Id16
+    outcome: Outcome
+    part: Annotated[int, Range(1, 65_535)]
+    parts: Annotated[int, Range(1, 65_535)]
+    result: Annotated[bytes, Size(0, MAX_BODY_BYTES)]
+
+
+class EventKind(IntEnum):
+    """What happened in the store."""
+
+    DISCLOSURE = 1
+    WITHDRAWAL = 2
+    MUTE = 3
+    OUTCOME = 4
+    ATTENDANCE = 5
+    VISIT = 6
+    APPLIED = 7
+    PAIRING = 8
+    HEALTH = 9
+    LOG_HEAD = 10
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Event:
+    """One event; `body` is the CBOR of the dataclass of its kind below."""
+
+    ROW = True
+    number: Annotated[int, Range(1, 2**63)]
+    kind: EventKind
+    at_ms: Millis  # trusted time
+    pseudonym: Annotated[bytes, exactly(16)] | None
+    body: Annotated[bytes, Size(0, 4096)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Events:
+    """`events`: a batch in the order of the numbers, kept by the store until a lease's `events_through`."""
+
+    incarnation: Id16
+    events: Annotated[tuple[Event, ...], Count(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Body of WITHDRAWAL: the member asked in person. `scope` None: everything at this store."""
+
+    scope: Annotated[str, Size(1, 64)] | None
+    associate: Annotated[str, Size(1, 64)]
+    tablet: Annotated[str, Size(1, 64)]
+
+
+class ReasonCode(IntEnum):
+    """Why an associate could look."""
+
+    HELP = 1
+    OPEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """Body of DISCLOSURE: who saw which fields (names, never values), and by which rule.
+
+    `shown` False: a look that was refused. `roster` True: the visit stood on a roster.
+    """
+
+    visit: Id16  # the visit's handle, which nothing outlives but this record
+    associate: Annotated[str, Size(1, 64)]
+    role: Annotated[str, Size(1, 64)]
+    tablet: Annotated[str, Size(1, 64)]
+    scopes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(64)]
+    purposes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(16)]
+    rule: Annotated[str, Size(0, 64)]
+    reason: ReasonCode | None
+    shown: bool
+    roster: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Body of ATTENDANCE: what an associate did about a call for help."""
+
+    associate: Annotated[str, Size(1, 64)]
+    action: Annotated[str, Size(1, 16)]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Body of APPLIED: a withdrawal took effect, and how long after HQ's commit the last open tablet showed it."""
+
+    seq: Seq
+    delay_ms: Annotated[int, Range(0, 2**40)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Body of PAIRING: a tablet was paired or unpaired."""
+
+    tablet: Annotated[str, Size(1, 64)]
+    paired: bool
+
+
+Message = Records | Challenge | Unlock | Lease | Refusal | Children | RecordRange | Order | Hello | Want | Events | Done
+
+SCHEMAS: dict[Kind, type[Message]] = {
+    Kind.RECORDS: Records,
+    Kind.CHALLENGE: Challenge,
+    Kind.UNLOCK: Unlock,
+    Kind.LEASE: Lease,
+    Kind.REFUSAL: Refusal,
+    Kind.CHILDREN: Children,
+    Kind.RANGE: RecordRange,
+    Kind.ORDER: Order,
+    Kind.HELLO: Hello,
+    Kind.WANT: Want,
+    Kind.EVENTS: Events,
+    Kind.DONE: Done,
+}
+KINDS: dict[type[Message], Kind] = {schema: kind for kind, schema in SCHEMAS.items()}
+EVENT_BODIES: dict[EventKind, type] = {
+    EventKind.DISCLOSURE: Disclosure,
+    EventKind.WITHDRAWAL: Withdrawal,
+    EventKind.ATTENDANCE: Attendance,
+    EventKind.APPLIED: Applied,
+    EventKind.PAIRING: Pairing,
+}
