@@ -1,0 +1,1 @@
+"""What every program of ours needs to be one: configuration, logs, notification, a top."""
