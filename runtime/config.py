@@ -2,7 +2,8 @@
 
 The dataclass is the schema: field names are keys, type hints are forms. Understood are `str`, `int`, `float`, `bool`,
 `Path`, a `StrEnum`, `tuple[X, ...]`, a nested dataclass (a TOML table), and `X | None` (the key may be absent). Bounds
-and patterns are given by `key(...)`. A unit is the suffix of the name, and is told when a value has not its form.
+and patterns are given by `Annotated[X, Form(...)]`. A unit is the suffix of the name, and is told when a value has not
+its form.
 
 I/O: reads the configuration file and the credentials; the only reader of both.
 """
@@ -34,16 +35,21 @@ _UNITS: Final = {
 }
 
 
-def key(
-    default: Any = dataclasses.MISSING,
-    *,
-    form: str | None = None,
-    pattern: str | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Any:
-    """A dataclass field with bounds: `pattern` a whole text must match, `low` and `high` inclusive, `form` in words."""
-    return dataclasses.field(default=default, metadata={"form": form, "pattern": pattern, "low": low, "high": high})
+@dataclasses.dataclass(frozen=True, slots=True)
+class Form:
+    """Narrows a type hint: `port: Annotated[int, Form(low=1, high=65535)] = 8883`.
+
+    `pattern` is what a whole text must match, `low` and `high` are inclusive, `words` replaces the
+    form told in an error.
+    """
+
+    words: str | None = None
+    pattern: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+_ANY_FORM: Final = Form()
 
 
 def load(file: Path, shape: type[T]) -> T:
@@ -94,7 +100,7 @@ def credential(name: str, directory: Path | None = None, *, length: int | None =
 
 
 def _table(file: Path, prefix: str, table: dict[str, Any], shape: type[T]) -> T:
-    hints = typing.get_type_hints(shape)
+    hints = typing.get_type_hints(shape, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(shape) if field.init}  # type: ignore[arg-type]
     for name in table:
         if name not in fields:
@@ -102,13 +108,11 @@ def _table(file: Path, prefix: str, table: dict[str, Any], shape: type[T]) -> T:
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in table:
-            values[name] = _value(file, prefix + name, table[name], hints[name], field.metadata)
-        elif _optional(hints[name]) is not None and _has_no_default(field):
+            values[name] = _value(file, prefix + name, table[name], hints[name])
+        elif _split(hints[name]).may_be_absent and _has_no_default(field):
             values[name] = None
         elif _has_no_default(field):
-            raise ConfigError(
-                file, prefix + name, f"is missing: {_form(name, hints[name], field.metadata)} is expected"
-            )
+            raise ConfigError(file, prefix + name, f"is missing: {_words(name, hints[name])} is expected")
     try:
         return shape(**values)
     except ValueError as error:  # a rule over several keys, raised in __post_init__
@@ -119,76 +123,88 @@ def _has_no_default(field: "dataclasses.Field[Any]") -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _optional(hint: Any) -> Any:
-    """`X` of `X | None`, else None."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        others = [one for one in typing.get_args(hint) if one is not types.NoneType]
-        if len(others) == 1:
-            return others[0]
-        raise TypeError("a configuration key has one type, or one type and None")
-    return None
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Hint:
+    type: Any
+    form: Form
+    may_be_absent: bool
 
 
-def _value(file: Path, name: str, value: Any, hint: Any, bounds: typing.Mapping[str, Any]) -> Any:
-    inner = _optional(hint)
-    hint = hint if inner is None else inner
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+def _split(hint: Any) -> _Hint:
+    """A type hint without its `Annotated` and `| None`."""
+    form, may_be_absent = _ANY_FORM, False
+    while True:
+        if typing.get_origin(hint) is typing.Annotated:
+            hint, *notes = typing.get_args(hint)
+            form = next((note for note in notes if isinstance(note, Form)), form)
+        elif typing.get_origin(hint) in (types.UnionType, typing.Union):
+            others = [one for one in typing.get_args(hint) if one is not types.NoneType]
+            if len(others) != 1:
+                raise TypeError("a configuration key has one type, or one type and None")
+            hint, may_be_absent = others[0], True
+        else:
+            return _Hint(hint, form, may_be_absent)
+
+
+def _value(file: Path, name: str, value: Any, hint: Any) -> Any:
+    wanted = _split(hint)
+    if dataclasses.is_dataclass(wanted.type) and isinstance(wanted.type, type):
         if isinstance(value, dict):
-            return _table(file, name + ".", value, hint)
-    elif typing.get_origin(hint) is tuple:
+            return _table(file, name + ".", value, wanted.type)
+    elif typing.get_origin(wanted.type) is tuple:
         if isinstance(value, list):
-            item = typing.get_args(hint)[0]
-            return tuple(_value(file, f"{name}[{n}]", one, item, bounds) for n, one in enumerate(value))
+            item = typing.get_args(wanted.type)[0]
+            return tuple(_value(file, f"{name}[{n}]", one, item) for n, one in enumerate(value))
     else:
-        found = _scalar(value, hint)
-        if found is not None and _within(found, bounds):
+        found = _scalar(value, wanted.type)
+        if found is not None and _within(found, wanted.form):
             return found
-    raise ConfigError(file, name, f"{_form(name, hint, bounds)} is expected")
+    raise ConfigError(file, name, f"{_words(name, hint)} is expected")
 
 
-def _scalar(value: Any, hint: Any) -> Any:
-    """The value as the type `hint`, or None where it is not one."""
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint(value) if isinstance(value, str) and value in {one.value for one in hint} else None
-    if hint is Path:
+def _scalar(value: Any, wanted: Any) -> Any:
+    """The value as the type `wanted`, or None where it is not one."""
+    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
+        return wanted(value) if isinstance(value, str) and value in {one.value for one in wanted} else None
+    if wanted is Path:
         return Path(value) if isinstance(value, str) and value and "\0" not in value else None
-    if hint is float:
+    if wanted is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if hint in (str, int, bool):
-        return value if type(value) is hint else None  # a bool is an int to Python, not to an operator
-    raise TypeError(f"no configuration form for {hint!r}")
+    if wanted in (str, int, bool):
+        return value if type(value) is wanted else None  # a bool is an int to Python, not to an operator
+    raise TypeError(f"no configuration form for {wanted!r}")
 
 
-def _within(value: Any, bounds: typing.Mapping[str, Any]) -> bool:
-    pattern, low, high = bounds.get("pattern"), bounds.get("low"), bounds.get("high")
-    if pattern is not None and isinstance(value, str) and re.fullmatch(pattern, value) is None:
+def _within(value: Any, form: Form) -> bool:
+    if form.pattern is not None and isinstance(value, str) and re.fullmatch(form.pattern, value) is None:
         return False
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return (low is None or value >= low) and (high is None or value <= high)
+        # Written so that a NaN, which TOML knows, is outside of any bounds.
+        return (form.low is None or value >= form.low) and (form.high is None or value <= form.high)
     return True
 
 
-def _form(name: str, hint: Any, bounds: typing.Mapping[str, Any]) -> str:
+def _words(name: str, hint: Any) -> str:
     """The form expected, in words: what the operator has to write."""
-    inner = _optional(hint)
-    hint = hint if inner is None else inner
-    if bounds.get("form"):
-        return str(bounds["form"])
-    if dataclasses.is_dataclass(hint):
+    wanted = _split(hint)
+    form, kind = wanted.form, wanted.type
+    if form.words:
+        return form.words
+    if dataclasses.is_dataclass(kind):
         return "a table"
-    if typing.get_origin(hint) is tuple:
-        return f"a list, each {_form(name, typing.get_args(hint)[0], bounds)},"
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return f"one of {', '.join(repr(one.value) for one in hint)}"
-    words = {str: "a text", Path: "a path as a text", bool: "true or false"}.get(hint)
-    if words is None:
-        unit = next((words for suffix, words in _UNITS.items() if name.endswith(suffix)), "")
-        words = " ".join(filter(None, ["a whole number" if hint is int else "a number", unit]))
-    if hint is str and bounds.get("pattern"):
-        return f"a text that matches {bounds['pattern']}"
-    low, high = bounds.get("low"), bounds.get("high")
-    if low is not None and high is not None:
-        return f"{words} from {low} to {high}"
-    if low is not None:
-        return f"{words}, at least {low},"
-    return words if high is None else f"{words}, at most {high},"
+    if typing.get_origin(kind) is tuple:
+        return f"a list, each {_words(name, typing.get_args(kind)[0])},"
+    if issubclass(kind, StrEnum):
+        return f"one of {', '.join(repr(one.value) for one in kind)}"
+    if kind is str and form.pattern:
+        return f"a text that matches {form.pattern}"
+    plain = {str: "a text", Path: "a path as a text", bool: "true or false"}.get(kind)
+    if plain is not None:
+        return plain
+    unit = next((words for suffix, words in _UNITS.items() if name.endswith(suffix)), "")
+    words = " ".join(filter(None, ["a whole number" if kind is int else "a number", unit]))
+    if form.low is not None and form.high is not None:
+        return f"{words} from {form.low} to {form.high}"
+    if form.low is not None:
+        return f"{words}, at least {form.low},"
+    return words if form.high is None else f"{words}, at most {form.high},"

@@ -3,12 +3,13 @@
 import dataclasses
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.config import credential, key, load
+from runtime.config import Form, credential, load
 from runtime.errors import EXIT_CONFIG, ConfigError, CredentialError
 
 
@@ -24,14 +25,14 @@ class Broker:
     """A table."""
 
     host: str
-    port: int = key(8883, low=1, high=65535)
+    port: Annotated[int, Form(low=1, high=65535)] = 8883
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
     """Every form there is."""
 
-    store: str = key(pattern="[a-z0-9-]{1,40}", form="1 to 40 of a to z, 0 to 9 and -")
+    store: Annotated[str, Form("1 to 40 of a to z, 0 to 9 and -", pattern="[a-z0-9-]{1,40}")]
     state_dir: Path
     broker: Broker
     lease_s: int = 120
