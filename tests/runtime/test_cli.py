@@ -22,7 +22,7 @@ def started(body: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(("body", "code"), [("return None", 0), ("return 0", 0), ("return 3", 3)])
 def test_what_main_returns_is_the_exit_code(body: str, code: int) -> None:
-    """None is 0."""
+    """None counts as 0."""
     with started(body) as program:
         assert program.wait(20) == code
 
