@@ -1,0 +1,1 @@
+"""What the gateway decides without touching the world."""

@@ -1,0 +1,81 @@
+"""Why the gateway cannot keep, open or send something, each with what the operator can do about it.
+
+    GatewayError(reason, hint)          a part of the running gateway failed
+    ├── CacheError                      the cache file: nothing was changed; the store is dark until a write succeeds
+    └── LinkError                       the broker: tried again by itself
+    KeyFileError(file, key, expected)   a ConfigError: the gateway does not start
+
+Pure: no I/O, no clock.
+"""
+
+from enum import StrEnum
+
+from runtime.errors import ConfigError
+
+
+class CacheReason(StrEnum):
+    """Why the cache could not be read or written."""
+
+    DISK_FULL = "disk-full"
+    IO = "io"  # the disk, its rights or its mount
+    IN_USE = "in-use"  # another process has the file
+    CORRUPT = "corrupt"  # the file, or one sealed row of it, is not what was written
+    WRONG_KEY = "wrong-key"  # made with another box secret or another share
+    NEWER = "newer"  # written by a later version of this program
+    LOCKED = "locked"  # not unlocked yet: nothing can be sealed
+
+
+class LinkReason(StrEnum):
+    """Why there is no connection to the broker."""
+
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"  # the broker does not take this certificate
+    TLS = "tls"  # one of the two certificates is not accepted
+    FILES = "files"  # a certificate or key file cannot be read
+    LOST = "lost"
+
+
+CACHE_REMEDIES: dict[CacheReason, str] = {
+    CacheReason.DISK_FULL: "make room on the disk of the state directory; the store goes on by itself",
+    CacheReason.IO: "check the disk and the rights of the state directory; the store goes on by itself",
+    CacheReason.IN_USE: "stop the other gateway that has this state directory",
+    CacheReason.CORRUPT: "check the disk, move the cache file away and restart; the gateway fills a new one from HQ",
+    CacheReason.WRONG_KEY: "restore the credential box-secret, or move the cache file away and restart",
+    CacheReason.NEWER: "install the version that wrote this cache, or a later one",
+    CacheReason.LOCKED: "wait until HQ has unlocked the box; check that HQ can be reached",
+}
+LINK_REMEDIES: dict[LinkReason, str] = {
+    LinkReason.UNREACHABLE: "check the store's network and the broker's address; tried again by itself",
+    LinkReason.REFUSED: "check that HQ's broker knows this store's certificate",
+    LinkReason.TLS: "check broker.ca and broker.certificate; run consentry-provision again",
+    LinkReason.FILES: "check broker.ca, broker.certificate and the credential broker-key",
+    LinkReason.LOST: "nothing, if it comes back within a minute",
+}
+
+
+class GatewayError(Exception):
+    """A part of the running gateway failed; `hint` says what to do and names no member and no value."""
+
+    def __init__(self, text: str, hint: str) -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+class CacheError(GatewayError):
+    """The cache could not do it, and holds what it held before."""
+
+    def __init__(self, reason: CacheReason) -> None:
+        super().__init__(f"cache: {reason.value}", CACHE_REMEDIES[reason])
+        self.reason = reason
+
+
+class LinkError(GatewayError):
+    """No connection to the broker."""
+
+    def __init__(self, reason: LinkReason) -> None:
+        super().__init__(f"link: {reason.value}", LINK_REMEDIES[reason])
+        self.reason = reason
+
+
+class KeyFileError(ConfigError):
+    """A key file or credential is not of its form; never repeats what is in it."""
