@@ -1,0 +1,75 @@
+"""Which of a member's statements carry at a moment: of two on one matter the later choice, and in doubt the withdrawal.
+
+A matter is (purpose, scope, store). Presence is one matter however a statement on it is scoped; so is any purpose whose
+grant names no scope. A withdrawal that names no scope withdraws every scope of its purpose.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import replace
+
+from consent.verdict import Rule
+from wire.member import Member, State, Statement
+
+PRESENCE = "presence"  # the purpose "be recognised in store" (disclosure contract, section 1)
+
+
+def carrying(member: Member, store: str, purpose: str, scope: str | None, now_s: int) -> tuple[Statement, ...] | Rule:
+    """The grants with the latest time of choice on one matter, whole and not yet judged; or why there are none.
+
+    `scope` None: the purpose itself. Several grants of one instant come together: each of them has to allow.
+    `now_s`: Unix seconds UTC of trusted time. Source: disclosure contract, section 2.
+    """
+    on_it = [one for one in member.statements if one.purpose == purpose and _speaks_of(one, scope)]
+    here = [one for one in on_it if one.store == store]
+    if not here:
+        return Rule.OTHER_STORE if on_it else Rule.NOT_GRANTED
+    known = [one for one in here if one.chosen_s is not None and one.chosen_s <= now_s]
+    if any(one.state is State.WITHDRAWN and one not in known for one in here):
+        return Rule.WITHDRAWN
+    if not known:
+        untimed = any(one.chosen_s is None for one in here)
+        return Rule.CHOICE_UNTIMED if untimed else Rule.CHOICE_IN_FUTURE
+    latest_s = max(one.chosen_s or 0 for one in known)
+    latest = tuple(one for one in known if one.chosen_s == latest_s)
+    return Rule.WITHDRAWN if any(one.state is State.WITHDRAWN for one in latest) else latest
+
+
+def lapse(statement: Statement, now_s: int) -> Rule | None:
+    """Why a grant does not hold at this moment; None where it does. The end is exclusive."""
+    if now_s < statement.from_s:
+        return Rule.NOT_YET_VALID
+    if now_s >= statement.until_s:
+        return Rule.NO_LONGER_VALID
+    return None
+
+
+def in_force(member: Member, store: str, now_s: int) -> tuple[Statement, ...]:
+    """The grants in force, each narrowed to the scopes for which it still carries; for showing, never for deciding.
+
+    A narrowed grant no longer tells whether it named a scope alone, which a special category needs: `decide`
+    judges the whole statements.
+    """
+    found = []
+    for statement in member.statements:
+        if statement.state is not State.GIVEN or statement.store != store or lapse(statement, now_s) is not None:
+            continue
+        if not statement.scopes or statement.purpose == PRESENCE:
+            if _carries(member, statement, None, now_s):
+                found.append(statement)
+            continue
+        scopes = tuple(scope for scope in statement.scopes if _carries(member, statement, scope, now_s))
+        if scopes:
+            found.append(replace(statement, scopes=scopes))
+    return tuple(found)
+
+
+def _carries(member: Member, statement: Statement, scope: str | None, now_s: int) -> bool:
+    latest = carrying(member, statement.store, statement.purpose, scope, now_s)
+    return not isinstance(latest, Rule) and statement in latest
+
+
+def _speaks_of(statement: Statement, scope: str | None) -> bool:
+    if statement.purpose == PRESENCE or (statement.state is State.WITHDRAWN and not statement.scopes):
+        return True
+    return not statement.scopes if scope is None else scope in statement.scopes
