@@ -1,0 +1,1 @@
+"""Hears adverts and forwards candidate tokens; holds no keys and no database."""

@@ -1,0 +1,73 @@
+"""The steps by which a radio that fell silent is brought back.
+
+A shop is never silent: no advert of anybody for 30 s means that the scan is dead, though no exception said so
+(`presence.md` 3). The steps grow harsher; after the last one the radio is ill, and is tried again for ever.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from wire.sighting import RadioState
+
+SILENCE_S: Final = 30.0  # presence.md 3
+SETTLE_S: Final = 5.0  # after a step: a scan that works hears somebody in a shop within a second or two
+# Capped so that a bluetoothd or an adapter that comes back after any time is heard through within 45 s.
+PAUSES_S: Final = (5.0, 10.0, 20.0, 30.0)
+
+
+class Step(StrEnum):
+    """What is done to a silent radio."""
+
+    RESTART = "restart"  # stop and start the scan
+    REBUILD = "rebuild"  # forget the scanner, find the adapter again, scan with a new one
+    POWER_CYCLE = "power_cycle"  # the adapter off and on, then as above
+
+
+_STEPS: Final = (Step.RESTART, Step.REBUILD, Step.POWER_CYCLE)
+# Power goes off only each fourth time while ill: at night it may really be silent.
+_STEPS_ILL: Final = (Step.REBUILD, Step.REBUILD, Step.REBUILD, Step.POWER_CYCLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Where recovery stands: `tried` steps since an advert was last heard, and when waiting began (boot clock)."""
+
+    since_mono_s: float
+    tried: int = 0
+
+    @property
+    def state(self) -> RadioState:
+        """What the gateway is told."""
+        if self.tried == 0:
+            return RadioState.HEARING
+        return RadioState.RECOVERING if self.tried <= len(_STEPS) else RadioState.ILL
+
+
+def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder, Step | None]:
+    """The ladder as of now, and the step that is due, if one is.
+
+    `heard_mono_s` is when the last advert of anybody was heard. One after the last step ends recovery.
+    """
+    if heard_mono_s > ladder.since_mono_s:
+        ladder = Ladder(heard_mono_s)
+    if now_mono_s - ladder.since_mono_s < _wait_s(ladder.tried):
+        return ladder, None
+    if ladder.tried < len(_STEPS):
+        return ladder, _STEPS[ladder.tried]
+    return ladder, _STEPS_ILL[(ladder.tried - len(_STEPS)) % len(_STEPS_ILL)]
+
+
+def taken(ladder: Ladder, now_mono_s: float) -> Ladder:
+    """The ladder after a step ended, well or not: only an advert proves that it helped."""
+    return replace(ladder, since_mono_s=now_mono_s, tried=ladder.tried + 1)
+
+
+def _wait_s(tried: int) -> float:
+    if tried == 0:
+        return SILENCE_S
+    if tried <= len(_STEPS):
+        return SETTLE_S
+    return PAUSES_S[min(tried - len(_STEPS) - 1, len(PAUSES_S) - 1)]

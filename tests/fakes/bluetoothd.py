@@ -1,0 +1,469 @@
+"""A bluetoothd that has no radio: `org.bluez` on a private bus, with phones that a test puts on the air.
+
+It behaves as BlueZ 5.66 or 5.82 was measured to:
+
+- without `DuplicateData` and `RSSI` filters, 5.82 makes no object for an advert without discoverable flags, tells RSSI
+  only when it moved 8 dB, says nothing of a repeated advert, and does not scan for 5.2 s after every 10.4 s; 5.66 tells
+  every advert;
+- with `repeats_s` the controller itself reports a steady beacon only that often;
+- each new address is an object, removed 30 s after its last advert; UUIDs and manufacturer data of one address
+  accumulate, one value a company; on 5.82 UUIDs hold those of service data too;
+- discovery belongs to the caller and ends with it; NotReady, InProgress, Failed as BlueZ says them;
+- a property may change without an advert (`set_property`), and RSSI goes when the scan ends;
+- `kill` is kill -9: the name goes without a signal, and nothing is remembered; an adapter that is removed takes its
+  objects with it.
+
+As a process, driven by JSON lines on standard input and answering each with a line:
+
+    python -m tests.fakes.bluetoothd --bus unix:path=… --version 5.66
+    {"advertise": {"address": "C0:…", "rssi": -60, "raw": "0201…", "interval_s": 0.25, "for_s": 60}}
+    {"silence": "C0:…"}   {"power": false}   {"remove": "hci0"}   {"add": {"name": "hci1", "address": "00:…"}}
+    {"kill": true}   {"start": true}   {"stop": true}   {"fail": {"member": "StartDiscovery", "error": "org.bluez.…"}}
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
+from wire.air import structures
+
+ADDRESS = "00:00:00:00:5A:AD"
+BASE_UUID = "-0000-1000-8000-00805f9b34fb"
+ADAPTER = "org.bluez.Adapter1"
+PHONE = "org.bluez.Device1"
+OBJECTS = "org.freedesktop.DBus.ObjectManager"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+FORGET_S = 30.0  # after the last advert of an address
+SCAN_S, PAUSE_S = 10.4, 5.2  # 5.82 without filters
+DELTA_DB = 8
+SEND_BUFFER_BYTES = 4 * 1024 * 1024  # dbus-fast does not try again when a send would block
+
+
+class Version(StrEnum):
+    """The BlueZ that is played."""
+
+    V5_66 = "5.66"
+    V5_82 = "5.82"
+
+
+@dataclass
+class Radio:
+    """One adapter: its properties, who scans with which filter, and the phones it knows."""
+
+    name: str
+    address: str = ADDRESS
+    powered: bool = True
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    filters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scanning_since: float = 0.0
+    phones: dict[str, dict[str, Variant]] = field(default_factory=dict)
+    heard_at: dict[str, float] = field(default_factory=dict)
+    reported_at: dict[tuple[str, bytes], float] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Its object path."""
+        return f"/org/bluez/{self.name}"
+
+    def phone_path(self, address: str) -> str:
+        """The object path of a phone that it heard."""
+        return f"{self.path}/dev_{address.replace(':', '_')}"
+
+    def properties(self) -> dict[str, Variant]:
+        """As BlueZ shows them."""
+        return {
+            "Address": Variant("s", self.address),
+            "AddressType": Variant("s", "public"),
+            "Name": Variant("s", "box"),
+            "Alias": Variant("s", "box"),
+            "Class": Variant("u", 0),
+            "Powered": Variant("b", self.powered),
+            "Discoverable": Variant("b", False),
+            "Pairable": Variant("b", False),
+            "Discovering": Variant("b", bool(self.sessions)),
+            "UUIDs": Variant("as", []),
+            "Roles": Variant("as", ["central", "peripheral"]),
+        }
+
+
+class FakeBluetoothd:
+    """The daemon. Between `start` and `kill` or `stop` it owns org.bluez; phones stay on the air throughout."""
+
+    def __init__(
+        self, bus_address: str, version: Version = Version.V5_82, *, radios: bool = True, repeats_s: float = 0.0
+    ) -> None:
+        self._bus_address = bus_address
+        self._version = version
+        self._repeats_s = repeats_s
+        self._bus: MessageBus | None = None
+        self._radios: dict[str, Radio] = {"hci0": Radio("hci0")} if radios else {}
+        self._on_air: dict[str, asyncio.Task[None]] = {}
+        self._forgetting: asyncio.Task[None] | None = None
+        self._failures: dict[str, list[str]] = {}
+        self.calls: list[str] = []
+
+    async def start(self) -> None:
+        """Takes the name and shows the adapters, powered as they were."""
+        bus = MessageBus(bus_address=self._bus_address)
+        await bus.connect()
+        bus._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        bus.add_message_handler(self._on_message)
+        await bus.call(
+            Message(
+                destination="org.freedesktop.DBus",
+                path="/org/freedesktop/DBus",
+                interface="org.freedesktop.DBus",
+                member="AddMatch",
+                signature="s",
+                body=["sender='org.freedesktop.DBus',member='NameOwnerChanged'"],
+            )
+        )
+        self._bus = bus
+        await bus.request_name("org.bluez")
+        for radio in self._radios.values():
+            self._added(radio.path, {ADAPTER: radio.properties()})
+        self._forgetting = asyncio.create_task(self._forget())
+
+    async def kill(self) -> None:
+        """As kill -9: gone without a word."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        if self._bus is not None:
+            self._bus.disconnect()
+            with contextlib.suppress(OSError, EOFError):
+                await self._bus.wait_for_disconnect()
+            self._bus = None
+        for radio in self._radios.values():
+            radio.sessions.clear()
+            radio.filters.clear()
+            radio.phones.clear()
+            radio.heard_at.clear()
+
+    async def stop(self) -> None:
+        """As systemctl stop: every object is removed first."""
+        for radio in self._radios.values():
+            self._remove_objects(radio)
+        await asyncio.sleep(0.05)
+        await self.kill()
+
+    async def close(self) -> None:
+        """Ends it and takes every phone off the air."""
+        for task in self._on_air.values():
+            task.cancel()
+        await self.kill()
+
+    def advertise(self, address: str, rssi: int, raw: bytes, interval_s: float = 0.25, for_s: float = 3600.0) -> None:
+        """Puts a phone on the air: `raw` are its AD structures. Takes the place of what this address sent before."""
+        self.silence(address)
+        self._on_air[address] = asyncio.create_task(self._send(address, rssi, raw, interval_s, for_s))
+
+    def silence(self, address: str) -> None:
+        """Takes a phone off the air."""
+        if task := self._on_air.pop(address, None):
+            task.cancel()
+
+    def power(self, on: bool, name: str = "hci0") -> None:
+        """Powers an adapter; off ends every scan and forgets the phones."""
+        radio = self._radios[name]
+        if radio.powered == on:
+            return
+        radio.powered = on
+        if not on:
+            radio.sessions.clear()
+            self._remove_phones(radio)
+            self._changed(radio.path, ADAPTER, {"Discovering": Variant("b", False)})
+        self._changed(radio.path, ADAPTER, {"Powered": Variant("b", on)})
+
+    def remove(self, name: str = "hci0") -> None:
+        """Unplugs an adapter."""
+        self._remove_objects(self._radios.pop(name))
+
+    def add(self, name: str = "hci0", address: str = ADDRESS, powered: bool = True) -> None:
+        """Plugs an adapter in."""
+        radio = self._radios[name] = Radio(name, address, powered)
+        self._added(radio.path, {ADAPTER: radio.properties()})
+
+    def fail(self, member: str, error: str, times: int = 1) -> None:
+        """The next calls of a method are answered with this error."""
+        self._failures[member] = [error] * times
+
+    def set_property(self, address: str, name: str, value: Variant, radio: str = "hci0") -> None:
+        """Changes a phone's property without an advert."""
+        self._radios[radio].phones[address][name] = value
+        self._changed(self._radios[radio].phone_path(address), PHONE, {name: value})
+
+    def invalidate_rssi(self, address: str, radio: str = "hci0") -> None:
+        """Takes a phone's RSSI away, as BlueZ does for one that it hears no longer."""
+        self._radios[radio].phones[address].pop("RSSI", None)
+        self._changed(self._radios[radio].phone_path(address), PHONE, {}, ["RSSI"])
+
+    def report(self, address: str, rssi: int, raw: bytes) -> None:
+        """One advert reaches every adapter that scans."""
+        for radio in self._radios.values():
+            if self._bus is not None and radio.powered and radio.sessions:
+                self._hear(radio, address, rssi, raw)
+
+    async def _send(self, address: str, rssi: int, raw: bytes, interval_s: float, for_s: float) -> None:
+        until = time.monotonic() + for_s
+        while time.monotonic() < until:
+            self.report(address, rssi, raw)
+            await asyncio.sleep(interval_s)
+
+    def _hear(self, radio: Radio, address: str, rssi: int, raw: bytes) -> None:
+        now = time.monotonic()
+        last = radio.reported_at.get((address, raw))
+        if last is not None and now - last < self._repeats_s:
+            return
+        filters = radio.sessions.values()
+        every = self._version is Version.V5_66 or any(one.get("DuplicateData") and "RSSI" in one for one in filters)
+        weakest = min(one.get("RSSI", -127) for one in filters)
+        if rssi < weakest:
+            return
+        if not every and (now - radio.scanning_since) % (SCAN_S + PAUSE_S) > SCAN_S:
+            return
+        phone = radio.phones.get(address)
+        parts = structures(raw)
+        discoverable = any(kind == 0x01 and value and value[0] & 0x03 for kind, value in parts)
+        if phone is None and not every and not discoverable:
+            return
+        radio.reported_at[address, raw] = now
+        radio.heard_at[address] = now
+        found = self._payload(phone or {}, parts)
+        if phone is None:
+            radio.phones[address] = {
+                "Address": Variant("s", address),
+                "AddressType": Variant("s", "random"),
+                "Alias": Variant("s", address.replace(":", "-")),
+                "Adapter": Variant("o", radio.path),
+                "Paired": Variant("b", False),
+                "Trusted": Variant("b", False),
+                "Blocked": Variant("b", False),
+                "Connected": Variant("b", False),
+                "ServicesResolved": Variant("b", False),
+                "LegacyPairing": Variant("b", False),
+                "UUIDs": Variant("as", []),
+                "RSSI": Variant("n", rssi),
+                **found,
+            }
+            self._added(radio.phone_path(address), {PHONE: radio.phones[address]})
+            return
+        data = ("ManufacturerData", "ServiceData")
+        changed = {name: value for name, value in found.items() if phone.get(name) != value or (every and name in data)}
+        before = phone.get("RSSI")
+        if every or before is None or abs(before.value - rssi) >= DELTA_DB:
+            changed["RSSI"] = Variant("n", rssi)
+        phone.update(changed)
+        if changed:
+            self._changed(radio.phone_path(address), PHONE, changed)
+
+    def _payload(self, phone: dict[str, Variant], parts: tuple[tuple[int, bytes], ...]) -> dict[str, Variant]:
+        """What BlueZ shows of an advert: the values of this one over those it kept."""
+        found: dict[str, Variant] = {}
+        manufacturer: dict[int, Variant] = dict(phone["ManufacturerData"].value) if "ManufacturerData" in phone else {}
+        services: dict[str, Variant] = dict(phone["ServiceData"].value) if "ServiceData" in phone else {}
+        uuids: list[str] = list(phone["UUIDs"].value) if "UUIDs" in phone else []
+        named: list[str] = []
+        for kind, value in parts:
+            if kind == 0xFF and len(value) >= 2:
+                manufacturer[int.from_bytes(value[:2], "little")] = Variant("ay", value[2:])
+                found["ManufacturerData"] = Variant("a{qv}", manufacturer)
+            elif kind in (0x02, 0x03):
+                named += [_uuid16(value[at : at + 2]) for at in range(0, len(value) - 1, 2)]
+            elif kind in (0x06, 0x07):
+                named += [_uuid128(value[at : at + 16]) for at in range(0, len(value) - 15, 16)]
+            elif kind in (0x16, 0x21):
+                size = 2 if kind == 0x16 else 16
+                if len(value) >= size:
+                    uuid = _uuid16(value[:2]) if size == 2 else _uuid128(value[:16])
+                    services[uuid] = Variant("ay", value[size:])
+                    found["ServiceData"] = Variant("a{sv}", services)
+                    if self._version is Version.V5_82:
+                        named.append(uuid)
+            elif kind in (0x08, 0x09):
+                found["Name"] = found["Alias"] = Variant("s", value.decode("utf-8", "replace"))
+        fresh = [uuid for uuid in dict.fromkeys(named) if uuid not in uuids]
+        if fresh:
+            found["UUIDs"] = Variant("as", uuids + fresh)
+        return found
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            for radio in list(self._radios.values()):
+                late = time.monotonic() - FORGET_S
+                for address in [one for one, at in radio.heard_at.items() if at < late]:
+                    self._remove_phone(radio, address)
+
+    def _remove_phone(self, radio: Radio, address: str) -> None:
+        radio.heard_at.pop(address, None)
+        for key in [key for key in radio.reported_at if key[0] == address]:
+            del radio.reported_at[key]
+        if radio.phones.pop(address, None) is not None:
+            self._signal("/", OBJECTS, "InterfacesRemoved", "oas", [radio.phone_path(address), [PHONE, PROPERTIES]])
+
+    def _remove_phones(self, radio: Radio) -> None:
+        for address in list(radio.phones):
+            self._remove_phone(radio, address)
+
+    def _remove_objects(self, radio: Radio) -> None:
+        radio.sessions.clear()
+        self._remove_phones(radio)
+        self._signal("/", OBJECTS, "InterfacesRemoved", "oas", [radio.path, [ADAPTER, PROPERTIES]])
+
+    def _added(self, path: str, interfaces: dict[str, dict[str, Variant]]) -> None:
+        self._signal("/", OBJECTS, "InterfacesAdded", "oa{sa{sv}}", [path, {PROPERTIES: {}, **interfaces}])
+
+    def _changed(self, path: str, interface: str, changed: dict[str, Variant], gone: list[str] | None = None) -> None:
+        self._signal(path, PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, changed, gone or []])
+
+    def _signal(self, path: str, interface: str, member: str, signature: str, body: list[Any]) -> None:
+        if self._bus is not None:
+            self._bus.send(Message.new_signal(path, interface, member, signature, body))
+
+    def _on_message(self, message: Message) -> Message | bool | None:
+        if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
+            name, _, owner = message.body
+            if not owner:
+                for radio in self._radios.values():
+                    radio.filters.pop(name, None)
+                    self._end_session(radio, name)
+            return None
+        if message.message_type is not MessageType.METHOD_CALL:
+            return None
+        member = message.member or ""
+        self.calls.append(member)
+        if self._failures.get(member):
+            return Message.new_error(message, self._failures[member].pop(0), "injected")
+        if message.path == "/" and member == "GetManagedObjects":
+            return Message.new_method_return(message, "a{oa{sa{sv}}}", [self._objects()])
+        radio = next((radio for radio in self._radios.values() if radio.path == message.path), None)
+        if radio is None:
+            text = f'Method "{member}" with signature "{message.signature}" on interface does not exist'
+            return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownObject", text)
+        if message.interface == PROPERTIES and member == "Set":
+            self.power(bool(message.body[2].value), radio.name)
+            return Message.new_method_return(message)
+        if message.interface == ADAPTER:
+            return self._on_adapter_call(radio, message)
+        return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownMethod", "no such method")
+
+    def _on_adapter_call(self, radio: Radio, message: Message) -> Message:
+        sender = message.sender or ""
+        error = None
+        match message.member:
+            case "SetDiscoveryFilter":
+                radio.filters[sender] = {name: value.value for name, value in message.body[0].items()}
+                if sender in radio.sessions:
+                    radio.sessions[sender] = radio.filters[sender]
+            case "StartDiscovery" if not radio.powered:
+                error = ("org.bluez.Error.NotReady", "Resource Not Ready")
+            case "StartDiscovery" if sender in radio.sessions:
+                error = ("org.bluez.Error.InProgress", "Operation already in progress")
+            case "StartDiscovery":
+                if not radio.sessions:
+                    radio.scanning_since = time.monotonic()
+                    self._changed(radio.path, ADAPTER, {"Discovering": Variant("b", True)})
+                radio.sessions[sender] = radio.filters.get(sender, {})
+            case "StopDiscovery" if not radio.powered:
+                error = ("org.bluez.Error.NotReady", "Resource Not Ready")
+            case "StopDiscovery" if sender not in radio.sessions:
+                error = ("org.bluez.Error.Failed", "No discovery started")
+            case "StopDiscovery":
+                self._end_session(radio, sender)
+            case _:
+                error = ("org.freedesktop.DBus.Error.UnknownMethod", "no such method")
+        return Message.new_error(message, *error) if error else Message.new_method_return(message)
+
+    def _end_session(self, radio: Radio, sender: str) -> None:
+        if radio.sessions.pop(sender, None) is not None and not radio.sessions:
+            self._changed(radio.path, ADAPTER, {"Discovering": Variant("b", False)})
+            for address in radio.phones:
+                self.invalidate_rssi(address, radio.name)
+
+    def _objects(self) -> dict[str, dict[str, dict[str, Variant]]]:
+        found: dict[str, dict[str, dict[str, Variant]]] = {"/org/bluez": {"org.bluez.AgentManager1": {}}}
+        for radio in self._radios.values():
+            found[radio.path] = {ADAPTER: radio.properties()}
+            for address, phone in radio.phones.items():
+                found[radio.phone_path(address)] = {PHONE: phone}
+        return found
+
+
+def _uuid16(value: bytes) -> str:
+    return f"0000{value[::-1].hex()}{BASE_UUID}"
+
+
+def _uuid128(value: bytes) -> str:
+    text = value[::-1].hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+async def _obey(fake: FakeBluetoothd, order: dict[str, Any]) -> None:
+    match order:
+        case {"advertise": {"address": str(address), "rssi": int(rssi), "raw": str(raw), **rest}}:
+            fake.advertise(address, rssi, bytes.fromhex(raw), rest.get("interval_s", 0.25), rest.get("for_s", 3600.0))
+        case {"silence": str(address)}:
+            fake.silence(address)
+        case {"power": bool(on), **rest}:
+            fake.power(on, rest.get("adapter", "hci0"))
+        case {"remove": str(name)}:
+            fake.remove(name)
+        case {"add": dict(radio)}:
+            fake.add(**radio)
+        case {"fail": {"member": str(member), "error": str(error), **rest}}:
+            fake.fail(member, error, rest.get("times", 1))
+        case {"kill": True}:
+            await fake.kill()
+        case {"stop": True}:
+            await fake.stop()
+        case {"start": True}:
+            await fake.start()
+        case _:
+            raise ValueError("no such order")
+
+
+async def _serve(fake: FakeBluetoothd) -> None:
+    await fake.start()
+    print(json.dumps({"ready": True}), flush=True)
+    orders = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    while line := await orders.readline():
+        try:
+            await _obey(fake, json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
+        else:
+            print(json.dumps({"ok": True}), flush=True)
+    await fake.close()
+
+
+def main() -> None:
+    """The process: ends when standard input does."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.bluetoothd", description="A bluetoothd without radio.")
+    parser.add_argument("--bus", required=True, metavar="ADDRESS", help="the private bus, unix:path=…")
+    parser.add_argument("--version", type=Version, choices=list(Version), default=Version.V5_82)
+    parser.add_argument("--no-radio", action="store_true", help="begin without an adapter")
+    parser.add_argument("--repeats-s", type=float, default=0.0, help="report a steady beacon only so often")
+    chosen = parser.parse_args()
+
+    async def run() -> None:
+        fake = FakeBluetoothd(chosen.bus, chosen.version, radios=not chosen.no_radio, repeats_s=chosen.repeats_s)
+        await _serve(fake)
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()
