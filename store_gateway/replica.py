@@ -42,7 +42,7 @@ NO_CHANGES = Changes()
 
 @dataclass(frozen=True, slots=True)
 class Tablet:
-    """A paired tablet. `secret_hash`: SHA-256 of its secret. Until the unlock, label and browser are empty, paired_ms 0."""
+    """A paired tablet. `secret_hash`: SHA-256 of its secret. Until the unlock, label and browser are empty."""
 
     id: str
     secret_hash: bytes
@@ -123,7 +123,7 @@ class Replica:
         """The connection to the broker came or went."""
         raise NotImplementedError
 
-    def outgoing(self, now_mono_s: float) -> list[bytes]:
+    def outgoing(self) -> list[bytes]:
         """Envelopes for the topic `up`, each handed out once; to be fetched after every other call."""
         raise NotImplementedError
 
