@@ -1,0 +1,46 @@
+"""The gateway's configuration file as one frozen dataclass.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from runtime.config import Form
+
+_STORE = Form(pattern=r"[a-z0-9-]{1,40}", words="a store's id of 1 to 40 characters a-z, 0-9 and -")
+_PORT = Form(low=1, high=65_535)
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the MQTT broker is and how it is known. Plain TCP (`tls = false`) is for a demo on loopback only."""
+
+    host: str
+    certificate: Path | None  # of this store, PEM
+    ca: Path | None  # PEM
+    port: Annotated[int, _PORT] = 8883
+    tls: bool = True
+
+    def __post_init__(self) -> None:
+        if self.tls and (self.ca is None or self.certificate is None):
+            raise ValueError("with tls both ca and certificate are expected")
+        if not self.tls and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("without tls the host must be on loopback")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set. Users are names or numeric ids as text; paths are absolute in production."""
+
+    store: Annotated[str, _STORE]
+    hq_root_key: Path  # 32 raw bytes, Ed25519 public
+    hq_keys: Path  # the key set, signed by that root
+    broker: Broker
+    credentials_dir: Path | None  # None: the one that systemd names
+    state_dir: Path = Path("/var/lib/consentry-gateway")
+    runtime_dir: Path = Path("/run/consentry-gateway")
+    edge_users: tuple[str, ...] = ("consentry-edge",)
+    tablet_users: tuple[str, ...] = ("consentry-tablets",)
+    operator_users: tuple[str, ...] = ("root",)
