@@ -1,0 +1,364 @@
+"""Keeps the store's rows in one SQLite file by one connection; whatever is personal in them is sealed already.
+
+WAL, synchronous=FULL, secure_delete=ON, and the file is locked for this process alone. A `transaction` is kept whole or
+not at all, over a power cut too. Every failure is a CacheError, after which the file holds what it held before.
+
+I/O: sqlite_utils; its only importer.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlite_utils import Database
+from sqlite_utils.db import Table
+from sqlite_utils.migrations import Migrations
+
+from store_gateway.errors import CacheError, CacheReason
+from wire.sync import MAX_BODY_BYTES
+from wire.tree import PATH_BYTES, Node
+
+INCARNATION_BYTES = 16
+MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
+_BUSY_S = 1.0
+_WAL_BYTES: Final = 16 * 1024 * 1024
+_SLICE = 512
+
+# Result codes of SQLite (sqlite.org/rescode.html), the low byte of an extended code.
+_REASONS: Final = {
+    sqlite3.SQLITE_FULL: CacheReason.DISK_FULL,
+    sqlite3.SQLITE_BUSY: CacheReason.IN_USE,
+    sqlite3.SQLITE_LOCKED: CacheReason.IN_USE,
+    sqlite3.SQLITE_CORRUPT: CacheReason.CORRUPT,
+    sqlite3.SQLITE_NOTADB: CacheReason.CORRUPT,
+    sqlite3.SQLITE_CONSTRAINT: CacheReason.CORRUPT,
+    sqlite3.SQLITE_MISMATCH: CacheReason.CORRUPT,
+    sqlite3.SQLITE_FORMAT: CacheReason.CORRUPT,
+}
+
+migrations = Migrations("store_gateway.cache")
+
+
+@migrations(name="0001_first")
+def _first(db: Database) -> None:
+    """The first schema. A step is never changed once released; the next schema is a further step."""
+    for name, columns, pk, may_be_null in (
+        (
+            "header",  # one row, unsealed: what is needed before the unlock
+            {
+                "id": int,
+                "incarnation": bytes,
+                "ticket": bytes,
+                "key_check": bytes,
+                "key_set": bytes,
+                "trusted_ms": int,
+                "last_event": int,
+            },
+            "id",
+            (),
+        ),
+        (
+            "instances",  # seq: the highest applied; floor: of the whole instance
+            {
+                "id": int,
+                "name": str,
+                "digest_key": bytes,
+                "root": bytes,
+                "count": int,
+                "seq": int,
+                "floor": int,
+            },
+            "id",
+            (),
+        ),
+        ("buckets", {"instance": int, "bucket": int, "version": int, "wrapped": bytes}, ("instance", "bucket"), ()),
+        (
+            "records",  # sealed: nonce ‖ (u8 length ‖ key ‖ body); null in a tombstone, whose digest is empty
+            {"instance": int, "key_column": bytes, "path": bytes, "seq": int, "digest": bytes, "sealed": bytes},
+            ("instance", "key_column"),
+            ("sealed",),
+        ),
+        ("floors", {"instance": int, "prefix": bytes, "as_of": int}, ("instance", "prefix"), ()),
+        ("outbox", {"number": int, "sealed": bytes}, "number", ()),
+        ("denies", {"number": int, "sealed": bytes}, "number", ()),
+        ("tablets", {"id": str, "secret_hash": bytes, "sealed": bytes}, "id", ()),
+        ("good", {"name": str, "sealed": bytes}, "name", ()),  # the last good policy bodies
+    ):
+        _table(db, name).create(
+            columns, pk=pk, not_null=[column for column in columns if column not in may_be_null], strict=True
+        )
+    _table(db, "instances").create_index(["name"], unique=True)
+    _table(db, "records").create_index(["instance", "path"])
+    _table(db, "tablets").create_index(["secret_hash"], unique=True)
+
+
+def _table(db: Database, name: str) -> Table:
+    found = db[name]
+    assert isinstance(found, Table)  # there are no views
+    return found
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Header:
+    """What the cache says before it is unlocked. Empty bytes: not there yet; `trusted_ms` 0: no time yet."""
+
+    incarnation: bytes
+    ticket: bytes = b""
+    key_check: bytes = b""
+    key_set: bytes = b""  # signed by HQ's root, newer than the file of provisioning
+    trusted_ms: int = 0
+    last_event: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InstanceRow:
+    """One instance as the file holds it; `digest_key` sealed, `root` 16 bytes little endian."""
+
+    id: int
+    name: str
+    digest_key: bytes
+    root: bytes
+    count: int
+    seq: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Row:
+    """One record as the file holds it; `sealed` None and `digest` empty: a tombstone."""
+
+    key_column: bytes
+    path: bytes
+    seq: int
+    digest: bytes
+    sealed: bytes | None
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """Foreign exceptions become ours here and nowhere else."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        raise CacheError(_REASONS.get((code or 0) & 0xFF, CacheReason.IO)) from error
+    except OSError as error:
+        raise CacheError(CacheReason.IO) from error
+
+
+class Cache:
+    """The open file. `created`: it was not there before."""
+
+    __slots__ = ("_connection", "_db", "_tables", "header")
+
+    def __init__(self, file: Path, entropy: Callable[[int], bytes]) -> None:
+        """Opens the file, or makes one with a new incarnation.
+
+        Raises: CacheError; the file is then as it was.
+        """
+        with _mapped():
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            # The state thread alone uses the connection, but the main thread may open it.
+            self._connection = sqlite3.connect(file, timeout=_BUSY_S, check_same_thread=False)
+            try:
+                self._open(entropy)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _open(self, entropy: Callable[[int], bytes]) -> None:
+        self._db = Database(self._connection, execute_plugins=False)
+        # sqlite-utils has no words for these. EXCLUSIVE before WAL: one process, and no index file in shared memory.
+        for pragma in (
+            "locking_mode=EXCLUSIVE",
+            "secure_delete=ON",
+            "temp_store=MEMORY",
+            f"journal_size_limit={_WAL_BYTES}",
+        ):
+            self._connection.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.enable_wal()
+        self._connection.execute("PRAGMA synchronous=FULL")
+        known = {one.name for one in migrations.pending(self._db)} | {one.name for one in migrations.applied(self._db)}
+        if known != _STEPS:
+            raise CacheError(CacheReason.NEWER)
+        if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise CacheError(CacheReason.CORRUPT)
+        migrations.apply(self._db)
+        self._tables = {name: _table(self._db, name) for name in _TABLES}
+        rows = list(self._tables["header"].rows)
+        if not rows:
+            self._tables["header"].insert({"id": 1, **_columns(Header(entropy(INCARNATION_BYTES)))})
+            rows = list(self._tables["header"].rows)
+        self.header = Header(**{name: value for name, value in rows[0].items() if name != "id"})
+        if len(self.header.incarnation) != INCARNATION_BYTES:
+            raise CacheError(CacheReason.CORRUPT)
+
+    def close(self) -> None:
+        """Ends the use of the file."""
+        with _mapped():
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept together, or none of it. Raises: CacheError."""
+        with _mapped(), self._db.atomic():
+            yield
+
+    def put_header(self, header: Header) -> None:
+        """Replaces the header; to be called inside of a transaction's end or alone."""
+        with _mapped():
+            self._tables["header"].update(1, _columns(header))
+        self.header = header
+
+    # --- instances -------------------------------------------------------------------------------------------------
+
+    def instances(self) -> tuple[InstanceRow, ...]:
+        """All instances held."""
+        with _mapped():
+            return tuple(InstanceRow(**row) for row in self._tables["instances"].rows_where(order_by="id"))
+
+    def add_instance(self, name: str, sealed_digest_key: bytes) -> InstanceRow:
+        """A new, empty instance."""
+        with _mapped():
+            last = max((row["id"] for row in self._tables["instances"].rows_where(select="id")), default=0)
+            row = InstanceRow(last + 1, name, sealed_digest_key, Node().root, 0, 0, 0)
+            self._tables["instances"].insert(_columns(row))
+            return row
+
+    def put_instance(self, instance: int, root: bytes, count: int, seq: int) -> None:
+        """What the instance's rows amount to now."""
+        with _mapped():
+            self._tables["instances"].update(instance, {"root": root, "count": count, "seq": seq})
+
+    def drop_instance(self, instance: int) -> None:
+        """Erases an instance with all that belongs to it."""
+        with self.transaction():
+            for name in ("records", "floors", "buckets"):
+                self._tables[name].delete_where("instance = ?", [instance])
+            self._tables["instances"].delete_where("id = ?", [instance])
+
+    def bucket(self, instance: int, bucket: int) -> tuple[int, bytes] | None:
+        """Version and wrapped key of a bucket."""
+        with _mapped():
+            rows = self._tables["buckets"].rows_where("instance = ? and bucket = ?", [instance, bucket])
+            return next(((row["version"], row["wrapped"]) for row in rows), None)
+
+    def add_bucket(self, instance: int, bucket: int, version: int, wrapped: bytes) -> None:
+        """Keeps a new bucket's wrapped key."""
+        with _mapped():
+            self._tables["buckets"].insert(
+                {"instance": instance, "bucket": bucket, "version": version, "wrapped": wrapped}
+            )
+
+    # --- records ---------------------------------------------------------------------------------------------------
+
+    def row(self, instance: int, key_column: bytes) -> Row | None:
+        """The record with this key column."""
+        # Raw: the hot read; rows_where looks the table up in the schema and makes a dict each time.
+        with _mapped():
+            found = self._connection.execute(
+                "select key_column, path, seq, digest, sealed from records where instance = ? and key_column = ?",
+                (instance, key_column),
+            ).fetchone()
+        return None if found is None else Row(*found)
+
+    def rows_below(self, instance: int, prefix: bytes) -> list[Row]:
+        """All records whose path begins with `prefix`, without their bodies."""
+        # Raw: as `row`; a whole instance is walked through when its root is compared.
+        with _mapped():
+            return [
+                Row(*found, None)
+                for found in self._connection.execute(
+                    "select key_column, path, seq, digest from records where instance = ? and path between ? and ?",
+                    (instance, prefix, prefix.ljust(PATH_BYTES, b"\xff")),
+                )
+            ]
+
+    def slices(self, instance: int) -> Iterator[list[Row]]:
+        """All live records of an instance, some hundred at a time; other calls may come between two slices."""
+        after = b""
+        while True:
+            # Raw: as `row`.
+            with _mapped():
+                found = self._connection.execute(
+                    "select key_column, path, seq, digest, sealed from records"
+                    " where instance = ? and key_column > ? and sealed is not null order by key_column limit ?",
+                    (instance, after, _SLICE),
+                ).fetchall()
+            if not found:
+                return
+            after = found[-1][0]
+            yield [Row(*one) for one in found]
+
+    def put_rows(self, instance: int, rows: Iterable[Row]) -> None:
+        """Writes records, each in the place of what was held for its key column."""
+        with _mapped():
+            self._tables["records"].upsert_all(
+                ({"instance": instance, **_columns(row)} for row in rows), pk=("instance", "key_column")
+            )
+
+    def erase_rows(self, instance: int, key_columns: Iterable[bytes]) -> None:
+        """Erases records; no tombstone stays."""
+        with _mapped():
+            for key_column in key_columns:
+                self._tables["records"].delete_where("instance = ? and key_column = ?", [instance, key_column])
+
+    # --- floors ----------------------------------------------------------------------------------------------------
+
+    def floor(self, instance: int, path: bytes) -> int:
+        """The highest floor of the ranges that hold a path (or lie above a prefix), the whole instance's not counted."""
+        # Raw: asked for every record that arrives.
+        with _mapped():
+            found = self._connection.execute(
+                "select max(as_of) from floors where instance = ? and prefix in (?, ?, ?)",
+                (instance, b"", path[:1], path[:2]),
+            ).fetchone()
+        return found[0] or 0
+
+    def raise_floors(self, instance: int, prefixes: Iterable[bytes], as_of: int) -> None:
+        """From now on nothing at or below `as_of` counts below these prefixes."""
+        with _mapped():
+            self._tables["floors"].upsert_all(
+                ({"instance": instance, "prefix": prefix, "as_of": as_of} for prefix in prefixes),
+                pk=("instance", "prefix"),
+            )
+
+    def settle(self, instance: int, as_of: int) -> None:
+        """Roots agreed as of `as_of`: it is the whole instance's floor, and its tombstones up to there go."""
+        with self.transaction():
+            self._tables["instances"].update(instance, {"floor": as_of})
+            self._tables["floors"].delete_where("instance = ? and as_of <= ?", [instance, as_of])
+            self._tables["records"].delete_where("instance = ? and sealed is null and seq <= ?", [instance, as_of])
+
+    # --- what only this store writes ---------------------------------------------------------------------------------
+
+    def local(self, table: str, where: str | None = None, *where_args: Any, limit: int | None = None) -> list[Any]:
+        """Rows of `outbox`, `denies`, `tablets` or `good` as dicts, by their key ascending."""
+        with _mapped():
+            order = self._tables[table].pks[0]
+            return list(self._tables[table].rows_where(where, list(where_args), order_by=order, limit=limit))
+
+    def put_local(self, table: str, row: Mapping[str, Any]) -> None:
+        """Writes one row of such a table."""
+        with _mapped():
+            self._tables[table].upsert(dict(row), pk=self._tables[table].pks[0])
+
+    def erase_local(self, table: str, where: str, *where_args: Any) -> None:
+        """Erases rows of such a table."""
+        with _mapped():
+            self._tables[table].delete_where(where, list(where_args))
+
+
+_STEPS: Final = {one.name for one in migrations._migrations}
+_TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good")
+
+
+def _columns(row: Header | InstanceRow | Row) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__slots__}
+
+
+assert MAX_BODY_BYTES < 2**16  # a sealed row fits in a few pages
