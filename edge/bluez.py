@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
-from dbus_fast.errors import AuthError, DBusError, DBusFastError, InvalidAddressError
+from dbus_fast.errors import AuthError, AuthTimeoutError, DBusError, DBusFastError, InvalidAddressError
 
 from edge.errors import RadioError, RadioReason, of_dbus_error, of_lost_bus
 
 ANSWER_S: Final = 10.0  # powering on loads firmware into some radios: up to 5 s seen
+FOREIGN: Final = (DBusFastError, OSError, EOFError)  # what dbus-fast raises; a timeout is an OSError
+Foreign = DBusFastError | OSError | EOFError
 _BLUEZ: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
 
@@ -100,18 +102,28 @@ async def _ask(path: str, interface: str, member: str, signature: str = "", body
                 reply = await bus.call(message)
             finally:
                 bus.disconnect()
-    except AuthError as error:
-        raise RadioError(RadioReason.NO_PERMISSION, type(error).__name__) from error
-    except InvalidAddressError as error:
-        raise RadioError(RadioReason.NO_DBUS, type(error).__name__) from error
-    except DBusError as error:
-        raise of_dbus_error(error.type) from error
-    except DBusFastError as error:
-        raise RadioError(RadioReason.FAILED, type(error).__name__) from error
-    except (OSError, EOFError) as error:
-        raise of_lost_bus(error) from error
+    except FOREIGN as error:
+        raise radio_error(error) from error
     if reply is None:
         raise RadioError(RadioReason.NO_DBUS, "no reply")
     if reply.message_type is MessageType.ERROR:
         raise of_dbus_error(reply.error_name or "")
     return reply.body[0] if reply.body else None
+
+
+def radio_error(error: Foreign) -> RadioError:
+    """The RadioError for whatever dbus-fast raised, by itself or through bleak."""
+    name = type(error).__name__
+    match error:
+        case AuthTimeoutError():
+            return RadioError(RadioReason.NO_ANSWER, name)
+        case AuthError():
+            return RadioError(RadioReason.NO_PERMISSION, name)
+        case InvalidAddressError():
+            return RadioError(RadioReason.NO_DBUS, name)
+        case DBusError():
+            return of_dbus_error(error.type)
+        case DBusFastError():
+            return RadioError(RadioReason.FAILED, name)
+        case _:
+            return of_lost_bus(error)

@@ -29,7 +29,7 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError, BleakError
 
 from edge import bluez
-from edge.errors import RadioError, RadioReason, of_dbus_error, of_lost_bus
+from edge.errors import RadioError, RadioReason, of_dbus_error
 from edge.recovery import Step
 
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
@@ -111,8 +111,9 @@ class Scanner:
     def _on_callback(self, phone: BLEDevice, advert: AdvertisementData) -> None:
         path, properties = advert.platform_data
         if properties.get("Connected") or properties.get("ServicesResolved"):
-            if len(self._linked) < LINKS_MAX:
-                self._linked.add(path)
+            if len(self._linked) >= LINKS_MAX:
+                self._linked.clear()  # left by phones that BlueZ removed while linked
+            self._linked.add(path)
             return
         if self._linked and path in self._linked:
             self._linked.discard(path)
@@ -122,19 +123,19 @@ class Scanner:
         self._hear(advert.manufacturer_data, advert.service_uuids, advert.rssi)
 
 
-# What bleak lets through: its own errors, those of the socket, and an `assert` for a bus that died between two calls.
-_FOREIGN: Final = (BleakError, OSError, EOFError, AssertionError)
+# What bleak lets through: its own errors, dbus-fast's, and an `assert` for a bus that died between two calls.
+_FOREIGN: Final = (BleakError, AssertionError, *bluez.FOREIGN)
 
 
-def _radio_error(error: Exception) -> RadioError:
+def _radio_error(error: BleakError | AssertionError | bluez.Foreign) -> RadioError:
     match error:
         case BleakDBusError():
             return of_dbus_error(error.dbus_error)
         case BleakBluetoothNotAvailableError():
-            return RadioError(_UNAVAILABLE.get(error.reason, RadioReason.FAILED), type(error).__name__)
-        case OSError() | EOFError():
-            return of_lost_bus(error)
-        case _:
-            # A plain BleakError says that the adapter is not there (bleak 3.1, `_check_adapter`).
-            reason = RadioReason.NO_RADIO if isinstance(error, BleakError) else RadioReason.FAILED
+            return RadioError(_UNAVAILABLE[error.reason], type(error).__name__)
+        case BleakError() | AssertionError():
+            # A BleakError of no subclass says that the adapter is not there (bleak 3.1, `_check_adapter`).
+            reason = RadioReason.NO_RADIO if type(error) is BleakError else RadioReason.FAILED
             return RadioError(reason, type(error).__name__)
+        case _:
+            return bluez.radio_error(error)
