@@ -1,0 +1,58 @@
+"""Writes mosquitto's configuration: TLS, who may come, and which topics are whose (sync.md 4).
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+# Not the form of a store's id, so no store can bear it.
+HQ_NAME: Final = "HQ"
+_PAYLOAD_BYTES: Final = 64 * 1024  # sync.md 4
+_HEADER_BYTES: Final = 512  # topic, packet id and length of one PUBLISH
+
+
+def configuration(listen: str, port: int, place: str, unix_user: str | None) -> bytes:
+    """mosquitto.conf for a broker whose files are in the directory `place`."""
+    lines = [
+        "# Consentry's broker. Who has no certificate of our authority does not come in; a certificate's name is the",
+        "# name in the list of who may use which topic. Nothing is kept: correctness needs no retained message,",
+        "# no session and no queue on disk.",
+        f"listener {port} {listen}",
+        "allow_anonymous false",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "tls_version tlsv1.3",
+        f"cafile {place}/ca.pem",
+        f"certfile {place}/server.pem",
+        f"keyfile {place}/server.key",
+        f"crlfile {place}/revoked.pem",
+        f"acl_file {place}/topics.acl",
+        "persistence false",
+        "retain_available false",
+        f"message_size_limit {_PAYLOAD_BYTES}",
+        f"max_packet_size {_PAYLOAD_BYTES + _HEADER_BYTES}",
+        "max_queued_messages 10000",
+        "max_queued_bytes 67108864",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "connection_messages true",
+    ]
+    if unix_user is not None:
+        lines.append(f"user {unix_user}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def topics(stores: Iterable[str]) -> bytes:
+    """The list of who may use which topic; who is not named may use none."""
+    blocks = [_block(HQ_NAME, "write consentry/1/+/down", "write consentry/1/+/now", "read consentry/1/+/up")]
+    for store in sorted(stores):
+        at = f"consentry/1/{store}"
+        blocks.append(_block(store, f"read {at}/down", f"read {at}/now", f"write {at}/up"))
+    return ("# Written by consentry-provision: a store is on it or has no topic at all.\n" + "\n".join(blocks)).encode()
+
+
+def _block(name: str, *rules: str) -> str:
+    return "".join([f"user {name}\n", *(f"topic {rule}\n" for rule in rules)])

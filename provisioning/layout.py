@@ -1,0 +1,218 @@
+"""Which files a folder holds for its HQ, broker and stores: where each is, how it is made, who may read it.
+
+    settings.toml                    what was chosen for HQ
+    authority/                       stays with the operator: root, authorities, revocations
+    hq/  broker/  stores/ID/         one bundle for one machine: etc/ as it is there, credentials/ to be sealed there
+    tablets/ID/                      what a store's tablets have to trust
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from provisioning import broker, settings, toml
+from provisioning.identity import Subject, Use
+from provisioning.recipes import (
+    Authority,
+    AuthorityKey,
+    Certificate,
+    Copy,
+    Fixed,
+    Kind,
+    PublicKey,
+    Recipe,
+    Revocations,
+    Secret,
+    SignedKeySet,
+    StoreRow,
+    TlsKey,
+)
+from provisioning.settings import Estate, StoreSettings
+
+SECRET: Final = 0o600
+PUBLIC: Final = 0o644
+SETTINGS: Final = "settings.toml"
+REVOKED: Final = "authority/revoked.toml"
+ROOT_KEY: Final = "authority/hq-root.key"
+BROKER_CA: Final = "authority/broker-ca.pem"
+BROKER_CA_KEY: Final = "authority/broker-ca.key"
+_BROKER_PLACE: Final = "etc/mosquitto/consentry"
+_HQ_UNITS: Final = ("consentry-hq.service",)
+_STORE_UNITS: Final = (
+    "consentry-edge.service",
+    "consentry-gateway.service",
+    "consentry-tablets.service",
+    "consentry.target",
+)
+_SYSUSERS: Final = "sysusers.d/consentry.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that is to be there: path in the folder, permission bits, and how it is made."""
+
+    path: str
+    mode: int
+    recipe: Recipe
+
+
+def store_folder(store: str) -> str:
+    """A store's bundle, in the folder."""
+    return f"stores/{store}"
+
+
+def wanted(folder: Path, estate: Estate, units: Mapping[str, bytes]) -> tuple[Wanted, ...]:
+    """Every file, what others are made from before them. `units` are the unit files by their name under systemd/."""
+    revoked = frozenset(one.fingerprint for one in estate.revoked)
+    files = [*_authority(estate), *_hq(folder, estate, units, revoked), *_broker(folder, estate, revoked)]
+    for store in sorted(estate.stores):
+        files += _store(folder, estate, store, units, revoked)
+    return tuple(files)
+
+
+def _authority(estate: Estate) -> Iterator[Wanted]:
+    yield Wanted(SETTINGS, SECRET, Fixed(settings.text(estate.hq)))
+    yield Wanted(REVOKED, SECRET, Fixed(settings.revoked_text(estate.revoked)))
+    # Settings first: a run that was interrupted is completed from them.
+    for store, chosen in sorted(estate.stores.items()):
+        yield Wanted(f"{store_folder(store)}/{SETTINGS}", SECRET, Fixed(settings.text(chosen)))
+    yield Wanted(ROOT_KEY, SECRET, Secret(Kind.SEED, proof="hq/etc/consentry/keys.cbor"))
+    yield Wanted(BROKER_CA_KEY, SECRET, AuthorityKey(proof=BROKER_CA))
+    yield Wanted(BROKER_CA, PUBLIC, Authority("Consentry broker authority", BROKER_CA_KEY))
+
+
+def _hq(folder: Path, estate: Estate, units: Mapping[str, bytes], revoked: frozenset[str]) -> Iterator[Wanted]:
+    etc, credentials, chosen = "hq/etc/consentry", "hq/credentials/hq", estate.hq
+    key_set = f"{etc}/keys.cbor"
+    kinds = {
+        "signing-key": Kind.SEED,
+        "sealing-key": Kind.SEALING,
+        "pairwise-key": Kind.BYTES,
+        "challenge-key": Kind.BYTES,
+    }
+    for name, kind in kinds.items():
+        yield Wanted(f"{credentials}/{name}", SECRET, Secret(kind, proof=key_set))
+    yield Wanted(f"{credentials}/broker-key", SECRET, TlsKey(revoked))
+    yield Wanted(key_set, PUBLIC, SignedKeySet(ROOT_KEY, f"{credentials}/signing-key", f"{credentials}/sealing-key"))
+    yield Wanted(f"{etc}/certs/broker-ca.pem", PUBLIC, Copy(BROKER_CA))
+    yield Wanted(
+        f"{etc}/certs/hq.pem",
+        PUBLIC,
+        Certificate(Subject(broker.HQ_NAME, Use.CLIENT), f"{credentials}/broker-key", BROKER_CA, BROKER_CA_KEY),
+    )
+    place = folder / etc if chosen.in_place else Path("/etc/consentry")
+    state = chosen.state_dir or (folder / "hq/state" if chosen.in_place else Path("/var/lib/consentry-hq"))
+    table: toml.Table = {
+        "database": chosen.database or f"sqlite:///{state}/hq.sqlite3",
+        "keys": str(place / "keys.cbor"),
+        "credentials_dir": str(folder / credentials) if chosen.in_place else None,
+        "broker": _broker_table(estate, place, "hq.pem"),
+    }
+    yield Wanted(f"{etc}/hq.toml", 0o640, Fixed(toml.dumps(table).encode()))
+    yield from _units("hq", _HQ_UNITS, units)
+
+
+def _broker(folder: Path, estate: Estate, revoked: frozenset[str]) -> Iterator[Wanted]:
+    at, chosen = f"broker/{_BROKER_PLACE}", estate.hq
+    place = folder / at if chosen.in_place else Path("/", _BROKER_PLACE)
+    yield Wanted(f"{at}/ca.pem", PUBLIC, Copy(BROKER_CA))
+    yield Wanted(f"{at}/server.key", SECRET, TlsKey(revoked))
+    subject = Subject("consentry-broker", Use.SERVER, (chosen.broker_host, *chosen.broker_names))
+    yield Wanted(f"{at}/server.pem", PUBLIC, Certificate(subject, f"{at}/server.key", BROKER_CA, BROKER_CA_KEY))
+    serials = tuple(int(one.serial, 16) for one in estate.revoked)
+    yield Wanted(f"{at}/revoked.pem", PUBLIC, Revocations(serials, BROKER_CA, BROKER_CA_KEY))
+    yield Wanted(f"{at}/topics.acl", SECRET, Fixed(broker.topics(estate.stores)))
+    text = broker.configuration(chosen.broker_listen, chosen.broker_port, str(place), chosen.unix_user)
+    yield Wanted("broker/etc/mosquitto/conf.d/consentry.conf", PUBLIC, Fixed(text))
+
+
+def _store(
+    folder: Path, estate: Estate, store: str, units: Mapping[str, bytes], revoked: frozenset[str]
+) -> Iterator[Wanted]:
+    at, ca = store_folder(store), f"authority/stores/{store}/ca.pem"
+    ca_key, etc, gateway = f"authority/stores/{store}/ca.key", f"{at}/etc/consentry", f"{at}/credentials/gateway"
+    row, chosen = f"{at}/store.json", estate.stores[store]
+    yield Wanted(f"{gateway}/identity-key", SECRET, Secret(Kind.SEED, proof=row))
+    yield Wanted(f"{gateway}/box-secret", SECRET, Secret(Kind.BYTES, proof=row))
+    yield Wanted(f"{gateway}/broker-key", SECRET, TlsKey(revoked))
+    yield Wanted(f"{etc}/certs/broker-ca.pem", PUBLIC, Copy(BROKER_CA))
+    yield Wanted(
+        f"{etc}/certs/store.pem",
+        PUBLIC,
+        Certificate(Subject(store, Use.CLIENT), f"{gateway}/broker-key", BROKER_CA, BROKER_CA_KEY),
+    )
+    yield Wanted(f"{etc}/hq-root.pub", PUBLIC, PublicKey(ROOT_KEY))
+    yield Wanted(f"{etc}/keys.cbor", PUBLIC, Copy("hq/etc/consentry/keys.cbor"))
+    yield Wanted(ca_key, SECRET, AuthorityKey(proof=ca))
+    yield Wanted(ca, PUBLIC, Authority(f"Consentry tablets of {store}", ca_key))
+    tls_key = f"{at}/credentials/tablets/tls-key"
+    yield Wanted(tls_key, SECRET, TlsKey(revoked))
+    subject = Subject(f"{store} tablets", Use.SERVER, tablet_names(store, chosen))
+    yield Wanted(f"{etc}/certs/tablets.pem", PUBLIC, Certificate(subject, tls_key, ca, ca_key))
+    yield Wanted(f"tablets/{store}/store-authority.pem", PUBLIC, Copy(ca))
+    for name, table in _store_tables(folder, estate, store).items():
+        yield Wanted(f"{etc}/{name}.toml", PUBLIC, Fixed(toml.dumps(table).encode()))
+    yield from _units(at, _STORE_UNITS, units)
+    # Last: it proves that the secrets were made.
+    yield Wanted(row, PUBLIC, StoreRow(store, f"{gateway}/identity-key"))
+
+
+def tablet_names(store: str, chosen: StoreSettings) -> tuple[str, ...]:
+    """The names by which tablets call a store's box."""
+    return chosen.tablet_names or (f"{store}.local",)
+
+
+def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Table]:
+    chosen, in_place, at = estate.stores[store], estate.hq.in_place, folder / store_folder(store)
+    place = at / "etc/consentry" if in_place else Path("/etc/consentry")
+    state = chosen.state_dir or (at / "state" if in_place else Path("/var/lib/consentry-gateway"))
+    sockets = chosen.runtime_dir or (at / "run" if in_place else Path("/run/consentry-gateway"))
+    run_by = estate.hq.unix_user if in_place and estate.hq.unix_user else None
+    return {
+        "edge": {
+            "node": chosen.node,
+            "gateway_socket": str(sockets / "sightings.sock"),
+            "company_id": chosen.company_id,
+            "adapter": chosen.adapter,
+        },
+        "gateway": {
+            "store": store,
+            "state_dir": str(state),
+            "runtime_dir": str(sockets),
+            "edge_users": [run_by or "consentry-edge"],
+            "tablet_users": [run_by or "consentry-tablets"],
+            "operator_users": [run_by or "root"],
+            "hq_root_key": str(place / "hq-root.pub"),
+            "hq_keys": str(place / "keys.cbor"),
+            "credentials_dir": str(at / "credentials/gateway") if in_place else None,
+            "broker": _broker_table(estate, place, "store.pem"),
+        },
+        "tablets": {
+            "listen": chosen.tablet_listen,
+            "port": chosen.tablet_port,
+            "gateway_socket": str(sockets / "tablets.sock"),
+            "certificate": str(place / "certs/tablets.pem"),
+            "demo_http": chosen.demo_http or None,
+            "credentials_dir": str(at / "credentials/tablets") if in_place else None,
+        },
+    }
+
+
+def _broker_table(estate: Estate, place: Path, certificate: str) -> toml.Table:
+    where: toml.Table = {"host": estate.hq.broker_host, "port": estate.hq.broker_port}
+    if not estate.hq.broker_tls:
+        return {**where, "tls": False}
+    return {
+        **where,
+        "ca": str(place / "certs/broker-ca.pem"),
+        "certificate": str(place / "certs" / certificate),
+    }
+
+
+def _units(at: str, names: tuple[str, ...], units: Mapping[str, bytes]) -> Iterator[Wanted]:
+    for name in names:
+        yield Wanted(f"{at}/etc/systemd/system/{name}", PUBLIC, Fixed(units[name]))
+    yield Wanted(f"{at}/etc/{_SYSUSERS}", PUBLIC, Fixed(units[_SYSUSERS]))
