@@ -1,0 +1,254 @@
+"""Turns recognised sightings into visits: who arrived, who left, who waits for help, and where.
+
+Presence contract, section 4. Everything is keyed by pseudonym and lives in memory; a visit has a new random handle.
+Two clocks: `now_mono_s` (boot clock) for every timer, `now_ms` (trusted time, Unix milliseconds) for opening hours and
+for what is shown. A member whose strongest signal is in a blind zone has no visit; only the live signal is known, as
+without it nobody could tell that the member left that zone.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from consent.decide import is_blind
+from consent.visit import Visit
+from store_gateway.core.directory import Resolved
+from store_gateway.core.hours import is_open
+from store_gateway.core.table import SLOT_MS
+from store_gateway.core.track import Call, Track
+from wire.policy import StorePolicy, Zone
+from wire.token import Kind
+
+HANDLE_BYTES = 16
+WEAK_S = 30.0  # below exit_dbm for so long is gone
+CANCEL_S = 2.0  # BlueZ can report an old presence token beside the help token; only without the latter it cancels
+
+
+class What(Enum):
+    """What happened to a visit."""
+
+    ARRIVED = auto()
+    LEFT = auto()
+    MOVED = auto()  # another zone, or another sign
+    CALLED = auto()
+    ESCALATED = auto()
+    CALL_ENDED = auto()
+
+
+URGENT = frozenset({What.CALLED, What.ESCALATED, What.CALL_ENDED})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Move:
+    """One thing that happened to one member's visit."""
+
+    what: What
+    pseudonym: bytes
+    handle: bytes  # of the visit that arrived, left or moved; empty where none is shown
+
+
+class Presence:
+    """See the module. `entropy(n)` gives n random bytes."""
+
+    __slots__ = ("_blind", "_entropy", "_handles", "_policy", "_spent", "_tracks", "_zones")
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        self._entropy = entropy
+        self._policy: StorePolicy | None = None
+        self._zones: dict[str, Zone] = {}
+        self._blind: frozenset[str] = frozenset()
+        self._tracks: dict[bytes, Track] = {}
+        self._handles: dict[bytes, bytes] = {}
+        self._spent: dict[bytes, int] = {}  # help token -> its slot: it called once and does not call again
+
+    def govern(self, policy: StorePolicy | None) -> None:
+        """From now on this policy holds; None: nobody arrives."""
+        self._policy = policy
+        zones = policy.zones if policy is not None else ()
+        self._zones = {node: zone for zone in reversed(zones) for node in zone.nodes}
+        self._blind = frozenset(node for zone in zones if is_blind(zone) for node in zone.nodes)
+
+    def hear(
+        self, who: Resolved, token: bytes, node: str, rssi_dbm: int | None, now_mono_s: float, now_ms: int
+    ) -> tuple[Move, ...]:
+        """A member's phone was heard at a node."""
+        if self._policy is None:
+            return ()
+        track = self._tracks.get(who.pseudonym)
+        if track is None:
+            track = self._tracks[who.pseudonym] = Track(who.pseudonym, now_mono_s)
+        track.heard(node, rssi_dbm, now_mono_s)
+        moves: list[Move] = []
+        if who.kind is Kind.HELP:
+            self._hear_help(track, who, token, now_mono_s, now_ms, moves)
+        elif track.call is not None and now_mono_s - track.call.heard_mono_s >= CANCEL_S:
+            self._end_call(track, moves)
+        if node not in self._blind:
+            track.weigh(who.kind is Kind.PRESENCE, self._policy.enter_dbm, self._policy.exit_dbm, now_mono_s)
+        self._place(track, now_mono_s, now_ms, moves)
+        return tuple(moves)
+
+    def tick(self, now_mono_s: float, now_ms: int | None, ill: Set[str] = frozenset()) -> tuple[Move, ...]:
+        """Everything that only time does. `ill`: nodes whose radio is ill; nobody leaves whom they alone hear."""
+        moves: list[Move] = []
+        policy = self._policy
+        for track in list(self._tracks.values()):
+            frozen = bool(ill) and ill >= track.signals.lately()
+            if frozen:
+                track.freeze(now_mono_s)
+            call = track.call
+            if call is not None and policy is not None:
+                if now_mono_s - call.since_mono_s >= policy.help_s:
+                    self._end_call(track, moves)
+                elif (
+                    not call.escalated
+                    and call.attended_by is None
+                    and now_mono_s - call.since_mono_s >= policy.help_escalate_s
+                ):
+                    call.escalated = True
+                    moves.append(Move(What.ESCALATED, track.pseudonym, track.handle or b""))
+            if policy is None or track.silent(now_mono_s):
+                moves += self.forget(track.pseudonym)
+            elif track.call is None and track.weak_for(now_mono_s) >= WEAK_S and not frozen:
+                self._leave(track, moves)
+            else:
+                self._place(track, now_mono_s, now_ms, moves)
+        if now_ms is not None:
+            passed = now_ms // SLOT_MS - 1
+            for token in [token for token, slot in self._spent.items() if slot < passed]:
+                del self._spent[token]
+        return tuple(moves)
+
+    def forget(self, pseudonym: bytes) -> tuple[Move, ...]:
+        """The member is gone, quiet, or withdrew: nothing is known of it from now on."""
+        track = self._tracks.pop(pseudonym, None)
+        if track is None:
+            return ()
+        moves: list[Move] = []
+        self._end_call(track, moves)
+        self._leave(track, moves)
+        return tuple(moves)
+
+    def leave(self, pseudonym: bytes) -> tuple[Move, ...]:
+        """The visit ends, though the phone may still be heard: in mode `help` when the call ended."""
+        moves: list[Move] = []
+        track = self._tracks.get(pseudonym)
+        if track is not None:
+            self._end_call(track, moves)
+            self._leave(track, moves)
+        return tuple(moves)
+
+    def attend(self, pseudonym: bytes, associate: str, name: str) -> tuple[Move, ...]:
+        """This associate helps; whoever asks first checks `visit().attended_by`."""
+        track = self._tracks.get(pseudonym)
+        if track is None or track.handle is None:
+            return ()
+        track.attended = (associate, name)
+        if track.call is not None:
+            track.call.attended_by = associate
+            track.call.escalated = False
+        return (Move(What.CALLED if track.call else What.MOVED, pseudonym, track.handle),)
+
+    def done(self, pseudonym: bytes) -> tuple[Move, ...]:
+        """The associate is done; the call is over, and its tokens do not call again."""
+        track = self._tracks.get(pseudonym)
+        if track is None or track.handle is None:
+            return ()
+        moves: list[Move] = []
+        track.attended = None
+        self._end_call(track, moves)
+        return tuple(moves) or (Move(What.MOVED, pseudonym, track.handle),)
+
+    def find(self, handle: bytes) -> bytes | None:
+        """The pseudonym of the visit with this handle."""
+        return self._handles.get(handle)
+
+    def visit(self, pseudonym: bytes) -> Visit | None:
+        """The member's visit now."""
+        track = self._tracks.get(pseudonym)
+        return None if track is None or track.handle is None else self._shown(track, track.handle)
+
+    def visits(self) -> Iterator[tuple[bytes, Visit]]:
+        """All visits, in the order in which their phones were first heard."""
+        for pseudonym, track in self._tracks.items():
+            if track.handle is not None:
+                yield pseudonym, self._shown(track, track.handle)
+
+    def _shown(self, track: Track, handle: bytes) -> Visit:
+        call, attended = track.call, track.attended
+        return Visit(
+            handle=handle,
+            arrived_ms=track.arrived_ms,
+            zone=track.zone,
+            help=call is not None,
+            invited=track.invited,
+            waiting_since_ms=call.since_ms if call is not None else None,
+            escalated=call is not None and call.escalated,
+            sign=call.sign if call is not None else None,
+            attended_by=attended[0] if attended is not None else None,
+            attended_name=attended[1] if attended is not None else None,
+        )
+
+    def _hear_help(
+        self, track: Track, who: Resolved, token: bytes, now_mono_s: float, now_ms: int, moves: list[Move]
+    ) -> None:
+        call = track.call
+        if call is None:
+            if token in self._spent:
+                return
+            self._spent[token] = who.slot
+            track.call = Call(now_mono_s, now_ms, who.slot, who.sign)
+            track.invited = True
+            if track.handle is not None:  # else it is told on arrival
+                moves.append(Move(What.CALLED, track.pseudonym, track.handle))
+            return
+        call.heard_mono_s = now_mono_s
+        if token not in self._spent:
+            self._spent[token] = who.slot
+        if who.slot > call.slot:
+            call.slot, call.sign = who.slot, who.sign
+            moves.append(Move(What.MOVED, track.pseudonym, track.handle or b""))
+
+    def _end_call(self, track: Track, moves: list[Move]) -> None:
+        if track.call is not None:
+            track.call = None
+            track.attended = None
+            moves.append(Move(What.CALL_ENDED, track.pseudonym, track.handle or b""))
+
+    def _leave(self, track: Track, moves: list[Move]) -> None:
+        if track.handle is not None:
+            self._handles.pop(track.handle, None)
+            moves.append(Move(What.LEFT, track.pseudonym, track.handle))
+        track.ended()
+
+    def _place(self, track: Track, now_mono_s: float, now_ms: int | None, moves: list[Move]) -> None:
+        """Zone, blindness, arrival."""
+        policy = self._policy
+        if policy is None:
+            return
+        track.signals.settle(now_mono_s)
+        owner, strongest = track.signals.owner, track.signals.strongest(now_mono_s)
+        if owner in self._blind or strongest in self._blind:
+            self._leave(track, moves)
+            return
+        zone = self._zones.get(owner) if owner is not None else None
+        name = zone.id if zone is not None else None
+        if track.handle is not None:
+            if name != track.zone:
+                track.zone = name
+                moves.append(Move(What.MOVED, track.pseudonym, track.handle))
+            return
+        if track.call is None and not track.may_arrive(policy.dwell_s, now_mono_s):
+            return
+        hours = policy.hours if zone is None or zone.hours is None else zone.hours
+        if now_ms is None or not is_open(hours, policy.time_zone, now_ms):
+            return
+        track.handle = self._entropy(HANDLE_BYTES)
+        track.zone, track.arrived_ms = name, now_ms
+        track.invited = track.call is not None
+        self._handles[track.handle] = track.pseudonym
+        moves.append(Move(What.ARRIVED, track.pseudonym, track.handle))
+        if track.call is not None:
+            moves.append(Move(What.CALLED, track.pseudonym, track.handle))

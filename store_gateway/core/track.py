@@ -1,0 +1,118 @@
+"""What is known of one member's live phones: when heard, how strong, and a call for help.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import deque
+from math import ceil
+
+from store_gateway.core.signals import Signals
+
+APART_S = 1.0  # two sightings at least so far apart…
+WITHIN_S = 25.0  # …within this: some controllers report a steady phone once in 10.24 s
+LEAVE_LEAST_S = 60.0
+LEAVE_MOST_S = 180.0
+LEAVE_GAPS = 8
+GAP_PERCENTILE = 0.95
+_MOST_GAPS = 64
+_STEP_S = 0.4  # the edge folds half seconds; sightings of several nodes in one of them count once
+
+
+class Call:
+    """A call for help. The instants of its first and its newest token, and what that shows."""
+
+    __slots__ = ("attended_by", "escalated", "heard_mono_s", "sign", "since_mono_s", "since_ms", "slot")
+
+    def __init__(self, now_mono_s: float, now_ms: int, slot: int, sign: tuple[str, str] | None) -> None:
+        self.since_mono_s = now_mono_s
+        self.since_ms = now_ms
+        self.heard_mono_s = now_mono_s
+        self.slot = slot
+        self.sign = sign
+        self.escalated = False
+        self.attended_by: str | None = None
+
+
+class Track:
+    """One member's phones while they are heard. `handle` is set while the member is on a visit."""
+
+    __slots__ = (
+        "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_weak_mono_s",
+        "arrived_ms", "attended", "call", "handle", "invited", "pseudonym", "signals", "zone",
+    )  # fmt: skip
+
+    def __init__(self, pseudonym: bytes, now_mono_s: float) -> None:
+        self.pseudonym = pseudonym
+        self.signals = Signals()
+        self.call: Call | None = None
+        self._gaps: deque[float] = deque(maxlen=_MOST_GAPS)
+        self._last_mono_s = now_mono_s
+        self.ended()
+
+    def ended(self) -> None:
+        """The visit is over, or has not begun: the next one starts from nothing."""
+        self.handle: bytes | None = None
+        self.zone: str | None = None
+        self.arrived_ms = 0
+        self.invited = False
+        self.attended: tuple[str, str] | None = None
+        if self.call is not None:
+            self.call.attended_by = None
+        self._heard: deque[float] = deque()
+        self._above_mono_s: float | None = None
+        self._measured_mono_s = 0.0
+        self._weak_mono_s: float | None = None
+
+    def heard(self, node: str, rssi_dbm: int | None, now_mono_s: float) -> None:
+        """Any of the member's tokens was heard."""
+        gap = now_mono_s - self._last_mono_s
+        if gap > 0:
+            self._gaps.append(gap)
+            self._last_mono_s = now_mono_s
+        self.signals.add(node, rssi_dbm, now_mono_s)
+
+    def weigh(self, is_presence: bool, enter_dbm: int, exit_dbm: int, now_mono_s: float) -> None:
+        """Judges the strongest signal against the two thresholds, after `heard`."""
+        dbm = self.signals.level(self.signals.strongest(now_mono_s))
+        if dbm >= exit_dbm:
+            self._weak_mono_s = None
+        elif self._weak_mono_s is None:
+            self._weak_mono_s = now_mono_s
+        if not is_presence:
+            return
+        if dbm < enter_dbm:
+            self._above_mono_s = None
+        else:
+            if self._above_mono_s is None or now_mono_s - self._measured_mono_s > WITHIN_S:
+                self._above_mono_s = now_mono_s
+            self._measured_mono_s = now_mono_s
+        if not self._heard or now_mono_s - self._heard[-1] >= _STEP_S:
+            self._heard.append(now_mono_s)
+        while now_mono_s - self._heard[0] > WITHIN_S:
+            self._heard.popleft()
+
+    def may_arrive(self, dwell_s: float, now_mono_s: float) -> bool:
+        """Heard twice, strong enough, and that for the dwelling time."""
+        if self._above_mono_s is None or not self._heard or now_mono_s - self._heard[-1] > WITHIN_S:
+            return False
+        return self._heard[-1] - self._heard[0] >= APART_S and self._measured_mono_s - self._above_mono_s >= dwell_s
+
+    def silent(self, now_mono_s: float) -> bool:
+        """Nothing was heard for eight times the usual longest gap, between 60 and 180 s."""
+        return now_mono_s - self._last_mono_s >= self.patience_s()
+
+    def patience_s(self) -> float:
+        """How long this member may be silent before it counts as gone, in seconds."""
+        ranked = sorted(self._gaps)
+        usual = ranked[ceil(GAP_PERCENTILE * len(ranked)) - 1] if ranked else 0.0
+        return min(LEAVE_MOST_S, max(LEAVE_LEAST_S, LEAVE_GAPS * usual))
+
+    def weak_for(self, now_mono_s: float) -> float:
+        """For how many seconds the signal has been below the leaving threshold."""
+        return 0.0 if self._weak_mono_s is None else now_mono_s - self._weak_mono_s
+
+    def freeze(self, now_mono_s: float) -> None:
+        """The radio that alone hears this member is ill: silence and weakness count from now."""
+        self._last_mono_s = now_mono_s
+        if self._weak_mono_s is not None:
+            self._weak_mono_s = now_mono_s
