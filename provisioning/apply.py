@@ -3,7 +3,7 @@
 I/O: the folder, through `provisioning.files`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -62,7 +62,7 @@ def provision(
     estate: Estate,
     now: datetime,
     *,
-    units: dict[str, bytes] | None = None,
+    units: Mapping[str, bytes] | None = None,
     files: Files | None = None,
     dry_run: bool = False,
     report: Callable[[Step], None] = lambda step: None,

@@ -8,17 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 from provisioning import toml
-from runtime.config import Form
 
 STORE_FORM: Final = "1 to 40 characters a-z, 0-9 and -"
 _STORE: Final = re.compile(r"[a-z0-9-]{1,40}")
 _DNS: Final = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
-Port = Annotated[int, Form(low=1, high=65535)]
 HOST_FORM: Final = "a DNS name or an IP address"
 
 
@@ -26,14 +24,14 @@ HOST_FORM: Final = "a DNS name or an IP address"
 class HqSettings:
     """HQ and its broker.
 
-    `broker_names` are further names and addresses of the broker in its certificate. `broker_tls` is only false in a demo,
-    on loopback, whose broker speaks no TLS. With `in_place` everything runs
-    from the folder itself, without systemd and its credentials: for a test or a demo, where `state_dir` (default: in
-    the folder) is where HQ keeps its database.
+    `broker_names` are further names and addresses of the broker in its certificate. `broker_tls` is only false in a
+    demo, on loopback, whose broker speaks no TLS. With `in_place` everything runs from the folder itself, without
+    systemd and its credentials: for a test or a demo, where `state_dir` (default: in the folder) is where HQ keeps its
+    database, and `unix_user` runs all (named to the gateway as the peer on its sockets, and to mosquitto).
     """
 
     broker_host: str
-    broker_port: Port = 8883
+    broker_port: int = 8883
     broker_listen: str = "0.0.0.0"  # stores call from elsewhere; certificates decide who may
     broker_names: tuple[str, ...] = ()
     broker_tls: bool = True
@@ -46,6 +44,7 @@ class HqSettings:
         """Raises: ValueError, where a name is none."""
         for name in (self.broker_host, *self.broker_names):
             _check_host("broker", name)
+        _check_port(self.broker_port)
         if not self.broker_tls and self.broker_host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("without TLS the broker is on loopback")
 
@@ -58,12 +57,12 @@ class StoreSettings:
     `in_place`, `state_dir` and `runtime_dir` say where state and sockets are (default: in the folder).
     """
 
-    node: Annotated[str, Form(words=STORE_FORM, pattern="[a-z0-9-]{1,40}")] = "edge-1"
-    company_id: Annotated[int, Form(low=0, high=0xFFFF)] | None = None
+    node: str = "edge-1"
+    company_id: int | None = None
     adapter: str | None = None
     tablet_names: tuple[str, ...] = ()
     tablet_listen: str = "0.0.0.0"  # tablets call from the store's network
-    tablet_port: Port = 8443
+    tablet_port: int = 8443
     demo_http: bool = False
     state_dir: Path | None = None
     runtime_dir: Path | None = None
@@ -72,6 +71,11 @@ class StoreSettings:
         """Raises: ValueError, where a name is none."""
         for name in self.tablet_names:
             _check_host("tablet", name)
+        _check_port(self.tablet_port)
+        if _STORE.fullmatch(self.node) is None:
+            raise ValueError(f"the name of a radio is {STORE_FORM}")
+        if self.company_id is not None and not 0 <= self.company_id <= 0xFFFF:
+            raise ValueError("a company id is a number from 0 to 0xFFFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,11 @@ def revoked_text(revoked: tuple[Revoked, ...]) -> bytes:
     ]
     comment = "# Written by consentry-provision. Certificates that are refused before their time.\n"
     return (comment + "".join(rows)).encode()
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
 
 
 def _check_host(whose: str, name: str) -> None:

@@ -1,0 +1,178 @@
+"""The program `consentry-provision`.
+
+I/O: standard output and the clock; the rest through `provisioning.apply`, `install` and `doctor`.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from provisioning import apply, doctor, layout
+from provisioning.errors import RefusedError
+from provisioning.files import Files
+from provisioning.install import install
+from provisioning.options import parser
+from provisioning.plan import Step, changes
+from provisioning.settings import Estate, HqSettings, StoreSettings
+from runtime import cli
+
+_HQ_NEXT = """\
+Next: on HQ's machine   sudo consentry-provision install {folder}/hq
+      on the broker's   sudo consentry-provision install {folder}/broker   and restart mosquitto
+      for each store    consentry-provision store ID --folder {folder}
+Keep {folder}/authority offline and backed up: who has it is HQ."""
+_STORE_NEXT = """\
+Next: at HQ             consentry-hq store add --from {folder}/stores/{store}/store.json
+      on the broker's   sudo consentry-provision install {folder}/broker   and reload mosquitto (SIGHUP)
+      on the box        sudo consentry-provision install {folder}/stores/{store}   then
+                        sudo systemctl daemon-reload && sudo systemctl enable --now consentry.target
+The bundle holds the store's keys: bring it there by hand or over SSH, and delete the copy on the box."""
+_TABLET_NEXT = """\
+1. Install {folder}/tablets/{store}/store-authority.pem on the tablet as a trusted authority.
+2. Open https://{name}:{port}/ on it.
+3. On the box, mint a one-time pairing code; it is good for 60 seconds.
+   Scan or type it on the tablet. An associate can then sign in."""
+
+
+def main() -> None:
+    """Runs the command and ends the process; see `--help`."""
+    cli.run(run, "provision")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of one command.
+
+    Raises: ProgramError, which `runtime.cli` turns into one line.
+    """
+    chosen = parser().parse_args(arguments)
+    try:
+        match chosen.command:
+            case "hq":
+                return _hq(chosen)
+            case "store":
+                return _store(chosen)
+            case "tablet":
+                return _tablet(chosen)
+            case "rotate":
+                return _rotate(chosen)
+            case "install":
+                return _told(install(chosen.bundle, chosen.root, dry_run=chosen.dry_run, report=print), chosen)
+            case _:
+                return _doctor(chosen)
+    except ValueError as error:  # a choice that cannot be, from the settings themselves
+        raise RefusedError(str(error), "see --help") from error
+
+
+def _hq(chosen: argparse.Namespace) -> int:
+    held = apply.read(chosen.folder)
+    options = _chosen(chosen, HqSettings)
+    if held is None:
+        if "broker_host" not in options:
+            raise RefusedError("the first time, the broker's name is needed", "add --broker-host NAME")
+        estate = Estate(HqSettings(**options))
+    else:
+        estate = dataclasses.replace(held, hq=dataclasses.replace(held.hq, **options))
+    code = _provision(chosen, estate)
+    if held is None and not chosen.dry_run:
+        print(_HQ_NEXT.format(folder=chosen.folder))
+    return code
+
+
+def _store(chosen: argparse.Namespace) -> int:
+    held = _estate(chosen)
+    at = layout.store_folder(chosen.store)
+    if chosen.remove:
+        if chosen.store not in held.stores and not (chosen.folder / at).exists():
+            raise RefusedError("there is no such store in the folder", "look under stores/")
+        others = {store: settings for store, settings in held.stores.items() if store != chosen.store}
+        gone = [f"{at}/etc/consentry/certs/{name}.pem" for name in ("store", "tablets")]
+        revoked = apply.revoked_with(Files(chosen.folder), held, chosen.store, gone)
+        code = _provision(chosen, Estate(held.hq, others, revoked))
+        if not chosen.dry_run:
+            print("Next: install the broker's bundle and reload mosquitto (SIGHUP): until then it lets the store in.")
+        return code
+    before = held.stores.get(chosen.store)
+    settings = dataclasses.replace(before or StoreSettings(), **_chosen(chosen, StoreSettings))
+    code = _provision(chosen, dataclasses.replace(held, stores={**held.stores, chosen.store: settings}))
+    if before is None and not chosen.dry_run:
+        print(_STORE_NEXT.format(folder=chosen.folder, store=chosen.store))
+    return code
+
+
+def _tablet(chosen: argparse.Namespace) -> int:
+    held = _estate(chosen)
+    settings = held.stores.get(chosen.store)
+    if settings is None:
+        raise RefusedError("there is no such store in the folder", f"consentry-provision store {chosen.store} first")
+    code = _provision(chosen, held)
+    name = layout.tablet_names(chosen.store, settings)[0]
+    print(_TABLET_NEXT.format(folder=chosen.folder, store=chosen.store, name=name, port=settings.tablet_port))
+    return code
+
+
+def _rotate(chosen: argparse.Namespace) -> int:
+    held = _estate(chosen)
+    if chosen.what in ("store", "tablets") and chosen.store not in held.stores:
+        raise RefusedError("there is no such store in the folder", "name one that is under stores/")
+    path = {
+        "hq": "hq/etc/consentry/certs/hq.pem",
+        "broker": "broker/etc/mosquitto/consentry/server.pem",
+    }.get(chosen.what, f"{layout.store_folder(chosen.store or '')}/etc/consentry/certs/{chosen.what}.pem")
+    revoked = apply.revoked_with(Files(chosen.folder), held, chosen.store or chosen.what, [path])
+    code = _provision(chosen, dataclasses.replace(held, revoked=revoked))
+    if not chosen.dry_run:
+        print("Next: install the broker's bundle and this one again; reload mosquitto (SIGHUP), restart what uses it.")
+    return code
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    findings = doctor.examine(chosen.folder, _estate(chosen), datetime.now(UTC), _units(chosen), not chosen.offline)
+    bad = 0
+    for finding in findings:
+        print(finding)
+        bad += not finding.good
+    return 1 if bad else 0
+
+
+def _estate(chosen: argparse.Namespace) -> Estate:
+    held = apply.read(chosen.folder)
+    if held is None:
+        raise RefusedError(f"{chosen.folder} holds no HQ yet", "consentry-provision hq --broker-host NAME first")
+    return held
+
+
+def _chosen(chosen: argparse.Namespace, settings: type[HqSettings | StoreSettings]) -> dict[str, Any]:
+    """The options that were given, by the names of the settings."""
+    given = {one.name: getattr(chosen, one.name, None) for one in dataclasses.fields(settings)}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None
+    }
+
+
+def _units(chosen: argparse.Namespace) -> dict[str, bytes]:
+    return apply.read_units(chosen.units)
+
+
+def _provision(chosen: argparse.Namespace, estate: Estate) -> int:
+    steps = apply.provision(
+        chosen.folder, estate, datetime.now(UTC), units=_units(chosen), dry_run=chosen.dry_run, report=print
+    )
+    return _told(steps, chosen)
+
+
+def _told(steps: Sequence[Step], chosen: argparse.Namespace) -> int:
+    due = changes(steps)
+    if chosen.dry_run:
+        for step in due:
+            print(step)
+    if due:
+        print(f"{len(due)} of {len(steps)} files {'would change' if chosen.dry_run else 'changed'}.")
+    else:
+        print("Nothing to do.")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The options of `consentry-provision`, and its help.
+
+Pure: no I/O, no clock.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from provisioning.settings import STORE_FORM
+from runtime import cli
+
+_DESCRIPTION: Final = """\
+Writes what HQ, its MQTT broker and each store's box need to begin: keys, certificates, configuration,
+broker settings and systemd units. It works in one folder, kept by whoever runs HQ:
+
+  settings.toml, authority/     yours alone: keep it offline and backed up
+  hq/  broker/  stores/ID/      one bundle for one machine, to be brought there and installed
+  tablets/ID/                   what the tablets of a store have to trust
+
+Every command can be run again: it writes only what is missing, changed or about to expire, and goes on where an
+earlier run was interrupted. No key is ever printed."""
+_EPILOG: Final = """\
+examples:
+  consentry-provision hq --broker-host mqtt.example.com      HQ and its broker
+  consentry-provision store berlin-1                         a store's box
+  consentry-provision tablet berlin-1                        how its tablets are paired
+  consentry-provision install consentry-folder/stores/berlin-1     as root, on the box
+  consentry-provision rotate store berlin-1                  a new broker certificate; the old one is refused
+  consentry-provision store berlin-1 --remove                the store may come no more
+  consentry-provision doctor                                 what expires, what is missing, is the broker there
+
+exit codes: 0 done or nothing to do, 1 doctor found something, 2 wrong options, 69 cannot go on, 78 broken settings"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; `command` is one of hq, store, tablet, rotate, install, doctor."""
+    found = cli.parser("consentry-provision", _DESCRIPTION, epilog=_EPILOG)
+    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    hq = _command(commands, "hq", "HQ and its broker: authority, keys, certificates, configuration")
+    hq.add_argument("--broker-host", metavar="NAME", help="the broker's DNS name or IP address (needed the first time)")
+    hq.add_argument("--broker-port", type=int, metavar="PORT", help="its port (default 8883)")
+    hq.add_argument("--broker-listen", metavar="ADDRESS", help="the address it listens on (default: all)")
+    hq.add_argument(
+        "--broker-name", dest="broker_names", action="append", metavar="NAME", help="a further name in its certificate"
+    )
+    hq.add_argument("--database", metavar="URL", help="HQ's database, for SQLAlchemy (default: SQLite in /var/lib)")
+    hq.add_argument(
+        "--in-place", action="store_true", default=None, help="run all from the folder, without systemd: for a trial"
+    )
+    hq.add_argument("--state-dir", type=Path, metavar="DIR", help="where HQ keeps its database")
+
+    store = _command(commands, "store", "one store's box: identity, certificates, configuration, units")
+    store.add_argument("store", metavar="ID", help=STORE_FORM)
+    store.add_argument("--node", metavar="NAME", help="the name of the box's own radio (default edge-1)")
+    store.add_argument("--company-id", type=_number, metavar="N", help="of the phones' adverts, as 0xFFFF")
+    store.add_argument("--adapter", metavar="ADDRESS", help="the radio to use (default: the first)")
+    store.add_argument(
+        "--tablet-name",
+        dest="tablet_names",
+        action="append",
+        metavar="NAME",
+        help="a name or address by which tablets call the box (default ID.local); may be given several times",
+    )
+    store.add_argument("--tablet-listen", metavar="ADDRESS", help="the address for tablets (default: all)")
+    store.add_argument("--tablet-port", type=int, metavar="PORT", help="the port for tablets (default 8443)")
+    store.add_argument("--state-dir", type=Path, metavar="DIR", help="where the gateway keeps its cache")
+    store.add_argument("--runtime-dir", type=Path, metavar="DIR", help="where the gateway's sockets are")
+    store.add_argument("--remove", action="store_true", help="revoke its certificates and remove its files")
+
+    tablet = _command(commands, "tablet", "what a store's tablets have to trust, and how to pair one")
+    tablet.add_argument("store", metavar="ID", help="the store")
+
+    rotate = _command(commands, "rotate", "a new key and certificate; the old one is revoked")
+    rotate.add_argument(
+        "what", choices=["hq", "broker", "store", "tablets"],
+        help="HQ's or a store's certificate for the broker, the broker's own, or the one a store's tablets see",
+    )  # fmt: skip
+    rotate.add_argument("store", metavar="ID", nargs="?", help="the store, for store and tablets")
+
+    bundle = commands.add_parser("install", help="as root on a machine: put a bundle in place, its secrets sealed")
+    bundle.add_argument("bundle", type=Path, metavar="BUNDLE", help="hq/, broker/ or stores/ID/ of a folder")
+    bundle.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="where / is (default: /)")
+    bundle.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+
+    doctor = _command(commands, "doctor", "examine the folder and the broker; change nothing")
+    doctor.add_argument("--offline", action="store_true", help="do not call the broker")
+    return found
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str
+) -> argparse.ArgumentParser:
+    found = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+    found.add_argument(
+        "--folder", type=Path, default=Path("consentry-folder"), metavar="DIR", help="default: ./consentry-folder"
+    )
+    found.add_argument("--units", type=Path, metavar="DIR", help=argparse.SUPPRESS)
+    if name != "doctor":
+        found.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    return found
+
+
+def _number(text: str) -> int:
+    """Decimal, or hexadecimal after 0x."""
+    return int(text, 0)
