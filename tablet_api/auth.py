@@ -1,0 +1,117 @@
+"""Where a request's secrets are, how they are set, and whether the request comes from the page itself.
+
+The secrets mean nothing here: the gateway judges them. Nothing is kept.
+
+I/O: reads the current request of flask.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Request, Response
+
+from tablet_api import forms
+from tablet_api.errors import Problem, ProblemKind
+
+_TABLET_DAYS: Final = 400  # the longest that browsers keep a cookie
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The names and attributes of the two cookies; `plain` on the demo's loopback only, where there is no TLS."""
+
+    plain: bool
+
+    @property
+    def tablet(self) -> str:
+        """The cookie of a paired tablet."""
+        return "consentry-tablet" if self.plain else "__Host-consentry-tablet"
+
+    @property
+    def session(self) -> str:
+        """The cookie of a signed-in associate."""
+        return "consentry-session" if self.plain else "__Host-consentry-session"
+
+    def set_tablet(self, response: Response, secret: bytes) -> None:
+        """Pairs the browser."""
+        self._set(response, self.tablet, secret, _TABLET_DAYS * 86_400)
+
+    def set_session(self, response: Response, secret: bytes) -> None:
+        """Signs the browser in, until it is closed or the gateway ends the session."""
+        self._set(response, self.session, secret, None)
+
+    def clear_session(self, response: Response) -> None:
+        """Forgets the session in this browser."""
+        response.delete_cookie(self.session, path="/", secure=not self.plain, httponly=True, samesite="Strict")
+
+    def _set(self, response: Response, name: str, secret: bytes, max_age_s: int | None) -> None:
+        response.set_cookie(
+            name,
+            forms.to_text(secret),
+            max_age=max_age_s,
+            path="/",
+            secure=not self.plain,
+            httponly=True,
+            samesite="Strict",
+        )
+
+
+def _bearer(request: Request) -> bytes | None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return forms.secret_of(token.strip()) if kind.lower() == "bearer" else None
+
+
+def tablet_secret(request: Request, cookies: Cookies) -> bytes:
+    """The tablet's secret.
+
+    Raises:
+        Problem: UNPAIRED.
+    """
+    secret = _bearer(request) or forms.secret_of(request.cookies.get(cookies.tablet))
+    if secret is None:
+        raise Problem(ProblemKind.UNPAIRED)
+    return secret
+
+
+def session_secret(request: Request, cookies: Cookies) -> bytes:
+    """The session's secret.
+
+    Raises:
+        Problem: SIGNED_OUT, or UNPAIRED where there is no tablet's cookie either.
+    """
+    secret = _bearer(request) or forms.secret_of(request.cookies.get(cookies.session))
+    if secret is not None:
+        return secret
+    paired = forms.secret_of(request.cookies.get(cookies.tablet)) is not None
+    raise Problem(ProblemKind.SIGNED_OUT if paired else ProblemKind.UNPAIRED)
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Whatever changes something comes from our own page, or from no page at all (a native app).
+
+    `SameSite=Strict` says the same to the browser; this says it again here.
+
+    Raises:
+        Problem: CROSS_SITE.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None and site != "same-origin":
+        raise Problem(ProblemKind.CROSS_SITE)
+    if origin is not None and origin != request.host_url.rstrip("/"):
+        raise Problem(ProblemKind.CROSS_SITE)
+
+
+def refuse_other_names(request: Request) -> None:
+    """In the demo: only by a loopback name, so that no web page reaches it by a name of its own (DNS rebinding).
+
+    Raises:
+        Problem: CROSS_SITE.
+    """
+    name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    if name not in LOOPBACK_NAMES:
+        raise Problem(ProblemKind.CROSS_SITE)

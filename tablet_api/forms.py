@@ -1,0 +1,46 @@
+"""Handles, secrets and times between the gateway's form and that of HTTP.
+
+Pure: no I/O, no clock.
+"""
+
+import base64
+import binascii
+import hashlib
+from datetime import UTC, datetime
+
+HANDLE_BYTES = 16
+SECRET_BYTES = 32
+
+
+def to_text(raw: bytes) -> str:
+    """URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _from_text(text: str, length_bytes: int) -> bytes | None:
+    """What `to_text` made `text` of, or None where it made no such text of so many bytes."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if len(raw) == length_bytes and to_text(raw) == text else None
+
+
+def secret_of(text: str | None) -> bytes | None:
+    """The 32-byte secret that a cookie or bearer token carries, or None."""
+    return None if text is None else _from_text(text, SECRET_BYTES)
+
+
+def handle_of(text: str) -> bytes:
+    """The 16-byte handle of a visit.
+
+    A text that is no handle gives one that never was, so that it is answered, recorded and timed like any other.
+    """
+    found = _from_text(text, HANDLE_BYTES)
+    return found if found is not None else hashlib.sha256(text.encode("utf-8", "replace")).digest()[:HANDLE_BYTES]
+
+
+def instant(unix_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds, from Unix milliseconds."""
+    at = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"

@@ -1,0 +1,255 @@
+"""The calls of a tablet, version 1: pairing, sign-in, the floor, cards, who helps, withdrawals, status.
+
+Each asks the gateway and gives what the schemas name of its answer. Nothing is decided here.
+
+I/O: answers HTTP requests (flask) by asking the gateway.
+"""
+
+from typing import Any, Final, NoReturn
+
+from flask import Response, current_app, request
+from flask.views import MethodView
+
+from tablet_api import auth, changes, forms, schemas
+from tablet_api.api import Calls
+from tablet_api.auth import Cookies
+from tablet_api.errors import REFUSED, GatewayAwayError, Problem, ProblemKind
+from tablet_api.gateway_client import ANSWER_TIMEOUT_S
+from tablet_api.parts import PARTS, Parts
+from tablet_api.stream import Stream
+from wire import query
+from wire.policy import Section
+from wire.query import Reply, Request
+
+_MANAGER: Final = "manager"
+_BROWSER_BYTES: Final = 200
+UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
+
+calls = Calls("v1", "/api/v1", "What the associates' tablets call")
+
+
+def _parts() -> Parts:
+    parts: Parts = current_app.extensions[PARTS]
+    return parts
+
+
+def _cookies() -> Cookies:
+    return _parts().cookies
+
+
+def _session() -> bytes:
+    return auth.session_secret(request, _cookies())
+
+
+def _ask(question: Request) -> Reply:
+    return _parts().gateway.ask(question)
+
+
+def _no(reply: Reply) -> NoReturn:
+    """Every answer that is not the one asked for."""
+    match reply:
+        case query.Refused(reason, retry_after_s):
+            raise Problem(REFUSED[reason], retry_after_s=min(retry_after_s, 86_400))
+        case query.Withheld():
+            raise Problem(ProblemKind.NOT_FOUND)
+        case query.Conflict(attended_by):
+            raise Problem(ProblemKind.TAKEN, attended_by=attended_by)
+        case _:
+            raise Problem(ProblemKind.NO_GATEWAY)
+
+
+def _accepted(reply: Reply) -> None:
+    if not isinstance(reply, query.Accepted):
+        _no(reply)
+
+
+@calls.route("/pairings")
+class Pairings(MethodView):
+    """Tablets that belong to the store."""
+
+    @calls.takes(schemas.PairingAsked)
+    @calls.gives(201, schemas.PairingShown)
+    @calls.problems(403, 422, 429, 503)
+    def post(self, asked: dict[str, Any]) -> Any:
+        """Pair this tablet with a one-time code."""
+        browser = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
+        reply = _ask(query.Pair(asked["code"], asked["label"], browser.decode("utf-8", "ignore")))
+        if not isinstance(reply, query.Paired):
+            _no(reply)
+        shown = {"id": reply.id, "store": reply.store, "store_label": reply.store_label}
+        if asked["want_token"]:
+            return shown | {"token": forms.to_text(reply.tablet)}
+        secret = reply.tablet
+        _parts().after(lambda response: _cookies().set_tablet(response, secret))
+        return shown
+
+
+@calls.route("/sessions")
+class Sessions(MethodView):
+    """Associates who are signed in."""
+
+    @calls.takes(schemas.SessionAsked)
+    @calls.gives(201, schemas.SessionShown)
+    @calls.problems(401, 403, 422, 429, 503)
+    @calls.secured_by("tablet")
+    def post(self, asked: dict[str, Any]) -> Any:
+        """Sign an associate in on this tablet."""
+        tablet = auth.tablet_secret(request, _cookies())
+        reply = _ask(query.SignIn(tablet, asked["associate"], asked["pin"]))
+        if not isinstance(reply, query.SignedIn):
+            _no(reply)
+        shown = _view(reply.view)
+        if asked["want_token"]:
+            return shown | {"token": forms.to_text(reply.session)}
+        secret = reply.session
+        _parts().after(lambda response: _cookies().set_session(response, secret))
+        return shown
+
+
+def _view(view: query.SessionView) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in ("associate", "name", "role", "store_label", "idle_s", "until_ms")}
+
+
+@calls.route("/sessions/current")
+class CurrentSession(MethodView):
+    """The associate who is signed in here."""
+
+    @calls.gives(200, schemas.SessionShown)
+    @calls.problems(401, 503)
+    @calls.secured_by("session")
+    def get(self) -> Any:
+        """Who is signed in; does not count as activity."""
+        reply = _ask(query.AskSession(_session()))
+        return reply if isinstance(reply, query.SessionView) else _no(reply)
+
+    @calls.gives(204)
+    @calls.problems(401, 403, 503)
+    @calls.secured_by("session")
+    def delete(self) -> None:
+        """Sign out. This browser forgets the session even if the gateway cannot be told."""
+        session = _session()
+        _parts().after(_cookies().clear_session)
+        _accepted(_ask(query.SignOut(session)))
+
+
+@calls.route("/floor")
+class Floor(MethodView):
+    """Who may be shown now."""
+
+    @calls.gives(200, schemas.RosterShown)
+    @calls.problems(401, 503)
+    @calls.secured_by("session")
+    def get(self) -> Any:
+        """The roster, oldest unanswered help first. Without the gateway: dark, reason `no-gateway`."""
+        session = _session()
+        try:
+            reply = _ask(query.AskFloor(session))
+        except GatewayAwayError:
+            return changes.no_gateway()
+        return reply if isinstance(reply, query.Roster) else _no(reply)
+
+
+@calls.route("/floor/events")
+class FloorEvents(MethodView):
+    """The roster as it changes."""
+
+    @calls.gives(200, {"type": "string"}, content_type="text/event-stream")
+    @calls.problems(401, 503)
+    @calls.secured_by("session")
+    def get(self) -> Response:
+        """Server-sent events: `roster`, `change`, `card`, `dark`, and `beat` every 5 seconds."""
+        session = _session()
+        parts = _parts()
+        opened = None
+        try:
+            watching = parts.gateway.watch(session)
+            try:
+                first = watching.receive(ANSWER_TIMEOUT_S)
+            except GatewayAwayError:
+                watching.close()
+                raise
+            match first:
+                case query.Roster():
+                    opened = (watching, first)
+                case None:
+                    watching.close()
+                case other:
+                    watching.close()
+                    _no(other)
+        except GatewayAwayError:
+            opened = None
+        request.environ.get(UNBOUNDED, lambda: None)()
+        stream = Stream(parts.gateway, session, parts.clock, parts.stopping, opened)
+        return Response(parts.counted(stream.events()), mimetype="text/event-stream")
+
+
+@calls.route("/floor/acks")
+class Acks(MethodView):
+    """What the tablet shows."""
+
+    @calls.takes(schemas.AckAsked)
+    @calls.gives(204)
+    @calls.problems(401, 403, 422, 503)
+    @calls.secured_by("session")
+    def post(self, asked: dict[str, Any]) -> None:
+        """The roster version that is on the glass now."""
+        _accepted(_ask(query.Acknowledge(_session(), asked["version"])))
+
+
+@calls.route("/visits/<handle>")
+class Visit(MethodView):
+    """One visit."""
+
+    @calls.takes(schemas.CardAsked, location="query")
+    @calls.gives(200, schemas.CardShown)
+    @calls.problems(401, 404, 422, 503)
+    @calls.secured_by("session")
+    def get(self, asked: dict[str, Any], handle: str) -> Any:
+        """The card, or one section of it. The look is recorded."""
+        section: Section | None = asked["section"]
+        reply = _ask(query.AskCard(_session(), forms.handle_of(handle), section))
+        return reply if isinstance(reply, query.Card) else _no(reply)
+
+
+@calls.route("/visits/<handle>/attendance")
+class Attendance(MethodView):
+    """Who helps."""
+
+    @calls.takes(schemas.AttendanceAsked)
+    @calls.gives(204)
+    @calls.problems(401, 403, 404, 409, 422, 503)
+    @calls.secured_by("session")
+    def post(self, asked: dict[str, Any], handle: str) -> None:
+        """I help, or the help is done. 409 says who was first."""
+        _accepted(_ask(query.Attend(_session(), forms.handle_of(handle), asked["action"])))
+
+
+@calls.route("/visits/<handle>/withdrawals")
+class Withdrawals(MethodView):
+    """What the shopper takes back in person."""
+
+    @calls.takes(schemas.WithdrawalAsked)
+    @calls.gives(204)
+    @calls.problems(401, 403, 404, 422, 503)
+    @calls.secured_by("session")
+    def post(self, asked: dict[str, Any], handle: str) -> None:
+        """Withdraw one scope, or everything (`null`). Works at once, also without HQ."""
+        _accepted(_ask(query.Withdraw(_session(), forms.handle_of(handle), asked["scope"])))
+
+
+@calls.route("/status")
+class Status(MethodView):
+    """How the store is."""
+
+    @calls.gives(200, schemas.StatusShown)
+    @calls.problems(401, 403, 503)
+    @calls.secured_by("session")
+    def get(self) -> Any:
+        """Lease, sessions, tablets, counters; for managers."""
+        view = _ask(query.AskSession(_session()))
+        if not isinstance(view, query.SessionView):
+            _no(view)
+        if view.role != _MANAGER:
+            raise Problem(ProblemKind.FORBIDDEN)
+        reply = _ask(query.AskStatus())
+        return reply if isinstance(reply, query.Status) else _no(reply)

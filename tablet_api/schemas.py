@@ -1,0 +1,327 @@
+"""What may leave for a tablet, and what may come from it: a field that no schema here names is never sent.
+
+Pure: no I/O, no clock.
+"""
+
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
+
+from tablet_api import forms
+from wire import scopes
+from wire.policy import Section
+from wire.query import Action, DarkReason, Light
+
+VERSION_FORM = r"^[0-9]{1,20}$"
+BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
+
+
+class Instant(fields.Field[str]):
+    """Unix milliseconds as RFC 3339 UTC."""
+
+    def _serialize(self, value: Any, *place: Any, **more: Any) -> str | None:
+        return None if value is None else forms.instant(value)
+
+
+class Handle(fields.Field[str]):
+    """The handle of a visit as URL-safe base64."""
+
+    def _serialize(self, value: Any, *place: Any, **more: Any) -> str | None:
+        return None if value is None else forms.to_text(value)
+
+
+class Version(fields.Field[int]):
+    """An unsigned 64-bit number as decimal text, since a browser's numbers end at 2**53."""
+
+    def _serialize(self, value: Any, *place: Any, **more: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def _deserialize(self, value: Any, *place: Any, **more: Any) -> int:
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
+            number = int(value)
+            if number < 2**64:
+                return number
+        raise ValidationError("decimal text of an unsigned 64-bit number")
+
+
+class Utf8(validate.Validator):
+    """At least one character, at most `most_bytes` as UTF-8."""
+
+    def __init__(self, most_bytes: int, least: int = 1) -> None:
+        self._most_bytes = most_bytes
+        self._least = least
+
+    def __call__(self, value: str) -> str:
+        try:
+            size = len(value.encode("utf-8"))
+        except UnicodeEncodeError as error:  # a lone surrogate
+            raise ValidationError("text that UTF-8 can carry") from error
+        if not self._least <= size <= self._most_bytes:
+            raise ValidationError(f"{self._least} to {self._most_bytes} bytes")
+        return value
+
+
+def _scope(value: str) -> str:
+    if not scopes.is_scope(value):
+        raise ValidationError("the name of a scope")
+    return value
+
+
+def _text(most: int, least: int = 1, **rest: Any) -> fields.String:
+    """A text from outside. The document tells characters, the validator counts bytes as well."""
+    return fields.String(validate=[validate.Length(least, most), Utf8(most, least)], **rest)
+
+
+class Asked(Schema):
+    """What comes from a tablet: nothing that is not named."""
+
+    class Meta:
+        """Marshmallow's own place for this."""
+
+        unknown = RAISE
+
+
+class Query(Schema):
+    """What comes behind a question mark: what is not named is passed over."""
+
+    class Meta:
+        """Marshmallow's own place for this."""
+
+        unknown = EXCLUDE
+
+
+class Shown(Schema):
+    """What goes to a tablet."""
+
+    class Meta:
+        """Marshmallow's own place for this."""
+
+        ordered = True
+
+
+# --- asked ---------------------------------------------------------------------------------------------------------
+
+
+class PairingAsked(Asked):
+    """A one-time code."""
+
+    code = _text(64, required=True, metadata={"description": "the one-time code, from the QR code"})
+    label = _text(128, 0, load_default="", metadata={"description": "what to call this tablet"})
+    want_token = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "a native app: answer with a bearer token, set no cookie"},
+    )
+
+
+class SessionAsked(Asked):
+    """Who signs in."""
+
+    associate = _text(64, required=True, metadata={"description": "the associate's id"})
+    pin = _text(64, required=True)
+    want_token = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
+class AckAsked(Asked):
+    """The roster version that the tablet now shows."""
+
+    version = Version(required=True, metadata={"type": "string", "pattern": VERSION_FORM})
+
+
+class AttendanceAsked(Asked):
+    """Who helps."""
+
+    action = fields.Enum(Action, by_value=True, required=True)
+
+
+class WithdrawalAsked(Asked):
+    """What the shopper withdraws: `null` is everything."""
+
+    scope = fields.String(
+        required=True,
+        allow_none=True,
+        validate=[validate.Length(1, scopes.SCOPE_MAX_BYTES), _scope],
+        metadata={"pattern": r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$"},
+    )
+
+
+class CardAsked(Query):
+    """Which part of a card."""
+
+    section = fields.Enum(Section, by_value=True, load_default=None)
+
+
+# --- shown ---------------------------------------------------------------------------------------------------------
+
+
+class ProblemSchema(Shown):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    retry_after_s = fields.Integer()
+    fields_ = fields.List(fields.String(), data_key="fields")
+    attended_by = fields.String()
+
+
+class PairingShown(Shown):
+    """A paired tablet. `token` only where it was asked for."""
+
+    id = fields.String(required=True)
+    store = fields.String(required=True)
+    store_label = fields.String(required=True)
+    token = fields.String(metadata={"pattern": BEARER_FORM})
+
+
+class SessionShown(Shown):
+    """Who is signed in. `token` only where it was asked for."""
+
+    associate = fields.String(required=True)
+    name = fields.String(required=True)
+    role = fields.String(required=True)
+    store_label = fields.String(required=True)
+    idle_s = fields.Integer(required=True)
+    until = Instant(attribute="until_ms", required=True)
+    token = fields.String(metadata={"pattern": BEARER_FORM})
+
+
+class LeaseShown(Shown):
+    """Whether the store may show anything."""
+
+    light = fields.Enum(Light, by_value=True, required=True)
+    reason = fields.Enum(DarkReason, by_value=True, required=True)
+    left_s = fields.Integer(required=True)
+    length_s = fields.Integer(required=True)
+    last_word = Instant(attribute="last_word_ms", required=True, allow_none=True)
+
+
+class VisitShown(Shown):
+    """One line of the roster."""
+
+    handle = Handle(required=True)
+    help = fields.Boolean(required=True)
+    waiting_since = Instant(attribute="waiting_since_ms", required=True, allow_none=True)
+    escalated = fields.Boolean(required=True)
+    sign_colour = fields.String(required=True, allow_none=True)
+    sign_digits = fields.String(required=True, allow_none=True)
+    zone = fields.String(required=True, allow_none=True)
+    zone_label = fields.String(required=True, allow_none=True)
+    arrived = Instant(attribute="arrived_ms", required=True)
+    attended_by = fields.String(required=True, allow_none=True)
+    attended_by_me = fields.Boolean(required=True)
+
+
+class RosterShown(Shown):
+    """All that this role may see, oldest unanswered help first."""
+
+    version = Version(required=True)
+    as_of = Instant(attribute="as_of_ms", required=True)
+    lease = fields.Nested(LeaseShown, required=True)
+    visits = fields.List(fields.Nested(VisitShown), required=True)
+
+
+class WhyShown(Shown):
+    """Why a line is shown."""
+
+    purpose = fields.String(required=True)
+    purpose_label = fields.String(required=True)
+    since = Instant(attribute="since_ms", required=True)
+    until = Instant(attribute="until_ms", required=True)
+
+
+class EntryShown(Shown):
+    """One entry of a list."""
+
+    text = fields.String(required=True)
+    at = Instant(attribute="at_ms", required=True, allow_none=True)
+    quantity = fields.Integer(required=True, allow_none=True)
+    returned = fields.Boolean(required=True)
+
+
+class LineShown(Shown):
+    """One allowed fact."""
+
+    scope = fields.String(required=True)
+    label = fields.String(required=True)
+    text = fields.String(required=True, allow_none=True)
+    entries = fields.List(fields.Nested(EntryShown), required=True)
+    why = fields.Nested(WhyShown, required=True)
+
+
+class CardShown(Shown):
+    """What may be shown of one visit now."""
+
+    handle = Handle(required=True)
+    version = Version(required=True)
+    as_of = Instant(attribute="as_of_ms", required=True)
+    help = fields.Boolean(required=True)
+    waiting_since = Instant(attribute="waiting_since_ms", required=True, allow_none=True)
+    sign_colour = fields.String(required=True, allow_none=True)
+    sign_digits = fields.String(required=True, allow_none=True)
+    zone = fields.String(required=True, allow_none=True)
+    zone_label = fields.String(required=True, allow_none=True)
+    attended_by = fields.String(required=True, allow_none=True)
+    attended_by_me = fields.Boolean(required=True)
+    name = fields.String(required=True, allow_none=True)
+    lead = fields.List(fields.Nested(LineShown), required=True)
+    sections = fields.List(fields.Enum(Section, by_value=True), required=True)
+    section = fields.Enum(Section, by_value=True, required=True, allow_none=True)
+    lines = fields.List(fields.Nested(LineShown), required=True)
+
+
+class CounterShown(Shown):
+    """One figure."""
+
+    name = fields.String(required=True)
+    label = fields.String(required=True)
+    value = fields.Integer(required=True)
+
+
+class StatusShown(Shown):
+    """How the store is."""
+
+    store = fields.String(required=True)
+    store_label = fields.String(required=True)
+    lease = fields.Nested(LeaseShown, required=True)
+    software = fields.String(required=True)
+    sessions = fields.Integer(required=True)
+    tablets = fields.Integer(required=True)
+    visits_open = fields.Integer(required=True)
+    counters = fields.List(fields.Nested(CounterShown), required=True)
+
+
+class HealthShown(Shown):
+    """Whether the process lives."""
+
+    status = fields.String(required=True)
+
+
+# --- the stream ----------------------------------------------------------------------------------------------------
+
+
+class ChangeShown(Shown):
+    """What differs from the roster sent before. `order`: all handles, where any came, went or moved."""
+
+    version = Version(required=True)
+    as_of = Instant(attribute="as_of_ms", required=True)
+    lease = fields.Nested(LeaseShown, required=True)
+    visits = fields.List(fields.Nested(VisitShown), required=True)
+    gone = fields.List(Handle(), required=True)
+    order = fields.List(Handle(), required=True, allow_none=True)
+
+
+class DarkShown(Shown):
+    """Nothing may be shown."""
+
+    version = Version(required=True)
+    as_of = Instant(attribute="as_of_ms", required=True)
+    lease = fields.Nested(LeaseShown, required=True)
+
+
+class CardChangedShown(Shown):
+    """An open card is to be fetched again."""
+
+    handle = Handle(required=True)
+    version = Version(required=True)

@@ -1,0 +1,259 @@
+"""Serves the application: one thread accepts and never waits for a peer, each connection has a thread of its own.
+
+cheroot reads requests and writes answers; its accept loop and its pool are not used, since one silent connection stalls
+the first and twenty slow headers hold the second. The TLS handshake happens in the connection's thread.
+
+I/O: cheroot; its only importer.
+"""
+
+import json
+import selectors
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from cheroot import wsgi
+from cheroot.makefile import MakeFile
+from cheroot.server import HTTPConnection, HTTPRequest
+from flask import Flask
+
+from runtime.logs import Log
+from tablet_api import errors
+from tablet_api.connections import Connection, Connections, Refusal, Step
+from tablet_api.errors import ListenError, TlsError
+from tablet_api.metrics import Metrics
+from tablet_api.routes import UNBOUNDED
+
+HEADER_BYTES: Final = 16 * 1024
+BODY_BYTES: Final = 64 * 1024
+WRITE_TIMEOUT_S: Final = 10.0
+_TICK_S: Final = 0.5
+_BACKLOG: Final = 128
+
+
+Context = ssl.SSLContext
+
+
+def tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or later with this chain and key.
+
+    Raises:
+        TlsError: they cannot be read, or do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    # RFC 9325 section 4.2: only forward secrecy and authenticated encryption below TLS 1.3.
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: b"")  # else OpenSSL asks the terminal
+    except ssl.SSLError as error:
+        reason = "belongs to another key" if "MISMATCH" in str(error.reason) else "with its tls-key is no PEM pair"
+        raise TlsError(certificate, "certificate", reason) from error
+    except (OSError, ValueError) as error:
+        raise TlsError(certificate, "certificate", "or its tls-key cannot be read") from error
+    return context
+
+
+class _Request(HTTPRequest):
+    """cheroot's reading of a request, stricter, with problem documents for what it refuses."""
+
+    def read_request_headers(self) -> bool:
+        """Refuses what cheroot takes but nobody here sends: chunked bodies, lengths that are no plain numbers."""
+        if not super().read_request_headers():  # type: ignore[no-untyped-call]
+            return False
+        length = self.inheaders.get(b"Content-Length", b"0")
+        if self.chunked_read or not length.isdigit():
+            self.simple_response("411 Length Required" if self.chunked_read else "400 Bad Request")
+            self.close_connection = True
+            return False
+        return True
+
+    def respond(self) -> None:
+        """The request's header is here: from now on its answer has its own deadline."""
+        self.conn.begin(Step.REQUEST)
+        super().respond()
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """cheroot's own refusals, told as every other problem, without its sentence."""
+        self.close_connection = True
+        body = json.dumps(errors.of_status(int(str(status)[:3])).document()).encode()
+        head = (
+            f"{self.server.protocol} {status}\r\nContent-Type: application/problem+json\r\n"
+            f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+        )
+        self.conn.wfile.write(head.encode("latin-1") + body)
+
+
+class _Gateway(wsgi.Gateway_10):
+    """Tells the application how to say that an answer never ends."""
+
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
+        """The WSGI environment."""
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
+        environ[UNBOUNDED] = lambda: self.req.conn.begin(Step.STREAM)
+        return environ
+
+
+class _Conversation(HTTPConnection):
+    """The requests of one connection."""
+
+    RequestHandlerClass = _Request
+
+    def __init__(self, http: "_Http", connection: Connection, clock: Callable[[], float]) -> None:
+        super().__init__(http, connection.sock, MakeFile)
+        self._connection = connection
+        self._clock = clock
+
+    def begin(self, step: Step) -> None:
+        """The next step and its deadline."""
+        self._connection.begin(step, self._clock())
+
+    def run(self) -> None:
+        """Request after request until either side has enough."""
+        while self._readable():
+            self.begin(Step.HEADER)
+            if not self.communicate():  # type: ignore[no-untyped-call]
+                return
+
+    def _readable(self) -> bool:
+        """Waits, as an idle connection, for the first byte of the next request (or its end)."""
+        self.begin(Step.IDLE)
+        if self.rfile.has_data() or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+            return True
+        try:
+            with selectors.PollSelector() as selector:
+                selector.register(self.socket, selectors.EVENT_READ)
+                selector.select()  # the deadline of the step ends it
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+class _Http(wsgi.Server):
+    """What cheroot's requests ask of their server; neither its accept loop nor its threads are started."""
+
+    max_request_header_size = HEADER_BYTES
+    max_request_body_size = BODY_BYTES
+    can_add_keepalive_connection = True
+
+    def __init__(self, app: Flask, address: tuple[str, int], secure: bool, metrics: Metrics) -> None:
+        super().__init__(address, app, server_name="consentry")
+        self.gateway = _Gateway
+        self.software = "consentry"
+        self.ssl_adapter = object() if secure else None  # only asked whether it is there, for the scheme
+        self._metrics = metrics
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """Counted; the message is not written, since it could hold an address."""
+        self._metrics.add("connection_errors")
+
+
+class Server:
+    """The listening socket and its threads. `run` in the main thread; `stop` from a signal."""
+
+    def __init__(
+        self,
+        app: Flask,
+        address: tuple[str, int],
+        context: ssl.SSLContext | None,
+        clock: Callable[[], float],
+        metrics: Metrics,
+    ) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._context = context
+        self._connections = Connections()
+        self._stopping = threading.Event()
+        self._log = Log("server")
+        self._wake, self._woken = socket.socketpair()
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        try:
+            self._listening = socket.create_server(
+                address, family=family, backlog=_BACKLOG, dualstack_ipv6=address[0] == "::"
+            )
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on port {address[1]}: {error.strerror}",
+                "choose another listen or port, or end what uses it",
+            ) from error
+        self._listening.setblocking(False)
+        self.port: int = self._listening.getsockname()[1]
+        self._http = _Http(app, (address[0], self.port), context is not None, metrics)
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Connections from now on get this certificate."""
+        self._context = context
+
+    def run(self, tick: Callable[[], None]) -> None:
+        """Serves until `stop`; calls `tick` at least twice a second."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                if any(key.fileobj is self._listening for key, _ in selector.select(_TICK_S)):
+                    self._accept()
+                self._count(Refusal.TOO_SLOW, self._connections.expire(self._clock()))
+                tick()
+        self._listening.close()
+        self._connections.end_all()
+
+    def stop(self) -> None:
+        """Ends `run`."""
+        self._stopping.set()
+        self._wake.send(b"\0")
+
+    def _accept(self) -> None:
+        try:
+            sock, peer = self._listening.accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            # Out of descriptors, most likely: the peer waits in the queue until some are free.
+            self._metrics.add("accept_errors")
+            self._stopping.wait(0.05)
+            return
+        connection = Connection(sock, str(peer[0]))
+        refusal = self._connections.admit(connection, self._clock())
+        if refusal is None:
+            try:
+                threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
+                self._metrics.add("connections")
+                return
+            except RuntimeError:  # no thread to be had
+                self._connections.leave(connection)
+                refusal = Refusal.NO_THREAD
+        self._count(refusal, 1)
+        sock.close()
+
+    def _count(self, refusal: Refusal, times: int) -> None:
+        if times:
+            self._metrics.add("connections_refused", refusal.value, times)
+
+    def _serve(self, connection: Connection, peer: tuple[Any, ...]) -> None:
+        """One connection, from handshake to close, in its own thread."""
+        conversation = None
+        try:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sock.settimeout(WRITE_TIMEOUT_S)
+            if self._context is not None:
+                secured = self._context.wrap_socket(
+                    connection.sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
+                )
+                connection.become(secured)
+                secured.do_handshake()
+            conversation = _Conversation(self._http, connection, self._clock)
+            conversation.remote_addr, conversation.remote_port = str(peer[0]), peer[1]
+            conversation.run()
+        except (OSError, ValueError):  # the peer is gone, or its handshake is none; ValueError: closed under a write
+            self._metrics.add("connection_errors")
+        finally:
+            if conversation is not None:
+                conversation.linger = True  # the closing is ours, below
+                conversation.close()
+            connection.end()
+            connection.close()
+            self._connections.leave(connection)

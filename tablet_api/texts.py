@@ -1,0 +1,6 @@
+"""Every sentence.
+
+Pure: no I/O, no clock.
+"""
+
+ENGLISH: dict[str, str] = {}
