@@ -46,8 +46,7 @@ class Radio:
         self._boot_s = boot_s
         self._log = log
         self._ladder = Ladder(boot_s(), tried=1)  # not hearing before `begin` ended
-        self._told = RadioState.HEARING
-        self._fault: RadioReason | None = None
+        self._told: RadioReason | None = None
         self.restarts = 0
 
     @property
@@ -62,46 +61,47 @@ class Radio:
 
     async def begin(self) -> None:
         """Begins to scan; a radio that cannot is logged, and then is recovered by `keep`."""
-        await self._take(Step.REBUILD)
-        self._ladder = Ladder(self._boot_s(), tried=0 if self._fault is None else 1)
-        self._told = self._ladder.state
-        if self._fault is None:
+        if await self._take(Step.REBUILD):
+            self._ladder = Ladder(self._boot_s())
             self._log.info("scanning", adapter=self.adapter)
+        else:
+            self._ladder = Ladder(self._boot_s(), tried=1)
 
     async def keep(self) -> None:
         """Looks every half second, and recovers what is silent, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
-            self._ladder, step = look(self._ladder, self._heard_mono_s(), self._boot_s())
-            self._tell(step)
+            before = self._ladder
+            self._ladder, step = look(before, self._heard_mono_s(), self._boot_s())
+            if self._ladder.state is RadioState.HEARING and before.state is not RadioState.HEARING:
+                self._log.info("hearing_again", adapter=self.adapter)
+                self._told = None
             if step is not None:
-                self.restarts += 1
-                await self._take(step)
-                self._ladder = taken(self._ladder, self._boot_s())
+                await self._recover(step)
 
     async def end(self) -> None:
         """Stops the scan."""
         await self._scanner.stop()
 
-    async def _take(self, step: Step) -> None:
+    async def _recover(self, step: Step) -> None:
+        if self._ladder.state is not RadioState.ILL:
+            self._log.warning("radio_silent", step=step.value, adapter=self.adapter)
+        self.restarts += 1
+        scans = await self._take(step)
+        self._ladder = taken(self._ladder, self._boot_s())
+        if scans and self._ladder.state is RadioState.ILL:
+            self._tell("radio_ill", RadioError(RadioReason.SILENT))
+
+    async def _take(self, step: Step) -> bool:
         try:
             await self._scanner.take(step)
         except RadioError as error:
-            if error.reason is not self._fault:  # once for each cause: while it lasts this comes every half minute
-                self._log.error(
-                    "cannot_scan", remedy=error.remedy, reason=error.text, error=error.name, adapter=self.adapter
-                )
-            self._fault = error.reason
-        else:
-            self._fault = None
+            self._tell("cannot_scan", error)
+            return False
+        return True
 
-    def _tell(self, step: Step | None) -> None:
-        state = self._ladder.state
-        if state is RadioState.HEARING and self._told is not RadioState.HEARING:
-            self._log.info("hearing_again", adapter=self.adapter)
-        elif state is RadioState.ILL and self._told is not RadioState.ILL and self._fault is None:
-            silent = RadioError(RadioReason.SILENT)
-            self._log.error("radio_ill", remedy=silent.remedy, reason=silent.text, adapter=self.adapter)
-        elif step is not None and state is not RadioState.ILL:
-            self._log.warning("radio_silent", step=step.value, adapter=self.adapter)
-        self._told = state
+    def _tell(self, event: str, error: RadioError) -> None:
+        """Once for each cause: while one lasts it comes every half minute."""
+        if error.reason is not self._told:
+            self._log.error(event, remedy=error.remedy, reason=error.text, error=error.name, adapter=self.adapter)
+        self._told = error.reason

@@ -97,6 +97,7 @@ def test_it_hears_again_by_itself(outcomes, case):
     assert silent_s is not None, lines
     assert 25 < silent_s <= LIMIT_S, lines
     assert code == 0
+    assert not any("level=error" in line for line in lines), lines
     assert any("event=radio_silent" in line and "level=warning" in line for line in lines)
 
 
