@@ -1,6 +1,6 @@
 """Keeps one radio hearing: starts the scan, watches for silence, takes the steps of recovery.
 
-Pure but for what it is given: the scanner does the I/O, the clock is an argument.
+The scanner does the radio's I/O, and the clock is an argument.
 
 I/O: logs; waits by asyncio.
 """
