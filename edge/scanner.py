@@ -35,7 +35,8 @@ from edge.recovery import Step
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
 """Takes manufacturer values by company, service UUIDs as text, and the signal in dBm (-127: not known)."""
 
-ANSWER_S: Final = 15.0  # for bleak to connect, set the filter and start, or to stop
+START_S: Final = 15.0  # for bleak to connect, set the filter and start
+STOP_S: Final = 5.0  # well within the unit's TimeoutStopSec
 POWER_OFF_S: Final = 1.0  # a radio that is powered on again at once was seen to stay stuck
 LINKS_MAX: Final = 64  # more than any radio holds
 
@@ -90,7 +91,7 @@ class Scanner:
                 bluez={"adapter": radio.name, "filters": _FILTERS},  # type: ignore[typeddict-item]
             )
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(START_S):
                 await self._scanner.start()
         except _FOREIGN as error:
             raise _radio_error(error) from error
@@ -101,7 +102,7 @@ class Scanner:
         if self._scanner is None:
             return
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(STOP_S):
                 await self._scanner.stop()
         except _FOREIGN:
             # An adapter that was unplugged, a bluetoothd or a bus that was restarted (radio-facts 7): the scan is

@@ -23,7 +23,7 @@ class SendFault(StrEnum):
 REMEDIES = {
     SendFault.AWAY: "start the gateway: systemctl start consentry-gateway; compare gateway_socket in both files",
     SendFault.SLOW: "look at the load of the gateway: journalctl --unit consentry-gateway",
-    SendFault.DENIED: "let the edge write to gateway_socket: its account belongs to the group consentry",
+    SendFault.DENIED: "let the edge write to gateway_socket: its account belongs to the group consentry-sockets",
     SendFault.FAILED: "look at gateway_socket: it names a Unix datagram socket, at most 107 bytes long",
 }
 
