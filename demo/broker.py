@@ -1,15 +1,14 @@
 """The demo's MQTT broker, on loopback alone: mosquitto where it is installed, else amqtt in a Python of its own.
 
-    python -m demo.broker PORT            runs amqtt until it is ended
+    python -m demo.broker PORT FOLDER     runs amqtt, with the certificates in FOLDER, until it is ended
 
-Whatever crosses it is sealed and signed inside, so the demo leaves out the broker's own TLS, accounts and ACL, which a
-store has.
+Both speak TLS with the certificates that provisioning wrote. mosquitto also asks for each one's certificate and keeps
+stores to their own topics, as in a store; amqtt does not. Whatever crosses either is sealed and signed inside.
 
 I/O: the broker's socket; amqtt is imported here alone.
 """
 
 import asyncio
-import getpass
 import os
 import shutil
 import signal
@@ -26,6 +25,7 @@ from runtime.notify import Notify
 HOST: Final = "127.0.0.1"
 START_S: Final = 15.0
 _LOOK_S: Final = 0.05
+_PLACE: Final = "etc/mosquitto"
 
 
 def installed() -> str | None:
@@ -33,23 +33,17 @@ def installed() -> str | None:
     return shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]))
 
 
-def start(children: Children, folder: Path, port: int, embedded: bool = False) -> None:
-    """Starts a broker on `port` of loopback and returns when it takes connections.
+def start(children: Children, bundle: Path, port: int, embedded: bool = False) -> None:
+    """Starts a broker with provisioning's `bundle` for it and returns when it takes connections on `port`.
 
     `embedded`: amqtt even where mosquitto is installed. Raises: DemoError where it does not start.
     """
     mosquitto = None if embedded else installed()
     if mosquitto is None:
-        children.start("broker", python("demo.broker", str(port)))
+        children.start("broker", python("demo.broker", str(port), str(bundle / _PLACE / "consentry")))
         children.wait_ready("broker", START_S)
         return
-    file = folder / "mosquitto.conf"
-    # `user`: as root mosquitto would change to an account that cannot read the folder.
-    file.write_text(
-        f"listener {port} {HOST}\nallow_anonymous true\npersistence false\nuser {getpass.getuser()}\n"
-        "log_dest stderr\nlog_type error\nlog_type warning\n"
-    )
-    children.start("broker", [mosquitto, "-c", str(file)], says_ready=False)
+    children.start("broker", [mosquitto, "-c", str(bundle / _PLACE / "conf.d/consentry.conf")], says_ready=False)
     for _ in range(round(START_S / _LOOK_S)):
         children.check()
         with socket.socket() as knock:
@@ -60,15 +54,19 @@ def start(children: Children, folder: Path, port: int, embedded: bool = False) -
     raise DemoError("the broker takes no connections", "look whether a firewall closes loopback")
 
 
-async def _serve(port: int) -> None:
+async def _serve(port: int, folder: Path) -> None:
     from amqtt.broker import Broker  # type: ignore[import-untyped]
 
-    broker = Broker(
-        {
-            "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{port}"}},
-            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-        }
-    )
+    listener = {
+        "type": "tcp",
+        "bind": f"{HOST}:{port}",
+        "ssl": True,
+        "cafile": str(folder / "ca.pem"),
+        "certfile": str(folder / "server.pem"),
+        "keyfile": str(folder / "server.key"),
+    }
+    anybody = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    broker = Broker({"listeners": {"default": listener}, "plugins": anybody})
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -80,10 +78,10 @@ async def _serve(port: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """The command line of the embedded broker."""
-    if len(arguments) != 1 or not arguments[0].isdecimal():
-        sys.stderr.write("usage: python -m demo.broker PORT\n")
+    if len(arguments) != 2 or not arguments[0].isdecimal():
+        sys.stderr.write("usage: python -m demo.broker PORT FOLDER\n")
         return 2
-    asyncio.run(_serve(int(arguments[0])))
+    asyncio.run(_serve(int(arguments[0]), Path(arguments[1])))
     return 0
 
 

@@ -1,6 +1,5 @@
 """The demo's programs start, say that they are ready, and none outlives the demo."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from demo import broker
 from demo.children import Children
 from demo.errors import DemoError
 
@@ -103,34 +101,3 @@ def test_children_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         assert alive(pid)
         parent.kill()
     until(lambda: not alive(pid))
-
-
-@pytest.mark.parametrize("embedded", [True, pytest.param(False, marks=pytest.mark.needs("mosquitto"))])
-def test_a_broker_takes_connections_and_ends(children: Children, tmp_path: Path, embedded: bool) -> None:
-    """mosquitto and the embedded broker both serve loopback until they are ended."""
-    import paho.mqtt.client as mqtt
-
-    port = free_port()
-    broker.start(children, tmp_path, port, embedded=embedded)
-    heard: list[bytes] = []
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-    client.on_message = lambda _client, _userdata, message: heard.append(message.payload)
-    client.on_connect = lambda connected, *_rest: connected.subscribe("consentry/1/demo/down", 1)
-    client.on_subscribe = lambda subscribed, *_rest: subscribed.publish("consentry/1/demo/down", b"x" * 60_000, 1)
-    client.connect(broker.HOST, port)
-    client.loop_start()
-    try:
-        until(lambda: heard == [b"x" * 60_000])
-    finally:
-        client.loop_stop()
-        client.disconnect()
-    assert os.getpgid(children.pid("broker")) != os.getpgid(0)
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind((broker.HOST, 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,121 @@
+"""The six members of the demo: what each shares, and what each chose.
+
+Times of choice are given by whoever opens the shop; values are invented.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from demo.phones import Format
+from wire.member import Field, Item, Mode, NameChoice, SourceClass, Value, ValueClass
+
+ROLES: Final = ("associate", "manager")
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shopper:
+    """One member. `shares` are the scopes granted of all in `profile`; `stores` those that may recognise the phone."""
+
+    name: str
+    choice: str  # in words, for the story
+    mode: Mode
+    format: Format
+    profile: dict[str, Value]
+    shares: tuple[str, ...]
+    stores: tuple[str, ...] = ("demo",)
+    name_choice: NameChoice = NameChoice.INVITED
+    age_at_least: int = 21
+
+
+def text(value: str) -> Value:
+    """A value of one text."""
+    return Value(text=value)
+
+
+def texts(*values: str) -> Value:
+    """A value of several texts."""
+    return Value(texts=values)
+
+
+def items(*labels: str) -> Value:
+    """A value of items."""
+    return Value(items=tuple(Item(label.lower().replace(" ", "-"), label, None, None, False) for label in labels))
+
+
+CAST: Final = (
+    Shopper(
+        "Mara",
+        "asks for help when she wants it; shares her name, size, fit, wish list and basket",
+        Mode.HELP,
+        Format.IPHONE,
+        {
+            "name.first": text("Mara"),
+            "size.shoe": text("39"),
+            "fit.jacket": text("slim"),
+            "language": texts("German", "English"),
+            "wishlist": items("Trail shoe Karst", "Rain jacket Sund"),
+            "basket.online": items("Wool socks, 2 pairs"),
+            "history.store": items("Hiking boot Alm"),
+        },
+        ("name.first", "size.shoe", "fit.jacket", "wishlist", "basket.online"),
+    ),
+    Shopper(
+        "Jonas",
+        "may be seen, and shares what he likes and speaks",
+        Mode.OPEN,
+        Format.COMPANY,
+        {
+            "name.first": text("Jonas"),
+            "language": texts("German"),
+            "brand.liked": texts("Karst", "Sund"),
+            "size.shoe": text("44"),
+        },
+        ("language", "brand.liked"),
+    ),
+    Shopper(
+        "Aylin",
+        "may be seen, and shares nothing else",
+        Mode.OPEN,
+        Format.SERVICE,
+        {"name.first": text("Aylin"), "size.shoe": text("37"), "colour.avoided": texts("yellow")},
+        (),
+    ),
+    Shopper(
+        "Tom",
+        "wants to be left alone today (quiet)",
+        Mode.QUIET,
+        Format.BEACON,
+        {"name.first": text("Tom"), "size.shoe": text("42")},
+        ("name.first", "size.shoe"),
+    ),
+    Shopper(
+        "Lena",
+        "is fourteen",
+        Mode.OPEN,
+        Format.IPHONE,
+        {"name.first": text("Lena"), "size.shoe": text("38")},
+        ("name.first", "size.shoe"),
+        age_at_least=14,
+    ),
+    Shopper(
+        "Otto",
+        "chose another store, not this one",
+        Mode.OPEN,
+        Format.COMPANY,
+        {"name.first": text("Otto"), "size.shoe": text("45")},
+        ("name.first", "size.shoe"),
+        stores=("elsewhere",),
+    ),
+)
+
+
+def fields(shopper: Shopper, now_s: int) -> tuple[Field, ...]:
+    """The shopper's profile as HQ takes it, confirmed yesterday."""
+    at_s = now_s - DAY_S
+    return tuple(
+        Field(scope, value, SourceClass.ZERO, "app", ValueClass.PERSONAL, at_s, at_s)
+        for scope, value in shopper.profile.items()
+    )
