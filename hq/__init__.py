@@ -1,0 +1,1 @@
+"""HQ: the only writer of consent; folds members' choices, publishes to stores, answers their heartbeats."""

@@ -1,0 +1,87 @@
+"""Commits what only time changes: grants that begin or end, values that grow old, days of the keyring that come and go.
+
+It may run anywhere and any number of times: what is done already is left as it is.
+
+I/O: sqlalchemy.
+"""
+
+from sqlalchemy import Engine, delete, select, update
+
+from hq import publication, records
+from hq.database import reading, writing
+from hq.days import buckets_due, valid_days
+from hq.keys import Keys
+from hq.tables import audience, instances, stores
+from hq.tables import records as record_rows
+from wire.sync import KEYRING_BUCKETS, Collection, instance
+
+_MEMBERS_AT_ONCE = 200
+_BUCKETS_AT_ONCE = 256
+_ROUNDS = 1000  # of one tick; the next one goes on
+
+
+def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
+    """Does all that is due at `now_ms`; returns how many records changed."""
+    changed = 0
+    for _ in range(_ROUNDS):
+        members, written = evaluate_due(engine, keys, now_ms)
+        changed += written
+        if not members:
+            break
+    return changed + keep_days(engine, now_ms)
+
+
+def evaluate_due(engine: Engine, keys: Keys, now_ms: int) -> tuple[int, int]:
+    """One batch of the members whose place time may have changed: how many they were, how many records changed."""
+    now_s = now_ms // 1000
+    with writing(engine) as connection:
+        due = select(audience.c.member).where(audience.c.due_s <= now_s).distinct().limit(_MEMBERS_AT_ONCE)
+        locked = publication.lock_members(connection, connection.scalars(due).all())
+        return len(locked), publication.refresh(connection, keys, locked, now_ms, urgent=True)
+
+
+def keep_days(engine: Engine, now_ms: int) -> int:
+    """Builds the keyrings that are due and drops those of days that are over; returns how many records changed."""
+    now_s = now_ms // 1000
+    days = valid_days(now_s)
+    today = now_s // 86_400
+    with reading(engine) as connection:
+        listed = connection.scalars(select(stores.c.id)).all()
+        rings = {(one.store or "", one.day or 0): one for one in records.keyrings(connection, listed)}
+    changed = 0
+    for store in listed:
+        for day in days:
+            ring = rings.get((store, day))
+            if ring is None and day < today:
+                continue  # it was never there; nobody needs it any more
+            target = KEYRING_BUCKETS if day <= today else buckets_due(day, now_s)
+            filled = -1 if ring is None else ring.filled
+            while filled < target:
+                filled, written = _build(engine, store, day, target, now_ms)
+                changed += written
+    for (store, day), ring in rings.items():
+        if day < min(days) or day > today + 1:
+            _drop(engine, store, ring)
+    return changed
+
+
+def _build(engine: Engine, store: str, day: int, target: int, now_ms: int) -> tuple[int, int]:
+    title = instance(Collection.KEYRING, store, day)
+    with writing(engine) as connection:
+        records.make_instance(connection, Collection.KEYRING, store, day)
+        # With the members' counter: nobody may enter or leave the audience meanwhile.
+        commit = records.begin(connection, [instance(Collection.MEMBERS, store), title])
+        filled = commit.instances[title].filled
+        until = min(target, filled + _BUCKETS_AT_ONCE)
+        if until <= filled:
+            return filled, 0
+        publication.put_buckets(connection, commit, store, range(filled, until), only_day=day)
+        connection.execute(update(instances).where(instances.c.name == title).values(filled=until))
+        return until, commit.write(now_ms)
+
+
+def _drop(engine: Engine, store: str, ring: records.Instance) -> None:
+    with writing(engine) as connection:
+        records.begin(connection, [instance(Collection.MEMBERS, store), ring.name])
+        connection.execute(delete(record_rows).where(record_rows.c.instance == ring.id))
+        connection.execute(delete(instances).where(instances.c.id == ring.id))

@@ -1,0 +1,107 @@
+"""Opens HQ's database and gives its two kinds of transaction: one that writes, one that reads a single instant.
+
+SQLite: WAL, `synchronous=FULL`, writers `BEGIN IMMEDIATE`. PostgreSQL: writers READ COMMITTED with row locks taken in a
+fixed order (members ascending, chain heads, instances ascending), readers REPEATABLE READ.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from hq import tables
+from hq.errors import DatabaseUnavailable
+
+_WRITES = "consentry_writes"
+_BUSY_S = 30.0
+_REMEDY = "see that the database runs, has room and may be reached; nothing of this step was written"
+
+
+def open_database(url: str) -> Engine:
+    """The engine for a SQLAlchemy URL, its tables made where they are missing.
+
+    Raises:
+        DatabaseUnavailable: no such database, or it is of a later version of HQ.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, hide_parameters=True, **_options(parsed.get_backend_name()))
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise DatabaseUnavailable("the database's URL cannot be used", "for example sqlite:////path/hq.db") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    _create(engine)
+    return engine
+
+
+def _options(backend: str) -> dict[str, Any]:
+    if backend == "sqlite":
+        return {"connect_args": {"timeout": _BUSY_S, "check_same_thread": False}}
+    return {"pool_pre_ping": True}
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the module's own transactions are off: `_begin_sqlite` says which kind
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _create(engine: Engine) -> None:
+    with writing(engine) as connection:
+        tables.METADATA.create_all(connection)
+        found = connection.scalars(select(tables.schema_versions.c.version)).all()
+        if not found:
+            connection.execute(tables.schema_versions.insert().values(version=tables.SCHEMA_VERSION))
+            connection.execute(tables.chain_heads.insert().values(name="consent_events", number=0, hash=bytes(32)))
+        elif max(found) > tables.SCHEMA_VERSION:
+            raise DatabaseUnavailable("the database was made by a later version", "install that version of Consentry")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes; committed whole at the end, or nothing of it.
+
+    Raises:
+        DatabaseUnavailable: the database failed; nothing was written.
+    """
+    with _foreign(), engine.connect() as plain:
+        connection = plain.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that sees a single instant of the database and writes nothing.
+
+    Raises:
+        DatabaseUnavailable: the database failed.
+    """
+    with _foreign(), engine.connect() as plain:
+        connection = plain
+        if engine.dialect.name != "sqlite":  # SQLite's readers see one instant anyway
+            connection = plain.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _foreign() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        # The cause may quote a row, so it is not repeated.
+        raise DatabaseUnavailable(f"the database failed ({type(error).__name__})", _REMEDY) from None

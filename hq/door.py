@@ -1,0 +1,160 @@
+"""HQ's door: whether a choice or a value that somebody brings can be taken, judged by the store's policy.
+
+Pure: no I/O, no clock.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hq.audience import DAY_S, value_type
+from hq.errors import Reason, Refused
+from hq.state import NO_NOTICE, PRESENCE, Choice, EventKind
+from wire import schema
+from wire.errors import WireError
+from wire.member import Field
+from wire.policy import MainPolicy, Policy
+from wire.scopes import is_scope
+
+MOST_STORES = 50
+MOST_UNTIL_S = 2**40
+MAX_PROFILE_BYTES = 32 * 1024  # so that the member's record holds it beside the statements
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}", re.ASCII)
+_SKEW_S = 300  # a clock elsewhere may be ahead by so much before a time counts as future
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant as somebody brings it. `until_s` or `until_days`, counted from the time of choice.
+
+    `chosen_s` None: not known. `notice` None: the one that the policy names now.
+    """
+
+    purpose: str
+    stores: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    zones_excluded: tuple[str, ...] = ()
+    until_days: int | None = None
+    until_s: int | None = None
+    from_s: int | None = None
+    chosen_s: int | None = None
+    notice: bytes | None = None
+
+
+def check_id(text: str, field: str) -> None:
+    """Passes the id of a member or an associate: 1 to 64 letters, digits and `. _ : @ -`.
+
+    Raises:
+        Refused: another form.
+    """
+    if _ID.fullmatch(text) is None:
+        raise Refused(Reason.MALFORMED, field, "1 to 64 letters, digits and . _ : @ -")
+
+
+def check_times(grant: Grant, now_s: int) -> Choice:
+    """The grant's frame as a choice, its times judged; stores, scopes and roles are judged by `check_scopes`.
+
+    Raises:
+        Refused: it has no end, has ended, or its time of choice has not come yet.
+    """
+    if grant.chosen_s is not None and grant.chosen_s > now_s + _SKEW_S:
+        raise Refused(Reason.TIME_IN_FUTURE, "chosen", "a time of choice that has come")
+    until_s = grant.until_s
+    if until_s is None:
+        if grant.chosen_s is None:
+            raise Refused(Reason.TIME_UNKNOWN, "chosen", "the time of choice, from which the end is counted")
+        if grant.until_days is None:
+            raise Refused(Reason.MALFORMED, "until", "an end: a grant has one")
+        until_s = grant.chosen_s + grant.until_days * DAY_S
+    from_s = grant.from_s if grant.from_s is not None else (grant.chosen_s or now_s)
+    if not 0 <= from_s < until_s <= MOST_UNTIL_S:
+        raise Refused(Reason.MALFORMED, "until", "an end after the beginning")
+    if until_s <= now_s:
+        raise Refused(Reason.ALREADY_OVER, "until", "an end that has not passed")
+    if not 1 <= len(grant.stores) <= MOST_STORES or len(set(grant.stores)) != len(grant.stores):
+        raise Refused(Reason.TOO_MANY, "stores", f"1 to {MOST_STORES} stores, each once; all stores are not offered")
+    if (not grant.scopes) != (grant.purpose == PRESENCE):
+        raise Refused(Reason.MALFORMED, "scopes", "at least one scope, but for presence, which has none")
+    if len(set(grant.scopes)) != len(grant.scopes):
+        raise Refused(Reason.MALFORMED, "scopes", "each scope once")
+    return _checked(
+        Choice(
+            kind=EventKind.GRANT,
+            purpose=grant.purpose,
+            scopes=grant.scopes,
+            stores=grant.stores,
+            roles=grant.roles,
+            zones_excluded=grant.zones_excluded,
+            from_s=from_s,
+            until_s=until_s,
+        )
+    )
+
+
+def check_scopes(choice: Choice, policies: Sequence[Policy], notice: bytes | None) -> Choice:
+    """The choice for stores that are all under one policy; `policies` has that policy with each store's own part.
+
+    Raises:
+        Refused: the policy does not declare something that the choice names.
+    """
+    main = policies[0].main
+    purpose = next((one for one in main.purposes if one.id == choice.purpose), None)
+    if purpose is None:
+        raise Refused(Reason.UNDECLARED_PURPOSE, "purpose", "a purpose that the store's policy declares")
+    rules = {one.id: one for one in main.scopes}
+    scopes = choice.scopes or ()
+    for scope in scopes:
+        if scope not in rules:
+            raise Refused(Reason.UNDECLARED_SCOPE, "scopes", "scopes that the store's policy declares")
+        if choice.purpose not in rules[scope].purposes:
+            raise Refused(Reason.SCOPE_NOT_FOR_PURPOSE, "scopes", "scopes that this purpose may disclose")
+        if rules[scope].special and len(scopes) > 1:
+            raise Refused(Reason.SPECIAL_NEEDS_OWN_GRANT, "scopes", "a grant of its own for a special category")
+    if any(role not in {one.id for one in main.roles} for role in choice.roles):
+        raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
+    zones = {zone.id for policy in policies for zone in policy.store.zones}
+    if any(zone not in zones for zone in choice.zones_excluded):
+        raise Refused(Reason.UNDECLARED_ZONE, "zones_excluded", "zones of the stores that are named")
+    shown = notice if notice is not None else purpose.notice or NO_NOTICE
+    return _checked(replace(choice, notice=shown, policy_version=main.version))
+
+
+def check_withdrawal(purpose: str | None, scopes: tuple[str, ...] | None, stores: tuple[str, ...] | None) -> Choice:
+    """A withdrawal as a choice; None means all. It needs no policy: a withdrawal is never refused for what it names.
+
+    Raises:
+        Refused: a name that cannot be one.
+    """
+    return _checked(Choice(kind=EventKind.WITHDRAWAL, purpose=purpose, scopes=scopes, stores=stores))
+
+
+def check_field(field: Field, policies: Sequence[MainPolicy]) -> None:
+    """Passes a value whose scope some policy declares, with the type that it declares.
+
+    Raises:
+        Refused: undeclared, of another type, or too large.
+    """
+    if not is_scope(field.scope):
+        raise Refused(Reason.MALFORMED, "scope", "dotted lower-case words, such as size.shoe")
+    rules = [rule for policy in policies for rule in policy.scopes if rule.id == field.scope]
+    if not rules:
+        raise Refused(Reason.UNDECLARED_SCOPE, field.scope, "a scope that a policy declares")
+    forms = [field.value.text, field.value.texts, field.value.items]
+    if sum(one is not None for one in forms) != 1 or value_type(field) not in {rule.value_type for rule in rules}:
+        expected = " or ".join(sorted({rule.value_type.name.lower() for rule in rules}))
+        raise Refused(Reason.WRONG_TYPE, field.scope, f"a value of type {expected}")
+    try:
+        size_bytes = len(schema.encode(field))
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, field.scope, error.hint) from error
+    if size_bytes > MAX_PROFILE_BYTES:
+        raise Refused(Reason.TOO_LARGE, field.scope, f"at most {MAX_PROFILE_BYTES} bytes")
+
+
+def _checked(choice: Choice) -> Choice:
+    try:
+        schema.encode(choice)
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, choice.kind.name.lower(), error.hint) from error
+    return choice

@@ -1,0 +1,70 @@
+"""What HQ refuses, and what keeps it from working.
+
+    runtime.errors.ProgramError
+    ├── Refused(reason, field, hint)      at the door: a choice, a value or a policy that HQ does not take
+    ├── KeyMismatch                       78, a credential that is not in the signed key set
+    └── runtime.errors.UnavailableError
+        ├── DatabaseUnavailable           69, the database cannot be opened, or failed in mid-work
+        └── BrokerUnavailable             69, the broker refuses us for good
+
+Pure: no I/O, no clock.
+"""
+
+from enum import StrEnum
+
+from runtime.errors import EXIT_CONFIG, ProgramError, UnavailableError
+
+
+class Reason(StrEnum):
+    """Why something was refused at the door; countable, and the same word everywhere."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_MEMBER = "unknown_member"
+    UNKNOWN_STORE = "unknown_store"
+    UNKNOWN_STAFF = "unknown_staff"
+    UNKNOWN_PHONE = "unknown_phone"
+    EXISTS = "exists"
+    NO_POLICY = "no_policy"
+    UNDECLARED_SCOPE = "undeclared_scope"
+    UNDECLARED_PURPOSE = "undeclared_purpose"
+    UNDECLARED_ROLE = "undeclared_role"
+    UNDECLARED_ZONE = "undeclared_zone"
+    SCOPE_NOT_FOR_PURPOSE = "scope_not_for_purpose"
+    SPECIAL_NEEDS_OWN_GRANT = "special_needs_own_grant"
+    WRONG_TYPE = "wrong_type"
+    TIME_UNKNOWN = "time_unknown"
+    TIME_IN_FUTURE = "time_in_future"
+    ALREADY_OVER = "already_over"
+    TOO_MANY = "too_many"
+    TOO_LARGE = "too_large"
+    POLICY_INCOMPLETE = "policy_incomplete"
+    POLICY_NOT_BLIND = "policy_not_blind"
+    POLICY_OLD = "policy_old"
+    POLICY_INCONSISTENT = "policy_inconsistent"
+    WEAK_PIN = "weak_pin"
+
+
+class Refused(ProgramError):
+    """HQ does not take it. `field` says where, `hint` what is expected; neither repeats a member's value."""
+
+    exit_code = 65  # EX_DATAERR of sysexits.h
+
+    def __init__(self, reason: Reason, field: str, hint: str) -> None:
+        super().__init__(f"refused ({reason.value}) at {field}" if field else f"refused ({reason.value})", hint)
+        self.reason = reason
+        self.field = field
+        self.hint = hint
+
+
+class KeyMismatch(ProgramError):
+    """A private key of ours whose public half is not in the signed key set."""
+
+    exit_code = EXIT_CONFIG
+
+
+class DatabaseUnavailable(UnavailableError):
+    """The database cannot be used; nothing of the transaction under way was written."""
+
+
+class BrokerUnavailable(UnavailableError):
+    """The broker cannot be used."""

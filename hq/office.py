@@ -1,0 +1,318 @@
+"""What can be done at HQ, each call one transaction: consent event, records, counters and outbox together.
+
+The command line, the import, the demo and the tests all come through here. `now_ms` is Unix milliseconds UTC.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from argon2 import PasswordHasher
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+
+from hq import door, ledger, publication, records
+from hq.database import writing
+from hq.door import Grant
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.ledger import Entry
+from hq.policy_rules import Draft, check
+from hq.state import Choice, Event, EventKind
+from hq.tables import audience, instances, members, notices, phones, profiles, staff, stores
+from wire import keyring, schema
+from wire.errors import WireError
+from wire.member import Field, Mode, NameChoice, Staff
+from wire.policy import MAIN_KEY, MainPolicy, Policy, store_key
+from wire.sync import Collection, instance, is_store
+from wire.token import SECRET_BYTES
+
+# PINs are verified in the gateway, one at a time, at 19 MiB (OWASP's parameters for argon2id).
+_PINS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_LEAST_PIN = 4
+_PHONE_BYTES = 8
+_EVENT_BYTES = 16
+
+
+class Office:
+    """HQ's counter: every call writes all or nothing. `Refused` at the door, `DatabaseUnavailable` behind it."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self.engine = engine
+        self.keys = keys
+
+    # --- stores and policy ---------------------------------------------------------------------------------------
+
+    def add_store(self, store: str, label: str, identity: bytes, policy: str, now_ms: int) -> None:
+        """Adds a store by its id and the 32 public bytes of its box's identity key; `policy` is a policy's name."""
+        if not is_store(store) or not is_store(policy):
+            raise Refused(Reason.MALFORMED, "store", "lower-case letters, digits and hyphens, at most 40")
+        if len(identity) != 32:
+            raise Refused(Reason.MALFORMED, "identity", "the public identity key of the box, 32 bytes")
+        with writing(self.engine) as connection:
+            if connection.scalar(select(stores.c.id).where(stores.c.id == store)) is not None:
+                raise Refused(Reason.EXISTS, "store", "an id that no store has")
+            connection.execute(
+                insert(stores).values(id=store, label=label, identity=identity, policy=policy, added_ms=now_ms)
+            )
+            records.make_instance(connection, Collection.POLICY, policy)
+            records.make_instance(connection, Collection.MEMBERS, store)
+            records.make_instance(connection, Collection.STAFF, store)
+
+    def publish_policy(self, draft: Draft, now_ms: int) -> int:
+        """Publishes a policy after `policy_rules.check`; returns how many records changed.
+
+        All members of its stores are due for a new evaluation then, which `hq.clock_job` does, in batches.
+        """
+        check(draft)
+        title = instance(Collection.POLICY, draft.name)
+        with writing(self.engine) as connection:
+            records.make_instance(connection, Collection.POLICY, draft.name)
+            commit = records.begin(connection, [title])
+            held = records.body(connection, title, MAIN_KEY)
+            if held is not None:
+                old = schema.decode(MainPolicy, held)
+                if draft.main.version < old.version or (draft.main.version == old.version and draft.main != old):
+                    raise Refused(Reason.POLICY_OLD, "version", f"a version above {old.version}, which is in force")
+            commit.put(title, MAIN_KEY, schema.encode(draft.main))
+            listed = {one.store: schema.encode(one) for one in draft.stores}
+            under = connection.scalars(select(stores.c.id).where(stores.c.policy == draft.name)).all()
+            for store in {*under, *listed}:
+                commit.put(title, store_key(store), listed.get(store))
+            known = set(connection.scalars(select(notices.c.hash)))
+            fresh = [{"hash": one, "text": text, "first_ms": now_ms} for one, text in draft.notices.items()
+                     if one not in known]  # fmt: skip
+            if fresh:
+                connection.execute(insert(notices), fresh)
+            connection.execute(update(audience).where(audience.c.store.in_(under)).values(due_s=0))
+            return commit.write(now_ms)
+
+    # --- members -------------------------------------------------------------------------------------------------
+
+    def add_member(self, member: str, age_at_least: int, jurisdiction: str, now_ms: int) -> None:
+        """Adds a member; `age_at_least` in years, 0 where it is unknown; `jurisdiction` "" where it is unknown."""
+        door.check_id(member, "member")
+        _check_age(age_at_least, jurisdiction)
+        with writing(self.engine) as connection:
+            if connection.scalar(select(members.c.id).where(members.c.id == member)) is not None:
+                raise Refused(Reason.EXISTS, "member", "an id that no member has")
+            connection.execute(
+                insert(members).values(id=member, age_at_least=age_at_least, jurisdiction=jurisdiction, added_ms=now_ms)
+            )
+
+    def change_age(self, member: str, age_at_least: int, jurisdiction: str, now_ms: int) -> None:
+        """Corrects a member's age and jurisdiction."""
+        _check_age(age_at_least, jurisdiction)
+        with self._change([member], now_ms, urgent=True) as (connection, locked):
+            values = {"age_at_least": age_at_least, "jurisdiction": jurisdiction}
+            connection.execute(update(members).where(members.c.id == member).values(**values))
+            locked.update(publication.lock_members(connection, [member]))
+
+    def add_phone(self, member: str, now_ms: int, secret: bytes | None = None) -> tuple[bytes, bytes]:
+        """Adds a phone; returns its id and its presence secret, which only the phone shall hold beside HQ."""
+        made = os.urandom(SECRET_BYTES) if secret is None else secret
+        if len(made) != SECRET_BYTES:
+            raise Refused(Reason.MALFORMED, "secret", f"{SECRET_BYTES} bytes")
+        phone = os.urandom(_PHONE_BYTES)
+        with self._change([member], now_ms, phones_changed=True) as (connection, _):
+            count = connection.scalar(select(func.count()).select_from(phones).where(phones.c.member == member)) or 0
+            if count >= keyring.MAX_PHONES:
+                raise Refused(Reason.TOO_MANY, "phone", f"at most {keyring.MAX_PHONES} phones of a member")
+            connection.execute(insert(phones).values(id=phone, member=member, secret=made, added_ms=now_ms))
+        return phone, made
+
+    def remove_phone(self, member: str, phone: bytes, now_ms: int) -> None:
+        """Removes a phone: from now on no store recognises it."""
+        with self._change([member], now_ms, urgent=True, phones_changed=True) as (connection, _):
+            gone = connection.execute(delete(phones).where(phones.c.id == phone, phones.c.member == member))
+            if gone.rowcount != 1:
+                raise Refused(Reason.UNKNOWN_PHONE, "phone", "the id of a phone of this member")
+
+    # --- choices -------------------------------------------------------------------------------------------------
+
+    def grant(self, member: str, grant: Grant, now_ms: int, method: str = "command") -> tuple[bytes, ...]:
+        """Records a grant and publishes what it allows; returns the ids of the consent events, one per policy."""
+        frame = door.check_times(grant, now_ms // 1000)
+        with self._change([member], now_ms, urgent=True) as (connection, _):
+            choices = choices_of(publication.Policies(connection), frame, grant.notice)
+            events = [_event(one, method, grant.chosen_s, now_ms) for one in choices]
+            ledger.append(connection, [Entry(member, one) for one in events])
+        return tuple(one.id for one in events)
+
+    def withdraw(
+        self,
+        member: str,
+        now_ms: int,
+        *,
+        purpose: str | None = None,
+        scopes: tuple[str, ...] | None = None,
+        stores: tuple[str, ...] | None = None,
+        chosen_s: int | None = None,
+        method: str = "command",
+    ) -> bytes:
+        """Records a withdrawal and takes out what it ends, on the fast lane; what is not named means all.
+
+        Without a time of choice it was chosen now: no later than this can it have been.
+        """
+        choice = door.check_withdrawal(purpose, scopes or None, stores or None)
+        return self._choose(member, choice, now_ms, chosen_s, method)
+
+    def set_mode(
+        self, member: str, mode: Mode, now_ms: int, *, chosen_s: int | None = None, method: str = "command"
+    ) -> bytes:
+        """Records the member's own switch."""
+        return self._choose(member, Choice(kind=EventKind.MODE, mode=mode), now_ms, chosen_s, method)
+
+    def set_name(
+        self, member: str, choice: NameChoice, now_ms: int, *, chosen_s: int | None = None, method: str = "command"
+    ) -> bytes:
+        """Records when the first name may be shown."""
+        return self._choose(member, Choice(kind=EventKind.NAME, name_choice=choice), now_ms, chosen_s, method)
+
+    def _choose(self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str) -> bytes:
+        event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms)
+        with self._change([member], now_ms, urgent=True) as (connection, _):
+            ledger.append(connection, [Entry(member, event)])
+        return event.id
+
+    # --- profile -------------------------------------------------------------------------------------------------
+
+    def set_profile(self, member: str, fields: Sequence[Field], now_ms: int) -> None:
+        """Sets these values of the member's profile, replacing those of the same scopes."""
+        with self._change([member], now_ms, urgent=True) as (connection, _):
+            put_fields(connection, member, fields, all_policies(connection))
+
+    def delete_profile(self, member: str, scopes: Iterable[str], now_ms: int) -> int:
+        """Deletes the values of these scopes; returns how many there were."""
+        with self._change([member], now_ms, urgent=True) as (connection, _):
+            gone = connection.execute(
+                delete(profiles).where(profiles.c.member == member, profiles.c.scope.in_(list(scopes)))
+            )
+            return int(gone.rowcount)
+
+    # --- staff ---------------------------------------------------------------------------------------------------
+
+    def add_staff(self, associate: str, store: str, name: str, role: str, pin: str, now_ms: int) -> None:
+        """Adds an associate, or changes name, role and PIN of one; the PIN is kept as an argon2id verifier only."""
+        door.check_id(associate, "id")
+        if not (pin.isascii() and pin.isdecimal() and _LEAST_PIN <= len(pin) <= 12):
+            raise Refused(Reason.WEAK_PIN, "pin", f"{_LEAST_PIN} to 12 digits")
+        verifier = _PINS.hash(pin)
+        with writing(self.engine) as connection:
+            policy = publication.Policies(connection).of(store)
+            if policy is None:
+                raise Refused(Reason.NO_POLICY, "store", "a store whose policy is published")
+            if role not in {one.id for one in policy.main.roles}:
+                raise Refused(Reason.UNDECLARED_ROLE, "role", "a role that the store's policy declares")
+            _put_staff(connection, associate, store, Staff(name, role, verifier, active=True), now_ms)
+
+    def deactivate_staff(self, associate: str, store: str, now_ms: int) -> None:
+        """From now on the associate cannot sign in, and is signed out."""
+        with writing(self.engine) as connection:
+            there = (staff.c.store == store, staff.c.id == associate)
+            row = connection.execute(select(staff).where(*there).with_for_update()).first()
+            if row is None:
+                raise Refused(Reason.UNKNOWN_STAFF, "id", "an associate of this store")
+            _put_staff(connection, associate, store, Staff(row.name, row.role, "", active=False), now_ms)
+
+    # --- within one transaction ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _change(
+        self, names: list[str], now_ms: int, *, urgent: bool = False, phones_changed: bool = False
+    ) -> Iterator[tuple[Connection, dict[str, Row[Any]]]]:
+        """Locks members, lets the caller change what is theirs, then brings their records up to it."""
+        with writing(self.engine) as connection:
+            locked = publication.lock_members(connection, names)
+            if len(locked) != len(set(names)):
+                raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+            yield connection, locked
+            publication.refresh(
+                connection, self.keys, locked, now_ms, urgent=urgent, phones_changed=phones_changed
+            )  # fmt: skip
+
+
+def choices_of(policies: publication.Policies, frame: Choice, notice: bytes | None) -> list[Choice]:
+    """A grant's frame judged by its stores' policies: one choice for each policy, so that each names its version.
+
+    Raises:
+        Refused: an unknown store, one without a policy, or something that its policy does not declare.
+    """
+    groups: dict[str, list[tuple[str, Policy]]] = {}
+    for store in frame.stores or ():
+        name = policies.name(store)
+        if name is None:
+            raise Refused(Reason.UNKNOWN_STORE, "stores", "the ids of stores")
+        policy = policies.of(store)
+        if policy is None:
+            raise Refused(Reason.NO_POLICY, "stores", "stores whose policy is published")
+        groups.setdefault(name, []).append((store, policy))
+    return [
+        door.check_scopes(
+            Choice(
+                kind=frame.kind, purpose=frame.purpose, scopes=frame.scopes, stores=tuple(store for store, _ in group),
+                roles=frame.roles, zones_excluded=frame.zones_excluded, from_s=frame.from_s, until_s=frame.until_s,
+            ),
+            [policy for _, policy in group],
+            notice,
+        )
+        for group in groups.values()
+    ]  # fmt: skip
+
+
+def put_fields(connection: Connection, member: str, fields: Sequence[Field], policies: Sequence[MainPolicy]) -> None:
+    """Writes values of a locked member's profile.
+
+    Raises:
+        Refused: one that no policy declares, or too many bytes in all.
+    """
+    for field in fields:
+        door.check_field(field, policies)
+    scopes = [field.scope for field in fields]
+    connection.execute(delete(profiles).where(profiles.c.member == member, profiles.c.scope.in_(scopes)))
+    size_bytes = connection.scalar(
+        select(func.coalesce(func.sum(func.length(profiles.c.field)), 0)).where(profiles.c.member == member)
+    )
+    rows = [{"member": member, "scope": field.scope, "field": schema.encode(field)} for field in fields]
+    if int(size_bytes or 0) + sum(len(row["field"]) for row in rows) > door.MAX_PROFILE_BYTES:
+        raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
+    if rows:
+        connection.execute(insert(profiles), rows)
+
+
+def all_policies(connection: Connection) -> list[MainPolicy]:
+    """The shared part of every published policy."""
+    titles = connection.scalars(select(instances.c.name).where(instances.c.collection == int(Collection.POLICY))).all()
+    bodies = [records.body(connection, title, MAIN_KEY) for title in titles]
+    return [schema.decode(MainPolicy, body) for body in bodies if body is not None]
+
+
+def _event(choice: Choice, method: str, chosen_s: int | None, now_ms: int) -> Event:
+    return Event(os.urandom(_EVENT_BYTES), method, chosen_s, now_ms // 1000, choice)
+
+
+def _check_age(age_at_least: int, jurisdiction: str) -> None:
+    if not 0 <= age_at_least <= 150:
+        raise Refused(Reason.MALFORMED, "age_at_least", "0 (unknown) to 150 years")
+    if len(jurisdiction.encode()) > 16:
+        raise Refused(Reason.MALFORMED, "jurisdiction", "at most 16 bytes, for example DE")
+
+
+def _put_staff(connection: Connection, associate: str, store: str, found: Staff, now_ms: int) -> None:
+    title = instance(Collection.STAFF, store)
+    try:
+        body = schema.encode(found)
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, "name", error.hint) from error
+    commit = records.begin(connection, [title])
+    connection.execute(delete(staff).where(staff.c.store == store, staff.c.id == associate))
+    connection.execute(
+        insert(staff).values(
+            store=store, id=associate, name=found.name, role=found.role, pin_verifier=found.pin_verifier,
+            active=found.active,
+        )
+    )  # fmt: skip
+    commit.put(title, associate.encode(), body)
+    commit.write(now_ms, urgent=not found.active)

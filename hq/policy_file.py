@@ -1,0 +1,154 @@
+"""Reads a policy from the TOML or JSON file that a retailer writes.
+
+The keys are the names of the fields of `wire.policy`. Enums are written as words, hours as "1-6 09:00-20:00", and a
+purpose's `notice` is the path, from the policy's file, of the text that members are shown.
+
+I/O: reads the policy's file and the notices beside it.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+import tomllib
+import types
+import typing
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hq.errors import Reason, Refused
+from hq.policy_rules import Draft
+from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
+
+T = TypeVar("T")
+MAX_FILE_BYTES = 1024 * 1024
+_SPAN = re.compile(r"([1-7])(?:-([1-7]))? (\d\d):(\d\d)-(\d\d):(\d\d)")
+# What most policies leave out.
+_DEFAULTS: dict[str, Any] = {
+    "special": "",
+    "scopes_first": [],
+    "blind": False,
+    "kind": "",
+    "nodes": [],
+    "zones": [],
+    "hours": [],
+    "enter_dbm": -80,
+    "exit_dbm": -88,
+    "dwell_s": 5,
+    "help_s": 900,
+    "help_escalate_s": 120,
+    "lease_s": 120,
+    "heartbeat_s": 15,
+    "session_idle_s": 300,
+    "session_s": 43_200,
+    "unknown_age_is_of_age": False,
+    "sees_floor": True,
+    "lead": [],
+}
+
+
+def read(file: Path) -> Draft:
+    """The policy in `file`, of right types but not judged yet (`policy_rules.check` does).
+
+    Raises:
+        Refused: it cannot be read, or a key is unknown, missing or of another form.
+    """
+    table = _table(file)
+    notices: dict[bytes, bytes] = {}
+    name = table.pop("name", "main")
+    stores = table.pop("stores", [])
+    if not isinstance(name, str) or not isinstance(stores, list):
+        raise _wrong("name", "a text; and `stores`, a list")
+    for number, purpose in enumerate(table.get("purposes", [])):
+        if isinstance(purpose, dict) and isinstance(purpose.get("notice"), str) and purpose["notice"]:
+            text = _read(file.parent / purpose["notice"], f"purposes[{number}].notice")
+            purpose["notice"] = hashlib.sha256(text).digest()
+            notices[purpose["notice"]] = text
+    main = _build(MainPolicy, table, "")
+    own = tuple(_build(StorePolicy, one, f"stores[{number}].") for number, one in enumerate(stores))
+    return Draft(name, main, own, notices)
+
+
+def _table(file: Path) -> dict[str, Any]:
+    content = _read(file, str(file))
+    try:
+        text = content.decode()
+        table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _wrong(file.name, "TOML, or JSON where the name ends in .json") from error
+    if not isinstance(table, dict):
+        raise _wrong(file.name, "a table")
+    return table
+
+
+def _read(file: Path, where: str) -> bytes:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise _wrong(where, f"a file that can be read; {file.name} cannot") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise Refused(Reason.TOO_LARGE, where, f"at most {MAX_FILE_BYTES} bytes")
+    return content
+
+
+def _build(shape: type[T], table: object, where: str) -> T:
+    if not isinstance(table, dict):
+        raise _wrong(where.rstrip("."), "a table")
+    hints = typing.get_type_hints(shape)
+    names = [field.name for field in dataclasses.fields(shape)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in names:
+            raise _wrong(f"{where}{key}", f"one of the keys {', '.join(names)}")
+    values = {}
+    for name in names:
+        if name in table:
+            values[name] = _value(hints[name], table[name], f"{where}{name}")
+        elif type(None) in typing.get_args(hints[name]):
+            values[name] = None
+        elif name in _DEFAULTS:
+            values[name] = _value(hints[name], _DEFAULTS[name], f"{where}{name}")
+        elif shape is Purpose:  # the rules say better than we what a purpose needs
+            values[name] = hints[name]()
+        else:
+            raise _wrong(f"{where}{name}", "this key, which is missing")
+    return shape(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(one for one in typing.get_args(hint) if one is not type(None))
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise _wrong(where, "a list")
+        inner = typing.get_args(hint)[0]
+        if inner is Hours:
+            return tuple(span for one in value for span in _hours(one, where))
+        return tuple(_value(inner, one, f"{where}[{number}]") for number, one in enumerate(value))
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, where + ".")
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        words = {one.name.lower(): one for one in hint}
+        if not isinstance(value, str) or value.lower() not in words:
+            raise _wrong(where, f"one of {', '.join(words)}")
+        return words[value.lower()]
+    if type(value) is not hint:
+        plain = {int: "a whole number", str: "a text", bool: "true or false", bytes: "the path of a notice's text"}
+        raise _wrong(where, plain[hint])
+    return value
+
+
+def _hours(span: object, where: str) -> list[Hours]:
+    found = _SPAN.fullmatch(span) if isinstance(span, str) else None
+    if found is None:
+        raise _wrong(where, 'spans such as "1-6 09:00-20:00" (1 is Monday)')
+    first, last, *clock = (int(part) if part else None for part in found.groups())
+    from_h, from_m, until_h, until_m = (part or 0 for part in clock)
+    return [
+        Hours(weekday, from_h * 60 + from_m, until_h * 60 + until_m)
+        for weekday in range(first or 1, (last or first or 1) + 1)
+    ]
+
+
+def _wrong(where: str, expected: str) -> Refused:
+    return Refused(Reason.MALFORMED, where, f"expected {expected}")

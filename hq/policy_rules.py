@@ -1,0 +1,147 @@
+"""Whether a policy may be published: complete purposes, declared names, zones that must be blind.
+
+A retailer cannot publish what the member's rights forbid, by mistake or on purpose.
+
+Pure: no I/O, no clock.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hq.errors import Reason, Refused
+from hq.state import PRESENCE
+from wire.errors import WireError
+from wire.policy import Hours, MainPolicy, StorePolicy, Zone
+from wire.schema import encode
+from wire.scopes import is_scope
+from wire.sync import is_store
+
+# Presence is never shown there, whatever a policy says (presence contract, section 4; disclosure contract, section 2).
+_MUST_BE_BLIND = frozenset({"pharmacy", "optician", "restroom", "fittingroom", "toilet", "changingroom"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Draft:
+    """A policy that somebody wrote: its name, the shared part, each store's own part, the notices by their hash."""
+
+    name: str
+    main: MainPolicy
+    stores: tuple[StorePolicy, ...]
+    notices: dict[bytes, bytes]
+
+
+def check(draft: Draft) -> None:
+    """Passes what may be published.
+
+    Raises:
+        Refused: with the first thing that is wrong and where it stands.
+    """
+    for problem in problems(draft):
+        raise problem
+
+
+def problems(draft: Draft) -> Iterator[Refused]:
+    """Everything that is wrong, first first."""
+    if not is_store(draft.name):
+        yield Refused(Reason.MALFORMED, "name", "lower-case letters, digits and hyphens, at most 40")
+    yield from _purposes(draft)
+    yield from _scopes(draft.main)
+    main = draft.main
+    yield from _once("roles", [one.id for one in main.roles])
+    yield from _once("ages", [one.jurisdiction for one in main.ages])
+    if not main.ages:
+        yield Refused(Reason.POLICY_INCOMPLETE, "ages", "at least one rule of the least age")
+    if main.heartbeat_s >= main.lease_s:
+        yield Refused(Reason.POLICY_INCONSISTENT, "heartbeat_s", "less than lease_s, or every lease would run out")
+    declared = {one.id for one in main.scopes}
+    for scope in main.lead:
+        if scope not in declared:
+            yield Refused(Reason.UNDECLARED_SCOPE, f"lead: {scope}", "a scope that this policy declares")
+    yield from _once("stores", [one.store for one in draft.stores])
+    for store in draft.stores:
+        yield from _store(store, declared)
+    parts: list[tuple[str, object]] = [("main", main), *((f"stores.{one.store}", one) for one in draft.stores)]
+    for where, part in parts:
+        try:
+            encode(part)
+        except WireError as error:
+            yield Refused(Reason.MALFORMED, where, error.hint)
+
+
+def _purposes(draft: Draft) -> Iterator[Refused]:
+    yield from _once("purposes", [one.id for one in draft.main.purposes])
+    if PRESENCE not in {one.id for one in draft.main.purposes}:
+        yield Refused(Reason.POLICY_INCOMPLETE, "purposes", "a purpose `presence`: without it nobody is recognised")
+    for one in draft.main.purposes:
+        missing = [
+            name
+            for name, there in (
+                ("legal_basis", one.legal_basis),
+                ("retention_days", one.retention_days),
+                ("notice", one.notice),
+                ("record_of_processing", one.record_of_processing),
+            )
+            if not there
+        ]
+        if missing:
+            yield Refused(Reason.POLICY_INCOMPLETE, f"purposes.{one.id}", f"a purpose needs {', '.join(missing)}")
+        elif one.notice not in draft.notices:
+            yield Refused(
+                Reason.POLICY_INCOMPLETE, f"purposes.{one.id}.notice", "the text of the notice beside its hash"
+            )
+
+
+def _scopes(main: MainPolicy) -> Iterator[Refused]:
+    yield from _once("scopes", [one.id for one in main.scopes])
+    purposes = {one.id for one in main.purposes}
+    for one in main.scopes:
+        where = f"scopes.{one.id}"
+        if not is_scope(one.id):
+            yield Refused(Reason.MALFORMED, where, "dotted lower-case words, such as size.shoe")
+        if not one.purposes:
+            yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.purposes", "at least one purpose that may disclose it")
+        for purpose in one.purposes:
+            if purpose not in purposes:
+                yield Refused(Reason.UNDECLARED_PURPOSE, f"{where}.purposes", "purposes that this policy declares")
+        if one.retention_days == 0:
+            yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.retention_days", "at least one day")
+
+
+def _store(store: StorePolicy, scopes: set[str]) -> Iterator[Refused]:
+    where = f"stores.{store.store}"
+    if not is_store(store.store):
+        yield Refused(Reason.MALFORMED, where, "lower-case letters, digits and hyphens, at most 40")
+    if store.exit_dbm >= store.enter_dbm:
+        yield Refused(Reason.POLICY_INCONSISTENT, f"{where}.exit_dbm", "less than enter_dbm")
+    try:
+        ZoneInfo(store.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Refused(Reason.MALFORMED, f"{where}.time_zone", "a name of the IANA database, such as Europe/Berlin")
+    yield from _hours(f"{where}.hours", store.hours)
+    yield from _once(f"{where}.zones", [one.id for one in store.zones])
+    yield from _once(f"{where}.zones.nodes", [node for one in store.zones for node in one.nodes])
+    for zone in store.zones:
+        yield from _zone(f"{where}.zones.{zone.id}", zone, scopes)
+
+
+def _zone(where: str, zone: Zone, scopes: set[str]) -> Iterator[Refused]:
+    if re.sub(r"[^a-z]", "", zone.kind.lower()).removesuffix("s") in _MUST_BE_BLIND and not zone.blind:
+        yield Refused(Reason.POLICY_NOT_BLIND, where, "blind = true: such a zone must be blind")
+    if any(scope not in scopes for scope in zone.scopes_first):
+        yield Refused(Reason.UNDECLARED_SCOPE, f"{where}.scopes_first", "scopes that this policy declares")
+    yield from _hours(f"{where}.hours", zone.hours or ())
+
+
+def _hours(where: str, hours: tuple[Hours, ...]) -> Iterator[Refused]:
+    if any(one.from_min >= one.until_min for one in hours):
+        yield Refused(Reason.POLICY_INCONSISTENT, where, "each span begins before it ends")
+
+
+def _once(where: str, names: Iterable[str]) -> Iterator[Refused]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield Refused(Reason.POLICY_INCONSISTENT, f"{where}.{name}", "each name once")
+        seen.add(name)

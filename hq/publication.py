@@ -1,0 +1,231 @@
+"""Brings members' records and the keyring's buckets up to what stands now, at every store that they concern.
+
+A caller locks the members first, then appends events, then comes here: the counters are locked last.
+
+I/O: sqlalchemy.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection as Several
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from hq import audience as audiences
+from hq import ledger, records
+from hq.keys import PAIRWISE_NUMBER, Keys, pseudonym
+from hq.state import Standing, fold
+from hq.tables import audience, members, phones, profiles, stores
+from wire import keyring, schema
+from wire.member import Field
+from wire.policy import MAIN_KEY, MainPolicy, Policy, StorePolicy, store_key
+from wire.sync import Collection, bucket_key, instance
+from wire.token import day_key
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """One (member, store) that may be or have been in an audience."""
+
+    member: str
+    store: str
+    row: Row[Any] | None  # of `audience`; None: not there yet
+
+
+def lock_members(connection: Connection, wanted: Iterable[str]) -> dict[str, Row[Any]]:
+    """Locks these members' rows in ascending id; who is missing is not in the answer."""
+    found = {}
+    names = sorted(set(wanted))
+    for start in range(0, len(names), _CHUNK):
+        chosen = select(members).where(members.c.id.in_(names[start : start + _CHUNK])).order_by(members.c.id)
+        found.update({row.id: row for row in connection.execute(chosen.with_for_update())})
+    return found
+
+
+class Policies:
+    """The policies that stores are under, each read and decoded once in a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._names: dict[str, str | None] = {}
+        self._mains: dict[str, MainPolicy | None] = {}
+        self._found: dict[str, Policy | None] = {}
+
+    def name(self, store: str) -> str | None:
+        """The name of the store's policy; None: no such store."""
+        if store not in self._names:
+            self._names[store] = self._connection.scalar(select(stores.c.policy).where(stores.c.id == store))
+        return self._names[store]
+
+    def main(self, name: str) -> MainPolicy | None:
+        """The shared part of a policy by its name; None: not published."""
+        if name not in self._mains:
+            found = records.body(self._connection, instance(Collection.POLICY, name), MAIN_KEY)
+            self._mains[name] = None if found is None else schema.decode(MainPolicy, found)
+        return self._mains[name]
+
+    def of(self, store: str) -> Policy | None:
+        """Both records of the store's policy, or None while one is missing."""
+        if store not in self._found:
+            name = self.name(store)
+            main = None if name is None else self.main(name)
+            own = None
+            if name is not None and main is not None:
+                own = records.body(self._connection, instance(Collection.POLICY, name), store_key(store))
+            self._found[store] = (
+                None if main is None or own is None else Policy(main, schema.decode(StorePolicy, own))
+            )  # fmt: skip
+        return self._found[store]
+
+
+def refresh(
+    connection: Connection,
+    keys: Keys,
+    locked: dict[str, Row[Any]],
+    now_ms: int,
+    *,
+    urgent: bool = False,
+    phones_changed: bool = False,
+) -> int:
+    """Evaluates these locked members at all their stores and commits what changed; returns how many records that was.
+
+    `phones_changed`: their buckets are made anew even where their place did not change.
+    """
+    if not locked:
+        return 0
+    now_s = now_ms // 1000
+    standing = {name: fold(events) for name, events in _events(connection, locked).items()}
+    fields = _fields(connection, locked)
+    seats = _seats(connection, standing)
+    named = sorted({seat.store for seat in seats})
+    rings = [one.name for one in records.keyrings(connection, named)]
+    commit = records.begin(connection, [*(instance(Collection.MEMBERS, one) for one in named), *rings])
+    # A day may have begun while we waited for the locks. Whoever touches a keyring holds its store's members' counter.
+    late = {one.name for one in records.keyrings(connection, named)} - set(rings)
+    if late:
+        commit.instances.update(records.begin(connection, late).instances)
+    policies = Policies(connection)
+    new, known = [], []
+    touched: dict[str, set[int]] = defaultdict(set)
+    for seat in seats:
+        row = locked[seat.member]
+        about = audiences.Known(row.age_at_least, row.jurisdiction, fields.get(seat.member, ()))
+        old = seat.row
+        acts = audiences.Acts() if old is None else audiences.Acts(old.acts_incarnation, old.acts_through)
+        found = audiences.place(standing[seat.member], about, acts, seat.store, policies.of(seat.store), now_s)
+        known_as = pseudonym(keys, seat.store, seat.member) if old is None else old.pseudonym
+        present = found.body is not None
+        commit.put(
+            instance(Collection.MEMBERS, seat.store),
+            known_as,
+            None if found.body is None else schema.encode(found.body),
+        )
+        bucket = int.from_bytes(bucket_key(known_as), "big")
+        if phones_changed or present != (old is not None and old.present):
+            touched[seat.store].add(bucket)
+        if old is None:
+            new.append(_audience_row(seat, known_as, bucket, present, found.due_s))
+        elif (old.present, old.due_s) != (present, found.due_s):
+            known.append({"b_store": seat.store, "b_member": seat.member, "present": present, "due_s": found.due_s})
+    if new:
+        connection.execute(insert(audience), new)
+    if known:
+        connection.execute(_UPDATE_PLACE, known)
+    for store, buckets in touched.items():
+        put_buckets(connection, commit, store, buckets)
+    return commit.write(now_ms, urgent=urgent)
+
+
+_UPDATE_PLACE = update(audience).where(
+    audience.c.store == bindparam("b_store"), audience.c.member == bindparam("b_member")
+)
+
+
+def put_buckets(
+    connection: Connection, commit: records.Commit, store: str, buckets: Several[int], *, only_day: int | None = None
+) -> None:
+    """Puts these buckets of a store's keyrings, as the audience is now; of a day still being built, those built.
+
+    `only_day`: these buckets of this one day, built or not.
+    """
+    rings = [
+        one
+        for one in commit.instances.values()
+        if one.store == store and one.collection is Collection.KEYRING and only_day in (None, one.day)
+    ]
+    if not rings:
+        return
+    secrets = _secrets(connection, store, buckets)
+    for ring in rings:
+        if ring.day is None:
+            continue
+        for bucket in buckets:
+            if only_day is None and bucket >= ring.filled:
+                continue
+            entries = [
+                (known_as, tuple(day_key(secret, ring.day) for secret in found))
+                for known_as, found in secrets.get(bucket, {}).items()
+            ]
+            commit.put(ring.name, bucket.to_bytes(2, "big"), keyring.pack(entries) if entries else None)
+
+
+def _secrets(connection: Connection, store: str, buckets: Several[int]) -> dict[int, dict[bytes, list[bytes]]]:
+    found: dict[int, dict[bytes, list[bytes]]] = defaultdict(lambda: defaultdict(list))
+    listed = sorted(buckets)
+    for start in range(0, len(listed), _CHUNK):
+        wanted = (
+            select(audience.c.bucket, audience.c.pseudonym, phones.c.secret)
+            .join(phones, phones.c.member == audience.c.member)
+            .where(
+                audience.c.store == store,
+                audience.c.bucket.in_(listed[start : start + _CHUNK]),
+                audience.c.present.is_(True),
+            )
+            .order_by(phones.c.id)
+        )
+        for row in connection.execute(wanted):
+            found[row.bucket][row.pseudonym].append(row.secret)
+    return found
+
+
+def _events(connection: Connection, locked: dict[str, Row[Any]]) -> dict[str, list[Any]]:
+    found = ledger.of_members(connection, locked)
+    return {name: found.get(name, []) for name in locked}
+
+
+def _fields(connection: Connection, locked: dict[str, Row[Any]]) -> dict[str, tuple[Field, ...]]:
+    found: dict[str, list[Field]] = defaultdict(list)
+    names = sorted(locked)
+    for start in range(0, len(names), _CHUNK):
+        wanted = select(profiles).where(profiles.c.member.in_(names[start : start + _CHUNK]))
+        for row in connection.execute(wanted.order_by(profiles.c.member, profiles.c.scope)):
+            found[row.member].append(schema.decode(Field, row.field))
+    return {name: tuple(listed) for name, listed in found.items()}
+
+
+def _seats(connection: Connection, standing: dict[str, Standing]) -> list[_Seat]:
+    known: dict[tuple[str, str], Row[Any]] = {}
+    names = sorted(standing)
+    for start in range(0, len(names), _CHUNK):
+        wanted = select(audience).where(audience.c.member.in_(names[start : start + _CHUNK]))
+        known.update({(row.member, row.store): row for row in connection.execute(wanted)})
+    places = set(known) | {(name, store) for name, found in standing.items() for store in found.stores()}
+    return [_Seat(member, store, known.get((member, store))) for member, store in sorted(places)]
+
+
+def _audience_row(seat: _Seat, known_as: bytes, bucket: int, present: bool, due_s: int | None) -> dict[str, Any]:
+    return {
+        "store": seat.store,
+        "member": seat.member,
+        "pseudonym": known_as,
+        "key_number": PAIRWISE_NUMBER,
+        "bucket": bucket,
+        "present": present,
+        "due_s": due_s,
+        "acts_incarnation": None,
+        "acts_through": 0,
+    }

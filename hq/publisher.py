@@ -1,0 +1,170 @@
+"""HQ's connections to the broker, each with a reconnect loop of its own with jitter.
+
+One `Link` for `down` and `up`, another for `now`, so that a backlog never holds up a withdrawal. The broker's
+acknowledgement only empties the outbox; what is lost is found by the next lease.
+
+I/O: paho; its only importer.
+"""
+
+import random
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+
+from hq.errors import BrokerUnavailable
+from hq.settings import Broker
+from runtime.logs import Log
+from wire.sync import MAX_PAYLOAD_BYTES
+
+_LOG = Log("publisher")
+_KEEPALIVE_S = 20
+_CONNECT_S = 5.0
+_LEAST_PAUSE_S = 0.2
+_MOST_PAUSE_S = 10.0
+_ACKNOWLEDGED_S = 3.0
+_ACCESS = "check the broker's address, certificates and access list"
+
+OnPayload = Callable[[str, bytes], None]
+
+
+def tls_context(broker: Broker, key: Path | None) -> ssl.SSLContext | None:
+    """What proves us to the broker and the broker to us; None where `tls` is off.
+
+    Raises:
+        BrokerUnavailable: certificate, key or authority cannot be read.
+    """
+    if not broker.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(broker.ca))
+        context.load_cert_chain(str(broker.certificate), str(key))
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise BrokerUnavailable(f"the broker's certificates cannot be used ({type(error).__name__})", _ACCESS) from None
+    return context
+
+
+class Link:
+    """One connection. `run` keeps it up until `stop` is set; `send` may be called from any other thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        context: ssl.SSLContext | None,
+        name: str,
+        topics: Sequence[str] = (),
+        on_payload: OnPayload | None = None,
+    ) -> None:
+        """`name` is the MQTT client id; `on_payload(topic, payload)` is called in paho's thread and must not block."""
+        self._broker = broker
+        self._context = context
+        self._name = name
+        self._topics = tuple(topics)
+        self._on_payload = on_payload
+        self._client: mqtt.Client | None = None
+        self._is_up = threading.Event()
+        self._ended = threading.Event()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the broker has accepted us and the subscriptions have been sent."""
+        return self._is_up.is_set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Connects, and again after growing pauses with jitter, until `stop` is set."""
+        pause_s = _LEAST_PAUSE_S
+        while not stop.is_set():
+            pause_s = _LEAST_PAUSE_S if self._session(stop) else min(pause_s * 2, _MOST_PAUSE_S)
+            stop.wait(pause_s * random.uniform(0.5, 1.5))  # jitter needs no secret
+
+    def send(self, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Publishes (topic, payload) at QoS 1; for each whether the broker acknowledged it in time."""
+        client = self._client
+        if client is None or not self.is_up:
+            return [False] * len(messages)
+        sent = [_publish(client, topic, payload) for topic, payload in messages]
+        return [one is not None and _is_acknowledged(one) for one in sent]
+
+    def post(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Publishes (topic, payload) without waiting: for answers, which are asked for again when they are lost."""
+        client = self._client
+        if client is not None and self.is_up:
+            for topic, payload in messages:
+                _publish(client, topic, payload)
+
+    def _session(self, stop: threading.Event) -> bool:
+        """One connection, from dial to its end; whether it ever was up."""
+        self._ended.clear()
+        client = self._make()
+        try:
+            client.connect(self._broker.host, self._broker.port, keepalive=_KEEPALIVE_S)
+        except (OSError, ValueError) as error:  # refused, unreachable, TLS, a host name that is none
+            _LOG.warning("broker_unreachable", link=self._name, reason=type(error).__name__, remedy=_ACCESS)
+            return False
+        self._client = client
+        client.loop_start()
+        was_up = False
+        while not stop.is_set() and not self._ended.wait(0.2):
+            was_up = was_up or self.is_up
+        was_up = was_up or self.is_up
+        self._is_up.clear()
+        self._client = None
+        client.disconnect()
+        client.loop_stop()
+        return was_up
+
+    def _make(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._name,
+            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,  # our own loop does it, with jitter
+        )
+        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(100)
+        if self._context is not None:
+            client.tls_set_context(self._context)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._received
+        return client
+
+    def _connected(self, client: mqtt.Client, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        if code.is_failure:
+            _LOG.warning("broker_refused", link=self._name, reason=str(code), remedy=_ACCESS)
+            self._ended.set()
+            return
+        for topic in self._topics:
+            client.subscribe(topic, qos=1)
+        self._is_up.set()
+        _LOG.info("broker_connected", link=self._name)
+
+    def _disconnected(self, client: mqtt.Client, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        self._is_up.clear()
+        self._ended.set()
+        _LOG.info("broker_disconnected", link=self._name, reason=str(code))
+
+    def _received(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        if self._on_payload is not None and len(message.payload) <= MAX_PAYLOAD_BYTES:
+            self._on_payload(message.topic, bytes(message.payload))
+
+
+def _publish(client: mqtt.Client, topic: str, payload: bytes) -> mqtt.MQTTMessageInfo | None:
+    try:
+        published = client.publish(topic, payload, qos=1)
+    except (ValueError, OSError):
+        return None
+    return published if published.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+
+def _is_acknowledged(published: mqtt.MQTTMessageInfo) -> bool:
+    try:
+        published.wait_for_publish(_ACKNOWLEDGED_S)
+        return published.is_published()
+    except (ValueError, RuntimeError):  # the queue was full, or the connection went
+        return False

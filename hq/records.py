@@ -1,0 +1,240 @@
+"""Commits changed records: counter rows locked in ascending id, seq, root and count, rows, and the outbox.
+
+All within the caller's transaction: consent event, records, counters and what must be published are one commit. Who
+computes a body from other rows does so after `begin`, under the counters' locks: no later seq carries an older truth.
+
+I/O: sqlalchemy.
+"""
+
+import os
+from collections.abc import Collection as Several
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from hq.tables import instances, links, outbox, records, stores
+from wire import schema, tree
+from wire.sync import GENERATION, MAX_BODY_BYTES, Collection, Part, Record, Records, instance
+
+DOWN, NOW = "down", "now"
+_CHUNK = 500  # bound parameters of one statement
+_MESSAGE_BYTES = 48 * 1024  # bodies in one message; with the rest it stays below 64 KiB
+_MESSAGE_RECORDS = 256
+_RECORD_BYTES = 96  # key, seq and framing of one record, at most
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Instance:
+    """One row of `instances`, as it is under lock or in a snapshot."""
+
+    id: int
+    name: str
+    collection: Collection
+    store: str | None
+    day: int | None
+    filled: int
+    digest_key: bytes
+    generation: int
+    n: int
+    node: tree.Node
+
+    @property
+    def seq(self) -> int:
+        """The highest seq given."""
+        return self.generation * GENERATION + self.n
+
+
+def from_row(row: Row[Any]) -> Instance:
+    """The instance of a row of `instances`."""
+    return Instance(
+        id=row.id,
+        name=row.name,
+        collection=Collection(row.collection),
+        store=row.store,
+        day=row.day,
+        filled=row.filled,
+        digest_key=row.digest_key,
+        generation=row.generation,
+        n=row.n,
+        node=tree.Node(int.from_bytes(row.root, "little"), row.live),
+    )
+
+
+def make_instance(
+    connection: Connection, collection: Collection, name: str, day: int | None = None, *, filled: int = 0
+) -> None:
+    """Makes an instance with its digest key where it is missing; of `policy` it is shared."""
+    title = instance(collection, name, day)
+    if connection.scalar(select(instances.c.id).where(instances.c.name == title)) is not None:
+        return
+    connection.execute(
+        insert(instances).values(
+            name=title,
+            collection=int(collection),
+            store=None if collection is Collection.POLICY else name,
+            day=day,
+            filled=filled,
+            digest_key=os.urandom(tree.DIGEST_KEY_BYTES),
+            generation=0,
+            n=0,
+            root=tree.Node().root,
+            live=0,
+        )
+    )
+
+
+def of_store(connection: Connection, store: str, policy: str) -> list[Instance]:
+    """A store's instances with the shared ones, in one indexed read."""
+    shared = instance(Collection.POLICY, policy)
+    wanted = select(instances).where(or_(instances.c.store == store, instances.c.name == shared))
+    return [from_row(row) for row in connection.execute(wanted.order_by(instances.c.id))]
+
+
+def keyrings(connection: Connection, names: Several[str]) -> list[Instance]:
+    """The keyring instances of these stores."""
+    wanted = select(instances).where(
+        instances.c.store.in_(sorted(names)), instances.c.collection == int(Collection.KEYRING)
+    )
+    return [from_row(row) for row in connection.execute(wanted.order_by(instances.c.id))]
+
+
+class Commit:
+    """The changes of one transaction to some instances, whose counter rows it holds locked."""
+
+    def __init__(self, connection: Connection, locked: Iterable[Instance]) -> None:
+        self._connection = connection
+        self.instances = {one.name: one for one in locked}
+        self._changes: dict[str, dict[bytes, bytes | None]] = {}
+
+    def put(self, name: str, key: bytes, body: bytes | None) -> None:
+        """Notes a record's new body; None is `null`, and none at all where the record never was."""
+        if body is not None and len(body) > MAX_BODY_BYTES:
+            raise ValueError(f"a body has at most {MAX_BODY_BYTES} bytes")
+        self._changes.setdefault(name, {})[key] = body
+
+    def write(self, now_ms: int, *, urgent: bool = False) -> int:
+        """Writes what differs from what is there; returns how many records that was.
+
+        `urgent`: on the fast lane too.
+        """
+        parts = []
+        for name in sorted(self._changes, key=lambda name: self.instances[name].id):
+            written = self._write_one(self.instances[name], self._changes[name])
+            if written:
+                parts.append((self.instances[name], written))
+        self._changes = {}
+        _post(self._connection, parts, now_ms, urgent)
+        return sum(len(written) for _, written in parts)
+
+    def _write_one(self, found: Instance, changes: dict[bytes, bytes | None]) -> list[Record]:
+        held = _held(self._connection, found.id, changes)
+        seq = found.seq + 1
+        node, new, known, written = found.node, [], [], []
+        for key, body in sorted(changes.items()):
+            old = held.get(key)
+            hashed = None if body is None else tree.body_hash(body)
+            if (old is None and body is None) or (old is not None and old.body_hash == hashed):
+                continue
+            if old is not None and old.body_hash is not None:
+                node = node.minus(tree.digest(found.digest_key, found.collection, key, old.seq, old.body_hash))
+            if hashed is not None:
+                node = node.plus(tree.digest(found.digest_key, found.collection, key, seq, hashed))
+            place = tree.path(found.digest_key, key)
+            row = {"instance": found.id, "key": key, "path": place, "seq": seq, "body_hash": hashed, "body": body}
+            if old is None:
+                new.append(row)
+            else:
+                known.append({f"b_{name}": value for name, value in row.items()})
+            written.append(Record(key, seq, body))
+        if not written:
+            return []
+        if new:
+            self._connection.execute(insert(records), new)
+        if known:
+            self._connection.execute(_UPDATE, known)
+        self._connection.execute(
+            update(instances).where(instances.c.id == found.id).values(n=found.n + 1, root=node.root, live=node.count)
+        )
+        return written
+
+
+_UPDATE = (
+    update(records)
+    .where(records.c.instance == bindparam("b_instance"), records.c.key == bindparam("b_key"))
+    .values(seq=bindparam("b_seq"), body_hash=bindparam("b_body_hash"), body=bindparam("b_body"))
+)
+
+
+def begin(connection: Connection, names: Iterable[str]) -> Commit:
+    """Locks the counter rows of these instances, in ascending id, and begins a commit on them."""
+    wanted = select(instances).where(instances.c.name.in_(sorted(set(names)))).order_by(instances.c.id)
+    return Commit(connection, [from_row(row) for row in connection.execute(wanted.with_for_update())])
+
+
+def body(connection: Connection, name: str, key: bytes) -> bytes | None:
+    """The live body of one record, or None."""
+    wanted = (
+        select(records.c.body)
+        .join(instances, instances.c.id == records.c.instance)
+        .where(instances.c.name == name, records.c.key == key)
+    )
+    return connection.scalar(wanted)
+
+
+def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[bytes, Row[Any]]:
+    held: dict[bytes, Row[Any]] = {}
+    listed = sorted(keys)
+    for start in range(0, len(listed), _CHUNK):
+        wanted = select(records.c.key, records.c.seq, records.c.body_hash).where(
+            records.c.instance == found, records.c.key.in_(listed[start : start + _CHUNK])
+        )
+        held.update({row.key: row for row in connection.execute(wanted)})
+    return held
+
+
+def _post(connection: Connection, parts: list[tuple[Instance, list[Record]]], now_ms: int, urgent: bool) -> None:
+    """Puts the change into the outbox of every store that it concerns and that has ever said hello."""
+    if not parts:
+        return
+    shared = [one.name.partition("/")[2] for one, _ in parts if one.store is None]
+    named = [one.store for one, _ in parts if one.store is not None]
+    wanted = (
+        select(stores.c.id, stores.c.policy)
+        .join(links, links.c.store == stores.c.id)
+        .where(or_(stores.c.id.in_(named), stores.c.policy.in_(shared)))
+    )
+    rows = []
+    for row in connection.execute(wanted):
+        policy = instance(Collection.POLICY, row.policy)
+        own = [(one.name, written) for one, written in parts if one.store == row.id or one.name == policy]
+        for message in _messages(own):
+            encoded = schema.encode(message)
+            rows += [
+                {"store": row.id, "lane": lane, "message": encoded, "made_ms": now_ms}
+                for lane in ((NOW, DOWN) if urgent else (DOWN,))
+            ]
+    if rows:
+        connection.execute(insert(outbox), rows)
+
+
+def _messages(parts: list[tuple[str, list[Record]]]) -> Iterator[Records]:
+    """The records in as few messages as fit; any split is safe, because seq judges each record by itself."""
+    pending: dict[str, list[Record]] = {}
+    size_bytes = count = 0
+    for name, written in parts:
+        for record in written:
+            more_bytes = len(record.body or b"") + _RECORD_BYTES
+            if count and (size_bytes + more_bytes > _MESSAGE_BYTES + _RECORD_BYTES or count >= _MESSAGE_RECORDS):
+                yield _message(pending)
+                pending, size_bytes, count = {}, 0, 0
+            pending.setdefault(name, []).append(record)
+            size_bytes += more_bytes
+            count += 1
+    if count:
+        yield _message(pending)
+
+
+def _message(pending: dict[str, list[Record]]) -> Records:
+    return Records(tuple(Part(name, tuple(written)) for name, written in pending.items()))

@@ -1,0 +1,146 @@
+"""Runs HQ: two connections, the outbox of each lane, the answers and the clock job, each in a thread of its own.
+
+Nothing that matters for correctness lives here: a killed HQ goes on where its database stands.
+
+I/O: threading; the parts that it runs talk to the broker and the database.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from hq import clock_job
+from hq.answers import Answers, Sealer
+from hq.errors import DatabaseUnavailable
+from hq.keys import Keys
+from hq.outbox import Outbox
+from hq.publisher import Link, tls_context
+from hq.records import DOWN, NOW
+from hq.settings import Settings
+from runtime.config import CREDENTIALS_VARIABLE, credential
+from runtime.errors import ProgramError
+from runtime.logs import Log
+from runtime.notify import Notify
+from wire.sync import UP_OF_ALL, down
+
+_LOG = Log("service")
+_POLL_S = 0.05  # of the outbox
+_CLOCK_S = 2.0  # between two runs of the clock job
+_RETRY_S = 1.0
+_TOLD_S = 60.0
+_WAITING = 2000  # payloads from stores; more are dropped and said again
+_JOIN_S = 5.0
+
+ClockMs = Callable[[], int]
+
+
+class Service:
+    """One HQ process. `clock_ms` gives Unix milliseconds UTC."""
+
+    def __init__(self, settings: Settings, engine: Engine, keys: Keys, clock_ms: ClockMs) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._clock_ms = clock_ms
+        self._sealer = Sealer(keys)
+        self._answers = Answers(engine, keys, self._sealer)
+        self._heard: queue.Queue[bytes] = queue.Queue(_WAITING)
+        self._overflow = 0
+        context = tls_context(settings.broker, _broker_key(settings))
+        name = f"consentry-hq-{os.urandom(4).hex()}"
+        self._down = Link(settings.broker, context, f"{name}-down", (UP_OF_ALL,), self._hear)
+        self._now = Link(settings.broker, context, f"{name}-now")
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Ends `run`; callable from a signal."""
+        self._stop.set()
+
+    def run(self, notify: Notify) -> None:
+        """Serves until `stop`. A part that fails in a way it does not know ends the whole, for systemd to restart."""
+        threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (
+                ("down", lambda: self._down.run(self._stop)),
+                ("now", lambda: self._now.run(self._stop)),
+                ("outbox-down", lambda: self._drain(DOWN, self._down)),
+                ("outbox-now", lambda: self._drain(NOW, self._now)),
+                ("answers", self._answer),
+                ("clock", self._keep_time),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        notify.ready("serving")
+        _LOG.info("serving")
+        interval_s = min(notify.watchdog_interval_s or 1.0, 1.0)
+        while not self._stop.wait(interval_s):
+            ended = [thread.name for thread in threads if not thread.is_alive()]
+            if ended:
+                self._stop.set()
+                raise ProgramError(f"a part of HQ ended: {', '.join(ended)}", "see the lines before this one")
+            notify.alive()
+        notify.stopping()
+        for thread in threads:
+            thread.join(_JOIN_S)
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        try:
+            self._heard.put_nowait(payload)
+        except queue.Full:
+            self._overflow += 1
+
+    def _answer(self) -> None:
+        while not self._stop.is_set():
+            try:
+                payload = self._heard.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            try:
+                replies = self._answers.answer(payload, self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
+                continue
+            self._down.post([(down(one.store), one.payload) for one in replies])
+
+    def _drain(self, lane: str, link: Link) -> None:
+        box = Outbox(self._engine, self._sealer, lane, link.send)
+        while not self._stop.is_set():
+            try:
+                waiting, done = box.drain(self._clock_ms()) if link.is_up else (0, 0)
+            except DatabaseUnavailable as error:
+                self._tell(error)
+                continue
+            if not waiting or not done:
+                self._stop.wait(_POLL_S if not waiting else _RETRY_S)
+
+    def _keep_time(self) -> None:
+        told_s = 0.0
+        while not self._stop.is_set():
+            try:
+                changed = clock_job.tick(self._engine, self._keys, self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
+                continue
+            if changed:
+                _LOG.info("clock_job", records=changed)
+            told_s += _CLOCK_S
+            if told_s >= _TOLD_S:
+                told_s = 0.0
+                dropped = {f"dropped_{reason}": count for reason, count in sorted(self._answers.dropped.items())}
+                _LOG.info("counters", overflow=self._overflow, **dropped)
+            self._stop.wait(_CLOCK_S)
+
+    def _tell(self, error: DatabaseUnavailable) -> None:
+        _LOG.error("database_failed", reason=error.text, remedy=error.remedy)
+        self._stop.wait(_RETRY_S)
+
+
+def _broker_key(settings: Settings) -> Path | None:
+    if not settings.broker.tls:
+        return None
+    credential("broker-key", settings.credentials_dir)  # refuses with the right words where it is missing
+    return (settings.credentials_dir or Path(os.environ[CREDENTIALS_VARIABLE])) / "broker-key"

@@ -1,0 +1,236 @@
+"""The tables of HQ's database, as SQLAlchemy describes them, and the triggers that keep events append-only.
+
+Times are Unix milliseconds (`_ms`) or seconds (`_s`) UTC. An `instances` row is also its counter row (sync contract,
+section 1): `seq = generation * 2^48 + n`, root and count are kept with every change.
+
+I/O: sqlalchemy, its schema language only.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    event,
+)
+
+METADATA = MetaData()
+SCHEMA_VERSION = 1
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # only so does SQLite number rows by itself
+
+
+def _c(name: str, kind: Any, *more: Any, **options: Any) -> Column[Any]:
+    return Column(name, kind, *more, nullable=options.pop("nullable", False), **options)
+
+
+schema_versions = Table("schema_versions", METADATA, _c("version", Integer, primary_key=True))
+
+stores = Table(
+    "stores",
+    METADATA,
+    _c("id", String(40), primary_key=True),
+    _c("label", String(512)),
+    _c("identity", LargeBinary(32)),  # Ed25519 public
+    _c("policy", String(40), index=True),  # the name of its policy instance
+    _c("added_ms", BigInteger),
+)
+
+# What the store's last hello with a valid challenge told. Records are sealed to this boot.
+links = Table(
+    "links",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("boot", LargeBinary(16)),
+    _c("sealing_key", LargeBinary(1216)),
+    _c("incarnation", LargeBinary(16)),
+    _c("readiness", Integer),
+    _c("software", String(64)),
+    _c("hello_ms", BigInteger),
+    _c("lease_until_ms", BigInteger),  # 0: never had one
+    _c("dark_ms", BigInteger),  # sum of the times without a lease, since the first one
+)
+
+incarnations = Table(
+    "incarnations",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("incarnation", LargeBinary(16), primary_key=True),
+    _c("share", LargeBinary(32)),
+    _c("ticket", LargeBinary(16)),
+    _c("events_through", BigInteger),  # every event up to here is stored or known to be lost
+    _c("let_go", BigInteger),  # how many events the store says it dropped
+    _c("lost", BigInteger),  # how many numbers were passed over
+    _c("made_ms", BigInteger),
+)
+
+instances = Table(
+    "instances",
+    METADATA,
+    _c("id", _BIG, primary_key=True, autoincrement=True),
+    _c("name", String(64), unique=True),
+    _c("collection", Integer),
+    _c("store", String(40), index=True, nullable=True),  # None: shared
+    _c("day", Integer, nullable=True),
+    _c("filled", Integer),  # a keyring's buckets below this number have been built
+    _c("digest_key", LargeBinary(32)),
+    _c("generation", Integer),
+    _c("n", BigInteger),
+    _c("root", LargeBinary(16)),
+    _c("live", BigInteger),
+)
+
+records = Table(
+    "records",
+    METADATA,
+    _c("instance", BigInteger, ForeignKey("instances.id"), primary_key=True),
+    _c("key", LargeBinary(64), primary_key=True),
+    _c("path", LargeBinary(8)),
+    _c("seq", BigInteger),
+    _c("body_hash", LargeBinary(16), nullable=True),
+    _c("body", LargeBinary, nullable=True),  # None: a tombstone
+    Index("records_path", "instance", "path"),
+)
+
+members = Table(
+    "members",
+    METADATA,
+    _c("id", String(64), primary_key=True),
+    _c("age_at_least", Integer),  # 0: unknown
+    _c("jurisdiction", String(16)),
+    _c("added_ms", BigInteger),
+)
+
+phones = Table(
+    "phones",
+    METADATA,
+    _c("id", LargeBinary(8), primary_key=True),
+    _c("member", String(64), ForeignKey("members.id"), index=True),
+    _c("secret", LargeBinary(32)),  # shown once, logged never
+    _c("added_ms", BigInteger),
+)
+
+profiles = Table(
+    "profiles",
+    METADATA,
+    _c("member", String(64), ForeignKey("members.id"), primary_key=True),
+    _c("scope", String(64), primary_key=True),
+    _c("field", LargeBinary),  # CBOR of wire.member.Field
+)
+
+consent_events = Table(
+    "consent_events",
+    METADATA,
+    _c("number", BigInteger, primary_key=True, autoincrement=False),  # without a gap, from 1
+    _c("id", LargeBinary(16), unique=True),
+    _c("member", String(64), ForeignKey("members.id"), index=True),
+    _c("method", String(32)),
+    _c("chosen_s", BigInteger, nullable=True),
+    _c("recorded_s", BigInteger),
+    _c("choice", LargeBinary),  # CBOR of hq.state.Choice
+    _c("previous_hash", LargeBinary(32)),
+    _c("hash", LargeBinary(32)),
+)
+
+# The end of each chained table; its row lock also puts the writers in line.
+chain_heads = Table(
+    "chain_heads",
+    METADATA,
+    _c("name", String(32), primary_key=True),
+    _c("number", BigInteger),
+    _c("hash", LargeBinary(32)),
+)
+
+audience = Table(
+    "audience",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("member", String(64), ForeignKey("members.id"), primary_key=True, index=True),
+    _c("pseudonym", LargeBinary(16)),  # made once, never recomputed
+    _c("key_number", Integer),  # of the pairwise key that made it
+    _c("bucket", Integer),
+    _c("present", Boolean),
+    _c("due_s", BigInteger, nullable=True),  # when time alone may change the record; None: never
+    _c("acts_incarnation", LargeBinary(16), nullable=True),
+    _c("acts_through", BigInteger),
+    Index("audience_pseudonym", "store", "pseudonym", unique=True),
+    Index("audience_bucket", "store", "bucket"),
+    Index("audience_due", "due_s"),
+)
+
+staff = Table(
+    "staff",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("id", String(64), primary_key=True),
+    _c("name", String(64)),
+    _c("role", String(64)),
+    _c("pin_verifier", String(256)),
+    _c("active", Boolean),
+)
+
+notices = Table(
+    "notices",
+    METADATA,
+    _c("hash", LargeBinary(32), primary_key=True),
+    _c("text", LargeBinary),
+    _c("first_ms", BigInteger),
+)
+
+store_events = Table(
+    "store_events",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("incarnation", LargeBinary(16), primary_key=True),
+    _c("number", BigInteger, primary_key=True),
+    _c("kind", Integer),
+    _c("at_ms", BigInteger),
+    _c("pseudonym", LargeBinary(16), nullable=True),
+    _c("body", LargeBinary),
+    _c("received_ms", BigInteger),
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    _c("id", _BIG, primary_key=True, autoincrement=True),
+    _c("store", String(40), ForeignKey("stores.id")),
+    _c("lane", String(4)),  # "down" or "now"
+    _c("message", LargeBinary),  # CBOR of wire.sync.Records
+    _c("made_ms", BigInteger),
+    Index("outbox_lane", "lane", "id"),
+)
+
+_SQLITE_APPEND_ONLY = """
+CREATE TRIGGER consent_events_{verb} BEFORE {verb} ON consent_events
+BEGIN SELECT RAISE(ABORT, 'consent events are append-only'); END
+"""
+_POSTGRESQL_FUNCTION = """
+CREATE FUNCTION consent_events_refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'consent events are append-only'; END $$
+"""
+_POSTGRESQL_TRIGGERS = """
+CREATE TRIGGER consent_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consent_events
+FOR EACH STATEMENT EXECUTE FUNCTION consent_events_refuse()
+"""
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        consent_events,
+        "after_create",
+        DDL(_SQLITE_APPEND_ONLY.format(verb=_verb)).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
+    )
+for _statement in (_POSTGRESQL_FUNCTION, _POSTGRESQL_TRIGGERS):
+    event.listen(
+        consent_events,
+        "after_create",
+        DDL(_statement).execute_if(dialect="postgresql"),  # type: ignore[no-untyped-call]
+    )
