@@ -19,7 +19,6 @@ from sqlite_utils.db import Table
 from sqlite_utils.migrations import Migrations
 
 from store_gateway.errors import CacheError, CacheReason
-from wire.sync import MAX_BODY_BYTES
 from wire.tree import PATH_BYTES, Node
 
 INCARNATION_BYTES = 16
@@ -151,7 +150,7 @@ def _mapped() -> Iterator[None]:
 
 
 class Cache:
-    """The open file. `created`: it was not there before."""
+    """The open file."""
 
     __slots__ = ("_connection", "_db", "_tables", "header")
 
@@ -205,11 +204,16 @@ class Cache:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written inside is kept together, or none of it. Raises: CacheError."""
-        with _mapped(), self._db.atomic():
-            yield
+        before = self.header
+        try:
+            with _mapped(), self._db.atomic():
+                yield
+        except BaseException:
+            self.header = before
+            raise
 
     def put_header(self, header: Header) -> None:
-        """Replaces the header; to be called inside of a transaction's end or alone."""
+        """Replaces the header, alone or as part of a transaction."""
         with _mapped():
             self._tables["header"].update(1, _columns(header))
         self.header = header
@@ -268,15 +272,24 @@ class Cache:
 
     def rows_below(self, instance: int, prefix: bytes) -> list[Row]:
         """All records whose path begins with `prefix`, without their bodies."""
-        # Raw: as `row`; a whole instance is walked through when its root is compared.
+        # Raw: as `row`.
         with _mapped():
             return [
-                Row(*found, None)
-                for found in self._connection.execute(
+                Row(key_column, path, seq, digest, None)
+                for key_column, path, seq, digest in self._connection.execute(
                     "select key_column, path, seq, digest from records where instance = ? and path between ? and ?",
                     (instance, prefix, prefix.ljust(PATH_BYTES, b"\xff")),
                 )
             ]
+
+    def digests(self, instance: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """(path, digest) of all records below a prefix, tombstones too; to be read to the end before another call."""
+        # Raw: as `row`; a whole instance is walked through.
+        with _mapped():
+            yield from self._connection.execute(
+                "select path, digest from records where instance = ? and path between ? and ?",
+                (instance, prefix, prefix.ljust(PATH_BYTES, b"\xff")),
+            )
 
     def slices(self, instance: int) -> Iterator[list[Row]]:
         """All live records of an instance, some hundred at a time; other calls may come between two slices."""
@@ -310,7 +323,7 @@ class Cache:
     # --- floors ----------------------------------------------------------------------------------------------------
 
     def floor(self, instance: int, path: bytes) -> int:
-        """The highest floor of the ranges that hold a path (or lie above a prefix), the whole instance's not counted."""
+        """The highest floor of the ranges that hold a path; the whole instance's is in its own row."""
         # Raw: asked for every record that arrives.
         with _mapped():
             found = self._connection.execute(
@@ -319,12 +332,24 @@ class Cache:
             ).fetchone()
         return found[0] or 0
 
-    def raise_floors(self, instance: int, prefixes: Iterable[bytes], as_of: int) -> None:
-        """From now on nothing at or below `as_of` counts below these prefixes."""
+    def floor_around(self, instance: int, prefix: bytes) -> int:
+        """The highest floor of the ranges above, at or below a prefix: a range older than any of them would undo it."""
+        # Raw: sqlite-utils has no aggregates.
         with _mapped():
-            self._tables["floors"].upsert_all(
-                ({"instance": instance, "prefix": prefix, "as_of": as_of} for prefix in prefixes),
-                pk=("instance", "prefix"),
+            found = self._connection.execute(
+                "select max(as_of) from floors where instance = ? and (prefix in (?, ?, ?) or prefix between ? and ?)",
+                (instance, b"", prefix[:1], prefix[:2], prefix, prefix.ljust(PATH_BYTES, b"\xff")),
+            ).fetchone()
+        return found[0] or 0
+
+    def raise_floors(self, instance: int, prefixes: Iterable[bytes], as_of: int) -> None:
+        """From now on nothing at or below `as_of` counts below these prefixes; a floor never sinks."""
+        # Raw: an upsert of sqlite-utils sets a value, it cannot keep the greater one.
+        with _mapped():
+            self._connection.executemany(
+                "insert into floors (instance, prefix, as_of) values (?, ?, ?)"
+                " on conflict (instance, prefix) do update set as_of = max(as_of, excluded.as_of)",
+                [(instance, prefix, as_of) for prefix in prefixes],
             )
 
     def settle(self, instance: int, as_of: int) -> None:
@@ -359,6 +384,3 @@ _TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox
 
 def _columns(row: Header | InstanceRow | Row) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__slots__}
-
-
-assert MAX_BODY_BYTES < 2**16  # a sealed row fits in a few pages

@@ -7,6 +7,7 @@ Pure: no I/O, no clock.
 
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum
 
 from wire.sync import RecordRange, Wanted
 
@@ -16,6 +17,14 @@ ROUNDS = 3  # what does not agree after so many is quarantined
 FIRST_QUARANTINE_S = 60.0
 LAST_QUARANTINE_S = 3600.0
 MAX_PARTS = 64  # of one range; so many are kept in memory until the last is there
+
+
+class Start(Enum):
+    """What became of a wish to fill an instance."""
+
+    BEGUN = 1
+    QUARANTINED = 2  # after 3 rounds that ended in another root
+    NOT_NOW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +42,31 @@ class _Parts:
 class Fill:
     """The nodes of all differing instances that are to be asked for, are asked for, or wait after too many rounds."""
 
-    __slots__ = ("_asked", "_nodes", "_parts", "_quarantined_until", "_rounds")
+    __slots__ = ("_asked", "_ended", "_nodes", "_parts", "_quarantined_until", "_rounds")
 
     def __init__(self) -> None:
         self._nodes: deque[Wanted] = deque()
         self._asked: dict[Wanted, _Asked] = {}
         self._parts: dict[Wanted, _Parts] = {}
         self._rounds: dict[str, int] = {}
+        self._ended: dict[str, float] = {}
         self._quarantined_until: dict[str, float] = {}
 
-    def start(self, instance: str, now_mono_s: float) -> bool:
-        """Begins a round for an instance that differs; False where one goes on already or it is quarantined."""
-        if self.busy(instance) or self.quarantined(instance, now_mono_s):
-            return False
-        rounds = self._rounds.get(instance, 0) + 1
-        self._rounds[instance] = rounds
+    def start(self, instance: str, compared_mono_s: float, now_mono_s: float) -> Start:
+        """Begins a round for an instance that differs, unless one goes on already or it is quarantined.
+
+        `compared_mono_s`: when HQ was asked for the root that differs; before the last round's end it tells nothing.
+        """
+        waits = now_mono_s < self._quarantined_until.get(instance, now_mono_s)
+        if self.busy(instance) or waits or compared_mono_s < self._ended.get(instance, compared_mono_s):
+            return Start.NOT_NOW
+        rounds = self._rounds[instance] = self._rounds.get(instance, 0) + 1
         if rounds % (ROUNDS + 1) == 0:
             wait_s = min(LAST_QUARANTINE_S, FIRST_QUARANTINE_S * 2 ** (rounds // (ROUNDS + 1) - 1))
             self._quarantined_until[instance] = now_mono_s + wait_s
-            return False
+            return Start.QUARANTINED
         self._nodes.append(Wanted(instance, b""))
-        return True
+        return Start.BEGUN
 
     def agreed(self, instance: str) -> None:
         """The instance's roots are equal: its rounds are forgotten, what was asked for is not needed any more."""
@@ -63,6 +76,7 @@ class Fill:
     def drop(self, instance: str) -> None:
         """Forgets everything about an instance."""
         self._rounds.pop(instance, None)
+        self._ended.pop(instance, None)
         self._quarantined_until.pop(instance, None)
         self._nodes = deque(node for node in self._nodes if node.instance != instance)
         self._asked = {node: asked for node, asked in self._asked.items() if node.instance != instance}
@@ -73,14 +87,6 @@ class Fill:
         return any(node.instance == instance for node in self._nodes) or any(
             node.instance == instance for node in self._asked
         )
-
-    def quarantined(self, instance: str, now_mono_s: float) -> bool:
-        """Whether this instance waits after too many rounds that ended in another root."""
-        return now_mono_s < self._quarantined_until.get(instance, now_mono_s)
-
-    def idle(self) -> bool:
-        """Whether nothing is to be asked and nothing is waited for."""
-        return not self._nodes and not self._asked
 
     def next_wants(self, nonce: bytes, now_mono_s: float) -> tuple[Wanted, ...]:
         """What to ask for now, under one nonce: new nodes up to 8 in flight, and those that got no answer in 5 s."""
@@ -106,12 +112,16 @@ class Fill:
         asked = self._asked.get(node)
         return asked is not None and asked.nonce == nonce
 
-    def answered(self, node: Wanted, below: tuple[bytes, ...]) -> None:
-        """The node is done; its children with these prefixes are to be asked for."""
+    def answered(self, node: Wanted, below: tuple[bytes, ...], now_mono_s: float) -> bool:
+        """The node is done, its children with these prefixes are to be asked for; True where that ends the round."""
         self._asked.pop(node, None)
         self._parts.pop(node, None)
         # Depth first, so that never more than two levels of nodes are remembered.
         self._nodes.extendleft(Wanted(node.instance, prefix) for prefix in reversed(below))
+        if self.busy(node.instance):
+            return False
+        self._ended[node.instance] = now_mono_s
+        return True
 
     def collect(self, node: Wanted, part: RecordRange, now_mono_s: float) -> tuple[RecordRange, ...] | None:
         """All parts of a range in order, or None while some are missing."""

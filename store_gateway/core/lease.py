@@ -77,6 +77,11 @@ class Keeper:
         soonest = recent[-_BURST] + _BURST_S if len(recent) >= _BURST else now_mono_s
         self._hello_at = min(self._hello_at, soonest)
 
+    def hello_within(self, seconds: float) -> None:
+        """Say hello at the latest so many seconds after the last one."""
+        last = self._nonces[-1][1] if self._nonces else -math.inf
+        self._hello_at = min(self._hello_at, last + seconds)
+
     def said_hello(self, nonce: bytes, now_mono_s: float, chance: float) -> None:
         """A hello with this nonce goes out now. `chance` in [0, 1) spreads the next one by ±20 %."""
         self._nonces.append((nonce, now_mono_s))

@@ -1,0 +1,279 @@
+"""What the unlocked cache holds, as the gateway asks for it: members, staff, keys, policy, denials, events, tablets.
+
+I/O: the cache file, through `store_gateway.cache`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, TypeVar
+
+from consent.visit import Denied
+from store_gateway.cache import Cache
+from store_gateway.core import admit
+from store_gateway.holdings import Holdings, Instance
+from store_gateway.outbox import Denials, Entry, Outbox
+from store_gateway.seal import Entropy, Seal
+from wire import keyring, schema, sync
+from wire.errors import WireError
+from wire.member import Member, Mode, Staff
+from wire.policy import MAIN_KEY, Policy, store_key
+from wire.schema import Size
+from wire.sync import Collection, EventKind, Part, RecordRange
+
+T = TypeVar("T")
+
+RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
+_MODE_AT = 2  # a member's body begins: map of n, key 0, mode
+_MODES = frozenset(Mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Tablet:
+    """A paired tablet. `secret_hash`: SHA-256 of its secret. Until the unlock, label and browser are empty."""
+
+    id: str
+    secret_hash: bytes
+    label: str
+    browser: str
+    paired_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _TabletLabels:
+    label: Annotated[str, Size(0, 512)]
+    browser: Annotated[str, Size(0, 512)]
+    paired_ms: int
+
+
+class Touched:
+    """What a transaction changed. `records`: how many counted; `gone`: a withdrawal or the like is among them."""
+
+    __slots__ = ("days", "gone", "members", "policy", "records", "staff")
+
+    def __init__(self) -> None:
+        self.members: set[bytes] = set()
+        self.staff: set[str] = set()
+        self.days: set[int] = set()
+        self.policy = False
+        self.gone = False
+        self.records = 0
+
+    def join(self, other: "Touched") -> None:
+        """Adds what another transaction changed."""
+        self.members |= other.members
+        self.staff |= other.staff
+        self.days |= other.days
+        self.policy |= other.policy
+        self.gone |= other.gone
+        self.records += other.records
+
+
+class Vault:
+    """An unlocked cache."""
+
+    __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "outbox", "policy", "refused_bodies")
+
+    def __init__(self, cache: Cache, epoch: Seal, entropy: Entropy, store: str) -> None:
+        """Opens everything. Raises: CacheError."""
+        self._cache = cache
+        self._store = store
+        self.holdings = Holdings(cache, epoch, entropy)
+        self.outbox = Outbox(cache, self.holdings.buckets)
+        self.denials = Denials(cache, self.holdings.buckets)
+        self.refused_bodies = 0
+        self._recent: OrderedDict[bytes, Member | None] = OrderedDict()
+        self.policy = self._good_policy()
+
+    @contextmanager
+    def writing(self, now_mono_s: float) -> Iterator[None]:
+        """One transaction: rows, roots, events and denials together. Raises: CacheError."""
+        with self.denials.transaction(), self.holdings.transaction(now_mono_s):
+            yield
+
+    # --- what HQ says ------------------------------------------------------------------------------------------------
+
+    def apply(self, parts: tuple[Part, ...], now_mono_s: float) -> Touched:
+        """Applies what one transaction at HQ changed, in one transaction. Raises: CacheError."""
+        touched = Touched()
+        with self.writing(now_mono_s):
+            for part in parts:
+                held = self.holdings.instances.get(part.instance)
+                if held is not None:  # else a day whose digest key is on its way: it is filled then
+                    self.holdings.apply(held, part.records, partial(self._note, touched))
+        self._after(touched)
+        return touched
+
+    def apply_range(self, held: Instance, parts: tuple[RecordRange, ...], now_mono_s: float) -> Touched:
+        """Applies all parts of a range in one transaction. Raises: CacheError."""
+        touched = Touched()
+        records = tuple(record for part in parts for record in part.records)
+        with self.writing(now_mono_s):
+            self.holdings.apply_range(held, parts[0].prefix, parts[0].as_of, records, partial(self._note, touched))
+        self._after(touched)
+        return touched
+
+    def apply_children(
+        self, held: Instance, as_of: int, empty: tuple[bytes, ...], equal: tuple[bytes, ...], now_mono_s: float
+    ) -> Touched:
+        """HQ holds nothing below the prefixes `empty`, and what we hold below those of `equal`. Raises: CacheError."""
+        touched = Touched()
+        with self.writing(now_mono_s):
+            for prefix in empty:
+                self.holdings.apply_range(held, prefix, as_of, (), partial(self._note, touched))
+            self._cache.raise_floors(held.id, equal, as_of)
+        self._after(touched)
+        return touched
+
+    def drop(self, name: str, touched: Touched) -> None:
+        """Erases an instance that HQ names no more. Raises: CacheError."""
+        held = self.holdings.instances[name]
+        if held.collection is Collection.MEMBERS:
+            touched.members.update(pseudonym for pseudonym, _ in self.holdings.walk(held))
+        if held.collection is Collection.STAFF:
+            touched.staff.update(key.decode("utf-8", "replace") for key, _ in self.holdings.walk(held))
+        with self._cache.transaction():
+            self.holdings.drop(name)
+            if held.collection is Collection.POLICY:
+                self._cache.erase_local("good", "name is not null")
+        if held.day is not None:
+            touched.days.add(held.day)
+        if held.collection is Collection.POLICY:
+            touched.policy = True
+        touched.gone = True
+        self._after(touched)
+
+    def _note(self, touched: Touched, held: Instance, key: bytes, body: bytes | None) -> None:
+        """One record counted, inside of its transaction."""
+        touched.records += 1
+        if held.collection is Collection.MEMBERS:
+            touched.members.add(key)
+            if body is None:
+                touched.gone = True
+            elif self.denials.any_of(key) and (member := _decoded(Member, body)) is not None:
+                self.denials.fold(key, member)
+        elif held.collection is Collection.KEYRING and held.day is not None:
+            touched.days.add(held.day)
+        elif held.collection is Collection.STAFF:
+            touched.staff.add(key.decode("utf-8", "replace"))
+            touched.gone = True
+        elif held.collection is Collection.POLICY and key in (MAIN_KEY, store_key(self._store)):
+            self._note_policy(key, body, touched)
+
+    def _note_policy(self, key: bytes, body: bytes | None, touched: Touched) -> None:
+        name = key.decode()
+        if body is None:
+            self._cache.erase_local("good", "name = ?", name)
+        elif admit.is_good(key, body, self._store):
+            sealed = self.holdings.buckets.close_local("good", key, body)
+            self._cache.put_local("good", {"name": name, "sealed": sealed})
+        else:
+            self.refused_bodies += 1
+            return
+        touched.policy = True
+
+    def _after(self, touched: Touched) -> None:
+        for pseudonym in touched.members:
+            self._recent.pop(pseudonym, None)
+        if touched.policy:
+            self.policy = self._good_policy()
+
+    def _good_policy(self) -> Policy | None:
+        bodies = {
+            row["name"].encode(): self.holdings.buckets.open_local("good", row["name"].encode(), row["sealed"])
+            for row in self._cache.local("good")
+        }
+        main = admit.main_policy(bodies.get(MAIN_KEY, b""))
+        store = admit.store_policy(bodies.get(store_key(self._store), b""), self._store)
+        return Policy(main, store) if main is not None and store is not None else None
+
+    # --- what is asked -----------------------------------------------------------------------------------------------
+
+    def member(self, pseudonym: bytes) -> Member | None:
+        """A member's record. Raises: CacheError."""
+        if pseudonym in self._recent:
+            self._recent.move_to_end(pseudonym)
+            return self._recent[pseudonym]
+        member = self._one(Collection.MEMBERS, pseudonym, Member)
+        self._recent[pseudonym] = member
+        if len(self._recent) > RECENT_MEMBERS:
+            self._recent.popitem(last=False)
+        return member
+
+    def staff(self, associate: str) -> Staff | None:
+        """An associate's record. Raises: CacheError."""
+        return self._one(Collection.STAFF, associate.encode("utf-8", "replace"), Staff)
+
+    def _one(self, collection: Collection, key: bytes, shape: type[T]) -> T | None:
+        for held in self.holdings.of(collection):
+            body = self.holdings.body(held, key)
+            if body is not None:
+                return _decoded(shape, body)
+        return None
+
+    def key_days(self) -> tuple[int, ...]:
+        """The days of which a keyring is held."""
+        return tuple(sorted(held.day for held in self.holdings.of(Collection.KEYRING) if held.day is not None))
+
+    def keyring(self, day: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        """Pseudonyms and day keys of one day. Raises: CacheError."""
+        for held in tuple(self.holdings.of(Collection.KEYRING)):
+            if held.day == day:
+                for _, body in self.holdings.walk(held):
+                    try:
+                        yield from keyring.unpack(body)
+                    except WireError:
+                        self.refused_bodies += 1
+
+    def modes(self) -> Iterator[tuple[bytes, Mode]]:
+        """Pseudonyms and modes. Raises: CacheError.
+
+        Only the mode is read: decoding 100,000 whole records takes ten times as long, and whoever shows one decodes it.
+        """
+        for held in tuple(self.holdings.of(Collection.MEMBERS)):
+            for pseudonym, body in self.holdings.walk(held):
+                if len(body) > _MODE_AT and body[1] == 0 and body[_MODE_AT] in _MODES:
+                    yield pseudonym, Mode(body[_MODE_AT])
+
+    # --- what happens here -------------------------------------------------------------------------------------------
+
+    def record(self, entries: tuple[Entry, ...], at_ms: int, now_mono_s: float) -> int:
+        """Keeps events. Raises: CacheError, WireError."""
+        with self.writing(now_mono_s):
+            return self.outbox.add(entries, at_ms)
+
+    def deny(self, pseudonym: bytes, withdrawal: sync.Withdrawal, at_ms: int, now_mono_s: float) -> None:
+        """Keeps a denial and its event. Raises: CacheError, WireError."""
+        with self.writing(now_mono_s):
+            number = self.outbox.add([(EventKind.WITHDRAWAL, pseudonym, withdrawal)], at_ms)
+            self.denials.add(number, pseudonym, withdrawal.scope)
+
+    def denied(self, pseudonym: bytes) -> Denied:
+        """What was withdrawn here."""
+        return self.denials.of(pseudonym)
+
+    def add_tablet(self, tablet: Tablet, now_mono_s: float) -> None:
+        """Keeps a tablet. Raises: CacheError."""
+        content = schema.encode(_TabletLabels(tablet.label, tablet.browser, tablet.paired_ms))
+        with self.writing(now_mono_s):
+            sealed = self.holdings.buckets.close_local("tablets", tablet.id.encode(), content)
+            row = {"id": tablet.id, "secret_hash": tablet.secret_hash, "sealed": sealed}
+            self._cache.put_local("tablets", row)
+
+    def tablets(self) -> tuple[Tablet, ...]:
+        """All tablets. Raises: CacheError."""
+        return tuple(self._tablet(row["id"], row["secret_hash"], row["sealed"]) for row in self._cache.local("tablets"))
+
+    def _tablet(self, tablet_id: str, secret_hash: bytes, sealed: bytes) -> Tablet:
+        content = self.holdings.buckets.open_local("tablets", tablet_id.encode(), sealed)
+        labels = schema.decode(_TabletLabels, content)
+        return Tablet(tablet_id, secret_hash, labels.label, labels.browser, labels.paired_ms)
+
+
+def _decoded(shape: type[T], body: bytes) -> T | None:
+    try:
+        return schema.decode(shape, body)
+    except WireError:
+        return None
