@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge.errors import RadioError, RadioReason
-from edge.recovery import Ladder, Step, look, taken
+from edge.recovery import STEPS_BEFORE_ILL, Ladder, Step, look, taken
 from runtime.logs import Log
 from wire.sighting import NO_ADAPTER, RadioState
 
@@ -47,6 +47,7 @@ class Radio:
         self._log = log
         self._ladder = Ladder(boot_s(), tried=1)  # not hearing before `begin` ended
         self._told: RadioReason | None = None
+        self._scans = False  # the last step ended in a scan
         self.restarts = 0
 
     @property
@@ -61,7 +62,8 @@ class Radio:
 
     async def begin(self) -> None:
         """Begins to scan; a radio that cannot is logged, and then is recovered by `keep`."""
-        if await self._take(Step.REBUILD):
+        await self._take(Step.REBUILD)
+        if self._scans:
             self._ladder = Ladder(self._boot_s())
             self._log.info("scanning", adapter=self.adapter)
         else:
@@ -84,21 +86,22 @@ class Radio:
         await self._scanner.stop()
 
     async def _recover(self, step: Step) -> None:
-        if self._ladder.state is not RadioState.ILL:
+        if self._scans and self._ladder.tried >= STEPS_BEFORE_ILL:
+            self._tell("radio_ill", RadioError(RadioReason.SILENT))
+        elif self._ladder.state is not RadioState.ILL:
             self._log.warning("radio_silent", step=step.value, adapter=self.adapter)
         self.restarts += 1
-        scans = await self._take(step)
+        await self._take(step)
         self._ladder = taken(self._ladder, self._boot_s())
-        if scans and self._ladder.state is RadioState.ILL:
-            self._tell("radio_ill", RadioError(RadioReason.SILENT))
 
-    async def _take(self, step: Step) -> bool:
+    async def _take(self, step: Step) -> None:
+        self._scans = False
         try:
             await self._scanner.take(step)
         except RadioError as error:
             self._tell("cannot_scan", error)
-            return False
-        return True
+        else:
+            self._scans = True
 
     def _tell(self, event: str, error: RadioError) -> None:
         """Once for each cause: while one lasts it comes every half minute."""

@@ -27,6 +27,7 @@ class Step(StrEnum):
 
 
 _STEPS: Final = (Step.RESTART, Step.REBUILD, Step.POWER_CYCLE)
+STEPS_BEFORE_ILL: Final = len(_STEPS)
 # Power goes off only each fourth time while ill: at night it may really be silent.
 _STEPS_ILL: Final = (Step.REBUILD, Step.REBUILD, Step.REBUILD, Step.POWER_CYCLE)
 
@@ -43,7 +44,7 @@ class Ladder:
         """What the gateway is told."""
         if self.tried == 0:
             return RadioState.HEARING
-        return RadioState.RECOVERING if self.tried <= len(_STEPS) else RadioState.ILL
+        return RadioState.RECOVERING if self.tried <= STEPS_BEFORE_ILL else RadioState.ILL
 
 
 def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder, Step | None]:
@@ -55,9 +56,9 @@ def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder
         ladder = Ladder(heard_mono_s)
     if now_mono_s - ladder.since_mono_s < _wait_s(ladder.tried):
         return ladder, None
-    if ladder.tried < len(_STEPS):
+    if ladder.tried < STEPS_BEFORE_ILL:
         return ladder, _STEPS[ladder.tried]
-    return ladder, _STEPS_ILL[(ladder.tried - len(_STEPS)) % len(_STEPS_ILL)]
+    return ladder, _STEPS_ILL[(ladder.tried - STEPS_BEFORE_ILL) % len(_STEPS_ILL)]
 
 
 def taken(ladder: Ladder, now_mono_s: float) -> Ladder:
@@ -68,6 +69,6 @@ def taken(ladder: Ladder, now_mono_s: float) -> Ladder:
 def _wait_s(tried: int) -> float:
     if tried == 0:
         return SILENCE_S
-    if tried <= len(_STEPS):
+    if tried <= STEPS_BEFORE_ILL:
         return SETTLE_S
-    return PAUSES_S[min(tried - len(_STEPS) - 1, len(PAUSES_S) - 1)]
+    return PAUSES_S[min(tried - STEPS_BEFORE_ILL - 1, len(PAUSES_S) - 1)]

@@ -91,6 +91,7 @@ class Running:
             self.process.terminate()
         code = await asyncio.wait_for(self.process.wait(), 20)
         await self._reading
+        await asyncio.sleep(0.1)  # for its last datagrams to be read
         return code
 
     async def kill(self):

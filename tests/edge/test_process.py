@@ -128,8 +128,10 @@ def test_a_box_without_a_radio_counts_as_started_and_hears_when_it_gets_one(bus,
             assert gateway.healths[0].state is RadioState.RECOVERING
             fake.add()
             await gateway.hears(token, 45)
-            assert gateway.healths[-1].adapter == ADDRESS
+            await edge.says("event=hearing_again")
             assert await edge.end() == 0
+            assert gateway.healths[-1].adapter == ADDRESS
+            assert gateway.healths[-1].state is RadioState.HEARING
             assert len([one for one in edge.lines if "cannot_scan" in one]) == 1
         while True:
             try:
