@@ -83,7 +83,7 @@ def provision(
         steps = _planned(files, wanted, estate, now)
         made = {one.path: one for one in wanted}
         for step in steps:
-            _do(files, made.get(step.path), step, now)
+            _carry_out(files, made.get(step.path), step, now)
             if step.action is not Action.KEEP:
                 report(step)
     return steps
@@ -130,7 +130,7 @@ def _leftovers(files: Files, estate: Estate) -> list[str]:
     return gone
 
 
-def _do(files: Files, one: Wanted | None, step: Step, now: datetime) -> None:
+def _carry_out(files: Files, one: Wanted | None, step: Step, now: datetime) -> None:
     match step.action:
         case Action.KEEP:
             return

@@ -2,7 +2,7 @@
 
 Private keys for TLS are unencrypted PKCS #8 in PEM; all others are raw bytes. Times are aware UTC.
 
-Pure: no I/O, no clock.
+I/O: the system's random generator alone; no clock.
 """
 
 import hashlib

@@ -92,8 +92,8 @@ def install(
             report(step)
         steps.append(step)
     for path in secrets:
-        process, name = Path(path).parts[1:]
-        place = f"{SEALED_FOLDER}/consentry-{process}.{name}"
+        part, name = Path(path).parts[1:]
+        place = f"{SEALED_FOLDER}/consentry-{part}.{name}"
         step = _secret_step(source, target, path, place, name, sealer)
         if not dry_run and step.action is not Action.KEEP:
             (root / SEALED_FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -139,8 +139,8 @@ def _owner(root: Path, path: str) -> tuple[int, int] | None:
     """User and group number by the machine's own tables; None where this run may not give files away."""
     if os.geteuid() != 0:
         return None
-    user, group = _OWNERS.get(path, ("root", "root"))
-    return _number(root / "etc/passwd", user), _number(root / "etc/group", group)
+    owner, group = _OWNERS.get(path, ("root", "root"))
+    return _number(root / "etc/passwd", owner), _number(root / "etc/group", group)
 
 
 def _number(table: Path, name: str) -> int:

@@ -3,7 +3,7 @@
 A recipe names the files it is made from (`inputs`, paths in the folder). `make` gives the content, `fault` says why a
 content does not serve (None: it does). A secret is made once and never again.
 
-Pure: no I/O, no clock (the system's random generator apart).
+I/O: the system's random generator alone; no clock.
 """
 
 import json
