@@ -142,6 +142,14 @@ class Replica:
         """The UTC days of which a keyring is held, ascending."""
         return self._hq.vault.key_days() if self._hq.vault is not None else ()
 
+    def day_keys(self, pseudonym: bytes) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+        """One member's (day, day keys of the phones that day), of every day held."""
+        try:
+            return self._hq.vault.day_keys(pseudonym) if self._hq.vault is not None else ()
+        except CacheError as error:
+            self._fail(error, None)
+            return ()
+
     def keyring(self, day: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
         """(pseudonym, day keys of the member's phones) of one day, in slices: other calls may come between."""
         with self._failing(None):

@@ -227,6 +227,20 @@ class Vault:
                     except WireError:
                         self.refused_bodies += 1
 
+    def day_keys(self, pseudonym: bytes) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
+        """One member's (day, day keys of the phones that day). Raises: CacheError."""
+        found = []
+        for held in self.holdings.of(Collection.KEYRING):
+            body = self.holdings.body(held, sync.bucket_key(pseudonym))
+            if body is None or held.day is None:
+                continue
+            try:
+                entries = keyring.unpack(body)
+            except WireError:
+                continue
+            found += [(held.day, day_keys) for one, day_keys in entries if one == pseudonym]
+        return tuple(found)
+
     def modes(self) -> Iterator[tuple[bytes, Mode]]:
         """Pseudonyms and modes. Raises: CacheError.
 
