@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consent.visit import Denied
-from store_gateway.build_table import ORDER_HEAD
+from store_gateway.build_table import MEMBER_BYTES, ORDER_HEAD, PHONE_BYTES
 from store_gateway.core.directory import Directory
 from store_gateway.core.table import HELP_BIT, PRESENCE_BIT, SLOTS, Table
-from store_gateway.errors import CacheError
 from wire.member import Mode
 from wire.token import day_of_slot
 
 _SLICE = 256  # rows gathered between two looks at the inbox: 1 to 3 ms
 _RETRY_S = 5.0
+_REST_S_EACH = 1e-4  # 10 s of rest after a table of 100,000 phones
 _CHILD_S = 180.0  # a build of 100,000 members takes 2 to 10 s
 _KINDS = {Mode.QUIET: 0, Mode.HELP: HELP_BIT, Mode.OPEN: HELP_BIT | PRESENCE_BIT}
 
@@ -36,6 +36,7 @@ class Source(Protocol):
     def key_days(self) -> tuple[int, ...]: ...
     def keyring(self, day: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]: ...
     def modes(self) -> Iterator[tuple[bytes, Mode]]: ...
+    def failed(self) -> bool: ...
 
 
 def kinds_of(mode: Mode, denied: Denied) -> int:
@@ -91,17 +92,18 @@ class Keyring:
                 return False
             self._stale = False
             self._gathering = self._gather(now_slot)
-        try:
-            order = next(self._gathering)
-        except CacheError:  # said by the replica; the directory keeps what it has
-            self._gathering = None
+        order = next(self._gathering)
+        if order is None:
+            return True
+        self._gathering = None
+        if self._source.failed():  # what it gave may not be all
             self._again(now_mono_s)
             return False
-        if order is not None:
-            self._gathering = None
-            self._making = True
-            self._start(order)
-        return order is None
+        self._making = True
+        # A large table is not made over and over while HQ publishes: what changed is laid over it meanwhile.
+        self._not_before_mono_s = now_mono_s + len(order.phones) / PHONE_BYTES * _REST_S_EACH
+        self._start(order)
+        return False
 
     def built(self, built: Built, now_mono_s: float) -> None:
         """The child is done."""
@@ -135,7 +137,12 @@ class Keyring:
                     phones += prefix + pseudonym + day_key
                 if count % _SLICE == 0:
                     yield None
-        yield Order(number, ORDER_HEAD.pack(first_slot, len(members) // 17, len(phones) // 36), members, phones)
+        yield Order(
+            number,
+            ORDER_HEAD.pack(first_slot, len(members) // MEMBER_BYTES, len(phones) // PHONE_BYTES),
+            members,
+            phones,
+        )
 
 
 class TableMaker:

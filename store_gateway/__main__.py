@@ -1,0 +1,171 @@
+"""The gateway's program: wires its parts together, serves a store, and asks a running one.
+
+I/O: everything below it; reads the clock and handles the end.
+"""
+
+import argparse
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime import cli, config, logs
+from runtime.errors import UnavailableError
+from runtime.logs import Log
+from runtime.notify import Notify
+from store_gateway import keys, operator, sockets
+from store_gateway.counts import Counts
+from store_gateway.gateway import Gateway
+from store_gateway.hq_link import HqLink
+from store_gateway.inbox import Inbox
+from store_gateway.keyring import TableMaker
+from store_gateway.loop import Asked, Datagram, Gone, Item, Linked, Loop, Payload, Stop, Verdict
+from store_gateway.pins import PinChecker
+from store_gateway.replica import Replica
+from store_gateway.settings import Settings
+from store_gateway.streams import Streams
+from wire import query
+
+PROGRAM = "consentry-gateway"
+CONFIG = Path("/etc/consentry/gateway.toml")
+SIGHTINGS, TABLETS, OPERATOR = "sightings.sock", "tablets.sock", "operator.sock"
+CACHE = "cache.db"
+_ALIVE_S = 1.0
+_SWITCH_S = 0.001  # a thread that reads sockets must not hold the state thread for 5 ms
+_EPILOG = """\
+commands:
+  serve    serve the store (the default)
+  pair     print a one-time code with which a tablet is paired, as a QR code too
+  status   print how the store is
+"""
+
+_log = Log("gateway")
+
+
+def boot_s() -> float:
+    """CLOCK_BOOTTIME in seconds: it goes on while the box sleeps, and nobody can set it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def main() -> None:
+    """The console script `consentry-gateway`."""
+    description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
+    parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
+    parser.add_argument("command", nargs="?", choices=("serve", "pair", "status"), default="serve")
+    parser.add_argument("--log", type=logs.Level, choices=list(logs.Level), default=logs.Level.INFO, help="how much")
+    parser.add_argument(
+        "--tablets-url", metavar="URL", help="where tablets find this box, for `pair` (default: https://HOSTNAME:8443)"
+    )
+    arguments = parser.parse_args()
+    cli.run(lambda: _run(arguments), "gateway")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = config.load(arguments.config, Settings)
+    if arguments.command == "serve":
+        logs.setup(PROGRAM, arguments.log)
+        return serve(arguments.config, settings)
+    asked = query.MintPairing() if arguments.command == "pair" else query.AskStatus()
+    reply = operator.ask(settings.runtime_dir / OPERATOR, asked)
+    if isinstance(reply, query.PairingCode):
+        url = arguments.tablets_url or f"https://{socket.gethostname()}:8443"
+        sys.stdout.write(operator.pairing_text(reply, url))
+    elif isinstance(reply, query.Status):
+        sys.stdout.write(operator.status_text(reply))
+    else:
+        raise UnavailableError("the gateway refused", "ask as one of operator_users")
+    return 0
+
+
+def serve(config_file: Path, settings: Settings) -> int:
+    """Serves the store until SIGTERM or Ctrl-C."""
+    sys.setswitchinterval(_SWITCH_S)
+    edges = sockets.uids(settings.edge_users, config_file, "edge_users")
+    tablets = sockets.uids(settings.tablet_users, config_file, "tablet_users")
+    operators = sockets.uids(settings.operator_users, config_file, "operator_users")
+    box = keys.load(settings.hq_root_key, settings.hq_keys, settings.credentials_dir)
+    notify = Notify.from_environment()
+    inbox: Inbox[Item] = Inbox()
+    sightings = sockets.bind(settings.runtime_dir / SIGHTINGS, socket.SOCK_DGRAM)
+    tablet_door = sockets.bind(settings.runtime_dir / TABLETS, socket.SOCK_STREAM)
+    operator_door = sockets.bind(settings.runtime_dir / OPERATOR, socket.SOCK_STREAM)
+    software = f"consentry/{cli.version()}"
+    replica = Replica(settings.store, settings.state_dir / CACHE, box, software)
+    tables = TableMaker(inbox.put)
+    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start)
+    pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
+    streams = Streams(
+        [(tablet_door, tablets, False), (operator_door, operators, True)],
+        lambda line, number, request: inbox.put(Asked(line, number, request)),
+        lambda line: inbox.put(Gone(line)),
+        gateway.counts,
+    )
+    link = HqLink(
+        settings,
+        lambda payload, fast: inbox.put(Payload(payload, fast)),
+        lambda up: inbox.put(Linked(up)),
+    )
+    loop = Loop(gateway, inbox, pins, link.publish, _watchdog(notify), boot_s)
+    hearing = threading.Thread(
+        target=hear, args=(sightings, edges, inbox, gateway.counts), name="sightings", daemon=True
+    )
+    cli.stop_on_signals(lambda: inbox.put(Stop()))
+    pins.start()
+    streams.start()
+    hearing.start()
+    link.start()
+    _log.info("started", store=settings.store, software=software)
+    notify.ready("serving")
+    try:
+        loop.run()
+    finally:
+        notify.stopping()
+        streams.stop()
+        for name, door in ((SIGHTINGS, sightings), (TABLETS, tablet_door), (OPERATOR, operator_door)):
+            (settings.runtime_dir / name).unlink(missing_ok=True)
+            door.close()
+        link.stop()
+        tables.stop()
+        pins.stop()
+        replica.close()
+        _log.info("stopped")
+    return 0
+
+
+def hear(sightings: socket.socket, edges: frozenset[int], inbox: Inbox[Item], counts: Counts) -> None:
+    """Puts what the edges send into the inbox, until the socket is closed."""
+    while True:
+        try:
+            content, uid = sockets.receive(sightings)
+        except OSError:
+            return
+        if uid not in edges:
+            counts.strangers += 1
+        elif not inbox.put_sightings(Datagram(content)):
+            counts.dropped += 1
+
+
+def _asked(token: object) -> Asked:
+    assert isinstance(token, Asked)
+    return token
+
+
+def _watchdog(notify: Notify) -> Callable[[], None]:
+    """Feeds systemd's watchdog from the state thread, at most once a second."""
+    fed_s = 0.0
+
+    def alive() -> None:
+        nonlocal fed_s
+        now_s = boot_s()
+        if now_s - fed_s >= _ALIVE_S:
+            fed_s = now_s
+            notify.alive()
+
+    return alive
+
+
+if __name__ == "__main__":
+    main()

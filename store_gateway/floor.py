@@ -1,0 +1,237 @@
+"""The roster of each session, what is pushed to whoever watches it, and the record that a visit stood on it.
+
+A stream has one slot, so that nobody who is slow makes a backlog: the newest state wins. What only adds goes at most
+twice a second; a call for help, whatever grows smaller, and darkness go at once. Versions count what this session
+could see, and nothing else.
+
+I/O: the cache, through the replica.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from consent.visit import Visit
+from store_gateway.doors import SIGNED_OUT, Session
+from store_gateway.errors import CacheError
+from store_gateway.looks import Looks
+from store_gateway.standing import Standing
+from wire import query, sync
+from wire.policy import Policy
+from wire.query import DarkReason, Light
+
+PAUSE_S = 0.5  # two changes a second
+RECHECK_S = 1.0  # grants end and values grow old without anybody's doing
+LEASE_AGAIN_S = 5.0  # so often at most a renewed lease is told
+MOST_VISITS = 1000  # on one roster: a frame has 256 KiB
+MOST_WATCHERS = 256
+_LEASE_MOVED_S = 2.0
+
+
+class Keeper(Protocol):
+    """What is needed of the replica."""
+
+    def policy(self) -> Policy | None: ...
+    def lease(self, now_mono_s: float) -> query.Lease: ...
+    def trusted_ms(self, now_mono_s: float) -> int | None: ...
+    def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int: ...
+
+
+class Watcher(Protocol):
+    """The far end of a stream. Neither call blocks."""
+
+    def push(self, reply: query.Reply) -> None: ...
+    def finish(self, reply: query.Reply) -> None: ...
+
+
+Content = tuple[Light, DarkReason, tuple[query.Visit, ...]]
+_NOTHING: Content = (Light.DARK, DarkReason.NONE, ())
+
+
+class _View:
+    """What one session sees."""
+
+    __slots__ = (
+        "acknowledged", "content", "ends_mono_s", "pushed", "pushed_mono_s", "session", "urgent", "version", "watchers",
+    )  # fmt: skip
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.version = 0
+        self.content = _NOTHING
+        self.urgent = False
+        self.pushed = 0  # the version that the streams were given last
+        self.pushed_mono_s = 0.0
+        self.ends_mono_s = 0.0  # the lease's end as it was told
+        self.acknowledged = 0
+        self.watchers: list[Watcher] = []
+
+
+class Floor:
+    """See the module."""
+
+    def __init__(self, keeper: Keeper, standing: Standing, looks: Looks) -> None:
+        self._keeper = keeper
+        self._standing = standing
+        self._looks = looks
+        self._views: dict[bytes, _View] = {}
+        self._stood: dict[tuple[str, bytes], bytes] = {}  # (role, handle) of each span that is recorded
+        self._rechecked_mono_s = 0.0
+
+    def roster(self, session: Session, now_mono_s: float) -> query.Roster:
+        """What this session sees now; recorded before it is returned."""
+        view = self._view(session)
+        lease = self._refresh(view, now_mono_s)
+        return self._shown(view, lease, now_mono_s)
+
+    def watch(self, session: Session, watcher: Watcher, now_mono_s: float) -> query.Roster | None:
+        """Follows the roster from this one on, and no other; None: too many do."""
+        self.unwatch(watcher)
+        if sum(len(view.watchers) for view in self._views.values()) >= MOST_WATCHERS:
+            return None
+        roster = self.roster(session, now_mono_s)
+        view = self._view(session)
+        view.watchers.append(watcher)
+        view.pushed, view.pushed_mono_s = view.version, now_mono_s
+        view.ends_mono_s = now_mono_s + roster.lease.left_s
+        return roster
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """The stream was closed."""
+        for view in self._views.values():
+            if watcher in view.watchers:
+                view.watchers.remove(watcher)
+
+    def acknowledge(self, session: Session, version: int) -> None:
+        """The tablet shows this version."""
+        view = self._view(session)
+        view.acknowledged = max(view.acknowledged, min(version, view.version))
+
+    def stood(self, role: str, handle: bytes) -> bool:
+        """Whether this visit stands, or stood when the store went dark, on this role's roster."""
+        return (role, handle) in self._stood
+
+    def tell(self, now_mono_s: float, holds: Callable[[Session], bool], *, changed: bool) -> None:
+        """Pushes what is due. `changed`: something may look different; else only time passed.
+
+        Sessions of which `holds` says no are told so and forgotten.
+        """
+        due = now_mono_s - self._rechecked_mono_s >= RECHECK_S
+        if changed or due:
+            self._rechecked_mono_s = now_mono_s
+        for key, view in list(self._views.items()):
+            if not holds(view.session):
+                del self._views[key]
+                self._looks.ended(view.session)
+                for watcher in view.watchers:
+                    watcher.finish(SIGNED_OUT)
+                continue
+            if not view.watchers:
+                continue
+            lease = self._keeper.lease(now_mono_s)
+            if changed or due or lease.light is not view.content[0]:
+                lease = self._refresh(view, now_mono_s)
+                self._push_cards(view, lease, now_mono_s)
+            self._push(view, lease, now_mono_s)
+
+    def _push(self, view: _View, lease: query.Lease, now_mono_s: float) -> None:
+        since_s = now_mono_s - view.pushed_mono_s
+        ends_mono_s = now_mono_s + lease.left_s
+        if view.pushed == view.version:
+            renewed = lease.light is Light.LIVE and abs(ends_mono_s - view.ends_mono_s) >= _LEASE_MOVED_S
+            if not renewed or since_s < LEASE_AGAIN_S:
+                return
+        elif not view.urgent and since_s < PAUSE_S:
+            return
+        roster = self._shown(view, lease, now_mono_s)
+        view.pushed, view.pushed_mono_s, view.ends_mono_s, view.urgent = view.version, now_mono_s, ends_mono_s, False
+        for watcher in view.watchers:
+            watcher.push(roster)
+
+    def _push_cards(self, view: _View, lease: query.Lease, now_mono_s: float) -> None:
+        if lease.light is not Light.LIVE:
+            return
+        now_ms = self._keeper.trusted_ms(now_mono_s)
+        changed = self._looks.changed(view.session, now_ms) if now_ms is not None else None
+        if changed is not None:
+            for watcher in view.watchers:
+                watcher.push(changed)
+
+    def _view(self, session: Session) -> _View:
+        view = self._views.get(session.key)
+        if view is None:
+            view = self._views[session.key] = _View(session)
+        return view
+
+    def _refresh(self, view: _View, now_mono_s: float) -> query.Lease:
+        """Brings a view up to date; what newly stands on it is recorded, or the view is dark."""
+        lease = self._keeper.lease(now_mono_s)
+        now_ms = self._keeper.trusted_ms(now_mono_s)
+        visits: tuple[query.Visit, ...] = ()
+        if lease.light is Light.LIVE and now_ms is not None:
+            try:
+                visits = self._visits(view.session, now_mono_s, now_ms)
+            except CacheError:
+                lease = self._keeper.lease(now_mono_s)
+                if lease.light is Light.LIVE:
+                    lease = replace(lease, light=Light.DARK, reason=DarkReason.DISK, left_s=0, length_s=0)
+        content = (lease.light, lease.reason, visits)
+        if content != view.content or not view.version:
+            view.urgent |= _is_urgent(view.content, content)
+            view.content = content
+            view.version += 1
+        return lease
+
+    def _visits(self, session: Session, now_mono_s: float, now_ms: int) -> tuple[query.Visit, ...]:
+        seen = self._standing.visible(session.role, now_ms)[:MOST_VISITS]
+        role = session.role
+        handles = {visit.handle for _, visit in seen}
+        for key in [key for key in self._stood if key[0] == role and key[1] not in handles]:
+            del self._stood[key]
+        new = [(pseudonym, visit) for pseudonym, visit in seen if (role, visit.handle) not in self._stood]
+        if new:
+            entries = [self._looks.standing(pseudonym, visit, session) for pseudonym, visit in new]
+            self._keeper.record(now_mono_s, *entries)
+            self._stood.update(((role, visit.handle), pseudonym) for pseudonym, visit in new)
+        policy = self._keeper.policy()
+        labels = {zone.id: zone.label for zone in policy.store.zones} if policy is not None else {}
+        return tuple(_line(visit, labels, session.associate) for _, visit in seen)
+
+    def _shown(self, view: _View, lease: query.Lease, now_mono_s: float) -> query.Roster:
+        light, reason, visits = view.content
+        if light is not lease.light:
+            lease = replace(lease, light=light, reason=reason, left_s=0, length_s=0)
+        now_ms = self._keeper.trusted_ms(now_mono_s) or 0
+        return query.Roster(view.version, now_ms, lease, visits, view.urgent)
+
+
+def _line(visit: Visit, labels: dict[str, str], associate: str) -> query.Visit:
+    colour, digits = visit.sign if visit.help and visit.sign else (None, None)
+    return query.Visit(
+        handle=visit.handle,
+        help=visit.help,
+        waiting_since_ms=visit.waiting_since_ms if visit.help else None,
+        escalated=visit.escalated,
+        sign_colour=colour,
+        sign_digits=digits,
+        zone=visit.zone,
+        zone_label=labels.get(visit.zone) if visit.zone is not None else None,
+        arrived_ms=visit.arrived_ms,
+        attended_by=visit.attended_name,
+        attended_by_me=visit.attended_by == associate,
+    )
+
+
+def _is_urgent(before: Content, after: Content) -> bool:
+    """Whether a visit is gone, a call for help is another, or the light is: judged by what was visible alone."""
+    if before[:2] != after[:2]:
+        return True
+    return bool(_calls(before[2]) ^ _calls(after[2])) or bool(_handles(before[2]) - _handles(after[2]))
+
+
+def _calls(visits: Iterable[query.Visit]) -> set[tuple[bytes, bool, bool]]:
+    return {(one.handle, one.escalated, one.attended_by is None) for one in visits if one.help}
+
+
+def _handles(visits: Iterable[query.Visit]) -> set[bytes]:
+    return {one.handle for one in visits}

@@ -1,0 +1,335 @@
+"""The store's state and its four doors: a sighting comes in, a message comes in, a question is answered, time passes.
+
+Used by one thread only, which waits for nothing but the cache's disk. `now_mono_s` is CLOCK_BOOTTIME in seconds.
+
+I/O: the cache, through the replica.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from store_gateway.core.directory import Directory
+from store_gateway.core.presence import URGENT, Move, Presence, What
+from store_gateway.core.table import SLOT_MS
+from store_gateway.counts import Counts
+from store_gateway.doors import DARK, SIGNED_OUT, Doors, PinCheck, Session
+from store_gateway.errors import CacheError
+from store_gateway.floor import Floor, Watcher
+from store_gateway.keyring import Built, Keyring, Order, kinds_of
+from store_gateway.looks import WITHHELD, Looks
+from store_gateway.replica import Changes, Replica
+from store_gateway.standing import Standing
+from wire import query, sync
+from wire.member import Mode
+from wire.query import Action, Light, Refused, RefusedReason
+from wire.scopes import is_scope
+from wire.sighting import Batch, Health, RadioState
+
+MOST_ONE_BY_ONE = 64  # changed members looked up at once; of more the table is made anew
+MANY_CHANGED = 512  # laid over the table; then it is made anew
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: whether on the operator's socket, and where a watch's replies go."""
+
+    operator: bool
+    watcher: Watcher | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Checking:
+    """The answer waits for a PIN: verify `check`, then call `pin_checked`."""
+
+    check: PinCheck
+
+
+class Gateway:
+    """See the module. `entropy(n)` gives n random bytes; `make_table` hands an order to a `TableMaker`."""
+
+    def __init__(
+        self,
+        store: str,
+        software: str,
+        replica: Replica,
+        entropy: Callable[[int], bytes],
+        make_table: Callable[[Order], None],
+    ) -> None:
+        self._store = store
+        self._software = software
+        self._replica = replica
+        self._presence = Presence(entropy)
+        self._directory = Directory()
+        self._keyring = Keyring(replica, self._directory, make_table)
+        self._standing = Standing(replica, self._presence)
+        self._looks = Looks(replica, self._standing, self._presence)
+        self._floor = Floor(replica, self._standing, self._looks)
+        self._doors = Doors(store, replica, entropy)
+        self._ill: frozenset[str] = frozenset()
+        self._changed = True
+        self._light = Light.LOCKED
+        self.counts = Counts()
+        self.eager = False  # something should be told at once: call `tell`
+
+    # --- the four doors ----------------------------------------------------------------------------------------------
+
+    def on_sighting(self, heard: Batch | Health, now_mono_s: float) -> None:
+        """What an edge heard. What nobody's is leaves no trace; without trusted time everything is nobody's."""
+        if isinstance(heard, Health):
+            self._on_health(heard)
+            return
+        now_ms = self._replica.trusted_ms(now_mono_s)
+        self.counts.sightings += len(heard.sightings)
+        if now_ms is None:
+            return
+        slot = now_ms // SLOT_MS
+        for sighting in heard.sightings:
+            who = self._directory.resolve(sighting.token, slot)
+            if who is not None:
+                self.counts.resolved += 1
+                self._moved(
+                    self._presence.hear(who, sighting.token, heard.node, sighting.rssi_dbm, now_mono_s, now_ms),
+                    now_mono_s,
+                )
+
+    def on_message(self, payload: bytes, fast: bool, now_mono_s: float) -> None:
+        """A message from the broker."""
+        self._take(self._replica.on_payload(payload, fast, now_mono_s), now_mono_s)
+
+    def on_link(self, up: bool, now_mono_s: float) -> None:
+        """The connection to the broker came or went."""
+        self._replica.on_link(up, now_mono_s)
+
+    def answer(self, request: query.Request, asker: Asker, now_mono_s: float) -> query.Reply | Checking:
+        """The answer, or what it waits for."""
+        match request:
+            case query.AskStatus():
+                return self.status(now_mono_s)
+            case query.MintPairing():
+                return self._doors.mint(now_mono_s) if asker.operator else Refused(RefusedReason.FORBIDDEN)
+            case query.Pair():
+                return self._doors.pair(request, now_mono_s)
+            case query.SignIn():
+                begun = self._doors.begin(request, now_mono_s)
+                return begun if isinstance(begun, Refused) else Checking(begun)
+            case query.SignOut():
+                self._doors.sign_out(request.session)
+                self.eager = self._changed = True
+                return query.Accepted()
+        active = not isinstance(request, query.AskSession | query.Watch | query.Acknowledge)
+        session = self._doors.session(request.session, now_mono_s, active=active)
+        if session is None:
+            return SIGNED_OUT
+        match request:
+            case query.AskSession():
+                return self._doors.view(session, now_mono_s)
+            case query.AskFloor():
+                return self._floor.roster(session, now_mono_s)
+            case query.Watch():
+                if asker.watcher is None:
+                    return Refused(RefusedReason.MALFORMED)
+                return self._floor.watch(session, asker.watcher, now_mono_s) or Refused(RefusedReason.BUSY, 5)
+            case query.Acknowledge():
+                self._floor.acknowledge(session, request.version)
+                return query.Accepted()
+            case query.AskCard():
+                now_ms = self._live_ms(now_mono_s)
+                if now_ms is None:
+                    return DARK
+                return self._looks.card(session, request.handle, request.section, now_mono_s, now_ms)
+            case query.Attend():
+                return self._attend(request, session, now_mono_s)
+            case query.Withdraw():
+                return self._withdraw(request, session, now_mono_s)
+
+    def tick(self, now_mono_s: float) -> None:
+        """Everything that only time does; every 0.1 s."""
+        self._take(self._replica.tick(now_mono_s), now_mono_s)
+        now_ms = self._replica.trusted_ms(now_mono_s)
+        self._moved(self._presence.tick(now_mono_s, now_ms, self._ill), now_mono_s)
+        self._doors.tick(now_mono_s)
+        light = self._replica.lease(now_mono_s).light
+        if light is not self._light:
+            self._light = light
+            self._changed = True
+        self.tell(now_mono_s)
+        self._looks.flush(now_mono_s)
+
+    # --- what the loop around it needs --------------------------------------------------------------------------------
+
+    def tell(self, now_mono_s: float) -> None:
+        """Pushes what is due to the streams."""
+        changed, self._changed, self.eager = self._changed, False, False
+        self._floor.tell(now_mono_s, lambda session: self._doors.holds(session, now_mono_s), changed=changed)
+
+    def work(self, now_mono_s: float) -> bool:
+        """A slice of work that nobody waits for, 1 to 3 ms; whether there is more to do at once."""
+        now_ms = self._replica.trusted_ms(now_mono_s)
+        return self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s)
+
+    def on_built(self, built: Built, now_mono_s: float) -> None:
+        """A table of tokens was made, or could not be."""
+        self._keyring.built(built, now_mono_s)
+
+    def pin_checked(self, check: PinCheck, right: bool, now_mono_s: float) -> query.Reply:
+        """The verdict on a PIN, once for each `Checking`."""
+        reply = self._doors.finish(check, right, now_mono_s)
+        self.eager = self._changed = True  # the tablet's old session ended
+        return reply
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """A stream was closed."""
+        self._floor.unwatch(watcher)
+
+    def outgoing(self) -> list[bytes]:
+        """What is to be published."""
+        return self._replica.outgoing()
+
+    def status(self, now_mono_s: float) -> query.Status:
+        """How the store is; no member in it."""
+        now_ms = self._live_ms(now_mono_s)
+        gauges = {
+            "consentry_directory_tokens": self._directory.tokens,
+            "consentry_directory_builds_failed": self._keyring.failures,
+        }
+        return query.Status(
+            store=self._store,
+            store_label=self._doors.store_label(),
+            lease=self._replica.lease(now_mono_s),
+            software=self._software,
+            sessions=self._doors.sessions,
+            tablets=len(self._replica.tablets()),
+            visits_open=0 if now_ms is None else self._calls(now_ms),
+            counters=self.counts.told(gauges, self._replica.counters()),
+        )
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def _take(self, changes: Changes, now_mono_s: float) -> None:
+        if changes.policy:
+            policy = self._replica.policy()
+            self._presence.govern(policy.store if policy is not None else None)
+            self._standing.drop_all()
+        if changes.staff:
+            self._doors.staff_changed()
+        if changes.keyring_days:
+            self._keyring.outdated()
+            if not changes.members:
+                self._standing.drop_all()  # after an unlock everything is new
+        if changes.members:
+            self._relearn(changes.members, now_mono_s)
+        if changes.policy or changes.staff or changes.members or changes.light or changes.keyring_days:
+            self._changed = True
+        self.eager |= changes.urgent
+
+    def _relearn(self, pseudonyms: Iterable[bytes], now_mono_s: float) -> None:
+        """A withdrawal or `quiet` is felt before this returns; a new phone or mode is recognised from here on."""
+        changed = tuple(pseudonyms)
+        now_ms = self._replica.trusted_ms(now_mono_s)
+        slot = now_ms // SLOT_MS if now_ms is not None else None
+        few = len(changed) <= MOST_ONE_BY_ONE
+        for pseudonym in changed:
+            self._standing.drop(pseudonym)
+            visit = self._presence.visit(pseudonym)
+            if not few and visit is None:
+                self._directory.change(pseudonym, 0, (), slot)
+                continue
+            member, denied = self._standing.record(pseudonym)
+            kinds = kinds_of(member.mode, denied) if member is not None else 0
+            keys = self._replica.day_keys(pseudonym) if kinds and slot is not None else ()
+            self._directory.change(pseudonym, kinds, keys, slot)
+            if not kinds:
+                self._moved(self._presence.forget(pseudonym), now_mono_s)
+            elif visit is not None and not visit.help and member is not None and member.mode is not Mode.OPEN:
+                self._moved(self._presence.leave(pseudonym), now_mono_s)
+            if visit is None:
+                self._standing.drop(pseudonym)
+        if not few or self._directory.changed > MANY_CHANGED:
+            self._keyring.outdated()
+
+    def _moved(self, moves: Iterable[Move], now_mono_s: float) -> None:
+        for move in moves:
+            self._changed = True
+            self._standing.moved()
+            self.eager |= move.what in URGENT
+            if move.what is What.LEFT:
+                self._looks.left(move.handle)
+                self._standing.drop(move.pseudonym)
+            elif move.what is What.CALL_ENDED:
+                member, _ = self._standing.record(move.pseudonym)
+                if member is None or member.mode is not Mode.OPEN:
+                    self._moved(self._presence.leave(move.pseudonym), now_mono_s)
+
+    def _on_health(self, health: Health) -> None:
+        was = health.node in self._ill
+        ill = health.state is RadioState.ILL
+        if was != ill:
+            self._ill = self._ill | {health.node} if ill else self._ill - {health.node}
+        self.counts.radio(health.node, health.state)
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def _live_ms(self, now_mono_s: float) -> int | None:
+        """Trusted time while the store may disclose, else None."""
+        return self._replica.trusted_ms(now_mono_s) if self._replica.live(now_mono_s) else None
+
+    def _seen(self, session: Session, handle: bytes, now_ms: int | None) -> bytes | None:
+        """The pseudonym of a visit that this session may act on; in the dark, of one that it saw before."""
+        pseudonym = self._presence.find(handle)
+        visit = self._presence.visit(pseudonym) if pseudonym is not None else None
+        if pseudonym is None or visit is None:
+            return None
+        if now_ms is None:
+            return pseudonym if self._floor.stood(session.role, handle) else None
+        return pseudonym if self._standing.allows(pseudonym, visit, session.role, now_ms) else None
+
+    def _attend(self, asked: query.Attend, session: Session, now_mono_s: float) -> query.Reply:
+        now_ms = self._live_ms(now_mono_s)
+        if now_ms is None:
+            return DARK
+        pseudonym = self._seen(session, asked.handle, now_ms)
+        visit = self._presence.visit(pseudonym) if pseudonym is not None else None
+        if pseudonym is None or visit is None:
+            return WITHHELD
+        if visit.attended_by is not None and visit.attended_by != session.associate:
+            return query.Conflict(visit.attended_name or visit.attended_by)
+        if asked.action is Action.ATTENDING and visit.attended_by == session.associate:
+            return query.Accepted()
+        body = sync.Attendance(session.associate, asked.action.value)
+        try:
+            self._replica.record(now_mono_s, (sync.EventKind.ATTENDANCE, pseudonym, body))
+        except CacheError:
+            return DARK
+        if asked.action is Action.ATTENDING:
+            self._moved(self._presence.attend(pseudonym, session.associate, session.name), now_mono_s)
+        else:
+            self._moved(self._presence.done(pseudonym), now_mono_s)
+        return query.Accepted()
+
+    def _withdraw(self, asked: query.Withdraw, session: Session, now_mono_s: float) -> query.Reply:
+        """Works while the store is dark too: leaving needs nobody's leave."""
+        if asked.scope is not None and not is_scope(asked.scope):
+            return Refused(RefusedReason.MALFORMED)
+        pseudonym = self._seen(session, asked.handle, self._live_ms(now_mono_s))
+        if pseudonym is None:
+            return WITHHELD
+        withdrawal = sync.Withdrawal(asked.scope, session.associate, session.tablet)
+        try:
+            changes = self._replica.deny(pseudonym, asked.scope, withdrawal, now_mono_s)
+        except CacheError:
+            return DARK
+        self._take(replace(changes, members=changes.members | {pseudonym}), now_mono_s)
+        self.eager = True
+        return query.Accepted()
+
+    def _calls(self, now_ms: int) -> int:
+        """Calls for help that wait and that at least one role sees."""
+        policy = self._replica.policy()
+        roles = [role.id for role in policy.main.roles] if policy is not None else []
+        waiting = {
+            visit.handle
+            for role in roles
+            for _, visit in self._standing.visible(role, now_ms)
+            if visit.help and visit.attended_by is None
+        }
+        return len(waiting)

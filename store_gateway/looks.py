@@ -1,0 +1,179 @@
+"""Shows a card only after the look is recorded, records refused looks, and knows which card each session has open.
+
+A refused look is recorded after the answer, so that its time tells nothing: `Withheld` costs the same whether the
+visit may not be shown or never was.
+
+I/O: the cache, through the replica.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from consent.card import Built, build
+from consent.decide import Deny, Ground
+from consent.grants import PRESENCE
+from consent.visit import Visit
+from store_gateway.core.presence import Presence
+from store_gateway.doors import DARK, Session
+from store_gateway.errors import CacheError
+from store_gateway.standing import Standing
+from wire import query
+from wire.policy import Policy, Section
+from wire.sync import Disclosure, EventKind, ReasonCode
+
+WITHHELD = query.Withheld()
+MOST_REFUSED = 256  # refused looks that wait to be recorded
+_SCOPES_EACH = 64  # a record names so many at most
+Entry = tuple[EventKind, bytes | None, object]
+
+
+class Keeper(Protocol):
+    """What is needed of the replica."""
+
+    def policy(self) -> Policy | None: ...
+    def record(self, now_mono_s: float, *entries: Entry) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Open:
+    """The card that a session has open, and the version of each section of it that it asked for."""
+
+    handle: bytes
+    versions: dict[Section | None, int]
+
+
+class Looks:
+    """See the module."""
+
+    def __init__(self, keeper: Keeper, standing: Standing, presence: Presence) -> None:
+        self._keeper = keeper
+        self._standing = standing
+        self._presence = presence
+        self._recorded: dict[bytes, set[tuple[bytes, frozenset[str]]]] = {}  # handle -> (session, scopes)
+        self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
+        self._waiting: list[Entry] = []
+        self._open: dict[bytes, _Open] = {}
+
+    def card(
+        self, session: Session, handle: bytes, section: Section | None, now_mono_s: float, now_ms: int
+    ) -> query.Card | query.Withheld | query.Refused:
+        """The card as this session may see it now. The caller has checked the lease."""
+        pseudonym = self._presence.find(handle)
+        built = self._build(session, pseudonym, section, now_ms) if pseudonym is not None else None
+        if pseudonym is None or built is None:
+            return WITHHELD
+        if isinstance(built, Deny):
+            self._refuse(session, pseudonym, handle, built)
+            return WITHHELD
+        key = session.key, frozenset(built.scopes)
+        recorded = self._recorded.setdefault(handle, set())
+        if key not in recorded:
+            try:
+                self._keeper.record(now_mono_s, *_disclosures(session, pseudonym, handle, built))
+            except CacheError:
+                return DARK
+            recorded.add(key)
+        opened = self._open.get(session.key)
+        if opened is None or opened.handle != handle:
+            opened = self._open[session.key] = _Open(handle, {})
+        opened.versions[section] = built.card.version
+        return built.card
+
+    def changed(self, session: Session, now_ms: int) -> query.CardChanged | None:
+        """What to tell a session whose open card is another than when it asked; once for each change."""
+        opened = self._open.get(session.key)
+        if opened is None:
+            return None
+        pseudonym = self._presence.find(opened.handle)
+        told: int | None = None
+        for section, version in list(opened.versions.items()):
+            built = self._build(session, pseudonym, section, now_ms) if pseudonym is not None else None
+            now_version = built.card.version if isinstance(built, Built) else 0
+            if now_version != version:
+                opened.versions[section] = now_version
+                told = now_version
+        if told is None:
+            return None
+        if not any(opened.versions.values()):
+            del self._open[session.key]
+        return query.CardChanged(opened.handle, told)
+
+    def standing(self, pseudonym: bytes, visit: Visit, session: Session) -> Entry:
+        """What to record of a visit that comes to stand on the roster of the session's role."""
+        reason = ReasonCode.HELP if visit.help else ReasonCode.OPEN
+        body = _disclosure(session, visit.handle, (), (PRESENCE,), Ground.GRANT.value, reason, shown=True, roster=True)
+        return EventKind.DISCLOSURE, pseudonym, body
+
+    def left(self, handle: bytes) -> None:
+        """The visit is over: nothing of it is kept."""
+        self._recorded.pop(handle, None)
+        self._refused_once = {one for one in self._refused_once if one[0] != handle}
+
+    def ended(self, session: Session) -> None:
+        """The session is over."""
+        self._open.pop(session.key, None)
+        for recorded in self._recorded.values():
+            recorded -= {one for one in recorded if one[0] == session.key}
+
+    def flush(self, now_mono_s: float) -> None:
+        """Records the refused looks; where that fails they wait for the next time."""
+        if self._waiting:
+            try:
+                self._keeper.record(now_mono_s, *self._waiting)
+            except CacheError:
+                return
+            self._waiting.clear()
+
+    def _build(self, session: Session, pseudonym: bytes, section: Section | None, now_ms: int) -> Built | Deny | None:
+        policy = self._keeper.policy()
+        visit = self._presence.visit(pseudonym)
+        member, denied = self._standing.record(pseudonym)
+        if policy is None or visit is None or member is None:
+            return None
+        return build(member, denied, session.role, visit, policy, section, now_ms, session.associate)
+
+    def _refuse(self, session: Session, pseudonym: bytes, handle: bytes, refused: Deny) -> None:
+        if (handle, session.key) in self._refused_once or len(self._waiting) >= MOST_REFUSED:
+            return
+        self._refused_once.add((handle, session.key))
+        body = _disclosure(session, handle, (), (), refused.rule.value, None, shown=False, roster=False)
+        self._waiting.append((EventKind.DISCLOSURE, pseudonym, body))
+
+
+def _disclosures(session: Session, pseudonym: bytes, handle: bytes, built: Built) -> list[Entry]:
+    parts = [built.scopes[at : at + _SCOPES_EACH] for at in range(0, len(built.scopes), _SCOPES_EACH)] or [()]
+    return [
+        (
+            EventKind.DISCLOSURE,
+            pseudonym,
+            _disclosure(
+                session, handle, scopes, built.purposes, built.rule.value, built.reason, shown=True, roster=False
+            ),
+        )
+        for scopes in parts
+    ]
+
+
+def _disclosure(
+    session: Session,
+    handle: bytes,
+    scopes: tuple[str, ...],
+    purposes: tuple[str, ...],
+    rule: str,
+    reason: ReasonCode | None,
+    *,
+    shown: bool,
+    roster: bool,
+) -> Disclosure:
+    return Disclosure(
+        visit=handle,
+        associate=session.associate,
+        role=session.role,
+        tablet=session.tablet,
+        scopes=scopes,
+        purposes=purposes,
+        rule=rule,
+        reason=reason,
+        shown=shown,
+        roster=roster,
+    )

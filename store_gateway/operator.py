@@ -1,0 +1,79 @@
+"""What an operator asks a running gateway by its own socket: a pairing code, its state.
+
+I/O: the operator's socket.
+"""
+
+import socket
+from pathlib import Path
+
+import segno
+
+from runtime.errors import UnavailableError
+from wire import query
+from wire.errors import WireError
+
+_TIMEOUT_S = 10.0
+
+
+def ask(path: Path, request: query.Request) -> query.Reply:
+    """The answer to one request.
+
+    Raises: UnavailableError where no gateway answers there, or not to this account.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
+            line.settimeout(_TIMEOUT_S)
+            line.connect(str(path))
+            line.sendall(query.frame(1, request))
+            size = query.length(_exactly(line, query.LENGTH_BYTES))
+            return query.read_reply(_exactly(line, size))[1]
+    except (OSError, EOFError, WireError) as error:
+        remedy = "start the gateway, and ask as one of operator_users"
+        raise UnavailableError(f"{path}: no answer", remedy) from error
+
+
+def _exactly(line: socket.socket, size: int) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        part = line.recv(size - len(received))
+        if not part:
+            raise EOFError
+        received += part
+    return bytes(received)
+
+
+def pairing_text(code: query.PairingCode, tablets_url: str) -> str:
+    """A pairing code for people: as a link, as a QR code, and to type."""
+    # Behind '#': no server and no log ever sees it (the page reads it and takes it away).
+    link = f"{tablets_url.rstrip('/')}/#pair={code.code}"
+    groups = "-".join(code.code[at : at + 4] for at in range(0, len(code.code), 4))
+    return f"{_qr(link)}\n{link}\ncode {groups}\nIt works once, for {code.for_s} seconds.\n"
+
+
+def _qr(link: str) -> str:
+    """The code in half blocks, light on dark as a terminal is."""
+    rows = [list(row) for row in segno.make(link, error="m", micro=False).matrix_iter(border=2)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    return "\n".join(
+        "".join(blocks[bool(above), bool(below)] for above, below in zip(rows[at], rows[at + 1], strict=True))
+        for at in range(0, len(rows), 2)
+    )
+
+
+def status_text(status: query.Status) -> str:
+    """The state for people, one line each, counters last."""
+    lease = status.lease
+    lines = [
+        f"store {status.store} ({status.store_label})",
+        f"software {status.software}",
+        f"light {lease.light.value}" + (f", {lease.reason.value}" if lease.reason.value != "none" else ""),
+        f"lease {lease.left_s} of {lease.length_s} s left",
+        f"tablets {status.tablets}, signed in {status.sessions}, calls for help waiting {status.visits_open}",
+    ]
+    lines += [
+        f"{counter.name}{f'{{{counter.label}}}' if counter.label else ''} {counter.value}"
+        for counter in status.counters
+    ]
+    return "\n".join(lines) + "\n"

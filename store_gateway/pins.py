@@ -1,0 +1,80 @@
+"""Verifies PINs one at a time in a thread of its own, so that no answer waits for 19 MiB of argon2.
+
+I/O: argon2; its only importer.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from store_gateway.doors import PinCheck
+
+# OWASP's least for argon2id: 19 MiB, two passes, one lane.
+TIME_COST = 2
+MEMORY_KIB = 19_456
+PARALLELISM = 1
+_MOST_TIME_COST = 10
+_MOST_MEMORY_KIB = 65_536
+_MOST_PARALLELISM = 4
+
+
+def hasher() -> PasswordHasher:
+    """How a verifier is made."""
+    return PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=PARALLELISM)
+
+
+class PinChecker:
+    """Give it checks; `on_checked(check, right, token)` is called from its thread, once for each."""
+
+    def __init__(self, on_checked: Callable[[PinCheck, bool, object], None]) -> None:
+        self._on_checked = on_checked
+        self._waiting: queue.SimpleQueue[tuple[PinCheck, object] | None] = queue.SimpleQueue()
+        self._hasher = hasher()
+        self._nobody = ""
+        self._thread = threading.Thread(target=self._run, name="pins", daemon=True)
+
+    def start(self) -> None:
+        """Begins to verify."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the check that is at work."""
+        self._waiting.put(None)
+        self._thread.join(timeout=5)
+
+    def submit(self, check: PinCheck, token: object) -> None:
+        """Verifies when its turn comes. Whoever calls bounds how many wait (`doors.MOST_CHECKS`)."""
+        self._waiting.put((check, token))
+
+    def verify(self, check: PinCheck) -> bool:
+        """Whether the PIN is the verifier's; costs the same where there is none."""
+        verifier = check.verifier if _is_bearable(check.verifier) else ""
+        if not verifier and not self._nobody:
+            self._nobody = self._hasher.hash("")
+        try:
+            self._hasher.verify(verifier or self._nobody, check.pin)
+        except (VerificationError, InvalidHashError):
+            return False
+        return bool(verifier)
+
+    def _run(self) -> None:
+        while (waiting := self._waiting.get()) is not None:
+            check, token = waiting
+            self._on_checked(check, self.verify(check), token)
+
+
+def _is_bearable(verifier: str) -> bool:
+    """argon2id with bounded cost: a record must not be able to ask for the machine's whole memory."""
+    try:
+        found = extract_parameters(verifier)
+    except InvalidHashError:
+        return False
+    return (
+        found.type is Type.ID
+        and found.time_cost <= _MOST_TIME_COST
+        and found.memory_cost <= _MOST_MEMORY_KIB
+        and found.parallelism <= _MOST_PARALLELISM
+    )
