@@ -90,10 +90,15 @@ def parse(payload: bytes) -> Envelope:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise WireError(Reason.SIZE, f"a payload has at most {MAX_PAYLOAD_BYTES} bytes")
     match cbor.decode(payload):
-        case [1, bytes(header_bytes), bytes(sealed), bytes(signature)]:
+        case [version, bytes(header_bytes), bytes(sealed), bytes(signature)] if _is_version(version):
             return Envelope(schema.decode(Header, header_bytes), header_bytes, sealed, signature)
         case _:
             raise WireError(Reason.SHAPE, "expected an envelope of version 1")
+
+
+def _is_version(value: object) -> bool:
+    """Whether it is the number 1: Python takes True for 1, which would leave the first byte uncovered."""
+    return type(value) is int and value == _VERSION
 
 
 def open_(

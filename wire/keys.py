@@ -70,7 +70,7 @@ def open_key_set(root: Ed25519PublicKey, signed: bytes) -> KeySet:
         WireError: not a key set, or not signed by this root.
     """
     match cbor.decode(signed):
-        case [1, bytes(stated), bytes(signature)]:
+        case [version, bytes(stated), bytes(signature)] if type(version) is int and version == 1:
             try:
                 root.verify(signature, _CONTEXT + stated)
             except InvalidSignature as error:
