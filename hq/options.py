@@ -1,0 +1,170 @@
+"""The command line of `consentry-hq`: its commands, their options and their help.
+
+Pure: no I/O, no clock.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hq.settings import DEFAULT_CONFIG
+from runtime import cli
+from wire.member import Mode, NameChoice, SourceClass, ValueClass
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EPILOG = """\
+examples:
+  consentry-hq policy check policy.toml
+  consentry-hq store add berlin-1 --label "Berlin Mitte" --from store.json --policy main
+  consentry-hq policy publish policy.toml
+  consentry-hq member add m-1 --age-at-least 18 --jurisdiction DE
+  consentry-hq phone add m-1
+  consentry-hq grant m-1 --purpose presence --store berlin-1 --role associate --until 365
+  consentry-hq grant m-1 --purpose assist --scope size.shoe language --store berlin-1 --role associate --until 365
+  consentry-hq profile set m-1 size.shoe 42
+  consentry-hq withdraw m-1 --scope size.shoe
+  consentry-hq withdraw m-1                      everything, everywhere
+  consentry-hq staff add nina --store berlin-1 --name Nina --role associate      asks for the PIN
+  consentry-hq import members.jsonl --report refused.jsonl
+  consentry-hq serve
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; `command` and `action` name what was chosen."""
+    top = cli.parser(
+        "consentry-hq",
+        "HQ: keeps members, choices, stores and policy, and publishes to stores what members grant them.",
+        DEFAULT_CONFIG,
+        _EPILOG,
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _command(commands, "serve", "publish to the stores and answer them, until stopped")
+    _store(commands)
+    _member(commands)
+    _choices(commands)
+    _profile(commands)
+    _staff(commands)
+    _policy(commands)
+    ledger = _command(commands, "ledger", "the table of consent events")
+    _command(_actions(ledger), "verify", "check the chain of hashes from the first event to the last")
+    imported = _command(commands, "import", "import members from JSON lines; good lines are taken, bad ones reported")
+    imported.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line (docs/operating.md)")
+    imported.add_argument("--report", type=Path, metavar="FILE", help="write refused lines there, as JSON lines")
+    return top
+
+
+def _command(commands: "Commands", name: str, about: str, epilog: str = "") -> argparse.ArgumentParser:
+    found = commands.add_parser(
+        name, help=about, description=about[0].upper() + about[1:] + ".", epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    # Without a default of its own, so that what stands before the command is not overwritten.
+    found.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration")
+    return found
+
+
+def _actions(command: argparse.ArgumentParser) -> "Commands":
+    return command.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+
+def _store(commands: "Commands") -> None:
+    actions = _actions(_command(commands, "store", "stores"))
+    add = _command(actions, "add", "add a store", "example:\n  consentry-hq store add --from store.json --policy main")
+    add.add_argument("store", nargs="?", metavar="ID", help="its id (may come from the file)")
+    add.add_argument("--label", help="its name for people (default: its id)")
+    add.add_argument("--policy", default="main", metavar="NAME", help="the policy it is under (default: main)")
+    source = add.add_mutually_exclusive_group(required=True)
+    source.add_argument("--identity", metavar="HEX", help="the box's public identity key, 64 hex digits")
+    source.add_argument("--from", dest="file", type=Path, metavar="FILE", help="store.json of consentry-provision")
+    _command(actions, "list", "list stores with their last hello, lease and dark time")
+
+
+def _member(commands: "Commands") -> None:
+    actions = _actions(_command(commands, "member", "members"))
+    for name, about in (("add", "add a member"), ("age", "correct a member's age and jurisdiction")):
+        one = _command(actions, name, about)
+        one.add_argument("member", metavar="MEMBER")
+        one.add_argument("--age-at-least", type=int, default=0, metavar="YEARS", help="0: not known (default)")
+        one.add_argument("--jurisdiction", default="", metavar="CODE", help="for example DE")
+    phones = _actions(_command(commands, "phone", "members' phones"))
+    add = _command(phones, "add", "add a phone; prints its presence secret ONCE, which only the phone may hold")
+    add.add_argument("member", metavar="MEMBER")
+    remove = _command(phones, "remove", "remove a phone: no store recognises it any more")
+    remove.add_argument("member", metavar="MEMBER")
+    remove.add_argument("phone", metavar="PHONE", help="its id, as `phone add` printed it")
+
+
+def _choices(commands: "Commands") -> None:
+    grant = _command(commands, "grant", "record a grant of a member, chosen now",
+                     "example:\n  consentry-hq grant m-1 --purpose assist --scope size.shoe --store berlin-1 "
+                     "--role associate --until 365")  # fmt: skip
+    grant.add_argument("member", metavar="MEMBER")
+    grant.add_argument("--purpose", required=True, help="for example presence, assist, suggest")
+    grant.add_argument("--scope", nargs="+", action="extend", default=[], metavar="SCOPE", help="none for presence")
+    grant.add_argument("--store", nargs="+", action="extend", required=True, metavar="ID")
+    grant.add_argument("--role", nargs="+", action="extend", required=True, metavar="ROLE", help="who may see it")
+    grant.add_argument("--zone-excluded", nargs="+", action="extend", default=[], metavar="ZONE")
+    grant.add_argument("--until", type=int, required=True, metavar="DAYS", help="days from now")
+    withdraw = _command(
+        commands,
+        "withdraw",
+        "record a withdrawal; what is not named means all",
+        "examples:\n  consentry-hq withdraw m-1 --scope size.shoe\n  consentry-hq withdraw m-1",
+    )
+    withdraw.add_argument("member", metavar="MEMBER")
+    withdraw.add_argument("--purpose")
+    withdraw.add_argument("--scope", nargs="+", action="extend", default=[], metavar="SCOPE")
+    withdraw.add_argument("--store", nargs="+", action="extend", default=[], metavar="ID")
+    mode = _command(commands, "mode", "set a member's own switch")
+    mode.add_argument("member", metavar="MEMBER")
+    mode.add_argument("mode", choices=[one.name.lower() for one in Mode])
+    name = _command(commands, "name", "set when a member's first name may be shown")
+    name.add_argument("member", metavar="MEMBER")
+    name.add_argument("name", choices=[one.name.lower() for one in NameChoice])
+
+
+def _profile(commands: "Commands") -> None:
+    actions = _actions(_command(commands, "profile", "values of members' profiles"))
+    change = _command(
+        actions,
+        "set",
+        "set the value of one scope",
+        "examples:\n  consentry-hq profile set m-1 size.shoe 42\n"
+        "  consentry-hq profile set m-1 brand.liked Alpen Nordlicht --texts\n"
+        """  consentry-hq profile set m-1 wishlist '[{"item": "1", "label": "Scarf"}]' --json""",
+    )
+    change.add_argument("member", metavar="MEMBER")
+    change.add_argument("scope", metavar="SCOPE")
+    change.add_argument("value", nargs="+", metavar="VALUE", help="a text; several: texts")
+    form = change.add_mutually_exclusive_group()
+    form.add_argument("--texts", action="store_true", help="a list of texts, though only one is given")
+    form.add_argument("--json", action="store_true", help="VALUE is JSON: a text, texts, or items")
+    change.add_argument("--source", choices=[one.name.lower() for one in SourceClass], default="zero")
+    change.add_argument("--surface", default="command", help="where it was collected (default: command)")
+    change.add_argument("--class", dest="value_class", choices=[one.name.lower() for one in ValueClass],
+                        default="personal")  # fmt: skip
+    delete = _command(actions, "delete", "delete the values of scopes")
+    delete.add_argument("member", metavar="MEMBER")
+    delete.add_argument("scope", nargs="+", metavar="SCOPE")
+
+
+def _staff(commands: "Commands") -> None:
+    actions = _actions(_command(commands, "staff", "associates"))
+    add = _command(actions, "add", "add an associate or change one; the PIN is asked for, or read from standard input")
+    add.add_argument("associate", metavar="ID")
+    add.add_argument("--store", required=True, metavar="ID")
+    add.add_argument("--name", required=True, help="as tablets show it")
+    add.add_argument("--role", required=True)
+    stop = _command(actions, "deactivate", "from now on the associate cannot sign in, and is signed out")
+    stop.add_argument("associate", metavar="ID")
+    stop.add_argument("--store", required=True, metavar="ID")
+
+
+def _policy(commands: "Commands") -> None:
+    actions = _actions(_command(commands, "policy", "what stores may do"))
+    for name, about in (("check", "say whether a policy may be published"), ("publish", "publish a policy")):
+        one = _command(actions, name, about)
+        one.add_argument("file", type=Path, metavar="FILE", help="TOML, or JSON where the name ends in .json")
