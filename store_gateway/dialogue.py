@@ -269,9 +269,11 @@ class Dialogue:
                 differing.append(held.name)
         if not gates:
             self.keeper.begin()
-        elif not self.keeper.wait_over(now_mono_s):
-            return
+        waits = gates and not self.keeper.wait_over(now_mono_s)
         for name in differing:
+            held = self.vault.holdings.instances[name]
+            if waits and held.seq > 0:
+                continue  # messages under way may make them equal; what is still empty needs its fill at once
             match self._fill.start(name, offer.sent_mono_s, now_mono_s):
                 case Start.BEGUN:
                     self.counts["rounds"] += 1
