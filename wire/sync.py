@@ -166,7 +166,7 @@ class LetGo:
 
     ROW = True
     kind: int
-    count: int
+    count: Annotated[int, Range(0, 2**53)]
 
 
 class Readiness(IntEnum):
@@ -383,7 +383,7 @@ class Event:
     """One event; `body` is the CBOR of the dataclass of its kind below."""
 
     ROW = True
-    number: Annotated[int, Range(1, 2**63)]
+    number: Annotated[int, Range(1, 2**63 - 1)]
     kind: EventKind
     at_ms: Millis  # trusted time
     pseudonym: Annotated[bytes, exactly(16)] | None
