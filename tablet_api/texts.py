@@ -1,6 +1,113 @@
-"""Every sentence.
+"""Every sentence that the web app says, in one place; `{…}` is filled in by the page.
 
 Pure: no I/O, no clock.
 """
 
-ENGLISH: dict[str, str] = {}
+from typing import Final
+
+ENGLISH: Final[dict[str, str]] = {
+    "app.name": "Consentry",
+    "app.needs_script": "This page needs JavaScript, from this store's own box only.",
+    # pairing
+    "pair.title": "Pair this tablet",
+    "pair.text": "Ask a manager for a pairing code, or open the link behind its QR code on this tablet. A code works once, for one minute.",  # noqa: E501
+    "pair.code": "Pairing code",
+    "pair.label": "Name of this tablet (optional)",
+    "pair.label_hint": "for example Shoes 2",
+    "pair.submit": "Pair",
+    "pair.wrong": "That code is not right, or it was used already. Ask for a new one.",
+    # signing in
+    "signin.title": "Sign in",
+    "signin.name": "Your name",
+    "signin.pin": "PIN",
+    "signin.pin_entered": "{count} digits entered",
+    "signin.erase": "Erase the last digit",
+    "signin.submit": "Sign in",
+    "signin.wrong": "That name and PIN do not go together.",
+    "signin.throttled": "Too many attempts. Try again in {wait}.",
+    # the bar
+    "bar.sign_out": "Sign out",
+    "bar.live": "Live",
+    # the floor
+    "floor.title": "Floor",
+    "floor.waiting": "Waiting for help",
+    "floor.here": "Happy to be noticed",
+    "floor.empty_title": "All quiet",
+    "floor.empty_text": "Nobody is waiting. Shoppers who would like help appear here, and nobody else.",
+    "floor.no_zone": "Somewhere in the store",
+    "floor.helping": "{name} is helping",
+    "floor.helping_me": "You are helping",
+    "floor.announce": "Help is wanted: {zone}",
+    "floor.pick_title": "Choose somebody on the left",
+    "floor.pick_text": "You see what they share with you, and only that. Each look is noted, and they can read it.",
+    # the card
+    "card.back": "Floor",
+    "card.region": "Card",
+    "card.waiting": "Waiting {time}",
+    "card.waiting_now": "Asked for help just now",
+    "card.here": "Happy to be noticed",
+    "card.lead": "Good to know",
+    "card.more": "On request",
+    "card.nothing": "No more than this is needed to help well. Ask, and listen.",
+    "card.why": "Why am I shown this?",
+    "card.why_purpose": "Shared for: {purpose}",
+    "card.why_since": "since {date}",
+    "card.why_until": "until {date}",
+    "card.attend": "I’ll help",
+    "card.done": "Help is done",
+    "card.stop": "Stop sharing …",
+    "card.taken": "{name} was first.",
+    "card.quantity": "{count} ×",
+    "card.returned": "returned",
+    "section.preferences": "Sizes and preferences",
+    "section.wishlist": "Wish list",
+    "section.basket": "Online basket",
+    "section.history": "Purchases",
+    "section.service": "Service",
+    "section.suggestions": "Suggestions",
+    # stop sharing
+    "stop.title": "Stop sharing",
+    "stop.text": "If the shopper asks for it: it works at once, and cannot be undone from here. They can share again in their own app.",  # noqa: E501
+    "stop.everything": "Everything",
+    "stop.everything_text": "the card closes and they leave this list",
+    "stop.one": "Only this",
+    "stop.cancel": "Keep sharing",
+    "stop.done": "Done. It is no longer shared.",
+    "stop.done_all": "Done. Nothing of this shopper is shared any more.",
+    # when there is nothing to show
+    "dark.title": "Nothing may be shown now",
+    "dark.title_locked": "The store’s box is locked",
+    "dark.comes_back": "This page comes back by itself.",
+    "dark.last_word": "Headquarters was last heard {time}.",
+    "dark.none": "The store is catching its breath.",
+    "dark.starting": "The store’s box has just started and waits for headquarters.",
+    "dark.no-word": "Headquarters was not heard in time, so nobody can know what shoppers have withdrawn since.",
+    "dark.catching-up": "Headquarters is back. The store is catching up.",
+    "dark.no-policy": "Headquarters has not sent this store’s rules yet.",
+    "dark.refused": "Headquarters refused this store. Tell the operator.",
+    "dark.disk": "The store’s box cannot write to its disk. Tell the operator.",
+    "dark.lockdown": "Headquarters has closed this store’s floor for now.",
+    "dark.no-gateway": "The store’s box does not answer. It is probably starting.",
+    "dark.locked": "It opens when headquarters sends the key.",
+    "again.title": "Reconnecting",
+    "again.text": "This page hears nothing from the store’s box, so it shows nothing. It tries again by itself.",
+    # times and trouble
+    "time.now": "just now",
+    "time.minute": "1 min",
+    "time.minutes": "{count} min",
+    "time.hours": "{hours} h {minutes} min",
+    "time.seconds": "{count} seconds",
+    "time.ago": "{time} ago",
+    "trouble.network": "The store’s box does not answer. Try again.",
+    "trouble.busy": "The store’s box is busy. Try again.",
+    "trouble.other": "That did not work. Try again.",
+    # the colours of signs
+    "colour.red": "Red",
+    "colour.orange": "Orange",
+    "colour.yellow": "Yellow",
+    "colour.green": "Green",
+    "colour.cyan": "Cyan",
+    "colour.blue": "Blue",
+    "colour.violet": "Violet",
+    "colour.white": "White",
+}

@@ -1,5 +1,6 @@
 """A gateway that a test scripts: it speaks `wire.query` on a real Unix stream socket, and decides nothing."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -107,7 +108,8 @@ class FakeGateway:
         listening.close()
         with self._lock:
             for line in self._lines:
-                line.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # just closed by its own thread
+                    line.shutdown(socket.SHUT_RDWR)
             threads, self._threads = self._threads, []
         for thread in threads:
             thread.join(10)
