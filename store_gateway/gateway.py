@@ -216,8 +216,8 @@ class Gateway:
             self._keyring.outdated()
             if not changes.members:
                 self._standing.drop_all()  # after an unlock everything is new
-        if changes.members:
-            self._relearn(changes.members, now_mono_s)
+        if changes.members or changes.keyed:
+            self._relearn(changes.members | changes.keyed, now_mono_s)
         if changes.policy or changes.staff or changes.members or changes.light or changes.keyring_days:
             self._changed = True
         self.eager |= changes.urgent

@@ -93,7 +93,7 @@ class Loop:
         gateway: Gateway,
         inbox: Inbox[Item],
         pins: PinDesk,
-        publish: Callable[[bytes], None],
+        publish: Callable[[bytes], object],
         alive: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:

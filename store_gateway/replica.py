@@ -40,13 +40,15 @@ class Changes:
     """What one call changed, so that whoever shows something can look again.
 
     members: pseudonyms whose record or local denial is another. keyring_days: UTC days whose keys are others or were
-    dropped. policy: another policy pair is in force. staff: associates' ids. light: light or its reason is another.
+    dropped; keyed: pseudonyms in the records that changed them. policy: another policy pair is in force.
+    staff: associates' ids. light: light or its reason is another.
     urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
     After an unlock everything that the cache holds is new: `policy` and all `keyring_days` say so, `members` does not.
     """
 
     members: frozenset[bytes] = frozenset()
     keyring_days: frozenset[int] = frozenset()
+    keyed: frozenset[bytes] = frozenset()
     policy: bool = False
     staff: frozenset[str] = frozenset()
     light: bool = False
@@ -260,6 +262,7 @@ class Replica:
         return Changes(
             members=frozenset(touched.members),
             keyring_days=frozenset(touched.days),
+            keyed=frozenset(touched.keyed),
             policy=touched.policy,
             staff=frozenset(touched.staff),
             light=self._shown != before,

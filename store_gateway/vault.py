@@ -51,10 +51,11 @@ class _TabletLabels:
 class Touched:
     """What a transaction changed. `records`: how many counted; `gone`: a withdrawal or the like is among them."""
 
-    __slots__ = ("days", "gone", "members", "policy", "records", "staff")
+    __slots__ = ("days", "gone", "keyed", "members", "policy", "records", "staff")
 
     def __init__(self) -> None:
         self.members: set[bytes] = set()
+        self.keyed: set[bytes] = set()  # whose day keys are in a keyring record that changed
         self.staff: set[str] = set()
         self.days: set[int] = set()
         self.policy = False
@@ -64,6 +65,7 @@ class Touched:
     def join(self, other: "Touched") -> None:
         """Adds what another transaction changed."""
         self.members |= other.members
+        self.keyed |= other.keyed
         self.staff |= other.staff
         self.days |= other.days
         self.policy |= other.policy
@@ -156,6 +158,7 @@ class Vault:
                 self.denials.fold(key, member)
         elif held.collection is Collection.KEYRING and held.day is not None:
             touched.days.add(held.day)
+            touched.keyed.update(pseudonym for pseudonym, _ in self._unpacked(body))
         elif held.collection is Collection.STAFF:
             touched.staff.add(key.decode("utf-8", "replace"))
             touched.gone = True
@@ -222,24 +225,23 @@ class Vault:
         for held in tuple(self.holdings.of(Collection.KEYRING)):
             if held.day == day:
                 for _, body in self.holdings.walk(held):
-                    try:
-                        yield from keyring.unpack(body)
-                    except WireError:
-                        self.refused_bodies += 1
+                    yield from self._unpacked(body)
 
     def day_keys(self, pseudonym: bytes) -> tuple[tuple[int, tuple[bytes, ...]], ...]:
         """One member's (day, day keys of the phones that day). Raises: CacheError."""
-        found = []
-        for held in self.holdings.of(Collection.KEYRING):
-            body = self.holdings.body(held, sync.bucket_key(pseudonym))
-            if body is None or held.day is None:
-                continue
-            try:
-                entries = keyring.unpack(body)
-            except WireError:
-                continue
-            found += [(held.day, day_keys) for one, day_keys in entries if one == pseudonym]
+        found: list[tuple[int, tuple[bytes, ...]]] = []
+        for held in tuple(self.holdings.of(Collection.KEYRING)):
+            entries = self._unpacked(self.holdings.body(held, sync.bucket_key(pseudonym)))
+            if held.day is not None:
+                found += [(held.day, day_keys) for one, day_keys in entries if one == pseudonym]
         return tuple(found)
+
+    def _unpacked(self, body: bytes | None) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+        try:
+            return keyring.unpack(body) if body is not None else ()
+        except WireError:
+            self.refused_bodies += 1
+            return ()
 
     def modes(self) -> Iterator[tuple[bytes, Mode]]:
         """Pseudonyms and modes. Raises: CacheError.
