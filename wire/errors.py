@@ -18,7 +18,7 @@ class Reason(StrEnum):
     SENDER = "sender"
     SIGNATURE = "signature"
     SEAL = "seal"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     AIR = "air"
 
 

@@ -14,16 +14,36 @@ from typing import Annotated
 from wire import cbor, schema
 from wire.errors import Reason, WireError
 from wire.policy import Section
-from wire.schema import Count, Range, Size, exactly
+from wire.schema import Size
+from wire.views import Accepted as Accepted
+from wire.views import Card as Card
+from wire.views import CardChanged as CardChanged
+from wire.views import Conflict as Conflict
+from wire.views import Counter as Counter
+from wire.views import DarkReason as DarkReason
+from wire.views import Entry as Entry
+from wire.views import Handle as Handle
+from wire.views import Lease as Lease
+from wire.views import Light as Light
+from wire.views import Line as Line
+from wire.views import Millis as Millis
+from wire.views import Name as Name
+from wire.views import Paired as Paired
+from wire.views import PairingCode as PairingCode
+from wire.views import Refused as Refused
+from wire.views import RefusedReason as RefusedReason
+from wire.views import Roster as Roster
+from wire.views import Secret as Secret
+from wire.views import SessionView as SessionView
+from wire.views import SignedIn as SignedIn
+from wire.views import Status as Status
+from wire.views import Text as Text
+from wire.views import Visit as Visit
+from wire.views import Why as Why
+from wire.views import Withheld as Withheld
 
 MAX_FRAME_BYTES = 256 * 1024
 LENGTH_BYTES = 4
-
-Handle = Annotated[bytes, exactly(16)]  # of a visit: random, new each visit
-Secret = Annotated[bytes, exactly(32)]  # of a tablet or a session
-Name = Annotated[str, Size(1, 64)]
-Text = Annotated[str, Size(0, 512)]
-Millis = Annotated[int, Range(0, 2**53)]
 
 
 # --- what may be asked ---------------------------------------------------------------------------------------------
@@ -141,235 +161,6 @@ Request = (
     | AskStatus
     | MintPairing
 )
-
-
-# --- what may be answered -----------------------------------------------------------------------------------------
-
-
-class RefusedReason(StrEnum):
-    """Why a request was not taken; none of them depends on a member."""
-
-    UNPAIRED = "unpaired"
-    SIGNED_OUT = "signed-out"
-    WRONG = "wrong"  # code, name or PIN: never which
-    THROTTLED = "throttled"
-    FORBIDDEN = "forbidden"  # the role may not
-    DARK = "dark"
-    BUSY = "busy"
-    MALFORMED = "malformed"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Not taken, and when to try again (0: no use in waiting)."""
-
-    reason: RefusedReason
-    retry_after_s: int = 0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Paired:
-    """The tablet's secret, shown once, and its id."""
-
-    tablet: Secret
-    id: Name
-    store: Name
-    store_label: Text
-
-
-@dataclass(frozen=True, slots=True)
-class SessionView:
-    """Who is signed in and until when."""
-
-    associate: Name
-    name: Name
-    role: Name
-    store_label: Text
-    idle_s: int
-    until_ms: Millis
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SignedIn:
-    """The session's secret, shown once."""
-
-    session: Secret
-    view: SessionView
-
-
-class Light(StrEnum):
-    """Whether the store may disclose."""
-
-    LIVE = "live"
-    DARK = "dark"
-    LOCKED = "locked"
-
-
-class DarkReason(StrEnum):
-    """Why a store is dark or locked, in words that a page can translate."""
-
-    NONE = "none"
-    STARTING = "starting"  # no word from HQ yet since the start
-    NO_WORD = "no-word"  # HQ was not heard in time
-    CATCHING_UP = "catching-up"  # HQ answers; the records do not agree yet
-    NO_POLICY = "no-policy"
-    REFUSED = "refused"
-    DISK = "disk"
-    LOCKDOWN = "lockdown"
-    NO_GATEWAY = "no-gateway"  # said by the tablet API itself
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The lease as a page shows it. `left_s` and `length_s` are 0 unless live; `last_word_ms`: HQ last heard."""
-
-    light: Light
-    reason: DarkReason
-    left_s: int
-    length_s: int
-    last_word_ms: Millis | None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Visit:
-    """One line of the roster. Sign and waiting time only while help waits."""
-
-    handle: Handle
-    help: bool
-    waiting_since_ms: Millis | None
-    escalated: bool
-    sign_colour: Annotated[str, Size(1, 16)] | None
-    sign_digits: Annotated[str, Size(2, 2)] | None
-    zone: Name | None
-    zone_label: Text | None
-    arrived_ms: Millis
-    attended_by: Name | None  # the associate's display name
-    attended_by_me: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Roster:
-    """All visits that the session's role may see, oldest unanswered help first. Empty unless live."""
-
-    version: int
-    as_of_ms: Millis
-    lease: Lease
-    visits: Annotated[tuple[Visit, ...], Count(2048)]
-    urgent: bool  # a withdrawal, a call for help or darkness is in it: goes at once
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class CardChanged:
-    """The card of this visit is another than before; whoever shows it asks again (and may be told Withheld)."""
-
-    handle: Handle
-    version: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Why:
-    """Why a line is shown: the purpose's label, since when and until when the member's choice holds."""
-
-    purpose: Name
-    purpose_label: Text
-    since_ms: Millis
-    until_ms: Millis
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Entry:
-    """One entry of a list on a card."""
-
-    text: Text
-    at_ms: Millis | None
-    quantity: Annotated[int, Range(-100_000, 100_000)] | None
-    returned: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Line:
-    """One allowed fact: its scope and label, and either a text or entries."""
-
-    scope: Annotated[str, Size(1, 64)]
-    label: Text
-    text: Text | None
-    entries: Annotated[tuple[Entry, ...], Count(128)]
-    why: Why
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Card:
-    """What may be shown of one visit now, copied from what is allowed.
-
-    `version` is a digest of the rest, so it tells nothing more. `sections` names those that hold something;
-    `lines` are those of `section` where one was asked for, else empty.
-    """
-
-    handle: Handle
-    version: int
-    as_of_ms: Millis
-    help: bool
-    waiting_since_ms: Millis | None
-    sign_colour: Annotated[str, Size(1, 16)] | None
-    sign_digits: Annotated[str, Size(2, 2)] | None
-    zone: Name | None
-    zone_label: Text | None
-    attended_by: Name | None
-    attended_by_me: bool
-    name: Text | None
-    lead: Annotated[tuple[Line, ...], Count(3)]
-    sections: Annotated[tuple[Section, ...], Count(8)]
-    section: Section | None
-    lines: Annotated[tuple[Line, ...], Count(128)]
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """May not be shown, or never was: nobody can tell which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """Done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Somebody else was first."""
-
-    attended_by: Name
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class PairingCode:
-    """A one-time code and how long it holds."""
-
-    code: Annotated[str, Size(1, 64)]
-    for_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """One figure for `/metrics`: a name in Prometheus' form, perhaps one label, and a count."""
-
-    ROW = True
-    name: Name
-    label: Annotated[str, Size(0, 64)]
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the store is."""
-
-    store: Name
-    store_label: Text
-    lease: Lease
-    software: Name
-    sessions: int
-    tablets: int
-    visits_open: int  # calls for help that wait; never how many members are present
-    counters: Annotated[tuple[Counter, ...], Count(256)]
 
 
 Reply = (

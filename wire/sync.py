@@ -12,23 +12,36 @@ from enum import IntEnum
 from typing import Annotated
 
 from wire.errors import Reason, WireError
+from wire.events import EVENT_BODIES as EVENT_BODIES
+from wire.events import Applied as Applied
+from wire.events import Attendance as Attendance
+from wire.events import Disclosure as Disclosure
+from wire.events import Done as Done
+from wire.events import Event as Event
+from wire.events import EventKind as EventKind
+from wire.events import Events as Events
+from wire.events import Order as Order
+from wire.events import Outcome as Outcome
+from wire.events import Pairing as Pairing
+from wire.events import ReasonCode as ReasonCode
+from wire.events import Verb as Verb
+from wire.events import Withdrawal as Withdrawal
+from wire.limits import MAX_BODY_BYTES as MAX_BODY_BYTES
+from wire.limits import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
+from wire.limits import Id16 as Id16
+from wire.limits import InstanceId as InstanceId
+from wire.limits import Millis as Millis
+from wire.limits import Seq as Seq
+from wire.limits import StoreId as StoreId
 from wire.schema import Count, Range, Size, exactly
 
 HQ = "@hq"  # HQ's name as sender and recipient; no store can have it
-MAX_PAYLOAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = 48 * 1024
 GENERATION = 2**48  # seq = generation * GENERATION + n
 LAST_NONCES = 8  # so many hellos may be on their way at once
 CHALLENGE_S = 60  # a challenge that is echoed later proves nothing
 KEYRING_BUCKETS = 4096
 
 _STORE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
-
-StoreId = Annotated[str, Size(1, 40)]
-Seq = Annotated[int, Range(0, 2**64 - 1)]
-Millis = Annotated[int, Range(0, 2**53)]
-Id16 = Annotated[bytes, exactly(16)]
-InstanceId = Annotated[str, Size(3, 64)]
 
 
 class Collection(IntEnum):
@@ -316,147 +329,6 @@ class RecordRange:
     records: Annotated[tuple[Record, ...], Count(1024)]
 
 
-# --- orders and events --------------------------------------------------------------------------------------------
-
-
-class Verb(IntEnum):
-    """What an order tells a store to do."""
-
-    EXPORT = 1
-    ERASE = 2
-    LOCKDOWN = 3
-    WIPE = 4
-    ROLL = 5
-    UNPAIR = 6
-    LEAVE = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """`order`: doing it twice is doing it once. `subject`: a pseudonym or a tablet's id, as the verb needs."""
-
-    id: Id16
-    verb: Verb
-    incarnation: Id16
-    not_after_ms: Millis
-    subject: Annotated[bytes, Size(1, 64)] | None
-    code: Annotated[str, Size(8, 8)] | None
-
-
-class Outcome(IntEnum):
-    """How an order ended."""
-
-    DONE = 0
-    NOTHING_TO_DO = 1
-    TOO_LATE = 2
-    FAILED = 3
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Done:
-    """`done`: the result of an order, in numbered parts 1..parts."""
-
-    order: Id16
-    outcome: Outcome
-    part: Annotated[int, Range(1, 65_535)]
-    parts: Annotated[int, Range(1, 65_535)]
-    result: Annotated[bytes, Size(0, MAX_BODY_BYTES)]
-
-
-class EventKind(IntEnum):
-    """What happened in the store."""
-
-    DISCLOSURE = 1
-    WITHDRAWAL = 2
-    MUTE = 3
-    OUTCOME = 4
-    ATTENDANCE = 5
-    VISIT = 6
-    APPLIED = 7
-    PAIRING = 8
-    HEALTH = 9
-    LOG_HEAD = 10
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Event:
-    """One event; `body` is the CBOR of the dataclass of its kind below."""
-
-    ROW = True
-    number: Annotated[int, Range(1, 2**63 - 1)]
-    kind: EventKind
-    at_ms: Millis  # trusted time
-    pseudonym: Annotated[bytes, exactly(16)] | None
-    body: Annotated[bytes, Size(0, 4096)]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Events:
-    """`events`: a batch in the order of the numbers, kept by the store until a lease's `events_through`."""
-
-    incarnation: Id16
-    events: Annotated[tuple[Event, ...], Count(256)]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """Body of WITHDRAWAL: the member asked in person. `scope` None: everything at this store."""
-
-    scope: Annotated[str, Size(1, 64)] | None
-    associate: Annotated[str, Size(1, 64)]
-    tablet: Annotated[str, Size(1, 64)]
-
-
-class ReasonCode(IntEnum):
-    """Why an associate could look."""
-
-    HELP = 1
-    OPEN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Disclosure:
-    """Body of DISCLOSURE: who saw which fields (names, never values), and by which rule.
-
-    `shown` False: a look that was refused. `roster` True: the visit stood on a roster.
-    """
-
-    visit: Id16  # the visit's handle, which nothing outlives but this record
-    associate: Annotated[str, Size(1, 64)]
-    role: Annotated[str, Size(1, 64)]
-    tablet: Annotated[str, Size(1, 64)]
-    scopes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(64)]
-    purposes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(16)]
-    rule: Annotated[str, Size(0, 64)]
-    reason: ReasonCode | None
-    shown: bool
-    roster: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Attendance:
-    """Body of ATTENDANCE: what an associate did about a call for help."""
-
-    associate: Annotated[str, Size(1, 64)]
-    action: Annotated[str, Size(1, 16)]
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """Body of APPLIED: a withdrawal took effect, and how long after HQ's commit the last open tablet showed it."""
-
-    seq: Seq
-    delay_ms: Annotated[int, Range(0, 2**40)]
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """Body of PAIRING: a tablet was paired or unpaired."""
-
-    tablet: Annotated[str, Size(1, 64)]
-    paired: bool
-
-
 Message = Records | Challenge | Unlock | Lease | Refusal | Children | RecordRange | Order | Hello | Want | Events | Done
 
 SCHEMAS: dict[Kind, type[Message]] = {
@@ -474,10 +346,3 @@ SCHEMAS: dict[Kind, type[Message]] = {
     Kind.DONE: Done,
 }
 KINDS: dict[type[Message], Kind] = {schema: kind for kind, schema in SCHEMAS.items()}
-EVENT_BODIES: dict[EventKind, type] = {
-    EventKind.DISCLOSURE: Disclosure,
-    EventKind.WITHDRAWAL: Withdrawal,
-    EventKind.ATTENDANCE: Attendance,
-    EventKind.APPLIED: Applied,
-    EventKind.PAIRING: Pairing,
-}
