@@ -41,11 +41,12 @@ def _run() -> int:
     )
     parser.add_argument("--story", action="store_true", help="play the story once, print it, and end")
     parser.add_argument("--embedded-broker", action="store_true", help="the broker in Python even if mosquitto is here")
+    parser.add_argument("--keep", action="store_true", help="keep the folder at the end, with the programs' logs in it")
     parser.add_argument("--port", type=int, metavar="N", help=f"of the tablets' page (default: from {_FIRST_PORT} on)")
     chosen = parser.parse_args()
     first, tries = (chosen.port, 1) if chosen.port else (_FIRST_PORT, _PORTS)
     _say("Consentry: one store, one visit, on this machine.")
-    with _folder() as folder, _scene(folder, free_port(first, tries), chosen.embedded_broker) as scene:
+    with _folder(chosen.keep) as folder, _scene(folder, free_port(first, tries), chosen.embedded_broker) as scene:
         scene.open(_progress)
         _progress("")
         _say(f"The store is live. A tablet, signed in: {scene.link()}")
@@ -69,7 +70,7 @@ def _progress(step: str) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _folder(keep: bool) -> Iterator[Path]:
     """A folder of this run, removed at the end; what runs that were killed left behind is removed first."""
     top = Path(tempfile.gettempdir())
     for old in top.glob(f"{_PREFIX}*"):
@@ -80,7 +81,11 @@ def _folder() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if keep:
+                (folder / _LOCK).unlink()  # so that no later run takes it for left behind
+                _say(f"Kept: {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -91,21 +91,14 @@ class Scene:
         self.wait("the store did not become live", lambda stream: stream.lease.get("light") == "live", LIVE_S)
 
     def _sign_in(self) -> None:
-        """Waits for the first lease, which brings the staff, as an associate would: by trying again."""
-        for _ in range(round(LIVE_S / 0.1)):
-            if not self.tablet.pairing:
-                self.tablet.pair(self._pairing_code(), "Demo tablet")
-            if self.tablet.pairing and self.tablet.sign_in(ASSOCIATE, PIN).status == 201:
-                return
-            self.store.children.check()
-            self.store.children.pause(0.1)
-        raise DemoError("the store did not become live", "look at the logs in " + str(self.store.folder / "logs"))
-
-    def _pairing_code(self) -> str:
-        try:
-            return self.store.pairing_code()
-        except DemoError:
-            return "none-yet"  # a locked store pairs nobody; asked again
+        """Pairs the tablet and signs Nina in, once HQ's word has brought the staff."""
+        self.store.wait_live(LIVE_S)
+        for answer in (
+            self.tablet.pair(self.store.pairing_code(), "Demo tablet"),
+            self.tablet.sign_in(ASSOCIATE, PIN),
+        ):
+            if answer.status != 201:
+                raise DemoError(f"Nina cannot sign in ({answer.status})", "report it to the maintainers")
 
     def link(self) -> str:
         """The address that signs a visitor's browser in. Raises: DemoError."""

@@ -26,10 +26,12 @@ from hq.settings import Settings as HqSettings
 from provisioning import apply
 from provisioning import settings as provisioning
 from runtime import config
+from store_gateway import operator
 from wire import query
 
 START_S: Final = 30.0
 NODE: Final = "edge-1"
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Store:
         others = {name: provisioning.StoreSettings(tablet_names=("localhost",)) for name in self.plan.others}
         estate = provisioning.Estate(hq, {self.plan.store: own, **others})
         apply.provision(self.folder, estate, datetime.now(UTC))
+        for place in ("run", "state"):  # systemd makes them on a box
+            (self.at / place).mkdir(mode=0o750, exist_ok=True)
 
     def _open_shop(self) -> None:
         """Tells HQ of the stores, as `consentry-hq store add` does, and publishes the policy."""
@@ -148,20 +152,26 @@ class Store:
     def _start(self, name: str, command: list[str], reads: bool = False) -> None:
         self.children.start(name, command, reads=reads)
 
-    def pairing_code(self) -> str:
-        """A one-time code from the gateway's operator socket, as `consentry-gateway pair` asks for it.
+    def light(self) -> query.Lease:
+        """Whether the store may disclose, as the gateway tells its operator. Raises: UnavailableError."""
+        reply = operator.ask(self.at / "run/operator.sock", query.AskStatus())
+        assert isinstance(reply, query.Status)
+        return reply.lease
 
-        Raises: DemoError where the gateway gives none.
-        """
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(START_S)
-            try:
-                line.connect(str(self.at / "run/operator.sock"))
-                line.sendall(query.frame(1, query.MintPairing()))
-                framed = line.makefile("rb")
-                _, reply = query.read_reply(framed.read(query.length(framed.read(query.LENGTH_BYTES))))
-            except OSError as error:
-                raise DemoError("the gateway does not answer", "look at its log") from error
+    def wait_live(self, within_s: float) -> None:
+        """Returns when the store may disclose. Raises: DemoError, with the reason where it may not for so long."""
+        lease = self.light()
+        for _ in range(round(within_s / _LOOK_S)):
+            if lease.light is query.Light.LIVE:
+                return
+            self.children.check()
+            self.children.pause(_LOOK_S)
+            lease = self.light()
+        raise DemoError(f"the store stays {lease.light}: {lease.reason}", "look at the programs' logs")
+
+    def pairing_code(self) -> str:
+        """A one-time code, as `consentry-gateway pair` asks for it. Raises: DemoError, UnavailableError."""
+        reply = operator.ask(self.at / "run/operator.sock", query.MintPairing())
         if not isinstance(reply, query.PairingCode):
             raise DemoError("the gateway gives no pairing code", "look at its log")
         return reply.code
