@@ -85,7 +85,7 @@ def fold(events: Iterable[Event]) -> Standing:
     once = sorted({one.id: one for one in events}.values(), key=lambda one: one.id)
     grants = [one for one in once if one.choice.kind is EventKind.GRANT]
     withdrawals = [one for one in once if one.choice.kind is EventKind.WITHDRAWAL]
-    best = _winners(grants)
+    best = _latest_times(grants)
     statements = []
     for grant in grants:
         choice = grant.choice
@@ -93,7 +93,8 @@ def fold(events: Iterable[Event]) -> Standing:
             scopes = [
                 scope
                 for scope in choice.scopes or (_WHOLE,)
-                if best[choice.purpose, scope, store] is grant and not _is_withdrawn(grant, scope, store, withdrawals)
+                if best[choice.purpose, scope, store] == _grant_time(grant)
+                and not _is_withdrawn(grant, scope, store, withdrawals)
             ]
             if scopes:
                 statements.append(_statement(grant, store, tuple(scope for scope in scopes if scope != _WHOLE)))
@@ -112,21 +113,21 @@ def _grant_time(grant: Event) -> int:
     return grant.chosen_s if known and grant.chosen_s is not None else _UNKNOWN
 
 
-def _winners(grants: list[Event]) -> dict[tuple[str | None, str, str], Event]:
-    best: dict[tuple[str | None, str, str], Event] = {}
+def _latest_times(grants: list[Event]) -> dict[tuple[str | None, str, str], int]:
+    """The latest time of choice of each matter. Grants of one instant stand together: each of them has to allow."""
+    best: dict[tuple[str | None, str, str], int] = {}
     for grant in grants:
         for store in grant.choice.stores or ():
             for scope in grant.choice.scopes or (_WHOLE,):
                 place = (grant.choice.purpose, scope, store)
-                if place not in best or (_grant_time(grant), grant.id) > (_grant_time(best[place]), best[place].id):
-                    best[place] = grant
+                best[place] = max(best.get(place, _UNKNOWN), _grant_time(grant))
     return best
 
 
 def _is_withdrawn(grant: Event, scope: str, store: str, withdrawals: list[Event]) -> bool:
     return any(
         (one.choice.purpose is None or one.choice.purpose == grant.choice.purpose)
-        and (one.choice.scopes is None or scope in one.choice.scopes)
+        and (one.choice.scopes is None or scope in one.choice.scopes or one.choice.purpose == PRESENCE)
         and (one.choice.stores is None or store in one.choice.stores)
         and (_ALWAYS if one.chosen_s is None else one.chosen_s) >= _grant_time(grant)
         for one in withdrawals

@@ -93,7 +93,9 @@ def _fold(
         except (WireError, Refused):
             choice = door.check_withdrawal(None, None, (store,))  # unreadable: everything, never less than was meant
         stated = store.encode() + b"\x00" + incarnation + one.number.to_bytes(8, "big")
-        event = ConsentEvent(hashlib.sha256(stated).digest()[:16], METHOD, one.at_ms // 1000, now_ms // 1000, choice)
+        # A store that had no trusted time says 0: then it was no later than now.
+        chosen_s = (one.at_ms or now_ms) // 1000
+        event = ConsentEvent(hashlib.sha256(stated).digest()[:16], METHOD, chosen_s, now_ms // 1000, choice)
         entries.append(Entry(member, event))
     ledger.append(connection, entries)
     for member, number in through.items():

@@ -1,0 +1,173 @@
+"""What stands after any history of choices, in any order."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hq.state import Choice, Event, EventKind, fold
+from wire.member import Mode, NameChoice
+
+STORES = ("a", "b")
+SCOPES = ("size.shoe", "diet", "language")
+PURPOSES = ("assist", "suggest")
+RECORDED_S = 1000
+
+
+def grant(number: int, chosen_s: int | None, *scopes: str, purpose: str = "assist", stores=("a",)) -> Event:
+    """A grant, recorded at 1000 s."""
+    choice = Choice(EventKind.GRANT, purpose, scopes, stores, ("associate",), (), 0, 10_000)
+    return Event(number.to_bytes(16, "big"), "test", chosen_s, RECORDED_S, choice)
+
+
+def withdrawal(number: int, chosen_s: int | None, purpose=None, scopes=None, stores=None) -> Event:
+    """A withdrawal; None means all."""
+    choice = Choice(EventKind.WITHDRAWAL, purpose, scopes, stores)
+    return Event(number.to_bytes(16, "big"), "test", chosen_s, RECORDED_S, choice)
+
+
+def scopes_of(*events: Event) -> set[str]:
+    """The scopes that stand."""
+    return {scope for one in fold(events).statements for scope in one.scopes}
+
+
+TIMES = st.none() | st.integers(0, 2000)
+CHOICES = st.one_of(
+    st.builds(
+        lambda purpose, scopes, stores: Choice(
+            EventKind.GRANT, purpose, tuple(scopes), tuple(stores), ("r",), (), 0, 1
+        ),
+        st.sampled_from(PURPOSES),
+        st.lists(st.sampled_from(SCOPES), min_size=1, unique=True),
+        st.lists(st.sampled_from(STORES), min_size=1, unique=True),
+    ),
+    st.builds(lambda stores: Choice(EventKind.GRANT, "presence", (), stores), st.just(("a",)) | st.just(STORES)),
+    st.builds(
+        lambda purpose, scopes, stores: Choice(EventKind.WITHDRAWAL, purpose, scopes, stores),
+        st.none() | st.sampled_from((*PURPOSES, "presence")),
+        st.none() | st.just(("diet",)),
+        st.none() | st.just(("a",)),
+    ),
+    st.builds(lambda mode: Choice(EventKind.MODE, mode=mode), st.sampled_from(Mode)),
+    st.builds(lambda name: Choice(EventKind.NAME, name_choice=name), st.sampled_from(NameChoice)),
+)
+EVENTS = st.lists(st.tuples(CHOICES, TIMES, st.integers(0, 2000)), max_size=12).map(
+    lambda rows: [
+        Event(number.to_bytes(16, "big"), "test", chosen_s, recorded_s, choice)
+        for number, (choice, chosen_s, recorded_s) in enumerate(rows)
+    ]
+)
+
+
+@given(EVENTS, st.randoms())
+def test_any_order_and_repetition_of_events_folds_into_one_state(events: list[Event], chance) -> None:
+    """What stands depends on what was chosen when, not on which was heard first or how often."""
+    shuffled = events + events[: len(events) // 2]
+    chance.shuffle(shuffled)
+    assert fold(shuffled) == fold(events)
+
+
+@given(EVENTS, TIMES, st.integers(0, 2000))
+def test_a_withdrawal_of_everything_leaves_only_what_was_chosen_later(events, chosen_s, recorded_s) -> None:
+    """After it nothing stands but grants whose known time of choice is later than its own."""
+    last = Event(b"\xff" * 16, "test", chosen_s, recorded_s, Choice(EventKind.WITHDRAWAL))
+    for statement in fold([*events, last]).statements:
+        assert chosen_s is not None
+        assert statement.chosen_s is not None
+        assert statement.chosen_s > chosen_s
+
+
+@given(EVENTS, EVENTS)
+def test_more_withdrawals_never_let_more_stand(events: list[Event], more: list[Event]) -> None:
+    """Adding withdrawals to a history only takes away."""
+    added = [
+        replace(one, id=b"\xfe" + one.id[1:]) for one in more if one.choice.kind is EventKind.WITHDRAWAL
+    ]  # fmt: skip
+
+    def standing(events: list[Event]) -> set[tuple[str, str, str, bytes]]:
+        return {
+            (one.store, one.purpose, scope, one.event)
+            for one in fold(events).statements
+            for scope in one.scopes or ("",)
+        }
+
+    assert standing([*events, *added]) <= standing(events)
+
+
+def test_the_later_time_of_choice_wins() -> None:
+    """A grant after a withdrawal stands, a withdrawal after a grant takes away."""
+    assert scopes_of(withdrawal(1, 10), grant(2, 11, "diet")) == {"diet"}
+    assert scopes_of(grant(1, 10, "diet"), withdrawal(2, 11)) == set()
+
+
+def test_a_late_import_never_beats_a_later_withdrawal() -> None:
+    """What counts is when it was chosen, not when it was told."""
+    late = replace(grant(9, 10, "diet"), recorded_s=5000)
+    assert scopes_of(withdrawal(1, 20, "assist"), late) == set()
+
+
+def test_equal_times_are_a_withdrawal() -> None:
+    """In doubt nothing is shown."""
+    assert scopes_of(grant(1, 10, "diet"), withdrawal(2, 10)) == set()
+
+
+def test_an_unknown_time_never_beats_a_withdrawal() -> None:
+    """Neither a grant of unknown time nor a withdrawal of unknown time lets anything stand."""
+    assert scopes_of(grant(1, None, "diet"), withdrawal(2, 10)) == set()
+    assert scopes_of(grant(1, 10, "diet"), withdrawal(2, None)) == set()
+
+
+def test_a_grant_dated_in_the_future_does_not_win_when_the_day_comes() -> None:
+    """The time of recording tells that it was wrong; waiting does not heal it."""
+    ahead = grant(1, RECORDED_S + 500, "diet")
+    assert scopes_of(ahead, withdrawal(2, 900)) == set()
+
+
+def test_a_withdrawal_touches_only_what_it_names() -> None:
+    """Purpose, scope and store each narrow it; another purpose's grant of the same scope stays."""
+    both = [grant(1, 10, "diet", "language", stores=STORES), grant(2, 10, "diet", purpose="suggest")]
+    left = fold([*both, withdrawal(3, 20, "assist", ("diet",), ("a",))]).statements
+    assert {(one.purpose, one.store, one.scopes) for one in left} == {
+        ("assist", "a", ("language",)),
+        ("assist", "b", ("diet", "language")),
+        ("suggest", "a", ("diet",)),
+    }
+
+
+def test_a_withdrawal_of_a_scope_leaves_presence() -> None:
+    """Who hides the shoe size is still recognised."""
+    presence = Event(b"p" * 16, "test", 10, RECORDED_S, Choice(EventKind.GRANT, "presence", (), ("a",)))
+    left = fold([presence, grant(1, 10, "diet"), withdrawal(2, 20, None, ("diet",))])
+    assert left.stores() == {"a"}
+    assert fold([presence, withdrawal(2, 20, "presence")]).stores() == frozenset()
+
+
+def test_a_later_grant_of_some_scopes_replaces_only_those() -> None:
+    """The older grant keeps standing for the rest."""
+    older, newer = grant(1, 10, "diet", "language"), grant(2, 20, "diet")
+    assert [(one.scopes, one.event) for one in fold([older, newer]).statements] == [
+        (("diet",), newer.id),
+        (("language",), older.id),
+    ]
+
+
+def test_grants_of_one_instant_stand_together() -> None:
+    """None of two is picked by chance: each of them has to allow, which the decision sees to."""
+    assert len(fold([grant(1, 10, "diet"), grant(2, 10, "diet")]).statements) == 2
+
+
+def test_modes_default_to_help_and_names_to_invited() -> None:
+    """Who chose nothing is not shown to associates unasked."""
+    assert (fold([]).mode, fold([]).name_choice) == (Mode.HELP, NameChoice.INVITED)
+
+
+def test_of_two_modes_at_one_instant_the_quieter_counts() -> None:
+    """In doubt nobody is told."""
+    rows = [
+        Event(bytes([number]) * 16, "test", 10, RECORDED_S, Choice(EventKind.MODE, mode=mode))
+        for number, mode in enumerate((Mode.OPEN, Mode.QUIET, Mode.HELP))
+    ]
+    assert fold(rows).mode is Mode.QUIET
+    later = Event(b"x" * 16, "test", 11, RECORDED_S, Choice(EventKind.MODE, mode=Mode.OPEN))
+    assert fold([*rows, later]).mode is Mode.OPEN
+    assert fold([*rows, replace(later, chosen_s=None)]).mode is Mode.QUIET
