@@ -6,6 +6,7 @@ not at all, over a power cut too. Every failure is a CacheError, after which the
 I/O: sqlite_utils; its only importer.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -146,7 +147,8 @@ def _mapped() -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)
         raise CacheError(_REASONS.get((code or 0) & 0xFF, CacheReason.IO)) from error
     except OSError as error:
-        raise CacheError(CacheReason.IO) from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise CacheError(CacheReason.DISK_FULL if is_full else CacheReason.IO) from error
 
 
 class Cache:
