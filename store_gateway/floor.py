@@ -91,9 +91,10 @@ class Floor:
             return None
         roster = self.roster(session, now_mono_s)
         view = self._view(session)
+        for other in view.watchers:
+            other.push(roster)
         view.watchers.append(watcher)
-        view.pushed, view.pushed_mono_s = view.version, now_mono_s
-        view.ends_mono_s = now_mono_s + roster.lease.left_s
+        self._was_pushed(view, now_mono_s, now_mono_s + roster.lease.left_s)
         return roster
 
     def unwatch(self, watcher: Watcher) -> None:
@@ -144,9 +145,13 @@ class Floor:
         elif not view.urgent and since_s < PAUSE_S:
             return
         roster = self._shown(view, lease, now_mono_s)
-        view.pushed, view.pushed_mono_s, view.ends_mono_s, view.urgent = view.version, now_mono_s, ends_mono_s, False
+        self._was_pushed(view, now_mono_s, ends_mono_s)
         for watcher in view.watchers:
             watcher.push(roster)
+
+    @staticmethod
+    def _was_pushed(view: _View, now_mono_s: float, ends_mono_s: float) -> None:
+        view.pushed, view.pushed_mono_s, view.ends_mono_s, view.urgent = view.version, now_mono_s, ends_mono_s, False
 
     def _push_cards(self, view: _View, lease: query.Lease, now_mono_s: float) -> None:
         if lease.light is not Light.LIVE:

@@ -1,0 +1,192 @@
+"""A replica in memory, with the methods of `store_gateway.replica.Replica` and verbs that say what HQ says.
+
+Time is an argument. `fail` makes every write raise, as a full disk does.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from consent.visit import NOTHING_DENIED, Denied
+from store_gateway.errors import CacheError, CacheReason
+from store_gateway.replica import NO_CHANGES, Changes, Tablet
+from wire import query, sync
+from wire.member import Member, Mode, Staff
+from wire.policy import Policy
+from wire.query import DarkReason, Light
+
+Keys = tuple[bytes, ...]
+
+
+class FakeReplica:
+    """See the module. `epoch_ms`: trusted time at boot-clock 0; None: there is none yet."""
+
+    def __init__(self, policy: Policy | None, epoch_ms: int | None) -> None:
+        self.epoch_ms = epoch_ms
+        self.members: dict[bytes, Member] = {}
+        self.keys: dict[int, dict[bytes, Keys]] = {}
+        self.people: dict[str, Staff] = {}
+        self.denials: dict[bytes, Denied] = {}
+        self.events: list[tuple[sync.EventKind, bytes | None, object]] = []
+        self.reason = DarkReason.NONE
+        self.fail: CacheReason | None = None
+        self.reads = 0
+        self._policy = policy
+        self._tablets: dict[str, Tablet] = {}
+        self._waiting = NO_CHANGES
+        self._shown = DarkReason.NONE
+
+    # --- what HQ says ------------------------------------------------------------------------------------------------
+
+    def dark(self, reason: DarkReason) -> None:
+        """The light, from the next tick on; NONE is live."""
+        self.reason = reason
+
+    def put_policy(self, policy: Policy | None) -> Changes:
+        """Another policy pair."""
+        self._policy = policy
+        return Changes(policy=True)
+
+    def put_member(self, pseudonym: bytes, member: Member | None) -> Changes:
+        """A member's record; None: gone."""
+        if member is None:
+            self.members.pop(pseudonym, None)
+        else:
+            self.members[pseudonym] = member
+        return Changes(members=frozenset({pseudonym}), urgent=True)
+
+    def put_keys(self, day: int, pseudonym: bytes, keys: Keys) -> Changes:
+        """A member's day keys."""
+        self.keys.setdefault(day, {})[pseudonym] = keys
+        return Changes(keyring_days=frozenset({day}), keyed=frozenset({pseudonym}))
+
+    def put_staff(self, associate: str, staff: Staff | None) -> Changes:
+        """An associate's record."""
+        if staff is None:
+            self.people.pop(associate, None)
+        else:
+            self.people[associate] = staff
+        return Changes(staff=frozenset({associate}), urgent=True)
+
+    def say(self, changes: Changes) -> bytes:
+        """A payload that brings these changes."""
+        self._waiting = changes
+        return b"changes"
+
+    # --- the replica -------------------------------------------------------------------------------------------------
+
+    def lease(self, now_mono_s: float) -> query.Lease:
+        """Live with a minute left, or dark."""
+        reason = DarkReason.DISK if self.failed() else self.reason
+        if reason is DarkReason.NONE and self._policy is None:
+            reason = DarkReason.NO_POLICY
+        if reason is DarkReason.NONE:
+            return query.Lease(Light.LIVE, reason, 60, 120, self.trusted_ms(now_mono_s))
+        light = Light.LOCKED if reason is DarkReason.STARTING else Light.DARK
+        return query.Lease(light, reason, 0, 0, None)
+
+    def live(self, now_mono_s: float) -> bool:
+        """Whether the store may disclose."""
+        return self.lease(now_mono_s).light is Light.LIVE
+
+    def trusted_ms(self, now_mono_s: float) -> int | None:
+        """Trusted time."""
+        return None if self.epoch_ms is None else self.epoch_ms + int(now_mono_s * 1000)
+
+    def policy(self) -> Policy | None:
+        """The policy in force."""
+        return self._policy
+
+    def member(self, pseudonym: bytes) -> Member | None:
+        """A member's record."""
+        self.reads += 1
+        return self.members.get(pseudonym)
+
+    def denied(self, pseudonym: bytes) -> Denied:
+        """What was withdrawn here."""
+        return self.denials.get(pseudonym, NOTHING_DENIED)
+
+    def staff(self, associate: str) -> Staff | None:
+        """An associate's record."""
+        return self.people.get(associate)
+
+    def key_days(self) -> tuple[int, ...]:
+        """The days held."""
+        return tuple(sorted(self.keys))
+
+    def day_keys(self, pseudonym: bytes) -> tuple[tuple[int, Keys], ...]:
+        """One member's keys."""
+        return tuple((day, held[pseudonym]) for day, held in sorted(self.keys.items()) if pseudonym in held)
+
+    def keyring(self, day: int) -> Iterator[tuple[bytes, Keys]]:
+        """Everybody's keys of a day."""
+        yield from tuple(self.keys.get(day, {}).items())
+
+    def modes(self) -> Iterator[tuple[bytes, Mode]]:
+        """Everybody's mode."""
+        yield from tuple((pseudonym, member.mode) for pseudonym, member in self.members.items())
+
+    def on_payload(self, payload: bytes, fast: bool, now_mono_s: float) -> Changes:
+        """What `say` prepared; anything else is noise."""
+        changes, self._waiting = self._waiting, NO_CHANGES
+        return changes if payload == b"changes" else NO_CHANGES
+
+    def tick(self, now_mono_s: float) -> Changes:
+        """Tells of a changed light."""
+        reason = self.lease(now_mono_s).reason
+        changed, self._shown = reason is not self._shown, reason
+        return Changes(light=True, urgent=True) if changed else NO_CHANGES
+
+    def on_link(self, up: bool, now_mono_s: float) -> None:
+        """Nothing to do."""
+
+    def outgoing(self) -> list[bytes]:
+        """Nothing to say."""
+        return []
+
+    def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int:
+        """Keeps events, or none."""
+        self._check()
+        self.events += entries
+        return len(self.events)
+
+    def deny(self, pseudonym: bytes, scope: str | None, withdrawal: sync.Withdrawal, now_mono_s: float) -> Changes:
+        """A denial and its event."""
+        self._check()
+        before = self.denied(pseudonym)
+        self.denials[pseudonym] = (
+            replace(before, everything=True) if scope is None else replace(before, scopes=before.scopes | {scope})
+        )
+        self.events.append((sync.EventKind.WITHDRAWAL, pseudonym, replace(withdrawal, scope=scope)))
+        return Changes(members=frozenset({pseudonym}), urgent=True)
+
+    def add_tablet(self, tablet: Tablet) -> None:
+        """Keeps a tablet."""
+        self._check()
+        self._tablets[tablet.id] = tablet
+
+    def tablet(self, secret_hash: bytes) -> Tablet | None:
+        """The tablet with this secret."""
+        return next((one for one in self._tablets.values() if one.secret_hash == secret_hash), None)
+
+    def tablets(self) -> tuple[Tablet, ...]:
+        """All tablets."""
+        return tuple(self._tablets.values())
+
+    def remove_tablet(self, tablet_id: str) -> None:
+        """Forgets a tablet."""
+        self._check()
+        self._tablets.pop(tablet_id, None)
+
+    def counters(self) -> dict[str, int]:
+        """None."""
+        return {}
+
+    def failed(self) -> bool:
+        """Whether writes fail."""
+        return self.fail is not None
+
+    def _check(self) -> None:
+        if self.fail is not None:
+            raise CacheError(self.fail)

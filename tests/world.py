@@ -1,0 +1,315 @@
+"""A store in memory with the verbs of every scenario: hears, passes, hq_says, tablet_sees.
+
+The gateway is the real one; its replica is `tests.fakes.replica`, its tables are made at once in this process. A tablet
+is a session and what its stream was given.
+
+Pure: no I/O, no clock.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+from consent.visit import Denied
+from store_gateway.build_table import rows
+from store_gateway.core.table import Table, lay_out
+from store_gateway.gateway import Asker, Checking, Gateway
+from store_gateway.keyring import Built, Order
+from tests.fakes.replica import FakeReplica
+from wire import query, sync
+from wire.member import (
+    Field,
+    Item,
+    Member,
+    Mode,
+    NameChoice,
+    SourceClass,
+    Staff,
+    State,
+    Statement,
+    Value,
+    ValueClass,
+)
+from wire.policy import (
+    AgeRule,
+    Hours,
+    MainPolicy,
+    Policy,
+    Purpose,
+    Role,
+    ScopeRule,
+    Section,
+    StorePolicy,
+    ValueType,
+    Zone,
+)
+from wire.sighting import Batch, Sighting
+from wire.token import Kind, day_key, day_of_slot, token
+
+STORE = "berlin-1"
+NOON_MS = 1_795_262_400_000  # 2026-11-21 12:00 UTC, a Saturday
+PIN = "2468"
+STEP_S = 0.1
+TEXTS = ("name.first", "size.shoe", "brand.liked")
+HEALTH = "diet"
+
+
+def entropy() -> Callable[[int], bytes]:
+    """Bytes that never repeat and are the same in every run."""
+    counter = itertools.count()
+    return lambda size: hashlib.shake_256(next(counter).to_bytes(8, "big")).digest(size)
+
+
+def a_policy() -> Policy:
+    """One brand and one store: shoes, pharmacy (blind), and a door without a zone."""
+    purposes = tuple(Purpose(id, id, "consent", 365, bytes(32), "record") for id in ("presence", "assist", "suggest"))
+
+    def scope(id: str, kind: ValueType, section: Section, special: str = "") -> ScopeRule:
+        return ScopeRule(id, id, kind, SourceClass.THIRD, special, 3650, 20, section, ("assist",))
+
+    main = MainPolicy(
+        version=1,
+        lease_s=120,
+        heartbeat_s=15,
+        purposes=purposes,
+        scopes=(
+            *(scope(id, ValueType.TEXT, Section.PREFERENCES) for id in TEXTS),
+            scope(HEALTH, ValueType.TEXT, Section.PREFERENCES, "health"),
+            scope("wishlist", ValueType.ITEMS, Section.WISHLIST),
+        ),
+        roles=(Role("advisor", "Advisor", True), Role("manager", "Manager", True), Role("stock", "Stock", False)),
+        ages=(AgeRule("DE", 16),),
+        unknown_age_is_of_age=False,
+        lead=("size.shoe",),
+        session_idle_s=300,
+        session_s=43_200,
+    )
+    store = StorePolicy(
+        store=STORE,
+        label="Berlin 1",
+        time_zone="Europe/Berlin",
+        jurisdiction="DE",
+        zones=(
+            Zone("shoes", "Shoes", "sales", ("shoes-1", "shoes-2"), False, ("size.shoe",), None),
+            Zone("hats", "Hats", "sales", ("hats-1",), False, (), (Hours(1, 0, 60),)),
+            Zone("pharmacy", "Pharmacy", "pharmacy", ("pharmacy-1",), True, (), None),
+        ),
+        hours=tuple(Hours(day, 9 * 60, 20 * 60) for day in range(1, 8)),
+        enter_dbm=-80,
+        exit_dbm=-88,
+        dwell_s=5,
+        help_s=900,
+        help_escalate_s=120,
+    )
+    return Policy(main, store)
+
+
+class Person:
+    """A member of the store with one phone."""
+
+    def __init__(self, number: int, member: Member) -> None:
+        self.pseudonym = hashlib.blake2b(number.to_bytes(4, "big"), digest_size=16).digest()
+        self.secret = hashlib.sha256(b"secret" + number.to_bytes(4, "big")).digest()
+        self.member = member
+
+
+class Tablet:
+    """A signed-in tablet that follows the floor."""
+
+    def __init__(self, session: bytes) -> None:
+        self.session = session
+        self.pushed: list[query.Reply] = []
+        self.ended: query.Reply | None = None
+
+    def push(self, reply: query.Reply) -> None:
+        """What the stream was given."""
+        self.pushed.append(reply)
+
+    def finish(self, reply: query.Reply) -> None:
+        """The last word."""
+        self.ended = reply
+
+
+class World:
+    """See the module. It starts live, at noon of a Saturday, with an advisor `ada` and a manager `max`."""
+
+    def __init__(self, policy: Policy | None = None, verifier: str = "verifier") -> None:
+        self.now_s = 1_000.0
+        self.replica = FakeReplica(None, NOON_MS - 1_000_000)
+        self.orders: list[Order] = []
+        # The fake has the replica's methods, not its base; the contract suite holds the two together.
+        self.gateway = Gateway(STORE, "test", self.replica, entropy(), self.orders.append)  # type: ignore[arg-type]
+        self.people: list[Person] = []
+        self.hq_says(self.replica.put_policy(policy or a_policy()))
+        for associate, role in (("ada", "advisor"), ("bo", "advisor"), ("max", "manager"), ("sam", "stock")):
+            self.hq_says(self.replica.put_staff(associate, Staff(associate.title(), role, verifier, True)))
+        self.passes(1)
+
+    # --- verbs -------------------------------------------------------------------------------------------------------
+
+    def joins(self, mode: Mode, shares: tuple[str, ...] = TEXTS, **changes: object) -> Person:
+        """A member chose this store; HQ says so."""
+        number = len(self.people) + 1
+        person = Person(number, a_member(self.now_ms // 1000, mode, shares, str(number), **changes))
+        self.people.append(person)
+        for day in (self.day, self.day + 1):
+            self.hq_says(self.replica.put_keys(day, person.pseudonym, (day_key(person.secret, day),)))
+        self.hq_says(self.replica.put_member(person.pseudonym, person.member))
+        return person
+
+    def hq_says(self, changes: object) -> None:
+        """A message arrived, and what it changed."""
+        assert not isinstance(changes, bytes)
+        self.gateway.on_message(self.replica.say(changes), True, self.now_s)  # type: ignore[arg-type]
+        self._settle()
+
+    def changes(self, person: Person, **changes: object) -> None:
+        """HQ publishes the member's record anew."""
+        person.member = replace(person.member, **changes)  # type: ignore[arg-type]
+        self.hq_says(self.replica.put_member(person.pseudonym, person.member))
+
+    def withdraws_at_hq(self, person: Person, scope: str) -> None:
+        """HQ says that one scope is no longer given."""
+        statements = tuple(one for one in person.member.statements if scope not in one.scopes)
+        self.changes(person, statements=statements)
+
+    def token(self, person: Person, kind: Kind, slots: int = 0) -> bytes:
+        """What the phone advertises now, or some slots from now."""
+        slot = self.now_ms // 600_000 + slots
+        return token(day_key(person.secret, day_of_slot(slot)), kind, slot)
+
+    def hears(
+        self, person: Person, kind: Kind, node: str = "shoes-1", rssi_dbm: int | None = -60, *, slots: int = 0
+    ) -> None:
+        """One sighting of the phone at a node."""
+        self.hears_token(self.token(person, kind, slots), node, rssi_dbm)
+
+    def hears_token(self, heard: bytes, node: str = "shoes-1", rssi_dbm: int | None = -60) -> None:
+        """One sighting of any token."""
+        at_ms = int(self.now_s * 1000)
+        self.gateway.on_sighting(Batch(node, (Sighting(node, heard, rssi_dbm, 1, at_ms, at_ms),)), self.now_s)
+        self._settle()
+
+    def walks(self, person: Person, seconds: float, node: str = "shoes-1", rssi_dbm: int = -60) -> None:
+        """Presence heard twice a second for so long."""
+        for _ in range(round(seconds * 2)):
+            self.hears(person, Kind.PRESENCE, node, rssi_dbm)
+            self.passes(0.5)
+
+    def passes(self, seconds: float) -> None:
+        """Time goes by, in ticks."""
+        end = self.now_s + seconds
+        while self.now_s < end - 1e-6:
+            self.now_s = min(end, self.now_s + STEP_S)
+            self.gateway.tick(self.now_s)
+            self._settle()
+
+    def tablet_sees(self, associate: str = "ada") -> tuple[query.Visit, ...]:
+        """The roster of a fresh tablet of this associate."""
+        return self.floor(self.tablet(associate)).visits
+
+    def tablet(self, associate: str = "ada", *, watches: bool = False) -> Tablet:
+        """A newly paired tablet, signed in; perhaps it follows the floor."""
+        code = self.gateway.answer(query.MintPairing(), Asker(True, None), self.now_s)
+        assert isinstance(code, query.PairingCode)
+        paired = self.ask(query.Pair(code.code, "", ""))
+        assert isinstance(paired, query.Paired)
+        signed_in = self.sign_in(paired.tablet, associate)
+        assert isinstance(signed_in, query.SignedIn)
+        tablet = Tablet(signed_in.session)
+        if watches:
+            first = self.gateway.answer(query.Watch(tablet.session), Asker(False, tablet), self.now_s)
+            assert isinstance(first, query.Roster)
+            tablet.pushed.append(first)
+        return tablet
+
+    def sign_in(self, secret: bytes, associate: str, pin: str = PIN) -> query.Reply:
+        """The whole sign-in; in this world every associate's PIN is `PIN`."""
+        reply = self.gateway.answer(query.SignIn(secret, associate, pin), Asker(False, None), self.now_s)
+        if isinstance(reply, Checking):
+            right = reply.check.pin == PIN and bool(reply.check.verifier)
+            reply = self.gateway.pin_checked(reply.check, right, self.now_s)
+        self._settle()
+        return reply
+
+    def ask(self, request: query.Request) -> query.Reply:
+        """Any other question on the tablets' socket."""
+        reply = self.gateway.answer(request, Asker(False, None), self.now_s)
+        assert not isinstance(reply, Checking)
+        self._settle()
+        return reply
+
+    def floor(self, tablet: Tablet) -> query.Roster:
+        """The roster that this tablet may see now."""
+        roster = self.ask(query.AskFloor(tablet.session))
+        assert isinstance(roster, query.Roster), roster
+        return roster
+
+    def card(self, tablet: Tablet, handle: bytes, section: Section | None = None) -> query.Reply:
+        """The card that this tablet may see now."""
+        return self.ask(query.AskCard(tablet.session, handle, section))
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    @property
+    def now_ms(self) -> int:
+        """Trusted time."""
+        return NOON_MS - 1_000_000 + int(self.now_s * 1000)
+
+    @property
+    def day(self) -> int:
+        """The UTC day."""
+        return self.now_ms // 86_400_000
+
+    def disclosures(self, *, roster: bool = False, shown: bool = True) -> list[sync.Disclosure]:
+        """What was recorded."""
+        return [
+            body
+            for _, _, body in self.replica.events
+            if isinstance(body, sync.Disclosure) and body.roster is roster and body.shown is shown
+        ]
+
+    def denied(self, person: Person) -> Denied:
+        """What is denied in the store."""
+        return self.replica.denied(person.pseudonym)
+
+    def _settle(self) -> None:
+        """What the loop does after every item."""
+        if self.gateway.eager:
+            self.gateway.tell(self.now_s)
+        for _ in range(10_000):
+            if not self.gateway.work(self.now_s):
+                break
+        while self.orders:
+            order = self.orders.pop()
+            whole = order.head + order.members + order.phones
+            first_slot = int.from_bytes(order.head[:4], "little")
+            table = Table(memoryview(b"".join(lay_out(rows(whole), first_slot))))
+            self.gateway.on_built(Built(order.number, table), self.now_s)
+
+
+def a_member(now_s: int, mode: Mode, shares: tuple[str, ...], mark: str, **changes: object) -> Member:
+    """A member who agreed to presence, shares these scopes, and has a value for every scope."""
+
+    def grant(purpose: str, *scopes: str) -> Statement:
+        return Statement(
+            State.GIVEN, purpose, scopes, STORE, ("advisor", "manager"), (), now_s - 86_400, now_s + 86_400 * 300,
+            now_s - 86_400, bytes(32), bytes(16), 1,
+        )  # fmt: skip
+
+    def field(scope: str, value: Value) -> Field:
+        return Field(scope, value, SourceClass.ZERO, "app", ValueClass.PERSONAL, now_s - 86_400, now_s - 86_400)
+
+    found = Member(
+        mode=mode,
+        name_choice=NameChoice.INVITED,
+        statements=(grant("presence"), *(grant("assist", scope) for scope in shares)),
+        fields=(
+            *(field(scope, Value(text=f"{scope}/{mark}")) for scope in (*TEXTS, HEALTH)),
+            field("wishlist", Value(items=(Item("item-1", f"wishlist/{mark}", None, None, False),))),
+        ),
+        jurisdiction="DE",
+        age_at_least=18,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
