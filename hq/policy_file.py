@@ -45,6 +45,11 @@ _DEFAULTS: dict[str, Any] = {
     "unknown_age_is_of_age": False,
     "sees_floor": True,
     "lead": [],
+    # Empty, these are judged by the rules, which say better what is missing.
+    "purposes": [],
+    "scopes": [],
+    "roles": [],
+    "ages": [],
 }
 
 
@@ -60,7 +65,8 @@ def read(file: Path) -> Draft:
     stores = table.pop("stores", [])
     if not isinstance(name, str) or not isinstance(stores, list):
         raise _wrong("name", "a text; and `stores`, a list")
-    for number, purpose in enumerate(table.get("purposes", [])):
+    purposes = table.get("purposes", [])
+    for number, purpose in enumerate(purposes if isinstance(purposes, list) else []):
         if isinstance(purpose, dict) and isinstance(purpose.get("notice"), str) and purpose["notice"]:
             text = _read(file.parent / purpose["notice"], f"purposes[{number}].notice")
             purpose["notice"] = hashlib.sha256(text).digest()

@@ -1,0 +1,139 @@
+"""Which policies may be published, and how their files are read."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hq import policy_file
+from hq.errors import Reason, Refused
+from hq.policy_rules import Draft, check, problems
+from tests.hq.headquarters import POLICY, Headquarters, example_policy
+from wire.policy import Hours, Zone
+
+
+def reasons(draft: Draft) -> list[Reason]:
+    """What is wrong with it."""
+    return [one.reason for one in problems(draft)]
+
+
+def with_main(**changes: object) -> Draft:
+    """The example with another shared part."""
+    draft = example_policy()
+    return replace(draft, main=replace(draft.main, **changes))  # type: ignore[arg-type]
+
+
+def with_store(**changes: object) -> Draft:
+    """The example with another store."""
+    draft = example_policy()
+    return replace(draft, stores=(replace(draft.stores[0], **changes),))  # type: ignore[arg-type]
+
+
+def test_the_example_may_be_published_and_has_its_notices() -> None:
+    """It is whole: every purpose has a notice whose text is there."""
+    draft = example_policy()
+    assert reasons(draft) == []
+    assert {one.notice for one in draft.main.purposes} == set(draft.notices)
+    assert draft.stores[0].hours[0] == Hours(1, 9 * 60 + 30, 20 * 60)
+    assert len(draft.stores[0].hours) == 6
+
+
+@pytest.mark.parametrize(
+    "missing", [{"legal_basis": ""}, {"retention_days": 0}, {"notice": b""}, {"record_of_processing": ""}]
+)
+def test_a_purpose_without_its_papers_is_refused(missing: dict[str, object]) -> None:
+    """Legal basis, retention, notice and record of processing: each of them is needed."""
+    purposes = example_policy().main.purposes
+    draft = with_main(purposes=(replace(purposes[0], **missing), *purposes[1:]))
+    with pytest.raises(Refused) as found:
+        check(draft)
+    assert found.value.reason is Reason.POLICY_INCOMPLETE
+    assert "purposes.presence" in found.value.field
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "optician", "restroom", "fitting-room", "Fitting Rooms", "restrooms"])
+def test_a_zone_that_must_be_blind_is_refused_where_it_is_not(kind: str) -> None:
+    """However it is spelt."""
+    zone = Zone("z", "Z", kind, (), False, (), None)
+    assert reasons(with_store(zones=(zone,))) == [Reason.POLICY_NOT_BLIND]
+    assert reasons(with_store(zones=(replace(zone, blind=True),))) == []
+
+
+@pytest.mark.parametrize(
+    ("draft", "reason"),
+    [
+        (with_main(heartbeat_s=120), Reason.POLICY_INCONSISTENT),
+        (with_main(ages=()), Reason.POLICY_INCOMPLETE),
+        (with_main(lead=("birth.date",)), Reason.UNDECLARED_SCOPE),
+        (with_main(purposes=example_policy().main.purposes * 2), Reason.POLICY_INCONSISTENT),
+        (with_main(lease_s=100_000), Reason.MALFORMED),
+        (with_store(exit_dbm=-70), Reason.POLICY_INCONSISTENT),
+        (with_store(time_zone="Berlin"), Reason.MALFORMED),
+        (with_store(time_zone="../../etc/passwd"), Reason.MALFORMED),
+        (with_store(hours=(Hours(1, 600, 600),)), Reason.POLICY_INCONSISTENT),
+        (replace(example_policy(), name="Main Policy"), Reason.MALFORMED),
+        (replace(example_policy(), notices={}), Reason.POLICY_INCOMPLETE),
+    ],
+)
+def test_an_inconsistent_policy_is_refused(draft: Draft, reason: Reason) -> None:
+    """Each with where it is wrong."""
+    assert reason in reasons(draft)
+
+
+def test_a_policys_version_only_rises(hq: Headquarters) -> None:
+    """The same again changes nothing; something else under the same version, or an older one, is refused."""
+    draft = example_policy()
+    assert hq.office.publish_policy(draft, hq.now_ms) == 0
+    with pytest.raises(Refused) as found:
+        hq.office.publish_policy(with_main(lease_s=60), hq.now_ms)
+    assert found.value.reason is Reason.POLICY_OLD
+    hq.publish(lease_s=60)
+    with pytest.raises(Refused):
+        hq.office.publish_policy(draft, hq.now_ms)
+
+
+def test_a_store_that_a_policy_no_longer_lists_loses_its_part(hq: Headquarters) -> None:
+    """Without zones and hours it discloses nothing: its members are taken out."""
+    hq.join("m-1")
+    draft = with_main(version=2)
+    hq.office.publish_policy(replace(draft, stores=()), hq.now_ms)
+    hq.tick()
+    assert hq.record("m-1") is None
+    hq.check()
+
+
+def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
+    """Both forms are read into the same policy."""
+    import tomllib
+
+    table = tomllib.loads(POLICY.read_text(encoding="utf-8"))
+    (tmp_path / "notices").symlink_to(POLICY.parent / "notices")
+    (tmp_path / "policy.json").write_text(json.dumps(table), encoding="utf-8")
+    assert policy_file.read(tmp_path / "policy.json") == example_policy()
+
+
+_STORE = 'store = "a"\nlabel = "A"\ntime_zone = "UTC"\njurisdiction = ""'
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("surprise = 1", "surprise"),
+        ('lease_s = "long"', "lease_s"),
+        ("lease_s = true", "lease_s"),
+        ("purposes = 3", "purposes"),
+        ('[[scopes]]\nid = "a"\nlabel = "A"\nvalue_type = "picture"', "scopes[0].value_type"),
+        (f'[[stores]]\n{_STORE}\nhours = ["all day"]', "stores[0].hours"),
+        ('[[purposes]]\nid = "a"\nnotice = "nowhere.txt"', "purposes[0].notice"),
+        ("= 3", "policy.toml"),
+    ],
+)  # fmt: skip
+def test_a_malformed_policy_file_names_the_key(tmp_path: Path, line: str, where: str) -> None:
+    """One line, the key, and what is expected."""
+    file = tmp_path / "policy.toml"
+    file.write_text(f"version = 1\n{line}\n", encoding="utf-8")
+    with pytest.raises(Refused) as found:
+        policy_file.read(file)
+    assert found.value.field == where
+    assert found.value.hint
