@@ -16,7 +16,7 @@ from wire.sighting import DATAGRAM_BYTES
 
 MODE = 0o660
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (unix(7))
-_BACKLOG = 64
+_BACKLOG = 128
 
 
 def uids(names: Iterable[str], config: Path, key: str) -> frozenset[int]:
