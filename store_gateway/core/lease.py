@@ -25,10 +25,13 @@ _BURST_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A lease that HQ offered: it begins once the roots agree. `sent_mono_s`: when its hello was sent."""
+    """A lease that HQ offered: it begins once the roots agree. `sent_mono_s`: when its hello was sent.
+
+    `waits_mono_s`: since when the roots differ, offer after offer; else a short heartbeat would renew the wait for ever.
+    """
 
     sent_mono_s: float
-    arrived_mono_s: float
+    waits_mono_s: float
     lease: sync.Lease
 
     @property
@@ -118,7 +121,8 @@ class Keeper:
         newest = max((one.sent_mono_s for one in (self._begun, self.offer) if one is not None), default=-math.inf)
         if sent_mono_s <= newest:
             return False
-        self.offer = Offer(sent_mono_s, now_mono_s, lease)
+        waits_mono_s = now_mono_s if self.offer is None else self.offer.waits_mono_s
+        self.offer = Offer(sent_mono_s, waits_mono_s, lease)
         self.refused = None
         self._hello_s = float(lease.heartbeat_s)
         return True
@@ -144,8 +148,8 @@ class Keeper:
         return max(0.0, self._begun.until_mono_s - now_mono_s) if self._begun is not None else 0.0
 
     def wait_over(self, now_mono_s: float) -> bool:
-        """Whether messages under way had their time since the offer came."""
-        return self.offer is not None and now_mono_s - self.offer.arrived_mono_s >= WAIT_S
+        """Whether messages under way had their time since an offer first differed."""
+        return self.offer is not None and now_mono_s - self.offer.waits_mono_s >= WAIT_S
 
     def trusted_ms(self, now_mono_s: float) -> int | None:
         """HQ's time plus the boot clock since the hello: ahead by at most an answer's way, never stepped back."""

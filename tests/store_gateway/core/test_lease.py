@@ -148,6 +148,17 @@ def test_messages_under_way_have_three_seconds() -> None:
     assert keeper.wait_over(11.0 + WAIT_S)
 
 
+def test_a_heartbeat_shorter_than_the_wait_does_not_renew_it() -> None:
+    """Offer after offer that differs is one wait; a lease that began ends it."""
+    keeper = Keeper()
+    for second in range(4):
+        keeper.on_lease(a_lease(), 10.0 + second, 10.0 + second)
+    assert keeper.wait_over(10.0 + WAIT_S)
+    keeper.begin()
+    keeper.on_lease(a_lease(), 20.0, 20.0)
+    assert not keeper.wait_over(20.0 + WAIT_S - 0.1)
+
+
 def test_hellos_come_slower_until_the_first_lease_then_by_its_heartbeat() -> None:
     """2 s growing to 15 s, spread by 20 % at most."""
     keeper, now, waits = Keeper(), 0.0, []
