@@ -109,6 +109,7 @@ class FakeHQ:
         self.boot: tuple[bytes, bytes] | None = None  # boot id and its sealing key
         self.number = 0
         self.hellos = 0
+        self.leased_ms = 0  # when the last lease was given, on HQ's clock
         self.refuse: sync.RefusalReason | None = None
         self.dropped = 0
         self.instances: dict[str, FakeInstance] = {}
@@ -238,6 +239,7 @@ class FakeHQ:
 
     def lease(self, incarnation: bytes, challenge: bytes, now_ms: int) -> sync.Lease:
         """The lease as of now."""
+        self.leased_ms = now_ms
         roots = []
         for one in self.instances.values():
             node = one.node()
