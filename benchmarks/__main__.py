@@ -1,0 +1,40 @@
+"""Runs benchmarks and prints their tables: `python -m benchmarks [NAME…] [--quick]`.
+
+I/O: standard output.
+"""
+
+import argparse
+import sys
+import time
+
+from benchmarks import directory, memory, tablets
+from benchmarks.report import machine, table
+
+ALL = {
+    "directory": (directory.run, "Sightings and the directory"),
+    "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
+    "memory": (memory.run, "Resident memory of each program"),
+}
+
+
+def main() -> int:
+    """Measures what is named, or all; exit 0."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures what Consentry costs, each figure beside a baseline (docs/benchmarks.md).",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (all unless named)")
+    parser.add_argument("--quick", action="store_true", help="smaller and shorter, to see that they run")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in ALL]
+    if unknown:
+        parser.error(f"there is {', '.join(ALL)}, and no {', '.join(unknown)}")
+    print(f"{time.strftime('%Y-%m-%d', time.gmtime())}: {machine()}\n", flush=True)
+    for name in arguments.names or ALL:
+        run, title = ALL[name]
+        print(table(title, run(arguments.quick)) + "\n", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
