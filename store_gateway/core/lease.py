@@ -27,7 +27,7 @@ _BURST_S = 2.0
 class Offer:
     """A lease that HQ offered: it begins once the roots agree. `sent_mono_s`: when its hello was sent.
 
-    `waits_mono_s`: since when the roots differ, offer after offer; else a short heartbeat would renew the wait for ever.
+    `waits_mono_s`: since when roots differ, offer after offer; else a short heartbeat would renew the wait for ever.
     """
 
     sent_mono_s: float

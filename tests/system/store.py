@@ -24,7 +24,6 @@ from random import Random
 
 import paho.mqtt.client as mqtt
 
-from demo.errors import DemoError
 from demo.phones import Format, Heard, Phone, adverts
 from demo.store import Plan, Store, now_ms
 from demo.tablet import Json, Stream, Tablet
@@ -183,30 +182,12 @@ class Shop:
     # --- the tablets' side -----------------------------------------------------------------------------------------
 
     def tablet(self, associate: str | None = None) -> Tablet:
-        """A newly paired tablet, an associate signed in on it: tried until the store can."""
+        """A newly paired tablet, an associate signed in on it, once the store is live."""
+        self.store.wait_live(WITHIN_S)
         made = Tablet(self.store.address)
-
-        def signed_in() -> bool:
-            if not made.pairing:
-                made.pair(self.store.pairing_code(), "Test tablet")
-            return made.sign_in(associate or self.associate, PIN).status == 201
-
-        self.tries(signed_in, "sign-in")
+        assert made.pair(self.store.pairing_code(), "Test tablet").status == 201
+        assert made.sign_in(associate or self.associate, PIN).status == 201
         return made
-
-    @staticmethod
-    def tries(done: Callable[[], bool], what: str) -> None:
-        """Does it until it is done; what fails on the way is tried again."""
-        end = time.monotonic() + WITHIN_S
-        while True:
-            failure: Exception | None = None
-            try:
-                if done():
-                    return
-            except (OSError, DemoError) as error:  # not up yet
-                failure = error
-            assert time.monotonic() < end, f"{what} was not done within {WITHIN_S} s ({failure!r})"
-            time.sleep(0.1)
 
     @staticmethod
     def sees(stream: Stream, true: Callable[[Stream], bool], what: str, within_s: float = WITHIN_S) -> None:
@@ -267,6 +248,13 @@ class Shop:
         self.says(person, Kind.HELP)
         self.sees(stream, called, "the call for help")
         return next(one["handle"] for one in stream.visits if one["handle"] not in before and one["help"])
+
+    def arrive(self, person: Person, stream: Stream) -> str:
+        """The member, in mode open, comes in; returns the visit's handle once the tablet shows it."""
+        before = {one["handle"] for one in stream.visits}
+        self.says(person, Kind.PRESENCE)
+        self.sees(stream, lambda now: bool({one["handle"] for one in now.visits} - before), "the arrival")
+        return next(one["handle"] for one in stream.visits if one["handle"] not in before)
 
     # --- taps ------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import pytest
 
 from demo.store import now_ms
 from demo.tablet import Stream, Tablet
-from tests.system.store import STORE, TEXTS, Shop, of_value, shown_of, until
+from tests.system.store import PIN, STORE, TEXTS, Shop, of_value, shown_of, until
 from wire.member import Mode
 from wire.token import Kind
 
@@ -93,19 +93,20 @@ def test_killed_right_after_a_withdrawal_by_hq_it_is_still_withdrawn(
 ) -> None:
     """The gateway is killed the moment a withdrawal shows; after the restart the member is never seen again."""
     person, other = shop.join(Mode.OPEN), shop.join(Mode.OPEN)
-    shop.says(person, Kind.PRESENCE)
-    shop.sees(stream, lambda now: len(now.visits) == 1, "the arrival")
-    handle = stream.visits[0]["handle"]
+    handle = shop.arrive(person, stream)
     shop.store.office.withdraw(person.member, now_ms())
     shop.sees(stream, gone(handle), "the departure")
     shop.kill("gateway")
     shop.stop("hq")  # so that nothing can be mended from there
     shop.start("gateway")
+    assert shop.store.light().light == "locked"
     shop.start("hq")
+    floor = shop.tablet().follow()  # sessions live in the gateway's memory alone
     shop.says(other, Kind.PRESENCE)
-    shop.sees(stream, lambda now: live(now) and len(now.visits) == 1, "the other's arrival", 60)
+    shop.sees(floor, lambda now: live(now) and len(now.visits) == 1, "the other's arrival")
     time.sleep(3)
-    assert len(stream.visits) == 1
+    assert len(floor.visits) == 1
+    floor.close()
     shop.silent(person)
     shop.silent(other)
 
@@ -122,11 +123,9 @@ def test_killed_right_after_a_withdrawal_in_the_store_it_is_still_withdrawn(
     shop.start("gateway")
     shop.start("hq")
     other = shop.join(Mode.HELP)
-    shop.sees(stream, live, "light", 60)
-    again = shop.tablet()
-    floor = again.follow()
+    floor = shop.tablet().follow()
     shop.call_for_help(other, floor)
-    assert len(floor.visits) == 1
+    assert sum(one["help"] for one in floor.visits) == 1
     until(lambda: not standing(shop, person.member), what="HQ's own record of the withdrawal")
     floor.close()
     shop.silent(person)
@@ -199,7 +198,7 @@ def test_without_the_tablet_api_the_store_goes_on(shop: Shop) -> None:
     shop.call_for_help(person, before)
     shop.kill("tablets")
     shop.start("tablets")
-    assert [one["help"] for one in first.floor().body["visits"]] == [True]  # sessions live in the gateway
+    assert any(one["help"] for one in first.floor().body["visits"])  # sessions live in the gateway
     before.close()
     shop.silent(person)
 
@@ -209,10 +208,13 @@ def test_a_box_that_starts_without_hq_stays_locked(shop: Shop, stream: Stream) -
     shop.stop("hq")
     shop.stop("gateway")
     shop.start("gateway")
-    shop.sees(stream, lambda now: now.lease["light"] == "locked", "the lock")
-    assert stream.visits == ()
+    lease = shop.store.light()
+    assert (lease.light, lease.reason) == ("locked", "starting")
+    tablet = Tablet(shop.store.address)
+    tablet.pair(shop.store.pairing_code(), "Too early")
+    assert tablet.sign_in(shop.associate, PIN).status != 201
     shop.start("hq")
-    shop.tries(lambda: shop.tablet().floor().body["lease"]["light"] == "live", "light")
+    shop.store.wait_live(60)
 
 
 def standing(shop: Shop, member: str) -> bool:
