@@ -3,6 +3,7 @@
 I/O: the database of the test.
 """
 
+import json
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, select
 
-from hq import clock_job, keys, ledger, policy_file, publication, records
+from hq import clock_job, importer, keys, ledger, policy_file, publication, records
 from hq.answers import Answers, Sealer
 from hq.database import reading
 from hq.door import Grant
@@ -99,6 +100,27 @@ class Headquarters:
         if shares:
             self.grant(member, "assist", *shares, stores=stores)
         return secret
+
+    def join_many(self, count: int) -> None:
+        """As many members `m-0` … at once, each with a phone, sharing the shoe size."""
+        grant = {"stores": [STORE], "roles": list(ROLES), "until_days": 365}
+        rows = (
+            {
+                "member": f"m-{number}",
+                "age_at_least": 18,
+                "jurisdiction": "DE",
+                "chosen": self.now_s,
+                "phones": [secrets.token_hex(32)],
+                "grants": [
+                    {"purpose": "presence", **grant},
+                    {"purpose": "assist", "scopes": ["size.shoe"], **grant},
+                ],
+                "profile": {"size.shoe": {"value": str(number), "collected": self.now_s}},
+            }
+            for number in range(count)
+        )
+        lines = (json.dumps(row).encode() for row in rows)
+        assert importer.run(self.engine, self.keys, lines, self.now_ms).taken == count
 
     def grant(
         self, member: str, purpose: str, *scopes: str, stores: tuple[str, ...] = (STORE,), days: int = 365

@@ -95,8 +95,7 @@ def test_a_start_goes_by_challenge_unlock_lease(hq: Headquarters, store: FakeSto
 
 def test_a_first_fill_makes_the_roots_equal(hq: Headquarters, store: FakeStore) -> None:
     """Through children and ranges the store comes to hold exactly what HQ holds."""
-    for number in range(150):
-        hq.join(f"m-{number}")
+    hq.join_many(150)
     store.come_up(hq.answers)
     assert not store.agrees()
     assert store.fill(hq.answers) > 100

@@ -38,8 +38,7 @@ def test_the_keys_that_a_slot_needs_are_there(now_s: int) -> None:
 
 def test_tomorrows_keys_arrive_spread_over_the_evening(hq: Headquarters) -> None:
     """Some at 19:00, more at 21:00, all at 23:40; who joins meanwhile is in what is built and in what is not yet."""
-    for number in range(40):
-        hq.join(f"m-{number}")
+    hq.join_many(40)
     counts = []
     for hours in (7, 2, 2.67):
         hq.later(hours * 3600)
