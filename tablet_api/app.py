@@ -119,6 +119,11 @@ def _answer_errors(app: Flask, log: Log) -> None:
     def _out_of_bounds(error: WireError) -> Response:
         return answer(Problem(ProblemKind.MALFORMED))
 
+    @app.errorhandler(RecursionError)
+    def _too_deep(error: RecursionError) -> Response:
+        # Only JSON from outside nests as deep as it likes; Python's parser gives up on it this way.
+        return answer(Problem(ProblemKind.BAD_REQUEST))
+
     @app.errorhandler(HTTPException)
     def _library(error: HTTPException) -> Response:
         problem = errors.of_status(error.code or 500)

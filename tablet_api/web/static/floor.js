@@ -127,7 +127,7 @@ export class Floor {
     button.classList.toggle("taken", Boolean(visit.attended_by));
     button.classList.toggle("long", visit.escalated);
     const helper = visit.attended_by_me ? say("floor.helping_me") : visit.attended_by ? say("floor.helping", { name: visit.attended_by }) : "";
-    write(text.children[1], [named ? zone : "", helper].filter(Boolean).join(" · "));
+    write(text.children[1], [named && (visit.zone_label || !helper) ? zone : "", helper].filter(Boolean).join(" · "));
     this.#time(time, visit);
     this.#mark(row, visit.handle);
   }
