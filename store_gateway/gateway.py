@@ -25,7 +25,7 @@ from wire.query import Action, Light, Refused, RefusedReason
 from wire.scopes import is_scope
 from wire.sighting import Batch, Health, RadioState
 
-MOST_ONE_BY_ONE = 64  # changed members looked up at once; of more the table is made anew
+MOST_ONE_BY_ONE = 16  # changed members looked up at once, at half a millisecond each; of more the table is made anew
 MANY_CHANGED = 512  # laid over the table; then it is made anew
 
 
@@ -171,6 +171,11 @@ class Gateway:
         """A table of tokens was made, or could not be."""
         self._keyring.built(built, now_mono_s)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens the directory's table holds."""
+        return self._directory.tokens
+
     def pin_checked(self, check: PinCheck, right: bool, now_mono_s: float) -> query.Reply:
         """The verdict on a PIN, once for each `Checking`."""
         reply = self._doors.finish(check, right, now_mono_s)
@@ -189,7 +194,7 @@ class Gateway:
         """How the store is; no member in it."""
         now_ms = self._live_ms(now_mono_s)
         gauges = {
-            "consentry_directory_tokens": self._directory.tokens,
+            "consentry_directory_tokens": self.tokens,
             "consentry_directory_builds_failed": self._keyring.failures,
         }
         return query.Status(
@@ -227,7 +232,7 @@ class Gateway:
         changed = tuple(pseudonyms)
         now_ms = self._replica.trusted_ms(now_mono_s)
         slot = now_ms // SLOT_MS if now_ms is not None else None
-        few = len(changed) <= MOST_ONE_BY_ONE
+        few = len(changed) <= MOST_ONE_BY_ONE and self._directory.changed <= MANY_CHANGED
         for pseudonym in changed:
             self._standing.drop(pseudonym)
             visit = self._presence.visit(pseudonym)
@@ -244,7 +249,7 @@ class Gateway:
                 self._moved(self._presence.leave(pseudonym), now_mono_s)
             if visit is None:
                 self._standing.drop(pseudonym)
-        if not few or self._directory.changed > MANY_CHANGED:
+        if not few:
             self._keyring.outdated()
 
     def _moved(self, moves: Iterable[Move], now_mono_s: float) -> None:

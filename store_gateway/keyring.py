@@ -24,6 +24,7 @@ from wire.token import day_of_slot
 
 _SLICE = 256  # rows gathered between two looks at the inbox: 1 to 3 ms
 _RETRY_S = 5.0
+_CALM_S = 2.0
 _REST_S_EACH = 1e-4  # 10 s of rest after a table of 100,000 phones
 _CHILD_S = 180.0  # a build of 100,000 members takes 2 to 10 s
 _KINDS = {Mode.QUIET: 0, Mode.HELP: HELP_BIT, Mode.OPEN: HELP_BIT | PRESENCE_BIT}
@@ -111,7 +112,9 @@ class Keyring:
         if built.table is None:
             self._again(now_mono_s)
         elif not self._directory.adopt(built.table, built.number):
+            # HQ publishes in bulk: the next one would come too late as well.
             self._stale = True
+            self._not_before_mono_s = max(self._not_before_mono_s, now_mono_s + _CALM_S)
 
     def _again(self, now_mono_s: float) -> None:
         self.failures += 1
@@ -120,7 +123,7 @@ class Keyring:
 
     def _gather(self, now_slot: int) -> Iterator[Order | None]:
         """None after each slice, at last the order."""
-        number = self._directory.number
+        number = self._directory.begin()
         first_slot = max(0, now_slot - 1)
         members, phones = bytearray(), bytearray()
         for count, (pseudonym, mode) in enumerate(self._source.modes(), 1):

@@ -29,11 +29,12 @@ class Resolved:
 class Directory:
     """See the module. Changes are numbered, so that a table made from an older state is known as such."""
 
-    __slots__ = ("_changed", "_extra", "_least", "_number", "_repeats", "_table", "_tokens_of")
+    __slots__ = ("_changed", "_extra", "_least", "_number", "_reading", "_repeats", "_table", "_tokens_of")
 
     def __init__(self) -> None:
         self._table: Table | None = None
         self._number = 0
+        self._reading = False  # somebody reads what the next table is made from
         self._least = 0  # a table made from a state before this number is of no use
         self._changed: dict[bytes, int] = {}  # pseudonym -> number of its last change: the table's word is void
         self._extra: dict[bytes, Resolved] = {}  # the tokens that count instead
@@ -43,6 +44,11 @@ class Directory:
     @property
     def number(self) -> int:
         """The number of the last change; what is read from now on includes it."""
+        return self._number
+
+    def begin(self) -> int:
+        """Somebody begins to read what the next table is made from; the number of the last change, for `adopt`."""
+        self._reading = True
         return self._number
 
     @property
@@ -90,6 +96,8 @@ class Directory:
         Without a slot (no trusted time) the member is unknown until the next table.
         """
         self._number += 1
+        if self._table is None and not self._reading:
+            return  # the first table is read after this
         self._repeats.clear()
         self._uncover(pseudonym)
         self._changed[pseudonym] = self._number
@@ -118,6 +126,7 @@ class Directory:
 
     def adopt(self, table: Table, number: int) -> bool:
         """Puts a table in force that was read when `number` was the last change; False where it came too late."""
+        self._reading = False
         if number < self._least:
             table.release()
             return False
