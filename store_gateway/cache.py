@@ -295,19 +295,19 @@ class Cache:
 
     def slices(self, instance: int) -> Iterator[list[Row]]:
         """All live records of an instance, some hundred at a time; other calls may come between two slices."""
-        after = b""
+        after = 0
         while True:
-            # Raw: as `row`.
+            # Raw: as `row`. By rowid, as the rows lie in the file: by an index each row would be another page.
             with _mapped():
                 found = self._connection.execute(
-                    "select key_column, path, seq, digest, sealed from records"
-                    " where instance = ? and key_column > ? and sealed is not null order by key_column limit ?",
-                    (instance, after, _SLICE),
+                    "select rowid, key_column, path, seq, digest, sealed from records not indexed"
+                    " where rowid > ? and instance = ? and sealed is not null order by rowid limit ?",
+                    (after, instance, _SLICE),
                 ).fetchall()
             if not found:
                 return
             after = found[-1][0]
-            yield [Row(*one) for one in found]
+            yield [Row(*columns) for _, *columns in found]
 
     def put_rows(self, instance: int, rows: Iterable[Row]) -> None:
         """Writes records, each in the place of what was held for its key column."""

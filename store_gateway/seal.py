@@ -7,6 +7,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -31,8 +32,13 @@ def epoch_key(box_secret: bytes, share: bytes, incarnation: bytes) -> bytes:
 
 def bound_row(instance: str, column: bytes, seq: int, version: int) -> bytes:
     """Associated data of a record's row: collection and instance, key column, seq and bucket version."""
+    return _row_head(instance) + column + seq.to_bytes(8, "big") + version.to_bytes(4, "big")
+
+
+@lru_cache(maxsize=64)  # asked for every row of some instances
+def _row_head(instance: str) -> bytes:
     name = instance.encode()
-    return b"row" + bytes([len(name)]) + name + column + seq.to_bytes(8, "big") + version.to_bytes(4, "big")
+    return b"row" + bytes([len(name)]) + name
 
 
 def bound_bucket(instance: str, bucket: int, version: int) -> bytes:

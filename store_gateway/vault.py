@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
 _MODE_AT = 2  # a member's body begins: map of n, key 0, mode
-_MODES = frozenset(Mode)
+_MODES = {mode.value: mode for mode in Mode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ class Vault:
         for held in tuple(self.holdings.of(Collection.MEMBERS)):
             for pseudonym, body in self.holdings.walk(held):
                 if len(body) > _MODE_AT and body[1] == 0 and body[_MODE_AT] in _MODES:
-                    yield pseudonym, Mode(body[_MODE_AT])
+                    yield pseudonym, _MODES[body[_MODE_AT]]
 
     # --- what happens here -------------------------------------------------------------------------------------------
 
