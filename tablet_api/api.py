@@ -39,8 +39,13 @@ class Calls:
 
     def takes(self, schema: type[Schema], location: str = "json") -> Callable[[F], F]:
         """The view gets what `schema` loads of the request's body or query as its first argument."""
-        decorator: Callable[[F], F] = self.blueprint.arguments(schema, location=location)
-        return decorator
+        documented = self.problems(*((400, 413, 422) if location == "json" else (422,)))
+
+        def decorate(view: F) -> F:
+            taking: F = self.blueprint.arguments(schema, location=location)(documented(view))
+            return taking
+
+        return decorate
 
     def gives(
         self, status: int, schema: type[Schema] | dict[str, str] | None = None, content_type: str | None = None

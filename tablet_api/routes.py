@@ -69,7 +69,7 @@ class Pairings(MethodView):
 
     @calls.takes(schemas.PairingAsked)
     @calls.gives(201, schemas.PairingShown)
-    @calls.problems(403, 422, 429, 503)
+    @calls.problems(403, 429, 503)
     def post(self, asked: dict[str, Any]) -> Any:
         """Pair this tablet with a one-time code."""
         browser = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
@@ -90,7 +90,7 @@ class Sessions(MethodView):
 
     @calls.takes(schemas.SessionAsked)
     @calls.gives(201, schemas.SessionShown)
-    @calls.problems(401, 403, 422, 429, 503)
+    @calls.problems(401, 403, 429, 503)
     @calls.secured_by("tablet")
     def post(self, asked: dict[str, Any]) -> Any:
         """Sign an associate in on this tablet."""
@@ -189,7 +189,7 @@ class Acks(MethodView):
 
     @calls.takes(schemas.AckAsked)
     @calls.gives(204)
-    @calls.problems(401, 403, 422, 503)
+    @calls.problems(401, 403, 503)
     @calls.secured_by("session")
     def post(self, asked: dict[str, Any]) -> None:
         """The roster version that is on the glass now."""
@@ -202,7 +202,7 @@ class Visit(MethodView):
 
     @calls.takes(schemas.CardAsked, location="query")
     @calls.gives(200, schemas.CardShown)
-    @calls.problems(401, 404, 422, 503)
+    @calls.problems(401, 404, 503)
     @calls.secured_by("session")
     def get(self, asked: dict[str, Any], handle: str) -> Any:
         """The card, or one section of it. The look is recorded."""
@@ -217,7 +217,7 @@ class Attendance(MethodView):
 
     @calls.takes(schemas.AttendanceAsked)
     @calls.gives(204)
-    @calls.problems(401, 403, 404, 409, 422, 503)
+    @calls.problems(401, 403, 404, 409, 503)
     @calls.secured_by("session")
     def post(self, asked: dict[str, Any], handle: str) -> None:
         """I help, or the help is done. 409 says who was first."""
@@ -230,7 +230,7 @@ class Withdrawals(MethodView):
 
     @calls.takes(schemas.WithdrawalAsked)
     @calls.gives(204)
-    @calls.problems(401, 403, 404, 422, 503)
+    @calls.problems(401, 403, 404, 503)
     @calls.secured_by("session")
     def post(self, asked: dict[str, Any], handle: str) -> None:
         """Withdraw one scope, or everything (`null`). Works at once, also without HQ."""
