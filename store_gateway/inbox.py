@@ -1,6 +1,6 @@
 """The queue of the state thread: questions and messages first, sightings after them and bounded.
 
-Pure: no I/O, no clock.
+I/O: threading, one lock.
 """
 
 from collections import deque
