@@ -1,0 +1,368 @@
+"""The web app in a real browser, over TLS: pairing to withdrawal, at tablet and at phone size."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+from tablet_api import forms
+from tests.fakes.gateway import LIVE, FakeGateway, handle
+from tests.tablet_api.conftest import Serve
+from tests.tablet_api.floor_of import card, fill, line, visit
+from wire.policy import Section
+from wire.query import DarkReason, Lease, Light
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
+
+SIZES = {"phone": (390, 844), "tablet": (1180, 820)}
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DARK = Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, None)
+
+
+@pytest.fixture(scope="module")
+def chromium(needs: Callable[[str], str]) -> Iterator[Browser]:
+    """One browser for this module."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(chromium: Browser, app: Flask, serve: Serve, gateway: FakeGateway) -> Iterator[Open]:
+    """`opened("tablet")` opens the page with Mara signed in; `signed_in=False`: on a tablet that is not paired."""
+    gateway.now_ms = int(time.time() * 1000)
+    base = f"https://localhost:{serve(app, True).port}"
+    contexts = []
+    complaints: list[str] = []
+
+    def begin(size: str = "tablet", signed_in: bool = True, path: str = "/", **options: Any) -> Page:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            base_url=base, viewport={"width": width, "height": height}, ignore_https_errors=True, **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        if signed_in:
+            for name, secret in (("tablet", gateway.pair()), ("session", gateway.sign_in())):
+                context.add_cookies(
+                    [
+                        {
+                            "name": f"__Host-consentry-{name}",
+                            "value": forms.to_text(secret),
+                            "url": base,
+                            "secure": True,
+                            "httpOnly": True,
+                            "sameSite": "Strict",
+                        }
+                    ]
+                )
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def rows(page: Page) -> list[str]:
+    """The titles of the rows, in order."""
+    return [text for text in page.locator(".row-title").all_inner_texts() if text]
+
+
+def test_pair_sign_in_help_and_sign_out(opened: Open, gateway: FakeGateway) -> None:
+    """An associate who has never seen it: a code, a name and a PIN, a card, help, done, and away."""
+    gateway.codes.add("AB12CD34")
+    page = opened("phone", signed_in=False)
+    page.get_by_label("Pairing code").fill("wrong")
+    page.get_by_role("button", name="Pair", exact=True).click()
+    expect(page.locator("#pair-wrong")).to_contain_text("not right")
+    page.get_by_label("Pairing code").fill("ab12-cd34")
+    page.get_by_role("button", name="Pair", exact=True).click()
+    page.get_by_label("Your name").fill("mara")
+    for key in "4712":
+        page.get_by_role("button", name=key, exact=True).click()
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#signin-wrong")).to_contain_text("do not go together")
+    page.locator("body").press("4")  # a keyboard serves as well
+    for key in "711":
+        page.get_by_role("button", name=key, exact=True).click()
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
+    fill(gateway, visit(3, now_ms=gateway.now_ms))
+    page.get_by_role("button", name="Green 11").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    page.get_by_role("button", name="I’ll help").click()
+    page.get_by_role("button", name="Help is done").click()
+    expect(page.get_by_role("button", name="Help is done")).to_be_hidden()
+    page.get_by_role("button", name="Floor").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert gateway.sessions == {}
+    page.go_back()
+    expect(page.get_by_text("42 ½")).to_have_count(0)
+
+
+def test_a_qr_codes_link_pairs_and_leaves_no_code_behind(opened: Open, gateway: FakeGateway) -> None:
+    """The code stands behind `#`, is used at once, and is gone from the address."""
+    gateway.codes.add("CODE")
+    page = opened(signed_in=False, path="/#pair=CODE")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert "CODE" not in page.url
+    assert len(gateway.tablets) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_withdrawn_line_goes_from_the_open_card(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """HQ withdraws one field: its line goes, the others stay, and nothing tells that there was one."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened(size)
+    page.locator(".row").click()
+    expect(page.get_by_text("Slim, long sleeves")).to_be_visible()
+    whole = card(visit(1, now_ms=gateway.now_ms))
+    gateway.put_card(type(whole)(**_fields(whole) | {"lead": whole.lead[:1], "version": 2}))
+    expect(page.get_by_text("Slim, long sleeves")).to_have_count(0)
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    assert page.locator("#card-lead .line").count() == 1
+    assert "Jacket" not in page.content()
+
+
+def _fields(of: object) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in type(of).__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_member_who_goes_takes_the_open_card_along(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """Mode quiet, or everything withdrawn elsewhere: row and card are gone from the page and from its document."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms), visit(2, now_ms=gateway.now_ms))
+    page = opened(size)
+    page.locator(".row").first.click()
+    expect(page.get_by_text("Slim, long sleeves")).to_be_visible()
+    gateway.drop_card(handle(1))
+    expect(page.get_by_text("Slim, long sleeves")).to_have_count(0)
+    expect(page.locator(".row")).to_have_count(1)
+    assert "Orange 37" not in page.content()
+    assert page.url.endswith("/")
+
+
+def test_sections_and_reasons_come_on_request(opened: Open, gateway: FakeGateway) -> None:
+    """A section is asked for when it is tapped, not before; each line says why it is shown."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    assert page.get_by_text("Rain jacket Alba").count() == 0
+    page.get_by_role("button", name="Wish list").click()
+    expect(page.get_by_text("Rain jacket Alba")).to_be_visible()
+    asked = [one.section for one in gateway.asked if hasattr(one, "section")]
+    assert asked == [None, Section.WISHLIST]
+    page.get_by_role("button", name="Why am I shown this?").first.click()
+    expect(page.get_by_text("Shared for: help in the store").first).to_be_visible()
+
+
+def test_two_taps_withdraw_one_scope_or_everything(opened: Open, gateway: FakeGateway) -> None:
+    """Stop sharing, then what: it works at once, and says so plainly."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened("phone")
+    page.locator(".row").click()
+    page.get_by_role("button", name="Stop sharing").click()
+    page.get_by_role("button", name="Shoe size").click()
+    expect(page.get_by_text("Done. It is no longer shared.")).to_be_visible()
+    expect(page.get_by_text("42 ½")).to_have_count(0)
+    page.get_by_role("button", name="Stop sharing").click()
+    page.get_by_role("button", name="Everything").click()
+    expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
+    assert gateway.cards == {}
+
+
+def test_dark_locked_and_back(opened: Open, gateway: FakeGateway) -> None:
+    """Each says why, shows nobody, and goes by itself."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    gateway.burn(DARK)
+    expect(page.get_by_text("Headquarters was not heard in time", exact=False)).to_be_visible()
+    assert "42 ½" not in page.content()
+    assert "Orange" not in page.locator("main").inner_html()
+    gateway.burn(Lease(Light.LOCKED, DarkReason.STARTING, 0, 0, None))
+    expect(page.get_by_role("heading", name="The store’s box is locked")).to_be_visible()
+    gateway.burn(LIVE)
+    expect(page.locator(".row")).to_have_count(1)
+    gateway.stop()
+    expect(page.get_by_text("The store’s box does not answer.", exact=False)).to_be_visible()
+    gateway.start()
+    expect(page.locator(".row")).to_have_count(1)
+
+
+def test_a_page_that_hears_nothing_blanks_and_comes_back(opened: Open, gateway: FakeGateway) -> None:
+    """Twelve seconds of silence, by the page's own clock: nothing is shown; then what is heard is shown again."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    page.context.set_offline(True)
+    page.route("**/api/**", lambda route: route.abort())
+    page.evaluate("window.stop()")  # ends the open stream too, which going offline alone does not
+    expect(page.get_by_role("heading", name="Reconnecting")).to_be_visible(timeout=25_000)
+    assert "42 ½" not in page.content()
+    page.unroute("**/api/**")
+    page.context.set_offline(False)
+    expect(page.get_by_text("42 ½")).to_be_visible(timeout=20_000)
+
+
+def test_a_hidden_page_holds_nothing(opened: Open, gateway: FakeGateway) -> None:
+    """Behind another app the page is empty and follows nothing; back in front it is where it was."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    hide = """Object.defineProperty(document, 'hidden', {get: () => %s, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'))"""
+    page.evaluate(hide % "true")
+    assert "42 ½" not in page.content()
+    assert rows(page) == []
+    page.evaluate(hide % "false")
+    expect(page.get_by_text("42 ½")).to_be_visible()
+
+
+def test_nothing_is_kept(opened: Open, gateway: FakeGateway) -> None:
+    """No storage, no cache, no database of the browser holds anything; scripts cannot read the cookies."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    kept = page.evaluate(
+        "async () => [localStorage.length, sessionStorage.length, (await caches.keys()).length, document.cookie,"
+        " (await indexedDB.databases()).length, (await navigator.serviceWorker.getRegistrations()).length]"
+    )
+    assert kept == [0, 0, 0, "", 0, 0]
+
+
+def test_rows_do_not_move_under_a_finger(opened: Open, gateway: FakeGateway) -> None:
+    """While a finger is down nothing shifts; who is gone is blank at once; afterwards the order is right."""
+    first, second, third = (visit(n, now_ms=gateway.now_ms) for n in (1, 2, 3))
+    fill(gateway, first, second)
+    page = opened("phone")
+    expect(page.locator(".row")).to_have_count(2)
+    box = page.locator(".row").nth(1).bounding_box()
+    assert box is not None
+    page.evaluate(
+        "document.getElementById('list').dispatchEvent(new PointerEvent('pointerdown', {pointerType: 'touch'}))"
+    )
+    fill(gateway, third, second)
+    expect(page.locator(".row")).to_have_count(1)
+    assert page.locator(".row").first.bounding_box() == box
+    assert rows(page) == ["Yellow 74"]
+    page.evaluate("window.dispatchEvent(new PointerEvent('pointerup', {pointerType: 'touch'}))")
+    expect(page.locator(".row")).to_have_count(2)
+    assert rows(page) == ["Green 11", "Yellow 74"]
+
+
+def test_the_tablet_says_what_is_on_the_glass(opened: Open, gateway: FakeGateway) -> None:
+    """Each roster that was painted is acknowledged, the newest last."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    expect(page.locator(".row")).to_have_count(1)
+    gateway.show(urgent=True)
+    expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
+    end = time.monotonic() + 10
+    while not gateway.acknowledged or gateway.acknowledged[-1] != gateway.version:
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
+    assert gateway.acknowledged == sorted(gateway.acknowledged)
+
+
+def test_what_a_member_wrote_is_text(opened: Open, gateway: FakeGateway) -> None:
+    """Markup in a value is shown as it was written, and does nothing."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    nasty = "<img src=x onerror=alert(1)>&amp;"
+    whole = card(visit(1, now_ms=gateway.now_ms), name=nasty)
+    gateway.put_card(type(whole)(**_fields(whole) | {"lead": (line("language", nasty, nasty),)}))
+    page = opened()
+    page.on("dialog", lambda dialog: pytest.fail("a script ran"))
+    page.locator(".row").click()
+    expect(page.get_by_role("heading", name=nasty)).to_be_visible()
+    expect(page.locator(".line-value")).to_have_text(nasty)
+    assert page.locator("#card img").count() == 0
+
+
+def test_a_session_that_ends_asks_for_the_pin(opened: Open, gateway: FakeGateway) -> None:
+    """Idle too long: the page is empty and asks who is there."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    gateway.end_sessions()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert "42 ½" not in page.content()
+
+
+def test_it_works_by_keyboard_alone(opened: Open, gateway: FakeGateway) -> None:
+    """Tab to a row, Enter opens, Escape closes and the focus is back on the row."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms), visit(2, now_ms=gateway.now_ms))
+    page = opened()
+    expect(page.locator(".row")).to_have_count(2)
+    page.wait_for_timeout(400)
+    page.locator("#sign-out").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#card-title")).to_have_text("Yellow 74")
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_be_hidden()
+    assert page.evaluate("document.activeElement.classList.contains('row')")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_cut_off_at_double_text_size(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """At 200 % text nobody has to scroll sideways, on the floor and on the card; targets are at least 44 px."""
+    fill(gateway, *(visit(n, now_ms=gateway.now_ms, helps=n < 4) for n in range(1, 30)))
+    page = opened(size)
+    expect(page.locator(".row")).to_have_count(29)
+    small = page.evaluate(
+        "[...document.querySelectorAll('button, input')].filter(one => one.offsetParent)"
+        ".filter(one => one.offsetHeight < 44 || one.offsetWidth < 44).map(one => one.outerHTML)"
+    )
+    assert small == []
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".row").first.click()
+    expect(page.locator("#card")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_request_leaves_the_store(opened: Open, gateway: FakeGateway) -> None:
+    """Everything that the page loads is from the store's own box, and each file is loaded once."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(page.locator(".row")).to_have_count(1)
+    base = re.match(r"https://localhost:\d+/", page.url)
+    assert base is not None
+    assert all(url.startswith(base.group()) for url in asked)
+    assert not [url for url in asked if forms.to_text(handle(1)) in url]
+
+
+def test_inline_code_is_refused(opened: Open, gateway: FakeGateway) -> None:
+    """Even a script that got into the document by some mistake would not run."""
+    page = opened()
+    with pytest.raises(Error):
+        page.add_script_tag(content="window.ran = true")
+    assert page.evaluate("window.ran") is None
