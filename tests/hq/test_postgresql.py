@@ -1,0 +1,136 @@
+"""HQ on PostgreSQL: the same behaviour, and several writers at once."""
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from sqlalchemy import Engine, create_engine, delete, select, update
+from sqlalchemy import text as sql
+from sqlalchemy.engine import make_url
+
+from hq import clock_job, publication, records
+from hq.database import open_database, reading, writing
+from hq.errors import DatabaseUnavailable
+from hq.tables import consent_events, members
+from tests.fakes.store import FakeStore
+from tests.hq.headquarters import STORE, Headquarters, text, texts
+from wire.member import Mode
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def engine(postgresql: str) -> Iterator[Engine]:
+    """A new database on the session's server."""
+    name = f"hq_{secrets.token_hex(4)}"
+    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sql(f"CREATE DATABASE {name}"))
+    server.dispose()
+    opened = open_database(make_url(postgresql).set(database=name).render_as_string(hide_password=False))
+    yield opened
+    opened.dispose()
+
+
+def test_a_members_life_is_the_same(hq: Headquarters) -> None:
+    """Join, edit, withdraw, quiet, a day later: as on SQLite."""
+    hq.join("m-1", "size.shoe", "language")
+    hq.office.set_profile("m-1", [text("size.shoe", "42"), texts("language", "de")], hq.now_ms)
+    hq.later(10)
+    hq.office.withdraw("m-1", hq.now_ms, scopes=("size.shoe",))
+    found = hq.record("m-1")
+    assert found is not None
+    assert {one.scope for one in found.fields} == {"language"}
+    hq.later(24 * 3600)
+    assert len(hq.day_keys("m-1")) == 1
+    hq.office.set_mode("m-1", Mode.QUIET, hq.now_ms)
+    assert (hq.record("m-1"), hq.day_keys("m-1")) == (None, ())
+    hq.check()
+
+
+def test_consent_events_cannot_be_edited_deleted_or_truncated(hq: Headquarters) -> None:
+    """The database itself refuses."""
+    hq.join("m-1")
+    for statement in (
+        update(consent_events).values(chosen_s=1),
+        delete(consent_events),
+        sql("TRUNCATE consent_events"),
+    ):
+        with pytest.raises(DatabaseUnavailable), writing(hq.engine) as connection:
+            connection.execute(statement)
+    hq.check()
+
+
+def test_a_store_is_unlocked_and_filled(hq: Headquarters) -> None:
+    """The conversation in repeatable-read snapshots."""
+    hq.join_many(200)
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    assert store.agrees()
+
+
+def test_many_writers_at_once_leave_one_truth(hq: Headquarters) -> None:
+    """Whatever they do to the same members at the same time: roots are those of the rows, the chain has no fork or gap,
+    and no record says anything else than the choices that stand."""
+    hq.join_many(12)
+    names = [f"m-{number}" for number in range(12)]
+    now_ms = hq.now_ms
+
+    def work(seed: int) -> None:
+        chance = Random(seed)
+        for step in range(25):
+            name, at_ms = chance.choice(names), now_ms + (seed * 25 + step) * 1000
+            match chance.randrange(6):
+                case 0:
+                    hq.office.withdraw(name, at_ms, scopes=("size.shoe",))
+                case 1:
+                    hq.office.set_mode(name, chance.choice(list(Mode)), at_ms)
+                case 2:
+                    hq.office.set_profile(name, [text("size.shoe", f"{seed}-{step}")], at_ms)
+                case 3:
+                    hq.office.withdraw(name, at_ms)
+                case 4:
+                    hq.grant(name, "presence")
+                case 5:
+                    clock_job.tick(hq.engine, hq.keys, at_ms)
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, seed) for seed in range(6)]:
+            done.result()
+    hq.now_ms += 1_000_000
+    hq.check()
+    with reading(hq.engine) as connection:
+        numbers = connection.scalars(select(consent_events.c.number).order_by(consent_events.c.number)).all()
+        assert list(numbers) == list(range(1, len(numbers) + 1))
+    with writing(hq.engine) as connection:
+        locked = publication.lock_members(connection, names)
+        assert set(connection.scalars(select(members.c.id))) == set(names)
+        assert publication.refresh(connection, hq.keys, locked, hq.now_ms, phones_changed=True) == 0
+
+
+def test_a_snapshot_never_has_a_hole(hq: Headquarters) -> None:
+    """While writers commit, every lease's root and seq are exactly those of the rows that the same snapshot shows."""
+    hq.join_many(8)
+
+    def write(seed: int) -> None:
+        for step in range(20):
+            value = [text("size.shoe", f"{seed}-{step}")]
+            hq.office.set_profile(f"m-{(seed * 3 + step) % 8}", value, hq.now_ms)
+
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(write, seed) for seed in range(3)]
+        seen = set()
+        while not all(one.done() for one in writers):
+            with reading(hq.engine) as connection:
+                found = {one.name: one for one in records.of_store(connection, STORE, "main")}[f"members/{STORE}"]
+                rows = records.records
+                seqs = connection.scalars(select(rows.c.seq).where(rows.c.instance == found.id)).all()
+            assert max(seqs) == found.seq
+            seen.add(found.seq)
+        for one in writers:
+            one.result()
+    assert len(seen) > 3
+    hq.check()
