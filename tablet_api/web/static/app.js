@@ -25,8 +25,7 @@ function show(name) {
 }
 
 function calm(sign, title, text, more = "") {
-  const use = $("calm-sign");
-  use.setAttribute("href", `${use.getAttribute("href").split("#")[0]}#${sign}`);
+  $("calm-sign").setAttribute("href", `#icon-${sign}`);
   write($("calm-title"), title);
   write($("calm-text"), text);
   write($("calm-more"), more);
