@@ -152,11 +152,15 @@ class Store:
     def _start(self, name: str, command: list[str], reads: bool = False) -> None:
         self.children.start(name, command, reads=reads)
 
-    def light(self) -> query.Lease:
-        """Whether the store may disclose, as the gateway tells its operator. Raises: UnavailableError."""
+    def status(self) -> query.Status:
+        """How the store is, as `consentry-gateway status` asks for it. Raises: UnavailableError."""
         reply = operator.ask(self.at / "run/operator.sock", query.AskStatus())
         assert isinstance(reply, query.Status)
-        return reply.lease
+        return reply
+
+    def light(self) -> query.Lease:
+        """Whether the store may disclose. Raises: UnavailableError."""
+        return self.status().lease
 
     def wait_live(self, within_s: float) -> None:
         """Returns when the store may disclose. Raises: DemoError, with the reason where it may not for so long."""

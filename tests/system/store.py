@@ -329,7 +329,7 @@ class Ear:
 
     def say(self, topic: str, payload: bytes) -> None:
         """Publishes anything anywhere."""
-        self._client.publish(topic, payload, 1).wait_for_publish(WITHIN_S)
+        self._client.publish(topic, payload, 1)
 
     def stop(self) -> None:
         """Disconnects."""
