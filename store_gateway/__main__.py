@@ -95,7 +95,7 @@ def serve(config_file: Path, settings: Settings) -> int:
     software = f"consentry/{cli.version()}"
     replica = Replica(settings.store, settings.state_dir / CACHE, box, software)
     tables = TableMaker(inbox.put)
-    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start)
+    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, lambda: link.counters())
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
         [(tablet_door, tablets, False), (operator_door, operators, True)],
@@ -105,7 +105,7 @@ def serve(config_file: Path, settings: Settings) -> int:
     )
     link = HqLink(
         settings,
-        lambda payload, fast: inbox.put(Payload(payload, fast)),
+        lambda payload, fast: deliver(Payload(payload, fast), inbox, gateway.counts),
         lambda up: inbox.put(Linked(up)),
     )
     loop = Loop(gateway, inbox, pins, link.publish, _watchdog(notify), boot_s)
@@ -146,6 +146,14 @@ def hear(sightings: socket.socket, edges: frozenset[int], inbox: Inbox[Item], co
             counts.strangers += 1
         elif not inbox.put_sightings(Datagram(content)):
             counts.dropped += 1
+
+
+def deliver(payload: Payload, inbox: Inbox[Item], counts: Counts) -> None:
+    """Puts what the broker brings into the inbox; the fast lane overtakes any backlog."""
+    if payload.fast:
+        inbox.put(payload)
+    elif not inbox.put_backlog(payload):
+        counts.late += 1
 
 
 def _asked(token: object) -> Asked:

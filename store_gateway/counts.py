@@ -17,12 +17,13 @@ _MOST_RADIOS = 64
 class Counts:
     """See the module. Written by the state thread; `dropped` and the sockets' counts by theirs."""
 
-    __slots__ = ("_radios", "dropped", "malformed", "refused", "resolved", "sightings", "strangers")
+    __slots__ = ("_radios", "dropped", "late", "malformed", "refused", "resolved", "sightings", "strangers")
 
     def __init__(self) -> None:
         self.sightings = 0
         self.resolved = 0
         self.dropped = 0  # datagrams that found the inbox full
+        self.late = 0  # payloads that found HQ's backlog full for too long
         self.malformed = 0  # datagrams and frames
         self.strangers = 0  # who came to a socket without the right
         self.refused = 0  # connections beyond the bound
@@ -36,15 +37,16 @@ class Counts:
     def told(self, *others: Mapping[str, int]) -> tuple[Counter, ...]:
         """All of them, with others' added, as `/metrics` shows them."""
         own = {
-            "consentry_sightings_total": self.sightings,
-            "consentry_sightings_resolved_total": self.resolved,
-            "consentry_datagrams_dropped_total": self.dropped,
-            "consentry_socket_malformed_total": self.malformed,
-            "consentry_socket_strangers_total": self.strangers,
-            "consentry_socket_refused_total": self.refused,
+            "sightings_total": self.sightings,
+            "sightings_resolved_total": self.resolved,
+            "datagrams_dropped_total": self.dropped,
+            "payloads_dropped_total": self.late,
+            "socket_malformed_total": self.malformed,
+            "socket_strangers_total": self.strangers,
+            "socket_refused_total": self.refused,
         }
         merged = [Counter(name, "", value) for name, value in own.items()]
         for other in others:
             merged += [Counter(name, "", value) for name, value in other.items() if _NAME.fullmatch(name)]
-        merged += [Counter("consentry_radio_state", node, state.value) for node, state in self._radios.items()]
+        merged += [Counter("radio_state", node, state.value) for node, state in self._radios.items()]
         return tuple(merged[:_MOST])

@@ -5,9 +5,10 @@ Used by one thread only, which waits for nothing but the cache's disk. `now_mono
 I/O: the cache, through the replica.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from runtime.logs import Log
 from store_gateway.core.directory import Directory
 from store_gateway.core.presence import URGENT, Move, Presence, What
 from store_gateway.core.table import SLOT_MS
@@ -27,6 +28,8 @@ from wire.sighting import Batch, Health, RadioState
 
 MOST_ONE_BY_ONE = 16  # changed members looked up at once, at half a millisecond each; of more the table is made anew
 MANY_CHANGED = 512  # laid over the table; then it is made anew
+
+_log = Log("gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,12 @@ class Gateway:
         replica: Replica,
         entropy: Callable[[int], bytes],
         make_table: Callable[[Order], None],
+        link_counters: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._store = store
         self._software = software
         self._replica = replica
+        self._link_counters = link_counters
         self._presence = Presence(entropy)
         self._directory = Directory()
         self._keyring = Keyring(replica, self._directory, make_table)
@@ -194,8 +199,8 @@ class Gateway:
         """How the store is; no member in it."""
         now_ms = self._live_ms(now_mono_s)
         gauges = {
-            "consentry_directory_tokens": self.tokens,
-            "consentry_directory_builds_failed": self._keyring.failures,
+            "directory_tokens": self.tokens,
+            "directory_builds_failed": self._keyring.failures,
         }
         return query.Status(
             store=self._store,
@@ -205,7 +210,7 @@ class Gateway:
             sessions=self._doors.sessions,
             tablets=len(self._replica.tablets()),
             visits_open=0 if now_ms is None else self._calls(now_ms),
-            counters=self.counts.told(gauges, self._replica.counters()),
+            counters=self.counts.told(gauges, self._replica.counters(), self._link_counters()),
         )
 
     # --- changes -----------------------------------------------------------------------------------------------------
@@ -215,6 +220,8 @@ class Gateway:
             policy = self._replica.policy()
             self._presence.govern(policy.store if policy is not None else None)
             self._standing.drop_all()
+            if policy is not None and not policy.store.hours:
+                _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
         if changes.staff:
             self._doors.staff_changed()
         if changes.keyring_days:

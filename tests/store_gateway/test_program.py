@@ -200,9 +200,9 @@ def test_noise_on_the_sightings_socket_is_counted_and_dropped(program: Program) 
     good = batch(*(number.to_bytes(16, "big") for number in range(100)))
     noise = [b"", b"\x00", os.urandom(500), good[:-1], good + b"\x00", bytes(9000), b"\xff" * 8192]
     program.send(*noise, good)
-    program.settles("consentry_sightings_total", 100)
-    assert program.counter("consentry_socket_malformed_total") == len(noise)
-    assert program.counter("consentry_sightings_resolved_total") == 0
+    program.settles("sightings_total", 100)
+    assert program.counter("socket_malformed_total") == len(noise)
+    assert program.counter("sightings_resolved_total") == 0
     assert good[20:36].hex() not in program.text()
 
 
@@ -210,8 +210,8 @@ def test_an_edge_of_another_account_is_not_heard(deaf: Program) -> None:
     """Each datagram is judged by the uid that the kernel gives with it."""
     deaf.start()
     deaf.send(batch(bytes(16)), batch(bytes(16)))
-    deaf.settles("consentry_socket_strangers_total", 2)
-    assert deaf.counter("consentry_sightings_total") == 0
+    deaf.settles("socket_strangers_total", 2)
+    assert deaf.counter("sightings_total") == 0
 
 
 def test_a_wrong_account_in_the_configuration_ends_it_with_78(program: Program) -> None:
