@@ -95,18 +95,18 @@ def serve(config_file: Path, settings: Settings) -> int:
     software = f"consentry/{cli.version()}"
     replica = Replica(settings.store, settings.state_dir / CACHE, box, software)
     tables = TableMaker(inbox.put)
-    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, lambda: link.counters())
+    link = HqLink(
+        settings,
+        lambda payload, fast: deliver(Payload(payload, fast), inbox, gateway.counts),
+        lambda up: inbox.put(Linked(up)),
+    )
+    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link.counters)
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
         [(tablet_door, tablets, False), (operator_door, operators, True)],
         lambda line, number, request: inbox.put(Asked(line, number, request)),
         lambda line: inbox.put(Gone(line)),
         gateway.counts,
-    )
-    link = HqLink(
-        settings,
-        lambda payload, fast: deliver(Payload(payload, fast), inbox, gateway.counts),
-        lambda up: inbox.put(Linked(up)),
     )
     loop = Loop(gateway, inbox, pins, link.publish, _watchdog(notify), boot_s)
     hearing = threading.Thread(
