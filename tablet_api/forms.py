@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 HANDLE_BYTES = 16
 SECRET_BYTES = 32
+_LAST_MS = 253_402_300_799_999  # RFC 3339 has years of four digits
 
 
 def to_text(raw: bytes) -> str:
@@ -41,6 +42,7 @@ def handle_of(text: str) -> bytes:
 
 
 def instant(unix_ms: int) -> str:
-    """RFC 3339 in UTC with milliseconds, from Unix milliseconds."""
+    """RFC 3339 in UTC with milliseconds, from Unix milliseconds; at most the last one of the year 9999."""
+    unix_ms = min(unix_ms, _LAST_MS)
     at = datetime.fromtimestamp(unix_ms // 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
+    return f"{at.isoformat()[:19]}.{unix_ms % 1000:03d}Z"  # strftime takes three times as long

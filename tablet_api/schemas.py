@@ -93,11 +93,6 @@ class Query(Schema):
 class Shown(Schema):
     """What goes to a tablet."""
 
-    class Meta:
-        """Marshmallow's own place for this."""
-
-        ordered = True
-
 
 # --- asked ---------------------------------------------------------------------------------------------------------
 

@@ -44,3 +44,9 @@ def test_an_instant_is_rfc_3339_to_the_millisecond(unix_ms: int) -> None:
     assert text.endswith("Z")
     at = datetime.fromisoformat(text)
     assert round(at.timestamp() * 1000) == unix_ms
+
+
+def test_an_instant_beyond_the_year_9999_is_its_last_one() -> None:
+    """The gateway's numbers reach further than RFC 3339; the answer is still one."""
+    assert forms.instant(2**53) == "9999-12-31T23:59:59.999Z"
+    assert forms.instant(0) == "1970-01-01T00:00:00.000Z"

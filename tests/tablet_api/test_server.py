@@ -138,6 +138,7 @@ def test_a_connection_is_used_again(app: Flask, serve: Serve, authority: tuple[P
         assert line.sock.version() in ("TLSv1.2", "TLSv1.3")
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(app: Flask, serve: Serve, authority: tuple[Path, Path]) -> None:
     """TLS 1.1 gets no connection, and plain HTTP on the TLS port none either; the server goes on."""
     port = serve(app, True).port
