@@ -18,6 +18,7 @@ from wire import envelope, keys, schema, sync, tree
 from wire.member import Member, Mode
 from wire.sync import (
     Challenge,
+    Children,
     Event,
     EventKind,
     Events,
@@ -103,6 +104,20 @@ def test_a_first_fill_makes_the_roots_equal(hq: Headquarters, store: FakeStore) 
     store.say(hq.answers, store.hello())
     assert store.agrees()
     hq.check()
+
+
+def test_children_name_the_nodes_below_as_of_the_snapshot(hq: Headquarters, store: FakeStore) -> None:
+    """Their digests add up to the node's own, and as_of is the instance's seq."""
+    hq.join_many(200)
+    store.come_up(hq.answers)
+    name = f"members/{STORE}"
+    (found,) = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted(name, b""),)))
+    assert isinstance(found, Children)
+    total = tree.Node()
+    for child in found.nodes:
+        total = total.join(tree.Node(int.from_bytes(child.digest, "little"), child.count))
+    held = hq.instances()[name]
+    assert (total, found.as_of) == (held.node, held.seq)
 
 
 def test_the_share_is_one_for_an_incarnation_and_new_for_another(hq: Headquarters, store: FakeStore) -> None:

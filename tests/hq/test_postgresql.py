@@ -111,6 +111,21 @@ def test_many_writers_at_once_leave_one_truth(hq: Headquarters) -> None:
         assert publication.refresh(connection, hq.keys, locked, hq.now_ms, phones_changed=True) == 0
 
 
+def test_a_change_waits_for_another_change_of_the_same_member(hq: Headquarters) -> None:
+    """So an edit that looked before a withdrawal can never be written after it."""
+    hq.join_many(2)
+    with ThreadPoolExecutor(2) as pool:
+        with writing(hq.engine) as connection:
+            publication.lock_members(connection, ["m-0"])
+            same = pool.submit(hq.office.set_profile, "m-0", [text("size.shoe", "44")], hq.now_ms)
+            other = pool.submit(hq.office.set_profile, "m-1", [text("size.shoe", "44")], hq.now_ms)
+            other.result(20)
+            with pytest.raises(TimeoutError):
+                same.result(0.5)
+        same.result(20)
+    hq.check()
+
+
 def test_a_snapshot_never_has_a_hole(hq: Headquarters) -> None:
     """While writers commit, every lease's root and seq are exactly those of the rows that the same snapshot shows."""
     hq.join_many(8)
