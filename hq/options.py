@@ -31,6 +31,16 @@ examples:
   consentry-hq serve
 """
 
+_LINE = """\
+a line (here in several; only `member` is needed; times are Unix seconds or ISO 8601 with a zone):
+  {"member": "m-1", "age_at_least": 18, "jurisdiction": "DE", "mode": "help", "name": "invited",
+   "chosen": "2026-03-01T10:00:00Z", "phones": ["<64 hex digits>"],
+   "grants": [{"purpose": "presence", "stores": ["berlin-1"], "roles": ["associate"], "until_days": 365}],
+   "withdrawals": [{"purpose": "suggest"}],
+   "profile": {"size.shoe": {"value": "42", "source": "zero", "collected": "2026-03-01T10:00:00Z"}}}
+`chosen` counts for what names none of its own. The same file twice is the same as once.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` and `action` name what was chosen."""
@@ -50,8 +60,10 @@ def parser() -> argparse.ArgumentParser:
     _policy(commands)
     ledger = _command(commands, "ledger", "the table of consent events")
     _command(_actions(ledger), "verify", "check the chain of hashes from the first event to the last")
-    imported = _command(commands, "import", "import members from JSON lines; good lines are taken, bad ones reported")
-    imported.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line (docs/operating.md)")
+    imported = _command(
+        commands, "import", "import members from JSON lines; good lines are taken, bad ones reported", _LINE
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line")
     imported.add_argument("--report", type=Path, metavar="FILE", help="write refused lines there, as JSON lines")
     return top
 
