@@ -84,15 +84,17 @@ def place(
 
 
 def is_of_age(known: Known, policy: Policy) -> bool:
-    """Whether the strictest of the rules of the member's and the store's jurisdiction is met.
+    """Whether the rules of the store's jurisdiction and of the member's own, where it is known, are met.
 
-    Where neither has a rule, the strictest rule that there is counts.
+    A jurisdiction without a rule is a doubt: then nobody is. An unknown age counts as policy says.
     """
-    if known.age_at_least == 0:
-        return policy.main.unknown_age_is_of_age
-    where = {known.jurisdiction, policy.store.jurisdiction}
-    least = [one.least_age for one in policy.main.ages if one.jurisdiction in where]
-    return known.age_at_least >= max(least or [one.least_age for one in policy.main.ages], default=150)
+    least = 0
+    for jurisdiction in {policy.store.jurisdiction, known.jurisdiction or policy.store.jurisdiction}:
+        ages = [one.least_age for one in policy.main.ages if one.jurisdiction == jurisdiction]
+        if not ages:
+            return False
+        least = max(least, *ages)
+    return known.age_at_least >= least or (known.age_at_least == 0 and policy.main.unknown_age_is_of_age)
 
 
 def value_type(found: Field) -> ValueType:

@@ -60,7 +60,11 @@ def problems(draft: Draft) -> Iterator[Refused]:
         if scope not in declared:
             yield Refused(Reason.UNDECLARED_SCOPE, f"lead: {scope}", "a scope that this policy declares")
     yield from _once("stores", [one.store for one in draft.stores])
+    ruled = {one.jurisdiction for one in main.ages}
     for store in draft.stores:
+        if store.jurisdiction not in ruled:
+            where = f"stores.{store.store}.jurisdiction"
+            yield Refused(Reason.POLICY_INCOMPLETE, where, "a jurisdiction with a rule in `ages`, or nobody is served")
         yield from _store(store, declared)
     parts: list[tuple[str, object]] = [("main", main), *((f"stores.{one.store}", one) for one in draft.stores)]
     for where, part in parts:

@@ -140,6 +140,18 @@ def test_below_the_age_of_the_jurisdiction_nobody_is_in_an_audience(hq: Headquar
     assert hq.record("young") is None
 
 
+def test_the_stricter_of_two_jurisdictions_counts_and_one_without_a_rule_serves_nobody(hq: Headquarters) -> None:
+    """15 from Austria (14) is too young in Germany (16); from a jurisdiction that policy does not know nobody is in."""
+    hq.office.add_member("at", 15, "AT", hq.now_ms)
+    hq.office.add_member("xx", 21, "XX", hq.now_ms)
+    hq.office.add_member("none", 16, "", hq.now_ms)
+    for member in ("at", "xx", "none"):
+        hq.grant(member, "presence")
+    assert hq.record("at") is None
+    assert hq.record("xx") is None
+    assert hq.record("none") is not None, "no jurisdiction stated: the store's counts"
+
+
 def test_an_unknown_age_is_of_age_where_policy_says_so(hq: Headquarters) -> None:
     """Policy decides, and the members are looked at again when it changes."""
     hq.join("unknown", age=0)

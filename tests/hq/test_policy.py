@@ -65,6 +65,7 @@ def test_a_zone_that_must_be_blind_is_refused_where_it_is_not(kind: str) -> None
     [
         (with_main(heartbeat_s=120), Reason.POLICY_INCONSISTENT),
         (with_main(ages=()), Reason.POLICY_INCOMPLETE),
+        (with_store(jurisdiction="XX"), Reason.POLICY_INCOMPLETE),
         (with_main(lead=("birth.date",)), Reason.UNDECLARED_SCOPE),
         (with_main(purposes=example_policy().main.purposes * 2), Reason.POLICY_INCONSISTENT),
         (with_main(lease_s=100_000), Reason.MALFORMED),
