@@ -246,13 +246,13 @@ def test_a_body_that_is_no_member_is_kept_and_unusable(shop: Shop, tablet: Table
 def test_nonsense_on_the_sightings_socket_is_counted_and_dropped(shop: Shop, tablet: Tablet, stream: Stream) -> None:
     """Any datagram at all, thousands of them: counted, and phones are heard as before."""
     path = str(shop.store.at / "run/sightings.sock")
-    before = counter(shop, "consentry_socket_malformed_total")
+    before = counter(shop, "socket_malformed_total")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as edge:
         edge.settimeout(10)
         for payload in garbage(b"\x84\x01\x01\x66edge-1\x81" + os.urandom(40)) * 20:
             edge.sendto(payload or b"\x01", path)
         edge.sendto(os.urandom(60_000), path)
-    until(lambda: counter(shop, "consentry_socket_malformed_total") >= before + 500, what="the count")
+    until(lambda: counter(shop, "socket_malformed_total") >= before + 500, what="the count")
     serves(shop, tablet, stream)
 
 
