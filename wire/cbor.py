@@ -7,7 +7,8 @@ trailing bytes, and whatever does not re-encode to the very same bytes.
 Pure: no I/O, no clock.
 """
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
 
 import cbor2
 
@@ -17,6 +18,30 @@ MAX_DEPTH = 12  # the deepest of our messages nests 9 levels
 _MAX_KEY = 23  # a map key is one byte on the wire
 _MAX_UINT = 2**64 - 1
 _MIN_INT = -(2**63)
+
+
+class _NoTags(Mapping[int, Any]):
+    """A decoder for every tag there is, which refuses it.
+
+    Left alone, cbor2 acts on some before we see what came: a shared reference (28, 29) makes 300 bytes stand for more
+    values than can ever be visited, and a regular expression (35) is compiled.
+    """
+
+    def __getitem__(self, tag: int) -> Any:
+        return _refuse_tag
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _refuse_tag(*_: object) -> NoReturn:
+    raise WireError(Reason.CBOR, "a tag")
+
+
+_NO_TAGS = _NoTags()
 
 Value = int | bytes | str | bool | list[Any] | dict[int, Any] | None
 
@@ -38,7 +63,13 @@ def decode(encoded: bytes) -> Value:
         WireError: with reason `cbor`, for anything else.
     """
     try:
-        value = cbor2.loads(encoded, max_depth=MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        value = cbor2.loads(
+            encoded,
+            semantic_decoders=_NO_TAGS,
+            max_depth=MAX_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+        )
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise WireError(Reason.CBOR, "not CBOR") from error
     _check(value, MAX_DEPTH)

@@ -18,7 +18,18 @@ plain = st.recursive(
     max_leaves=12,
 )
 
+
+def shared(levels: int, each: int) -> bytes:
+    """Arrays of shared references, each level to the one before: `each ** levels` values in some hundred bytes."""
+    references = [(b"\xd8\x1d" + bytes([level])) * each for level in range(levels)]
+    parts = [b"\xd8\x1c\x80", *(b"\xd8\x1c" + bytes([0x80 + each]) + below for below in references)]
+    return bytes([0x80 + len(parts)]) + b"".join(parts)
+
+
 REFUSED = {
+    "shared references": shared(10, 20),
+    "regular expression": b"\xd8\x23\x63[[a",
+    "tag that nobody knows": b"\xda\x00\x98\x96\x80\x00",
     "nothing": b"",
     "float": b"\xf9\x3c\x00",
     "double": b"\xfb" + bytes(8),
