@@ -16,10 +16,9 @@ from consent.verdict import Ground as Ground
 from consent.verdict import Rule as Rule
 from consent.visit import Denied, Visit
 from wire.member import Field, Member, Mode, Statement, Value
-from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, ValueType, Zone
+from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, ValueType, Zone, must_be_blind
 
 DAY_S = 86_400
-BLIND_KINDS = frozenset({"pharmacy", "fitting-room", "restroom"})  # blind whatever the zone's switch says
 
 
 class _Named(Protocol):
@@ -71,7 +70,7 @@ def declared(declarations: Iterable[N], wanted: str) -> N | None:
 
 def is_blind(zone: Zone) -> bool:
     """Whether whoever is in this zone is shown to nobody."""
-    return zone.blind or zone.kind in BLIND_KINDS
+    return zone.blind or must_be_blind(zone.kind)
 
 
 def is_complete(purpose: Purpose) -> bool:

@@ -5,7 +5,6 @@ A retailer cannot publish what the member's rights forbid, by mistake or on purp
 Pure: no I/O, no clock.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,13 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from hq.errors import Reason, Refused
 from hq.state import PRESENCE
 from wire.errors import WireError
-from wire.policy import Hours, MainPolicy, StorePolicy, Zone
+from wire.policy import Hours, MainPolicy, StorePolicy, Zone, must_be_blind
 from wire.schema import encode
 from wire.scopes import is_scope
 from wire.sync import is_store
-
-# Presence is never shown there, whatever a policy says (presence contract, section 4; disclosure contract, section 2).
-_MUST_BE_BLIND = frozenset({"pharmacy", "optician", "restroom", "fittingroom", "toilet", "changingroom"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -131,7 +127,7 @@ def _store(store: StorePolicy, scopes: set[str]) -> Iterator[Refused]:
 
 
 def _zone(where: str, zone: Zone, scopes: set[str]) -> Iterator[Refused]:
-    if re.sub(r"[^a-z]", "", zone.kind.lower()).removesuffix("s") in _MUST_BE_BLIND and not zone.blind:
+    if must_be_blind(zone.kind) and not zone.blind:
         yield Refused(Reason.POLICY_NOT_BLIND, where, "blind = true: such a zone must be blind")
     if any(scope not in scopes for scope in zone.scopes_first):
         yield Refused(Reason.UNDECLARED_SCOPE, f"{where}.scopes_first", "scopes that this policy declares")

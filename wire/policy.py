@@ -6,6 +6,7 @@ discloses only while it holds one good version of both.
 Pure: no I/O, no clock.
 """
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
@@ -130,6 +131,14 @@ class Zone:
     blind: bool
     scopes_first: Annotated[tuple[Scope, ...], Count(16)]
     hours: Annotated[tuple[Hours, ...], Count(28)] | None  # None: the store's
+
+
+_BLIND_KINDS = ("pharmac", "optic", "restroom", "fittingroom", "toilet", "changingroom")  # so the kind begins
+
+
+def must_be_blind(kind: str) -> bool:
+    """Whether nobody may ever be shown in a zone of this kind, whatever its switch says; however it is spelt."""
+    return re.sub(r"[^a-z]", "", kind.lower()).startswith(_BLIND_KINDS)
 
 
 @dataclass(frozen=True, slots=True)

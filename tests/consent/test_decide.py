@@ -163,7 +163,7 @@ def test_an_unknown_zone_is_no_doubt_where_no_zone_is_excluded():
     assert isinstance(decided(visit=replace(VISIT, zone=None)), Allow)
 
 
-@pytest.mark.parametrize("kind", ["pharmacy", "fitting-room", "restroom"])
+@pytest.mark.parametrize("kind", ["pharmacy", "Pharmacies", "fitting-room", "restroom", "optician", "Fitting Rooms"])
 def test_kinds_of_zones_that_must_be_blind_are_blind(kind):
     """A switch that somebody forgot opens no fitting room."""
     assert decided(policy=with_zone(kind=kind)) == Deny(Rule.BLIND_ZONE)
