@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 from argon2 import PasswordHasher, Type, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
+from runtime.logs import Log
 from store_gateway.doors import PinCheck
 
 # OWASP's least for argon2id: 19 MiB, two passes, one lane.
@@ -19,6 +20,8 @@ PARALLELISM = 1
 _MOST_TIME_COST = 10
 _MOST_MEMORY_KIB = 65_536
 _MOST_PARALLELISM = 4
+
+_log = Log("pins")
 
 
 def hasher() -> PasswordHasher:
@@ -52,11 +55,16 @@ class PinChecker:
     def verify(self, check: PinCheck) -> bool:
         """Whether the PIN is the verifier's; costs the same where there is none."""
         verifier = check.verifier if _is_bearable(check.verifier) else ""
-        if not verifier and not self._nobody:
-            self._nobody = self._hasher.hash("")
         try:
+            if not verifier and not self._nobody:
+                self._nobody = self._hasher.hash("")
             self._hasher.verify(verifier or self._nobody, check.pin)
-        except (VerificationError, InvalidHashError):
+        except VerifyMismatchError:
+            return False
+        except (Argon2Error, ValueError, MemoryError) as error:  # ValueError: a verifier that is none
+            _log.error(
+                "not_verified", exception=type(error).__name__, remedy="set the associate's PIN anew, or free memory"
+            )
             return False
         return bool(verifier)
 
