@@ -180,7 +180,9 @@ class FloorEvents(MethodView):
             opened = None
         request.environ.get(UNBOUNDED, lambda: None)()
         stream = Stream(parts.gateway, session, parts.clock, parts.stopping, opened)
-        return Response(parts.counted(stream.events()), mimetype="text/event-stream")
+        response = Response(parts.counted(stream.events()), mimetype="text/event-stream")
+        response.call_on_close(stream.close)
+        return response
 
 
 @calls.route("/floor/acks")

@@ -78,8 +78,13 @@ class Stream:
                 if not self._listen(max(0.0, wake - self._clock())):
                     return
         finally:
-            if self._watching is not None:
-                self._watching.close()
+            self.close()
+
+    def close(self) -> None:
+        """Stops following. `events` does it at its end, but not where nobody ever asks it for one (HEAD)."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.close()
 
     def _listen(self, timeout_s: float) -> bool:
         """Puts into the slot all that is there; waits at most `timeout_s` for the first. False where it is the end."""
@@ -94,8 +99,7 @@ class Stream:
                     return False
                 reply = self._watching.receive(0.0)
         except GatewayAwayError:
-            self._watching.close()
-            self._watching = None
+            self.close()
             self._slot.put(no_gateway())
         return not self._gateway.closed
 

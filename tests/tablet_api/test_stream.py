@@ -146,3 +146,15 @@ def test_a_tablet_that_leaves_is_let_go(app: Flask, serve: Serve, gateway: FakeG
     time.sleep(0.1)
     gateway.show(visit(2), urgent=True)
     until(lambda: gateway.watchers == 0)
+
+
+def test_asking_for_the_head_of_a_stream_opens_nothing(app: Flask, serve: Serve, gateway: FakeGateway) -> None:
+    """No line to the gateway stays behind an answer that has no body."""
+    server = serve(app, False)
+    secret = forms.to_text(gateway.sign_in())
+    for _ in range(4):
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        line.request("HEAD", "/api/v1/floor/events", headers={"Authorization": f"Bearer {secret}"})
+        assert line.getresponse().status == 200
+        line.close()
+    until(lambda: gateway.watchers == 0)
