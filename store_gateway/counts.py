@@ -34,19 +34,23 @@ class Counts:
         if node in self._radios or len(self._radios) < _MOST_RADIOS:
             self._radios[node] = state
 
-    def told(self, *others: Mapping[str, int]) -> tuple[Counter, ...]:
-        """All of them, with others' added, as `/metrics` shows them."""
-        own = {
+    def told(self) -> dict[str, int]:
+        """What happened at the doors; nothing of it depends on who is a member."""
+        return {
             "sightings_total": self.sightings,
-            "sightings_resolved_total": self.resolved,
             "datagrams_dropped_total": self.dropped,
             "payloads_dropped_total": self.late,
             "socket_malformed_total": self.malformed,
             "socket_strangers_total": self.strangers,
             "socket_refused_total": self.refused,
         }
-        merged = [Counter(name, "", value) for name, value in own.items()]
-        for other in others:
-            merged += [Counter(name, "", value) for name, value in other.items() if _NAME.fullmatch(name)]
+
+    def of_members(self) -> dict[str, int]:
+        """What members moved, seen or not: never for a tablet, which could tell that somebody hides."""
+        return {"sightings_resolved_total": self.resolved}
+
+    def as_counters(self, *figures: Mapping[str, int]) -> tuple[Counter, ...]:
+        """The figures and the state of each radio, as a status bears them."""
+        merged = [Counter(name, "", value) for one in figures for name, value in one.items() if _NAME.fullmatch(name)]
         merged += [Counter("radio_state", node, state.value) for node, state in self._radios.items()]
         return tuple(merged[:_MOST])

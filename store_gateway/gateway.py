@@ -109,7 +109,7 @@ class Gateway:
         """The answer, or what it waits for."""
         match request:
             case query.AskStatus():
-                return self.status(now_mono_s)
+                return self.status(now_mono_s, operator=asker.operator)
             case query.MintPairing():
                 return self._doors.mint(now_mono_s) if asker.operator else Refused(RefusedReason.FORBIDDEN)
             case query.Pair():
@@ -195,13 +195,17 @@ class Gateway:
         """What is to be published."""
         return self._replica.outgoing()
 
-    def status(self, now_mono_s: float) -> query.Status:
-        """How the store is; no member in it."""
+    def status(self, now_mono_s: float, *, operator: bool) -> query.Status:
+        """How the store is; no member in it.
+
+        Figures that a member moves whom a tablet may not see are the operator's alone: what was resolved, recorded,
+        applied, and calls that some role does not see.
+        """
         now_ms = self._live_ms(now_mono_s)
-        gauges = {
-            "directory_tokens": self.tokens,
-            "directory_builds_failed": self._keyring.failures,
-        }
+        figures = [self.counts.told(), self._link_counters()]
+        if operator:
+            figures += [self.counts.of_members(), self._replica.counters()]
+            figures.append({"directory_tokens": self.tokens, "directory_builds_failed": self._keyring.failures})
         return query.Status(
             store=self._store,
             store_label=self._doors.store_label(),
@@ -209,8 +213,8 @@ class Gateway:
             software=self._software,
             sessions=self._doors.sessions,
             tablets=len(self._replica.tablets()),
-            visits_open=0 if now_ms is None else self._calls(now_ms),
-            counters=self.counts.told(gauges, self._replica.counters(), self._link_counters()),
+            visits_open=0 if now_ms is None else self._calls(now_ms, some=operator),
+            counters=self.counts.as_counters(*figures),
         )
 
     # --- changes -----------------------------------------------------------------------------------------------------
@@ -334,14 +338,18 @@ class Gateway:
         self.eager = True
         return query.Accepted()
 
-    def _calls(self, now_ms: int) -> int:
-        """Calls for help that wait and that at least one role sees."""
+    def _calls(self, now_ms: int, *, some: bool) -> int:
+        """Calls for help that wait and that every role sees that sees the floor; or, with `some`, at least one."""
         policy = self._replica.policy()
-        roles = [role.id for role in policy.main.roles] if policy is not None else []
-        waiting = {
-            visit.handle
-            for role in roles
-            for _, visit in self._standing.visible(role, now_ms)
-            if visit.help and visit.attended_by is None
-        }
-        return len(waiting)
+        seen = [
+            {
+                visit.handle
+                for _, visit in self._standing.visible(role.id, now_ms)
+                if visit.help and visit.attended_by is None
+            }
+            for role in (policy.main.roles if policy is not None else ())
+            if role.sees_floor
+        ]
+        if not seen:
+            return 0
+        return len(set.union(*seen) if some else set.intersection(*seen))

@@ -1,8 +1,11 @@
 """A whole store in memory: what is heard, what HQ says, what the tablets see."""
 
+from dataclasses import replace
+
 import pytest
 
 from store_gateway.errors import CacheReason
+from store_gateway.gateway import Asker
 from tests.world import HEALTH, STORE, TEXTS, World
 from wire import query, sync
 from wire.member import Mode, Staff
@@ -331,6 +334,41 @@ def test_what_a_session_cannot_see_moves_nothing_of_it() -> None:
     assert world.floor(tablet).version == version
     status = world.ask(query.AskStatus())
     assert isinstance(status, query.Status) and status.visits_open == 0
+
+
+def test_nothing_that_a_tablet_is_told_counts_who_hides() -> None:
+    """In a blind zone, with a call that only advisors see, with a refused look, with `quiet`: the same status.
+
+    The operator's socket tells it all.
+    """
+    world = World()
+    for_advisors = world.joins(Mode.HELP)
+    statements = tuple(replace(one, roles=("advisor",)) for one in for_advisors.member.statements)
+    world.changes(for_advisors, statements=statements)
+    hidden, refused = world.joins(Mode.OPEN), world.joins(Mode.OPEN)
+    world.walks(refused, 6)
+    tablet = world.tablet("max")
+    (visit,) = world.floor(tablet).visits
+    heard = world.gateway.counts.sightings
+    before, before_operator = status(world), status(world, operator=True)
+    for _ in range(8):
+        world.hears(hidden, Kind.PRESENCE, "pharmacy-1")
+        world.passes(1)
+    world.hears(for_advisors, Kind.HELP)
+    world.changes(refused, statements=())
+    assert world.ask(query.AskCard(tablet.session, visit.handle, None)) == query.Withheld()
+    world.changes(hidden, mode=Mode.QUIET)
+    world.passes(1)
+    world.gateway.counts.sightings = heard  # tokens of strangers are in it too
+    assert status(world) == before
+    assert status(world, operator=True) != before_operator
+
+
+def status(world: World, *, operator: bool = False) -> tuple[int, tuple[query.Counter, ...]]:
+    """The figures of a status."""
+    reply = world.gateway.answer(query.AskStatus(), Asker(operator, None), world.now_s)
+    assert isinstance(reply, query.Status)
+    return reply.visits_open, reply.counters
 
 
 def test_an_expired_grant_leaves_the_floor_without_anybodys_doing() -> None:
