@@ -18,7 +18,8 @@ from wire import query
 from wire.errors import WireError
 from wire.query import LENGTH_BYTES, Refused, RefusedReason
 
-MOST_CONNECTIONS = 128
+MOST_CONNECTIONS = 128  # of tablets' APIs
+MOST_OPERATORS = 8  # besides: an operator gets in while all the others are taken
 MOST_IN_FLIGHT = 32  # requests of one connection that are not answered yet
 _READ_BYTES = 64 * 1024
 _MALFORMED = Refused(RefusedReason.MALFORMED)
@@ -55,8 +56,10 @@ class Line:
         self._streams.wake(self)
 
     def watched(self, number: int) -> None:
-        """What is pushed from now on bears this number."""
-        self._watch = number
+        """What is pushed from now on bears this number; what was for another watch is not sent under it."""
+        with self._lock:
+            self._watch = number
+            self._roster = self._card = None
 
     def push(self, reply: query.Reply) -> None:
         """The newest state of a watch; what was not sent yet is replaced. A call for help in it stays urgent."""
@@ -173,7 +176,8 @@ class Streams:
         except OSError:
             connection.close()
             return
-        if not welcome or len(self._lines) >= MOST_CONNECTIONS:
+        most = MOST_OPERATORS if operator else MOST_CONNECTIONS
+        if not welcome or sum(line.operator is operator for line in self._lines) >= most:
             if welcome:
                 self._counts.refused += 1
             else:

@@ -191,6 +191,53 @@ def test_too_many_requests_and_connections_are_bounded(serve: Serve) -> None:
     assert server.counts.refused == 1
 
 
+def test_an_operator_gets_in_while_tablets_take_all_places(tmp_path: Path) -> None:
+    """A tablet API that opens all it can does not keep an operator from asking why."""
+    counts = Counts()
+    listeners = [sockets.bind(tmp_path / name, socket.SOCK_STREAM) for name in ("tablets", "operator")]
+    streams = Streams(
+        [(listeners[0], MINE, False), (listeners[1], MINE, True)],
+        lambda line, number, request: line.reply(number, query.Accepted()),
+        lambda line: None,
+        counts,
+    )
+    streams.start()
+    lines = []
+    for name in ["tablets"] * MOST_CONNECTIONS + ["operator"]:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.connect(str(tmp_path / name))
+        line.settimeout(5)
+        line.sendall(query.frame(1, query.AskStatus()))
+        assert received(line) == (1, query.Accepted())
+        lines.append(line)
+    streams.stop()
+    for one in (*lines, *listeners):
+        one.close()
+    assert counts.refused == 0
+
+
+def test_what_was_for_an_earlier_watch_is_not_sent_under_the_next_ones_number(serve: Serve) -> None:
+    """The far end could take one session's roster for another's."""
+    server = serve(MINE)
+    lease = query.Lease(query.Light.LIVE, query.DarkReason.NONE, 1, 2, 3)
+    with server.connect() as line:
+        line.sendall(query.frame(1, query.Watch(bytes(32))))
+        far, number, _ = server.asked.get(timeout=5)
+        far.watched(number)
+        visit = query.Visit(bytes(16), False, None, False, None, None, None, None, 0, None, False)
+        for version in range(1, 501):  # more than the socket takes: the newest waits in its slot
+            far.push(query.Roster(version, 0, lease, (visit,) * 400, False))
+        far.watched(2)
+        far.reply(2, query.Accepted())
+        told = []
+        while (got := received(line)) != (2, query.Accepted()):
+            assert got is not None and got[0] == 1
+        far.finish(Refused(RefusedReason.SIGNED_OUT))
+        while (got := received(line)) is not None:
+            told.append(got)
+        assert told == [(2, Refused(RefusedReason.SIGNED_OUT))]
+
+
 def test_a_watch_has_one_slot_and_the_newest_state_wins(serve: Serve) -> None:
     """Whoever does not read makes no backlog: after a thousand states the last one comes, soon."""
     server = serve(MINE)
