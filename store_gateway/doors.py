@@ -99,16 +99,19 @@ class Doors:
         return query.PairingCode(code, CODE_S)
 
     def pair(self, asked: query.Pair, now_mono_s: float) -> query.Paired | Refused:
-        """A code for a tablet's secret. The code is spent even where the tablet cannot be kept."""
-        left_s = self._tries.left_s("codes", now_mono_s)
-        if left_s:
-            return Refused(RefusedReason.THROTTLED, left_s)
+        """A code for a tablet's secret. The code is spent even where the tablet cannot be kept.
+
+        Only wrong codes are throttled: 128 bits cannot be guessed, and whoever reaches the network could otherwise
+        keep the store from pairing.
+        """
         code = asked.code.upper().replace("-", "").replace(" ", "")
         ends_mono_s = self._codes.pop(_hash(code.encode()), 0.0)
         if ends_mono_s <= now_mono_s:
+            left_s = self._tries.left_s("codes", now_mono_s)
+            if left_s:
+                return Refused(RefusedReason.THROTTLED, left_s)
             self._tries.wrong("codes", now_mono_s)
             return WRONG
-        self._tries.right("codes")
         if len(self._keeper.tablets()) >= MOST_TABLETS:
             return Refused(RefusedReason.FORBIDDEN)
         secret = self._entropy(SECRET_BYTES)
