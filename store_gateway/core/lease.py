@@ -49,6 +49,7 @@ class Keeper:
         "_heard_mono_s",
         "_hello_at",
         "_hello_s",
+        "_newest_mono_s",
         "_nonces",
         "_offset_ms",
         "challenge",
@@ -58,6 +59,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self._nonces: deque[tuple[bytes, float]] = deque(maxlen=sync.LAST_NONCES)
+        self._newest_mono_s = -math.inf  # when the newest hello was sent that a lease or a refusal answered
         self._begun: Offer | None = None
         self.offer: Offer | None = None
         self.refused: sync.RefusalReason | None = None
@@ -118,9 +120,9 @@ class Keeper:
         if now_mono_s - sent_mono_s <= TIME_AGE_S:
             offset_ms = lease.hq_ms - int(sent_mono_s * 1000)  # HQ read its clock after the hello was sent
             self._offset_ms = offset_ms if self._offset_ms is None else max(self._offset_ms, offset_ms)
-        newest = max((one.sent_mono_s for one in (self._begun, self.offer) if one is not None), default=-math.inf)
-        if sent_mono_s <= newest:
+        if sent_mono_s <= self._newest_mono_s:
             return False
+        self._newest_mono_s = sent_mono_s
         waits_mono_s = now_mono_s if self.offer is None else self.offer.waits_mono_s
         self.offer = Offer(sent_mono_s, waits_mono_s, lease)
         self.refused = None
@@ -132,14 +134,10 @@ class Keeper:
         self._begun, self.offer = self.offer or self._begun, None
 
     def on_refusal(self, reason: sync.RefusalReason, sent_mono_s: float) -> None:
-        """HQ gives no lease; one that it gave for an earlier hello ends."""
-        newest = max((one.sent_mono_s for one in (self._begun, self.offer) if one is not None), default=-math.inf)
-        if sent_mono_s > newest:
+        """HQ gives no lease; what it gave for earlier hellos ends, and a recording of it begins nothing again."""
+        if sent_mono_s > self._newest_mono_s:
+            self._newest_mono_s = sent_mono_s
             self.refused, self._begun, self.offer = reason, None, None
-
-    def drop(self) -> None:
-        """No lease any more, begun or offered."""
-        self._begun = self.offer = None
 
     # --- what holds ------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,19 @@ def test_an_older_hellos_answer_takes_no_lease_back() -> None:
     assert keeper.left_s(22.0) == 28.0
 
 
+def test_a_recording_of_a_lease_does_not_outlive_a_later_refusal() -> None:
+    """A broker that plays HQ's last lease again after HQ refused gets the store nothing."""
+    keeper = Keeper()
+    for number in (1, 2):
+        keeper.said_hello(nonce(number), float(number), 0.5)
+    assert keeper.on_lease(a_lease(), 1.0, 1.1)
+    keeper.begin()
+    keeper.on_refusal(RefusalReason.LOCKDOWN, 2.0)
+    assert not keeper.on_lease(a_lease(), 1.0, 3.0)
+    keeper.begin()
+    assert view(keeper, 3.0) == (Light.DARK, DarkReason.LOCKDOWN)
+
+
 def test_a_refusal_ends_the_lease_of_earlier_hellos_and_says_so() -> None:
     """HQ's later word counts; a recording of an earlier refusal does not."""
     keeper = Keeper()
