@@ -16,6 +16,7 @@ from consent.decide import is_blind
 from consent.visit import Visit
 from store_gateway.core.directory import Resolved
 from store_gateway.core.hours import is_open
+from store_gateway.core.signals import FORGET_S, FRESH_S
 from store_gateway.core.table import SLOT_MS
 from store_gateway.core.track import Call, Track
 from wire.policy import StorePolicy, Zone
@@ -229,8 +230,9 @@ class Presence:
         if policy is None:
             return
         track.signals.settle(now_mono_s)
-        owner, strongest = track.signals.owner, track.signals.strongest(now_mono_s)
-        if owner in self._blind or strongest in self._blind:
+        owner = track.signals.owner
+        # A slow radio in a blind zone is not taken for one that hears nothing any more.
+        if not self._blind.isdisjoint((owner, *(track.signals.strongest(now_mono_s, s) for s in (FRESH_S, FORGET_S)))):
             self._leave(track, moves)
             return
         zone = self._zones.get(owner) if owner is not None else None

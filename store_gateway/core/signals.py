@@ -15,7 +15,7 @@ SMOOTHING = 0.3
 FRESH_S = 10.0  # a node that was silent for longer owns nobody
 CHALLENGE_DB = 6.0
 CHALLENGE_S = 3.0
-_FORGET_S = 25.0  # a steady phone may be reported once in 10.24 s; what is older says nothing of now
+FORGET_S = 25.0  # a steady phone may be reported once in 10.24 s, and one of those missed; what is older says nothing
 _LATELY_S = 30.0
 _MOST_SAMPLES = 32  # of one window: the edge sends two a second
 _UNKNOWN_DBM = -128.0  # heard, strength not known: weaker than any that is
@@ -31,7 +31,7 @@ class _Node:
 
     def add(self, rssi_dbm: int, now_mono_s: float) -> None:
         samples = self.samples
-        if samples and now_mono_s - samples[-1][0] > _FORGET_S:
+        if samples and now_mono_s - samples[-1][0] > FORGET_S:
             self.dbm = None
         while samples and now_mono_s - samples[0][0] > WINDOW_S:
             samples.popleft()
@@ -78,9 +78,9 @@ class Signals:
         elif now_mono_s - self._since_mono_s >= CHALLENGE_S:
             self.owner, self._challenger = best, None
 
-    def strongest(self, now_mono_s: float) -> str | None:
-        """The node with the strongest signal among those that heard lately."""
-        fresh = [name for name, node in self._nodes.items() if now_mono_s - node.heard_mono_s < FRESH_S]
+    def strongest(self, now_mono_s: float, within_s: float = FRESH_S) -> str | None:
+        """The node with the strongest signal among those that heard within so many seconds."""
+        fresh = [name for name, node in self._nodes.items() if now_mono_s - node.heard_mono_s < within_s]
         return max(fresh, key=self.level, default=None)
 
     def level(self, node: str | None) -> float:

@@ -436,3 +436,20 @@ def test_status_names_no_member_and_counts_calls_only() -> None:
 def test_a_pairing_code_is_minted_on_the_operators_socket_alone() -> None:
     """The tablets' socket mints nothing."""
     assert World().ask(query.MintPairing()) == Refused(RefusedReason.FORBIDDEN)
+
+
+@pytest.mark.parametrize("kind", [Kind.PRESENCE, Kind.HELP])
+def test_a_slow_radio_in_a_blind_zone_hides_all_the_same(kind: Kind) -> None:
+    """The pharmacy's radio reports a steady phone once in 10.24 s or misses one, the next zone's hears it weakly."""
+    world = World()
+    person = world.joins(Mode.OPEN)
+    tablet = world.tablet(watches=True)
+    for step in range(500):
+        if step % 51 == 0 and step != 102:
+            world.hears(person, kind, "pharmacy-1", -50)
+        if step % 5 == 2:
+            world.hears(person, kind, "shoes-1", -75)
+        world.passes(0.2)
+    assert not [told for told in tablet.pushed if isinstance(told, query.Roster) and told.visits]
+    world.walks(person, 40)
+    assert world.floor(tablet).visits

@@ -167,7 +167,7 @@ def test_a_blind_zone_ends_the_visit_and_nothing_is_kept() -> None:
         floor.hear(node="shoes-1", dbm=-75)
         floor.passes(0.5)
         assert not floor.here
-    floor.passes(11)
+    floor.passes(26)
     floor.stays(8)
     again = floor.presence.visit(ANN)
     assert again is not None
@@ -181,7 +181,7 @@ def test_a_call_in_a_blind_zone_waits_until_the_member_is_out_of_it() -> None:
         floor.hear(Kind.HELP, "pharmacy-1", -50)
         floor.passes(0.5)
     assert not floor.moves
-    floor.passes(11)
+    floor.passes(26)
     floor.hear(Kind.HELP)
     visit = floor.presence.visit(ANN)
     assert visit is not None and visit.help
