@@ -1,7 +1,6 @@
 """The card of a visit, made by copying what the decision allows; nothing is ever taken out of a fuller one.
 
-So a card of a member who hides a scope equals, byte for byte, that of a member who has none. Source: disclosure
-contract, sections 2 and 3.
+So a card of a member who hides a scope equals, byte for byte, that of a member who has none.
 
 Pure: no I/O, no clock.
 """

@@ -1,7 +1,7 @@
 """The one decision: may this role see this scope of this member, on this visit, now.
 
 The only way from the cache to a card. It denies on every doubt, and says by which rule; HQ's mirror decides with
-the same code. Source: disclosure contract, section 2.
+the same code.
 
 Pure: no I/O, no clock.
 """

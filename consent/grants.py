@@ -11,14 +11,14 @@ from dataclasses import replace
 from consent.verdict import Rule
 from wire.member import Member, State, Statement
 
-PRESENCE = "presence"  # the purpose "be recognised in store" (disclosure contract, section 1)
+PRESENCE = "presence"  # the purpose "be recognised in store"
 
 
 def carrying(member: Member, store: str, purpose: str, scope: str | None, now_s: int) -> tuple[Statement, ...] | Rule:
     """The grants with the latest time of choice on one matter, whole and not yet judged; or why there are none.
 
     `scope` None: the purpose itself. Several grants of one instant come together: each of them has to allow.
-    `now_s`: Unix seconds UTC of trusted time. Source: disclosure contract, section 2.
+    `now_s`: Unix seconds UTC of trusted time.
     """
     on_it = [one for one in member.statements if one.purpose == purpose and _speaks_of(one, scope)]
     here = [one for one in on_it if one.store == store]

@@ -1,8 +1,8 @@
 """Members' phones as the air knows them: adverts in formats F1, F2 and F3 that carry the token of the moment.
 
-A simulated phone follows the presence contract: one token per slot, the rotation drawn up to 60 s around the slot's
-border, a new radio address with each token. An iPhone in the foreground alternates F1 and F3, an Android phone sends
-F2 (or F1).
+A simulated phone does what docs/protocol.md, section 2 says: one token per slot, the rotation drawn up to 60 s around
+the slot's border, a new radio address with each token. An iPhone in the foreground alternates F1 and F3, an Android
+phone sends F2 (or F1).
 
 Pure: no I/O, no clock.
 """
@@ -14,7 +14,7 @@ from random import Random
 from wire import air, token
 from wire.token import Kind
 
-SHIFT_S = 60  # presence.md 1: the instant of rotation is random within ±60 s
+SHIFT_S = 60  # docs/protocol.md, section 2: the instant of rotation is random within ±60 s
 _FLAGS = b"\x02\x01\x1a"  # flags, as every connectable phone sends them
 _TX_DBM = -59
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from wire.sighting import COUNT_MAX, RSSI_MAX_DBM, RSSI_MIN_DBM, Sighting
 
-WINDOW_MS: Final = 500  # presence.md 4
+WINDOW_MS: Final = 500  # docs/protocol.md, appendix B
 TOKENS_MAX: Final = 4096  # of one window: ten times a full hall; about 1 MB
-_UNKNOWN: Final = RSSI_MIN_DBM  # -127 is no measurement (presence.md 3), and weaker than any
+_UNKNOWN: Final = RSSI_MIN_DBM  # -127 is no measurement (docs/radio.md), and weaker than any
 
 
 class Coalescer:

@@ -1,7 +1,7 @@
 """The steps by which a radio that fell silent is brought back.
 
 A shop is never silent: no advert of anybody for 30 s means that the scan is dead, though no exception said so
-(`presence.md` 3). The steps grow harsher; after the last one the radio is ill, and is tried again for ever.
+(docs/radio.md). The steps grow harsher; after the last one the radio is ill, and is tried again for ever.
 
 Pure: no I/O, no clock.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from wire.sighting import RadioState
 
-SILENCE_S: Final = 30.0  # presence.md 3
+SILENCE_S: Final = 30.0  # docs/radio.md
 SETTLE_S: Final = 5.0  # after a step: a scan that works hears somebody in a shop within a second or two
 # Capped so that a bluetoothd or an adapter that comes back after any time is heard through within 45 s.
 PAUSES_S: Final = (5.0, 10.0, 20.0, 30.0)

@@ -1,7 +1,7 @@
 """Scans with one radio and says what each advertisement holds.
 
 bleak's callback is used and never its cache: its map of phones grows with every change of address (measured: 1,390
-entries for 200 phones). The filters make BlueZ report each advertisement, as `presence.md` 3 says.
+entries for 200 phones). The filters make BlueZ report each advertisement, see docs/radio.md.
 
 BlueZ calls back for every change of a property, not for advertisements alone, and bleak does not say which property
 changed. What tells them apart:
@@ -40,7 +40,7 @@ STOP_S: Final = 5.0  # well within the unit's TimeoutStopSec
 POWER_OFF_S: Final = 1.0  # a radio that is powered on again at once was seen to stay stuck
 LINKS_MAX: Final = 64  # more than any radio holds
 
-_FILTERS: Final[dict[str, Any]] = {"DuplicateData": True, "RSSI": -127}  # presence.md 3
+_FILTERS: Final[dict[str, Any]] = {"DuplicateData": True, "RSSI": -127}  # docs/radio.md
 _UNAVAILABLE: Final = {
     BleakBluetoothNotAvailableReason.NO_BLUETOOTH: RadioReason.NO_RADIO,
     BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: RadioReason.NO_RADIO,
@@ -105,7 +105,7 @@ class Scanner:
             async with asyncio.timeout(STOP_S):
                 await self._scanner.stop()
         except _FOREIGN:
-            # An adapter that was unplugged, a bluetoothd or a bus that was restarted (radio-facts 7): the scan is
+            # An adapter that was unplugged, a bluetoothd or a bus that was restarted (docs/radio.md): the scan is
             # gone with it. bleak has forgotten it before it raises, so it can be started again.
             return
 

@@ -43,7 +43,7 @@ from wire.sync import (
     Want,
 )
 
-_DEFAULT_LEASE_S, _DEFAULT_HEARTBEAT_S = 120, 15  # sync contract, section 3: while no policy says otherwise
+_DEFAULT_LEASE_S, _DEFAULT_HEARTBEAT_S = 120, 15  # while no policy says otherwise
 
 
 @dataclass(frozen=True, slots=True)

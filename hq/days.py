@@ -1,4 +1,4 @@
-"""Which days' keys a store may hold at an instant, and how much of tomorrow's is due (sync contract, section 1).
+"""Which days' keys a store may hold at an instant, and how much of tomorrow's is due (docs/protocol.md, section 5).
 
 Pure: no I/O, no clock.
 """

@@ -95,7 +95,7 @@ def load(key_set: Path, credentials: Path | None) -> Keys:
 
 
 def pseudonym(keys: Keys, store: str, member: str) -> bytes:
-    """`HMAC-SHA256(pairwise key, store ‖ 0x00 ‖ member)`, first 16 bytes (sync contract, section 1)."""
+    """`HMAC-SHA256(pairwise key, store ‖ 0x00 ‖ member)`, first 16 bytes (docs/protocol.md, section 5)."""
     return hmac.digest(keys.pairwise, store.encode() + b"\x00" + member.encode(), "sha256")[:_PSEUDONYM_BYTES]
 
 

@@ -1,7 +1,7 @@
 """Folds a member's consent events, in any order, into what stands now.
 
 Of two choices about the same purpose, scope and store the one with the later time of choice wins; where the times are
-equal, unknown or in the future, the withdrawal (disclosure contract, section 2). "In the future" is judged by the time
+equal, unknown or in the future, the withdrawal. "In the future" is judged by the time
 of recording, so that waiting never turns a doubtful grant into a good one.
 
 Pure: no I/O, no clock.

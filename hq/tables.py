@@ -1,7 +1,7 @@
 """The tables of HQ's database, as SQLAlchemy describes them, and the triggers that keep events append-only.
 
-Times are Unix milliseconds (`_ms`) or seconds (`_s`) UTC. An `instances` row is also its counter row (sync contract,
-section 1): `seq = generation * 2^48 + n`, root and count are kept with every change.
+Times are Unix milliseconds (`_ms`) or seconds (`_s`) UTC. An `instances` row is also its counter row (docs/protocol.md,
+section 5): `seq = generation * 2^48 + n`, root and count are kept with every change.
 
 I/O: sqlalchemy, its schema language only.
 """

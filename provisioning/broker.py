@@ -1,4 +1,4 @@
-"""Writes mosquitto's configuration: TLS, who may come, and which topics are whose (sync.md 4).
+"""Writes mosquitto's configuration: TLS, who may come, and which topics are whose (docs/protocol.md, section 3).
 
 Pure: no I/O, no clock.
 """
@@ -8,7 +8,7 @@ from typing import Final
 
 # Not the form of a store's id, so no store can bear it.
 HQ_NAME: Final = "HQ"
-_PAYLOAD_BYTES: Final = 64 * 1024  # sync.md 4
+_PAYLOAD_BYTES: Final = 64 * 1024  # docs/protocol.md, section 3
 _HEADER_BYTES: Final = 512  # topic, packet id and length of one PUBLISH
 
 

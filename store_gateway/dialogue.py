@@ -25,7 +25,7 @@ from wire.sync import GATING, Readiness, Wanted
 from wire.tree import Node
 
 NONCE_BYTES = 16
-_PERSIST_TIME_MS = 3_600_000  # sync contract, section 4: hourly
+_PERSIST_TIME_MS = 3_600_000  # an hour: so much too late at most is a key set's expiry judged after a start
 _NEW_CHALLENGE_S = 5.0
 
 _log = Log("dialogue")

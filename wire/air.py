@@ -1,6 +1,6 @@
 """What phones put on the air: AD structures to candidate tokens, and back.
 
-`presence.md` 2. A candidate is 16 bytes that *may* be a token (formats F1, F2, F3); only a
+docs/protocol.md, section 2. A candidate is 16 bytes that *may* be a token (formats F1, F2, F3); only a
 holder of day keys can tell. AD structures are read as a list and never keyed by type or
 company: two structures of one type occur on real phones.
 
@@ -19,7 +19,7 @@ from wire.errors import Reason, WireError
 
 TOKEN_BYTES = 16
 LEGACY_BYTES = 31  # one legacy advertisement; a scan response holds as many again
-SERVICE_UUID = UUID("c0115e47-7259-4d5c-9a6b-1f0d3e8b2a01")  # presence.md F4
+SERVICE_UUID = UUID("c0115e47-7259-4d5c-9a6b-1f0d3e8b2a01")  # docs/protocol.md, section 2: F4
 
 APPLE = 0x004C  # Bluetooth SIG company identifiers
 TEST_COMPANY = 0xFFFF

@@ -1,4 +1,4 @@
-"""The sealed and signed form in which every message crosses the broker (sync contract, section 4).
+"""The sealed and signed form in which every message crosses the broker (docs/protocol.md, section 3).
 
     envelope  = CBOR [1, header, sealed, signature]          the last three byte strings
     sealed    = HPKE(recipient's key, info = "consentry/1" ‖ header, aad empty): encapsulated key ‖ ciphertext

@@ -20,7 +20,7 @@ Seconds = Annotated[int, Range(0, 2**40)]
 
 
 class Mode(IntEnum):
-    """The member's own switch (disclosure contract, section 1)."""
+    """The member's own switch: nobody is told, only while I ask, or always."""
 
     QUIET = 0
     HELP = 1

@@ -1,6 +1,6 @@
 """Presence secrets, day keys and the tokens, signs and leave codes made from them.
 
-`presence.md` 1, format version 1. A token is one AES block: whoever holds the day key reads
+docs/protocol.md, section 2, format version 1. A token is one AES block: whoever holds the day key reads
 kind and slot out of it with one decryption; to everybody else it is 16 random bytes.
 
     python -m wire.token SECRET_HEX UNIX_TIME presence|help     prints the token in hex
@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wire.errors import Reason, WireError
 
-TOKEN_BYTES = 16  # one AES block (presence.md 1)
-SECRET_BYTES = 32  # presence secret S (presence.md 1)
-DAY_KEY_BYTES = 16  # AES-128 key D (presence.md 1)
-SLOT_S = 600  # ten minutes (presence.md 1)
+TOKEN_BYTES = 16  # one AES block
+SECRET_BYTES = 32  # presence secret S
+DAY_KEY_BYTES = 16  # AES-128 key D
+SLOT_S = 600  # ten minutes
 SLOTS_PER_DAY = 144
 DAY_S = SLOT_S * SLOTS_PER_DAY
 SLOT_MAX = 2**32 - 1  # u32be on the wire

@@ -1,4 +1,4 @@
-"""Digests by which HQ and a store prove that they hold the same records (sync contract, section 2).
+"""Digests by which HQ and a store prove that they hold the same records (docs/protocol.md, section 6).
 
 The tree is 256-way over the first two bytes of a record's path. A node's digest is the sum of its live records'
 digests modulo 2^128, so it is kept by adding and subtracting, in the same transaction as the change.

@@ -1,6 +1,6 @@
 """Decides what to ask HQ for where an instance differs: one descent of its tree, a few nodes at a time.
 
-First fill, a week offline and repair after loss are this one mechanism (sync contract, section 2).
+First fill, a week offline and repair after loss are this one mechanism (docs/protocol.md, section 6).
 
 Pure: no I/O, no clock.
 """

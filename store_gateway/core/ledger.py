@@ -1,4 +1,4 @@
-"""Decides which record counts, and what a store held as of an earlier seq (sync contract, sections 1 to 3).
+"""Decides which record counts, and what a store held as of an earlier seq (docs/protocol.md, sections 4 to 6).
 
 Pure: no I/O, no clock.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wire.tree import Node
 
-DELTAS_S = 600.0  # sync contract, section 3: kept 10 minutes
+DELTAS_S = 600.0  # docs/protocol.md, section 4
 
 
 def takes(seq: int, held_seq: int, floor: int) -> bool:

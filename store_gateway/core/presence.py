@@ -1,6 +1,6 @@
 """Turns recognised sightings into visits: who arrived, who left, who waits for help, and where.
 
-Presence contract, section 4. Everything is keyed by pseudonym and lives in memory; a visit has a new random handle.
+Everything is keyed by pseudonym and lives in memory; a visit has a new random handle.
 Two clocks: `now_mono_s` (boot clock) for every timer, `now_ms` (trusted time, Unix milliseconds) for opening hours and
 for what is shown. A member whose strongest signal is in a blind zone has no visit; only the live signal is known, as
 without it nobody could tell that the member left that zone.

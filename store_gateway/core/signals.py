@@ -1,7 +1,7 @@
 """Steadies one member's signals at the nodes, and says at which node the member is.
 
-Phones differ by up to 17 dB between advertising channels, so a mean misleads (presence contract, section 4): per node
-the 80th percentile over 3 s, then an exponential average.
+Phones differ by up to 17 dB between advertising channels, so a mean misleads (docs/radio.md): per node the 80th
+percentile over 3 s, then an exponential average.
 
 Pure: no I/O, no clock.
 """

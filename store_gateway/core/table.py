@@ -9,7 +9,7 @@ A table holds the tokens of four slots: `first_slot` to `first_slot + 3`. In the
     n × u32   the row of each fingerprint
 
 Fingerprints are cipher text and so evenly spread: b bits of them lead to a run of one or two, whatever n is. A
-fingerprint alone proves nothing; the row's day key reads the whole token (presence contract, section 1).
+fingerprint alone proves nothing; the row's day key reads the whole token (docs/protocol.md, section 2).
 
 Pure: no I/O, no clock.
 """

@@ -105,7 +105,7 @@ def test_a_removed_store_has_no_topic_and_does_not_come_in(
 
 
 def test_a_message_over_the_limit_goes_no_further(broker: Broker) -> None:
-    """64 KiB pass, more does not (sync.md 4)."""
+    """64 KiB pass, more does not (docs/protocol.md, section 3)."""
     hq, store = broker.as_hq(), broker.as_store("berlin-1")
     hq.subscribe("consentry/1/+/up")
     store.publish("consentry/1/berlin-1/up", b"x" * 65536)

@@ -15,7 +15,7 @@ from wire.token import Kind
 
 pytestmark = pytest.mark.system
 
-AT_ONCE_S = 1.0  # the product's promise for a withdrawal while the network is up (sync contract, section 3)
+AT_ONCE_S = 1.0  # the product's promise for a withdrawal while the network is up
 PATIENCE_S = 10.0  # for a machine that does other things: never a benchmark
 
 

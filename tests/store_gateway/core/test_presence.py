@@ -1,4 +1,4 @@
-"""Sightings become visits as the presence contract says."""
+"""Sightings become visits and end, and a call for help is raised once."""
 
 import itertools
 from dataclasses import replace
