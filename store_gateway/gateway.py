@@ -8,6 +8,7 @@ I/O: the cache, through the replica.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from consent.visit import Visit
 from runtime.logs import Log
 from store_gateway.core.directory import Directory
 from store_gateway.core.presence import URGENT, Move, Presence, What
@@ -63,7 +64,7 @@ class Gateway:
         self._software = software
         self._replica = replica
         self._link_counters = link_counters
-        self._presence = Presence(entropy)
+        self._presence = Presence(entropy, self._may_stand)
         self._directory = Directory()
         self._keyring = Keyring(replica, self._directory, make_table)
         self._standing = Standing(replica, self._presence)
@@ -275,6 +276,9 @@ class Gateway:
                 member, _ = self._standing.record(move.pseudonym)
                 if member is None or member.mode is not Mode.OPEN:
                     self._moved(self._presence.leave(move.pseudonym), now_mono_s)
+
+    def _may_stand(self, pseudonym: bytes, visit: Visit, now_ms: int) -> bool:
+        return self._standing.may_stand(pseudonym, visit, now_ms)  # which is made after the presence that asks
 
     def _on_health(self, health: Health) -> None:
         was = health.node in self._ill

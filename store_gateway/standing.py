@@ -66,6 +66,16 @@ class Standing:
             return False
         return isinstance(presence(member, denied, role, visit, policy, now_ms // 1000), Allow)
 
+    def may_stand(self, pseudonym: bytes, visit: Visit, now_ms: int) -> bool:
+        """Whether this visit may stand on any role's roster. Keeps nothing: who hides leaves no record opened."""
+        policy = self._records.policy()
+        known = self._known.get(pseudonym)
+        member, denied = known or (self._records.member(pseudonym), self._records.denied(pseudonym))
+        if policy is None or member is None:
+            return False
+        verdicts = (presence(member, denied, role.id, visit, policy, now_ms // 1000) for role in policy.main.roles)
+        return any(isinstance(verdict, Allow) for verdict in verdicts)
+
     def visible(self, role: str, now_ms: int) -> tuple[tuple[bytes, Visit], ...]:
         """The visits that may stand on this role's roster: unanswered calls first, the oldest of them first."""
         now_s = now_ms // 1000

@@ -51,12 +51,17 @@ class Move:
 
 
 class Presence:
-    """See the module. `entropy(n)` gives n random bytes."""
+    """See the module. `entropy(n)` gives n random bytes.
 
-    __slots__ = ("_blind", "_entropy", "_handles", "_policy", "_spent", "_tracks", "_zones")
+    `may_stand(pseudonym, visit, now_ms)`: whether anybody may be shown this visit. Where nobody may, in a zone that the
+    member excludes for one, there is none: a handle that came back could be joined with the one before.
+    """
 
-    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+    __slots__ = ("_blind", "_entropy", "_handles", "_may_stand", "_policy", "_spent", "_tracks", "_zones")
+
+    def __init__(self, entropy: Callable[[int], bytes], may_stand: Callable[[bytes, Visit, int], bool]) -> None:
         self._entropy = entropy
+        self._may_stand = may_stand
         self._policy: StorePolicy | None = None
         self._zones: dict[str, Zone] = {}
         self._blind: frozenset[str] = frozenset()
@@ -240,16 +245,21 @@ class Presence:
         if track.handle is not None:
             if name != track.zone:
                 track.zone = name
-                moves.append(Move(What.MOVED, track.pseudonym, track.handle))
+                if now_ms is None or not self._may_stand(track.pseudonym, self._shown(track, track.handle), now_ms):
+                    self._leave(track, moves)
+                else:
+                    moves.append(Move(What.MOVED, track.pseudonym, track.handle))
             return
         if track.call is None and not track.may_arrive(policy.dwell_s, now_mono_s):
             return
         hours = policy.hours if zone is None or zone.hours is None else zone.hours
         if now_ms is None or not is_open(hours, policy.time_zone, now_ms):
             return
-        track.handle = self._entropy(HANDLE_BYTES)
         track.zone, track.arrived_ms = name, now_ms
         track.invited = track.call is not None
+        if not self._may_stand(track.pseudonym, self._shown(track, b""), now_ms):
+            return
+        track.handle = self._entropy(HANDLE_BYTES)
         self._handles[track.handle] = track.pseudonym
         moves.append(Move(What.ARRIVED, track.pseudonym, track.handle))
         if track.call is not None:

@@ -453,3 +453,20 @@ def test_a_slow_radio_in_a_blind_zone_hides_all_the_same(kind: Kind) -> None:
     assert not [told for told in tablet.pushed if isinstance(told, query.Roster) and told.visits]
     world.walks(person, 40)
     assert world.floor(tablet).visits
+
+
+def test_a_visit_ends_in_a_zone_that_the_member_excludes() -> None:
+    """Outside again it is another visit, from then on: nobody can tell who hides from who went home."""
+    world = World()
+    person = world.joins(Mode.OPEN)
+    world.changes(person, statements=tuple(replace(one, zones_excluded=("hats",)) for one in person.member.statements))
+    tablet = world.tablet(watches=True)
+    world.walks(person, 8)
+    (first,) = world.floor(tablet).visits
+    world.walks(person, 30, "hats-1", -50)
+    assert not world.floor(tablet).visits
+    out_ms = world.now_ms
+    world.walks(person, 30, "shoes-1", -40)
+    (again,) = world.floor(tablet).visits
+    assert again.handle != first.handle
+    assert again.arrived_ms >= out_ms

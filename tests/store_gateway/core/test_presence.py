@@ -22,7 +22,7 @@ class Floor:
     """A presence with a clock."""
 
     def __init__(self, policy: StorePolicy | None = None) -> None:
-        self.presence = Presence(entropy())
+        self.presence = Presence(entropy(), lambda pseudonym, visit, now_ms: True)
         self.presence.govern(policy or a_policy().store)
         self.now_s = 0.0
         self.moves: list[Move] = []
