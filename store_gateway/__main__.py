@@ -150,9 +150,8 @@ def hear(sightings: socket.socket, edges: frozenset[int], inbox: Inbox[Item], co
 
 def deliver(payload: Payload, inbox: Inbox[Item], counts: Counts) -> None:
     """Puts what the broker brings into the inbox; the fast lane overtakes any backlog."""
-    if payload.fast:
-        inbox.put(payload)
-    elif not inbox.put_backlog(payload):
+    put = inbox.put_fast if payload.fast else inbox.put_backlog
+    if not put(payload):
         counts.late += 1
 
 

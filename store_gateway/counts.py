@@ -23,7 +23,7 @@ class Counts:
         self.sightings = 0
         self.resolved = 0
         self.dropped = 0  # datagrams that found the inbox full
-        self.late = 0  # payloads that found HQ's backlog full for too long
+        self.late = 0  # payloads of the broker that found their lane full for too long
         self.malformed = 0  # datagrams and frames
         self.strangers = 0  # who came to a socket without the right
         self.refused = 0  # connections beyond the bound

@@ -2,7 +2,9 @@
 
 import threading
 
-from store_gateway.inbox import MOST_BACKLOG, MOST_SIGHTINGS, Inbox
+import pytest
+
+from store_gateway.inbox import MOST_BACKLOG, MOST_FAST, MOST_SIGHTINGS, Inbox
 
 
 def test_the_fast_lane_overtakes_any_backlog() -> None:
@@ -12,21 +14,24 @@ def test_the_fast_lane_overtakes_any_backlog() -> None:
         assert inbox.put_backlog("backlog")
     for _ in range(MOST_SIGHTINGS):
         assert inbox.put_sightings("sightings")
-    inbox.put("fast")
+    assert inbox.put_fast("fast")
     assert inbox.take(0) == "fast"
 
 
 def test_nothing_starves() -> None:
-    """Questions without end let the others through; backlog and sightings take turns."""
+    """Questions without end let the others through; so does a flood on the fast lane; the others take turns."""
     inbox: Inbox[str] = Inbox()
+    for _ in range(MOST_FAST):
+        inbox.put_fast("fast")
     for _ in range(100):
         inbox.put("question")
         inbox.put_backlog("backlog")
         inbox.put_sightings("sightings")
     taken = [inbox.take(0) for _ in range(60)]
-    assert taken.count("question") >= 48
+    assert taken.count("question") >= 20
+    assert taken.count("fast") >= 20
     assert {"backlog", "sightings"} <= set(taken)
-    rest = [inbox.take(0) for _ in range(240)]
+    rest = [inbox.take(0) for _ in range(240 + MOST_FAST)]
     assert (taken + rest).count("sightings") == 100
     assert inbox.take(0) is None
 
@@ -37,19 +42,21 @@ def test_sightings_beyond_the_bound_are_dropped() -> None:
     assert [inbox.put_sightings(1) for _ in range(MOST_SIGHTINGS + 2)].count(False) == 2
 
 
-def test_a_full_backlog_holds_its_connection_back_until_there_is_room() -> None:
-    """The thread that brings it waits; after too long the payload is dropped, and asked for again."""
+@pytest.mark.parametrize("lane", ["put_fast", "put_backlog"])
+def test_a_full_lane_holds_its_connection_back_until_there_is_room(lane: str) -> None:
+    """The thread that brings it waits; after too long the payload is dropped, and comes again another way."""
     inbox: Inbox[int] = Inbox()
-    for number in range(MOST_BACKLOG):
-        inbox.put_backlog(number)
-    assert not inbox.put_backlog(-1, 0.01)
+    put, most = getattr(inbox, lane), {"put_fast": MOST_FAST, "put_backlog": MOST_BACKLOG}[lane]
+    for number in range(most):
+        assert put(number)
+    assert not put(-1, 0.01)
     kept: list[bool] = []
-    bringer = threading.Thread(target=lambda: kept.append(inbox.put_backlog(MOST_BACKLOG, 30.0)))
+    bringer = threading.Thread(target=lambda: kept.append(put(most, 30.0)))
     bringer.start()
     assert inbox.take(0) == 0
     bringer.join(10)
     assert kept == [True]
-    assert [inbox.take(0) for _ in range(MOST_BACKLOG)] == list(range(1, MOST_BACKLOG + 1))
+    assert [inbox.take(0) for _ in range(most)] == list(range(1, most + 1))
 
 
 def test_taking_waits_for_who_puts() -> None:
