@@ -10,10 +10,12 @@ from apispec import APISpec
 from flask import Flask
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
+from flask_smorest.arguments import FlaskParser  # type: ignore[import-untyped]
 from marshmallow import Schema
 
 from tablet_api import schemas
 from tablet_api.auth import Cookies
+from tablet_api.errors import Problem, ProblemKind
 
 PROBLEM: Final = "application/problem+json"
 _BEARER: Final = "bearer"
@@ -22,11 +24,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V", bound=type[MethodView])
 
 
+class _Parser(FlaskParser):  # type: ignore[misc]
+    """Reads what comes as JSON; whatever Python's own parser gives up on is a bad request, and no fault of ours."""
+
+    def load_json(self, req: Any, schema: Any) -> Any:
+        try:
+            return super().load_json(req, schema)
+        except (ValueError, RecursionError) as error:  # a number of 5,000 digits; 20,000 brackets
+            raise Problem(ProblemKind.BAD_REQUEST) from error
+
+
+class _Blueprint(Blueprint):  # type: ignore[misc]
+    ARGUMENTS_PARSER = _Parser()
+
+
 class Calls:
     """A set of calls below one prefix. The decorators document, and filter by the schema."""
 
     def __init__(self, name: str, prefix: str, description: str) -> None:
-        self.blueprint: Any = Blueprint(name, __name__, url_prefix=prefix, description=description)
+        self.blueprint: Any = _Blueprint(name, __name__, url_prefix=prefix, description=description)
 
     def route(self, path: str) -> Callable[[V], V]:
         """Puts a view class at `path`."""
