@@ -4,6 +4,7 @@ I/O: standard output.
 """
 
 import argparse
+import signal
 import sys
 import time
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (all unless named)")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, to see that they run")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that programs and folders go with us
     unknown = [name for name in arguments.names if name not in ALL]
     if unknown:
         parser.error(f"there is {', '.join(ALL)}, and no {', '.join(unknown)}")

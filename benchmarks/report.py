@@ -45,7 +45,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def machine() -> str:
-    """CPU, cores, memory, kernel, Python and commit, in one line."""
+    """CPU, cores, memory, kernel, Python, commit, and how busy the machine is already, in one line."""
     cpu = next(
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
@@ -55,7 +55,8 @@ def machine() -> str:
     )
     return (
         f"{cpu}, {os.cpu_count()} cores, {memory_kb / 2**20:.0f} GiB; Linux {platform.release()}; "
-        f"Python {platform.python_version()}; commit {commit.stdout.strip() or 'unknown'}"
+        f"Python {platform.python_version()}; commit {commit.stdout.strip() or 'unknown'}; "
+        f"load average {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -1,0 +1,1 @@
+"""The benchmarks run, small, and say what docs/benchmarks.md explains."""

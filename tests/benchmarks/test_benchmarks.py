@@ -1,0 +1,63 @@
+"""The benchmarks run to their end and print ratios; no figure is judged, since a test machine does other things."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+PAGE = (TOP / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def measured(*arguments: str) -> str:
+    """What the program prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=TOP, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check_rows(printed: str, least: int) -> None:
+    """Every row has a figure, and each with a baseline the ratio to it."""
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ") and "what" not in line]
+    assert len(rows) >= least
+    for _, figure, baseline, ratio in rows:
+        assert re.search(r"\d", figure)
+        assert (baseline == "–") == (ratio.rstrip(" |") == "–")
+        assert baseline == "–" or float(ratio.rstrip(" |")) > 0
+
+
+def test_the_directory_is_measured() -> None:
+    """Rates for three sizes and three sorts of token, and what the table costs, each beside a baseline."""
+    printed = measured("directory", "--quick")
+    check_rows(printed, 12)
+    assert re.match(r"\d{4}-\d\d-\d\d: .+ cores, .+; Linux .+; Python 3\.\d+\.\d+; commit ", printed)
+
+
+@pytest.mark.system
+@pytest.mark.needs("mosquitto")
+def test_answers_to_tablets_are_measured() -> None:
+    """Fifty members are present on the real programs, floor and cards are asked for, and all of it is gone after."""
+    before = set(Path("/tmp").glob("consentry-bench-*"))
+    check_rows(measured("tablets", "--quick"), 6)
+    assert set(Path("/tmp").glob("consentry-bench-*")) <= before
+
+
+def test_an_unknown_benchmark_is_named() -> None:
+    """A name that is none ends with what there is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "speed"], cwd=TOP, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "directory, tablets, memory" in done.stderr
+
+
+def test_the_page_tells_of_each() -> None:
+    """Each benchmark has its section, and the page says how to repeat it and which long run was green."""
+    for name in ("directory", "tablets", "memory"):
+        assert f"`{name}`" in PAGE
+    assert "python -m benchmarks" in PAGE
+    assert re.search(r"^Last green `make test-long`: ", PAGE, re.M)
