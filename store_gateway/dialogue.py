@@ -6,6 +6,7 @@ I/O: the cache file, through `store_gateway.cache`.
 """
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -43,6 +44,7 @@ class Dialogue:
         self._fill = Fill()
         self._queue: list[sync.Message] = []
         self._link = False
+        self._unlocked_mono_s = -math.inf  # when the newest hello was sent that an unlock answered
         self.courier = Courier(store, box, entropy)
         self.keeper = Keeper()
         self.counts: Counter[str] = Counter()
@@ -169,7 +171,12 @@ class Dialogue:
                 self.keeper.take_challenge(answer.challenge, now_mono_s)
                 self.keeper.hello_soon(now_mono_s)
             case sync.Unlock():
-                if self.cache is not None:
+                if sent_mono_s < self._unlocked_mono_s:
+                    self.courier.dropped["older_unlock"] += (
+                        1  # a recording: its ticket and digest keys are not the newest
+                    )
+                elif self.cache is not None:
+                    self._unlocked_mono_s = sent_mono_s
                     self._unlock(self.cache, answer, touched)
                     self.keeper.hello_soon(now_mono_s)
             case sync.Lease():

@@ -438,6 +438,19 @@ def test_what_answers_nothing_that_was_asked_is_dropped(line: Line, hq: FakeHQ) 
     assert counters["orders_unsupported"] == 1
 
 
+def test_a_recorded_unlock_does_not_bring_an_older_ticket_back(line: Line, hq: FakeHQ) -> None:
+    """Its nonce is one of the last 8 still; a newer hello was answered since."""
+    line.run(40)
+    conversation = line.replica._hq
+    assert conversation.cache is not None
+    incarnation, share = next(iter(hq.shares.items()))
+    older, newer = [nonce for nonce, _ in conversation.keeper._nonces][-2:]
+    for nonce, ticket in ((older, b"a" * 16), (newer, b"b" * 16), (older, b"a" * 16)):
+        line.replica.on_payload(hq.say(sync.Unlock(incarnation, share, (), ticket), nonce), False, line.now_s)
+    assert conversation.cache.header.ticket == b"b" * 16
+    assert line.replica.counters()["dropped_older_unlock"] == 1
+
+
 def test_a_forged_or_misdirected_message_is_counted_by_its_reason(line: Line, hq: FakeHQ) -> None:
     """Another signer, another recipient, another sender, a message that only stores may send."""
     other = FakeHQ()
