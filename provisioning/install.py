@@ -54,7 +54,11 @@ class Sealer:
                 input=content, capture_output=True, check=True, timeout=_TIMEOUT_S,
             ).stdout  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
-            raise ProvisioningError(f"{self.program} {verb} failed", "run it as root on the machine itself") from error
+            said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
+            why = f": {said[-1]}" if said else ""  # systemd's own words; a secret is never among them
+            raise ProvisioningError(
+                f"{self.program} {verb} failed{why}", "run it as root on the machine itself"
+            ) from error
 
 
 def install(

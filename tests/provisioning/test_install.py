@@ -2,7 +2,9 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,9 +16,18 @@ needs_systemd = pytest.mark.needs("systemd-creds", "systemd-sysusers")
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine_secret(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """Where a machine's secret may be: systemd-creds refuses to keep one in memory, as /tmp may be."""
+    cache = pytestconfig.rootpath / ".pytest_cache"
+    cache.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=cache) as folder:
+        yield Path(folder) / "machine-secret"
+
+
+@pytest.fixture
+def root(tmp_path: Path, machine_secret: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty machine, with a secret that is not this machine's."""
-    monkeypatch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path / "machine-secret"))
+    monkeypatch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(machine_secret))
     (tmp_path / "root/etc").mkdir(parents=True)
     (tmp_path / "root/etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nmosquitto:x:65533:65533::/:/bin/false\n")
     (tmp_path / "root/etc/group").write_text("root:x:0:\nmosquitto:x:65533:\n")

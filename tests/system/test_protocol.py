@@ -34,7 +34,8 @@ def said(shop: Shop) -> list[tuple[str, bytes]]:
         assert shop.ear is not None
         heard = shop.ear.heard
         until(lambda: {Kind.EVENTS, Kind.HELLO, Kind.WANT} <= {kind for _, kind in kinds(heard)}, what="what goes up")
-        until(lambda: (sync.now(STORE), Kind.RECORDS) in kinds(heard), what="the fast lane")
+        for topic in (sync.now(STORE), sync.down(STORE)):
+            until(lambda topic=topic: (topic, Kind.RECORDS) in kinds(heard), what=f"records on {topic}")  # type: ignore[misc]
     finally:
         followed.close()
     return list(heard)
