@@ -8,7 +8,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import cbor2
 
@@ -18,6 +18,7 @@ MAX_DEPTH = 12  # the deepest of our messages nests 9 levels
 _MAX_KEY = 23  # a map key is one byte on the wire
 _MAX_UINT = 2**64 - 1
 _MIN_INT = -(2**63)
+_PLAIN = frozenset({bytes, str, bool, type(None)})
 
 
 class _NoTags(Mapping[int, Any]):
@@ -50,10 +51,10 @@ def encode(value: Value) -> bytes:
     """The deterministic encoding of `value`.
 
     Raises:
-        WireError: `value` holds something that Consentry's CBOR has no form for.
+        WireError: `value` holds something that Consentry's CBOR has no form for, or a map whose keys do not ascend.
     """
     _check(value, MAX_DEPTH)
-    return cbor2.dumps(value, canonical=True)
+    return cbor2.dumps(value)
 
 
 def decode(encoded: bytes) -> Value:
@@ -73,27 +74,42 @@ def decode(encoded: bytes) -> Value:
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise WireError(Reason.CBOR, "not CBOR") from error
     _check(value, MAX_DEPTH)
-    if cbor2.dumps(value, canonical=True) != encoded:
+    if cbor2.dumps(value) != encoded:
         raise WireError(Reason.CBOR, "not the deterministic encoding")
     return value  # type: ignore[no-any-return]
 
 
 def _check(value: object, depth: int) -> None:
-    if depth < 0:
-        raise WireError(Reason.CBOR, f"nested more than {MAX_DEPTH} deep")
+    """Refuses what Consentry's CBOR has no form for. Leaves are judged in their container's loop: they are the many."""
     kind = type(value)
-    if kind is int:
-        if not _MIN_INT <= value <= _MAX_UINT:  # type: ignore[operator]
-            raise WireError(Reason.CBOR, "integer of more than 64 bits")
-    elif kind is bytes or kind is str or kind is bool or value is None:
-        return
-    elif kind is list:
-        for element in value:  # type: ignore[attr-defined]
-            _check(element, depth - 1)
+    if kind is list:
+        elements = cast(list[object], value)
     elif kind is dict:
-        for key, element in value.items():  # type: ignore[attr-defined]
-            if type(key) is not int or not 0 <= key <= _MAX_KEY:
-                raise WireError(Reason.CBOR, f"map key that is not an integer from 0 to {_MAX_KEY}")
-            _check(element, depth - 1)
+        last = -1
+        for key in cast(dict[object, object], value):
+            # Ascending here, so that writing a map in its own order is writing it in the deterministic one.
+            if type(key) is not int or not last < key <= _MAX_KEY:
+                raise WireError(Reason.CBOR, f"map keys that are not ascending integers from 0 to {_MAX_KEY}")
+            last = key
+        elements = list(cast(dict[object, object], value).values())
     else:
+        _check_leaf(value)
+        return
+    if depth == 0:
+        raise WireError(Reason.CBOR, f"nested more than {MAX_DEPTH} deep")
+    for element in elements:
+        kind = type(element)
+        if kind in _PLAIN:
+            continue
+        if kind is list or kind is dict:
+            _check(element, depth - 1)
+        else:
+            _check_leaf(element)
+
+
+def _check_leaf(value: object) -> None:
+    if type(value) is int:
+        if not _MIN_INT <= value <= _MAX_UINT:
+            raise WireError(Reason.CBOR, "integer of more than 64 bits")
+    elif type(value) not in _PLAIN:
         raise WireError(Reason.CBOR, "a type that has no form here (float, tag, undefined)")

@@ -14,7 +14,10 @@ plain = st.recursive(
     | st.integers(-(2**63), 2**64 - 1)
     | st.binary(max_size=40)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.integers(0, 23), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.integers(0, 23), inner, max_size=4).map(lambda found: dict(sorted(found.items())))
+    ),
     max_leaves=12,
 )
 
