@@ -3,6 +3,7 @@
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
@@ -92,6 +93,10 @@ class Query(Schema):
 
 class Shown(Schema):
     """What goes to a tablet."""
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """A field's value. marshmallow's own way tries items and dots first, which is a quarter of a roster's cost."""
+        return super().get_attribute(obj, attr, default) if isinstance(obj, Mapping) else getattr(obj, attr, default)
 
 
 # --- asked ---------------------------------------------------------------------------------------------------------
