@@ -89,11 +89,11 @@ class FakeBluetoothd:
         """As kill -9: gone without a word."""
         if self._forgetting is not None:
             self._forgetting.cancel()
-        if self._bus is not None:
-            self._bus.disconnect()
+        bus, self._bus = self._bus, None  # first, so that no phone's advert meets a connection that is closing
+        if bus is not None:
+            bus.disconnect()
             with contextlib.suppress(OSError, EOFError):
-                await self._bus.wait_for_disconnect()
-            self._bus = None
+                await bus.wait_for_disconnect()
         for radio in self._radios.values():
             radio.sessions.clear()
             radio.filters.clear()
