@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,7 @@ def postgresql(needs, tmp_path_factory) -> Iterator[str]:
         _wait_for(url, running)
         yield url
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # ends connections that are still there; SIGTERM would wait for them
         running.wait(20)
         shutil.rmtree(folder, ignore_errors=True)
 
