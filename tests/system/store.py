@@ -414,3 +414,14 @@ def day_keys(person: Person) -> tuple[bytes, ...]:
     """The day keys of the member's phone that a store may hold now."""
     today = token.day_of(now_ms() // 1000)
     return tuple(token.day_key(person.phone.secret, day) for day in (today - 1, today, today + 1))
+
+
+def grants(shop: Shop, member: str, scope: str) -> bool:
+    """Whether HQ still has the member's grant of this scope at the store."""
+    from hq import ledger
+    from hq.database import reading
+    from hq.state import fold
+
+    with reading(shop.store.office.engine) as connection:
+        found = fold(ledger.of_members(connection, [member])[member])
+    return any(scope in one.scopes and one.store == STORE for one in found.statements)

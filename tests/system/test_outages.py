@@ -7,7 +7,7 @@ import pytest
 
 from demo.store import now_ms
 from demo.tablet import Stream, Tablet
-from tests.system.store import PIN, STORE, TEXTS, Shop, of_value, shown_of, until
+from tests.system.store import PIN, STORE, TEXTS, Shop, grants, of_value, shown_of, until
 from wire.member import Mode
 from wire.token import Kind
 
@@ -227,14 +227,3 @@ def standing(shop: Shop, member: str) -> bool:
     with reading(shop.store.office.engine) as connection:
         chosen = select(audience.c.present).where(audience.c.store == STORE, audience.c.member == member)
         return bool(connection.scalar(chosen))
-
-
-def grants(shop: Shop, member: str, scope: str) -> bool:
-    """Whether HQ still has the member's grant of this scope at the store."""
-    from hq import ledger
-    from hq.database import reading
-    from hq.state import fold
-
-    with reading(shop.store.office.engine) as connection:
-        found = fold(ledger.of_members(connection, [member])[member])
-    return any(scope in one.scopes and one.store == STORE for one in found.statements)

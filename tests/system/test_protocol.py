@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from demo.store import now_ms
-from tests.system.store import STORE, Shop, until
+from tests.system.store import STORE, Shop, grants, until
 from tests.wire import cddl
 from tests.wire.page import fits
 from wire import cbor, envelope, schema, sync
@@ -30,6 +30,7 @@ def said(shop: Shop) -> list[tuple[str, bytes]]:
         handle = shop.call_for_help(person, followed)
         assert tablet.card(handle).status == 200
         assert tablet.withdraw(handle, "size.shoe").status < 300
+        until(lambda: not grants(shop, person.member, "size.shoe"), what="HQ's own record of the withdrawal")
         shop.store.office.withdraw(person.member, now_ms(), scopes=("name.first",))
         assert shop.ear is not None
         heard = shop.ear.heard
