@@ -70,6 +70,7 @@ bench: setup  ## measure, as docs/benchmarks.md tells
 
 lock: .venv-lock/bin/uv  ## resolve the dependencies anew (LOCK_ARGS=--upgrade for newer versions)
 	$(LOCK) $(LOCK_ARGS) --extra dev --extra demo --extra postgresql pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --extra bench pyproject.toml --output-file requirements-bench.lock
 	$(LOCK) --constraint requirements-dev.lock --extra demo pyproject.toml --output-file requirements-demo.lock
 	$(LOCK) --constraint requirements-dev.lock --extra postgresql pyproject.toml --output-file requirements.lock
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from edge.config import EdgeConfig
 from edge.edge import Edge
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.replay import play
 from edge.sender import Sender
 from runtime import cli, config, logs
 from runtime.errors import EXIT_INTERRUPTED, EXIT_OK
 from runtime.notify import Notify
+from wire.sighting import RadioReason
 
 CONFIG = Path("/etc/consentry/edge.toml")
 _EPILOG = """\

@@ -15,7 +15,8 @@ from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError, AuthTimeoutError, DBusError, DBusFastError, InvalidAddressError
 
-from edge.errors import RadioError, RadioReason, of_dbus_error, of_lost_bus
+from edge.errors import RadioError, of_dbus_error, of_lost_bus
+from wire.sighting import RadioReason
 
 ANSWER_S: Final = 10.0  # powering on loads firmware into some radios: up to 5 s seen
 FOREIGN: Final = (DBusFastError, OSError, EOFError)  # what dbus-fast raises; a timeout is an OSError

@@ -99,11 +99,12 @@ class Edge:
                     self._node,
                     self.radio.adapter if self.radio else REPLAY,
                     self._state(),
+                    self.radio.reason if self.radio else None,
                     self._heard.last_advert_ms,
                     self._heard.adverts,
                     self._heard.candidates,
                     self._drops(),
-                    self.radio.restarts if self.radio else 0,
+                    tuple(sorted(self.radio.restarts.items())) if self.radio else (),
                 )
             )
         )
@@ -119,7 +120,7 @@ class Edge:
             no_room=self._heard.drops,
             unsent=self._unsent,
             malformed=self._malformed,
-            restarts=self.radio.restarts if self.radio else 0,
+            restarts=self.radio.restarts.total() if self.radio else 0,
         )
 
     def _state(self) -> RadioState:

@@ -9,26 +9,10 @@ Pure: no I/O, no clock.
 """
 
 import errno
-from enum import StrEnum
 from typing import Final
 
 from runtime.errors import ProgramError, UnavailableError
-
-
-class RadioReason(StrEnum):
-    """What stands between the edge and the air."""
-
-    NO_DBUS = "no_dbus"
-    NO_BLUEZ = "no_bluez"
-    NO_PERMISSION = "no_permission"
-    NO_RADIO = "no_radio"
-    OTHER_RADIO = "other_radio"
-    BLOCKED = "blocked"
-    BUSY = "busy"
-    NO_ANSWER = "no_answer"
-    SILENT = "silent"
-    FAILED = "failed"
-
+from wire.sighting import RadioReason
 
 _SAID: Final[dict[RadioReason, tuple[str, str]]] = {
     RadioReason.NO_DBUS: (

@@ -6,13 +6,14 @@ I/O: logs; waits by asyncio.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.recovery import STEPS_BEFORE_ILL, Ladder, Step, look, taken
 from runtime.logs import Log
-from wire.sighting import NO_ADAPTER, RadioState
+from wire.sighting import NO_ADAPTER, RadioReason, RadioState
 
 LOOK_S = 0.5
 
@@ -35,7 +36,7 @@ class Radio:
     """One radio and how it fares.
 
     `heard_mono_s` says when an advert of anybody was last heard, `boot_s` what time it is; both on the boot clock.
-    `restarts` counts the steps of recovery.
+    `restarts` counts the steps of recovery by what they were taken for.
     """
 
     def __init__(
@@ -47,13 +48,18 @@ class Radio:
         self._log = log
         self._ladder = Ladder(boot_s(), tried=1)  # not hearing before `begin` ended
         self._told: RadioReason | None = None
-        self._scans = False  # the last step ended in a scan
-        self.restarts = 0
+        self._fault: RadioReason | None = RadioReason.SILENT  # why the last step did not end in a scan
+        self.restarts: Counter[RadioReason] = Counter()
 
     @property
     def adapter(self) -> str:
         """The radio's address, or "none"."""
         return self._scanner.address or NO_ADAPTER
+
+    @property
+    def reason(self) -> RadioReason | None:
+        """What keeps it from hearing; None while it hears."""
+        return None if self.state is RadioState.HEARING else self._fault or RadioReason.SILENT
 
     @property
     def state(self) -> RadioState:
@@ -63,7 +69,7 @@ class Radio:
     async def begin(self) -> None:
         """Begins to scan; a radio that cannot is logged, and then is recovered by `keep`."""
         await self._take(Step.REBUILD)
-        if self._scans:
+        if self._fault is None:
             self._ladder = Ladder(self._boot_s())
             self._log.info("scanning", adapter=self.adapter)
         else:
@@ -86,22 +92,22 @@ class Radio:
         await self._scanner.stop()
 
     async def _recover(self, step: Step) -> None:
-        if self._scans and self._ladder.tried >= STEPS_BEFORE_ILL:
+        if self._fault is None and self._ladder.tried >= STEPS_BEFORE_ILL:
             self._tell("radio_ill", RadioError(RadioReason.SILENT))
         elif self._ladder.state is not RadioState.ILL:
             self._log.warning("radio_silent", step=step.value, adapter=self.adapter)
-        self.restarts += 1
+        self.restarts[self._fault or RadioReason.SILENT] += 1
         await self._take(step)
         self._ladder = taken(self._ladder, self._boot_s())
 
     async def _take(self, step: Step) -> None:
-        self._scans = False
         try:
             await self._scanner.take(step)
         except RadioError as error:
+            self._fault = error.reason
             self._tell("cannot_scan", error)
         else:
-            self._scans = True
+            self._fault = None
 
     def _tell(self, event: str, error: RadioError) -> None:
         """Once for each cause: while one lasts it comes every half minute."""

@@ -29,8 +29,9 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError, BleakError
 
 from edge import bluez
-from edge.errors import RadioError, RadioReason, of_dbus_error
+from edge.errors import RadioError, of_dbus_error
 from edge.recovery import Step
+from wire.sighting import RadioReason
 
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
 """Takes manufacturer values by company, service UUIDs as text, and the signal in dBm (-127: not known)."""

@@ -3,7 +3,8 @@
 One CBOR array in deterministic encoding (RFC 8949 4.2.1) a datagram, at most 8 KiB:
 
     [1, 1, node, [[token, rssi_dbm / null, count, first_ms, last_ms], ...]]        1 to 190 rows
-    [1, 2, node, adapter, state, last_advert_ms, adverts, candidates, drops, restarts]
+    [1, 2, node, adapter, state, reason / null, last_advert_ms, adverts, candidates, drops,
+     [[reason, count], ...]]                                                    restarts, reasons ascending
 
 The first number is the version. Times are milliseconds of the sender's CLOCK_BOOTTIME, which a
 gateway on the same machine shares. What decodes re-encodes to the same bytes.
@@ -14,7 +15,7 @@ Pure: no I/O, no clock.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from wire import cbor
@@ -46,6 +47,24 @@ class RadioState(IntEnum):
     ILL = 2
 
 
+class RadioReason(StrEnum):
+    """What stands between an edge and the air."""
+
+    NO_DBUS = "no_dbus"
+    NO_BLUEZ = "no_bluez"
+    NO_PERMISSION = "no_permission"
+    NO_RADIO = "no_radio"
+    OTHER_RADIO = "other_radio"
+    BLOCKED = "blocked"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    SILENT = "silent"
+    FAILED = "failed"
+
+
+_REASONS: Final = frozenset(reason.value for reason in RadioReason)
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One token as one node heard it for up to half a second.
@@ -74,20 +93,21 @@ class Batch:
 class Health:
     """The state of one radio; counters run since the edge started.
 
-    `adapter` is its address ("AA:BB:CC:DD:EE:FF"), `REPLAY` or `NO_ADAPTER`; `last_advert_ms` boot-clock
-    milliseconds of the last advert of anybody, 0 before the first; `adverts` of anybody,
-    `candidates` of them with a candidate token, `drops` what was heard and not forwarded,
-    `restarts` steps of recovery.
+    `adapter` is its address ("AA:BB:CC:DD:EE:FF"), `REPLAY` or `NO_ADAPTER`; `reason` is what keeps it from hearing
+    now, None while it hears; `last_advert_ms` boot-clock milliseconds of the last advert of anybody, 0 before the
+    first; `adverts` of anybody, `candidates` of them with a candidate token, `drops` what was heard and not forwarded,
+    `restarts` how many steps of recovery were taken for each reason, by reason ascending, none of them 0.
     """
 
     node: str
     adapter: str
     state: RadioState
+    reason: RadioReason | None
     last_advert_ms: int
     adverts: int
     candidates: int
     drops: int
-    restarts: int
+    restarts: tuple[tuple[RadioReason, int], ...]
 
 
 def encode_batch(node: str, sightings: Sequence[Sighting]) -> list[bytes]:
@@ -116,11 +136,12 @@ def encode_health(health: Health) -> bytes:
             health.node,
             health.adapter,
             int(health.state),
+            health.reason.value if health.reason is not None else None,
             health.last_advert_ms,
             health.adverts,
             health.candidates,
             health.drops,
-            health.restarts,
+            [[reason.value, count] for reason, count in health.restarts],
         ]
     )
 
@@ -144,17 +165,20 @@ def decode(datagram: bytes) -> Batch | Health:
             str(node),
             str(adapter),
             int(state),
+            None | str() as reason,
             int(last_advert_ms),
             int(adverts),
             int(heard),
             int(drops),
-            int(restarts),
+            list(restarts),
         ] if _is(version, kind, _HEALTH):
             try:
                 known = RadioState(_number(state))
+                why = RadioReason(reason) if reason is not None else None
             except ValueError:
-                raise WireError(Reason.SHAPE, "a known state of a radio") from None
-            health = Health(node, adapter, known, last_advert_ms, adverts, heard, drops, restarts)
+                raise WireError(Reason.SHAPE, "a known state of a radio, and a known reason") from None
+            counts = tuple(_restarts(row) for row in restarts)
+            health = Health(node, adapter, known, why, last_advert_ms, adverts, heard, drops, counts)
             _check_health(health)
             return health
         case _:
@@ -180,6 +204,14 @@ def _sighting(node: str, row: object) -> Sighting:
             raise WireError(Reason.SHAPE, "a sighting of five values")
     _row(node, sighting)
     return sighting
+
+
+def _restarts(row: object) -> tuple[RadioReason, int]:
+    match row:
+        case [str(reason), int(count)] if reason in _REASONS:
+            return RadioReason(reason), count
+        case _:
+            raise WireError(Reason.SHAPE, "a known reason and a count")
 
 
 def _row(node: str, sighting: Sighting) -> list[object]:
@@ -208,12 +240,9 @@ def _check_health(health: Health) -> None:
     _check_node(health.node)
     if not _ADAPTER.fullmatch(health.adapter):
         raise WireError(Reason.SHAPE, "an adapter's address, replay or none")
-    for number in (
-        health.last_advert_ms,
-        health.adverts,
-        health.candidates,
-        health.drops,
-        health.restarts,
-    ):
+    for number in (health.last_advert_ms, health.adverts, health.candidates, health.drops):
         if not 0 <= _number(number) <= UINT_MAX:
             raise WireError(Reason.SHAPE, "counters and times as unsigned 64-bit numbers")
+    reasons = [reason for reason, _ in health.restarts]
+    if reasons != sorted(set(reasons)) or any(not 1 <= _number(count) <= UINT_MAX for _, count in health.restarts):
+        raise WireError(Reason.SHAPE, "restarts by reason, ascending, each at least one")

@@ -6,8 +6,9 @@ import pytest
 
 from edge import bluez
 from edge.bluez import Adapter
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from tests.fakes.bluetoothd import ADDRESS, FakeBluetoothd
+from wire.sighting import RadioReason
 
 OFF = Adapter("hci0", "00:00:00:00:00:01", powered=False, discovering=False)
 ON = Adapter("hci1", "00:00:00:00:00:02", powered=True, discovering=False)

@@ -26,7 +26,8 @@ from dbus_fast.errors import (
 )
 
 from edge import bluez
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
+from wire.sighting import RadioReason
 
 EXPECTED = [
     (AuthError("no"), RadioReason.NO_PERMISSION),

@@ -6,11 +6,11 @@ import logging
 import pytest
 
 from edge import radio as edge_radio
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.radio import Radio
 from edge.recovery import Step
 from runtime.logs import Log
-from wire.sighting import NO_ADAPTER, RadioState
+from wire.sighting import NO_ADAPTER, RadioReason, RadioState
 
 ADDRESS = "00:00:00:00:5A:AD"
 
@@ -83,7 +83,7 @@ def test_a_radio_that_hears_is_left_alone(play):
         for _ in range(100):
             store.heard_s = store.now_s
             await store.passes(20)
-        assert (radio.restarts, radio.state) == (0, RadioState.HEARING)
+        assert (radio.restarts.total(), radio.state) == (0, RadioState.HEARING)
         assert not keeping.done()
 
     assert play(story) == ["scanning"]
@@ -98,7 +98,7 @@ def test_a_radio_that_scans_and_hears_nobody_becomes_ill_and_is_told_once(play):
         await store.passes(300)
         assert [step for _, step in store.steps[:4]] == [Step.REBUILD, Step.RESTART, Step.REBUILD, Step.POWER_CYCLE]
         assert radio.state is RadioState.ILL
-        assert radio.restarts == len(store.steps) - 1
+        assert radio.restarts == {RadioReason.SILENT: len(store.steps) - 1}
         store.heard_s = store.now_s
         await store.passes(1)
         assert radio.state is RadioState.HEARING

@@ -7,11 +7,12 @@ import pytest
 from dbus_fast import Variant
 
 from edge import bluez
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.recovery import Step
 from edge.scanner import Scanner
 from tests.fakes.bluetoothd import ADDRESS, FakeBluetoothd, Version
 from wire import air
+from wire.sighting import RadioReason
 
 TOKEN = bytes(range(16))
 PHONE = "C0:00:00:00:00:01"

@@ -17,10 +17,11 @@ from bleak.exc import (
 )
 from dbus_fast.errors import AuthError, InternalError, InvalidAddressError, InvalidMessageError
 
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.recovery import Step
 from edge.scanner import Scanner
 from tests.fakes.bluetoothd import FakeBluetoothd
+from wire.sighting import RadioReason
 
 Unavailable = BleakBluetoothNotAvailableReason
 EXPECTED = [

@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from edge import bluez
-from edge.errors import RadioError, RadioReason
+from edge.errors import RadioError
 from edge.recovery import Step
 from edge.scanner import Scanner
 from tests.fakes.private_bus import PrivateBus
 from wire import air
+from wire.sighting import RadioReason
 
 pytestmark = pytest.mark.system
 

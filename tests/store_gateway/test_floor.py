@@ -11,7 +11,7 @@ from wire import query, sync
 from wire.member import Mode, Staff
 from wire.policy import Section
 from wire.query import Action, DarkReason, Light, Refused, RefusedReason, Withheld
-from wire.sighting import Health, RadioState
+from wire.sighting import Health, RadioReason, RadioState
 from wire.token import Kind
 
 WITHHELD = Withheld()
@@ -407,12 +407,12 @@ def test_an_ill_radio_freezes_the_departures_of_those_it_alone_hears() -> None:
     world = World()
     person = world.joins(Mode.OPEN)
     world.walks(person, 6)
-    health = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.ILL, 0, 0, 0, 0, 0)
+    health = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.ILL, RadioReason.SILENT, 0, 0, 0, 0, ())
     world.gateway.on_sighting(health, world.now_s)
     tablet = world.tablet()
     world.passes(250)
     assert world.tablet_sees()
-    well = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.HEARING, 0, 0, 0, 0, 0)
+    well = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.HEARING, None, 0, 0, 0, 0, ())
     world.gateway.on_sighting(well, world.now_s)
     world.passes(30)
     assert world.floor(world.tablet()).visits

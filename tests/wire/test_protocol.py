@@ -14,7 +14,7 @@ from wire import cbor, envelope, keys, query, schema, sighting, sync
 from wire.errors import WireError
 from wire.member import Member, Staff
 from wire.policy import MainPolicy, StorePolicy
-from wire.sighting import Health, RadioState, Sighting
+from wire.sighting import Health, RadioReason, RadioState, Sighting
 
 MESSAGES = [sync.SCHEMAS[kind] for kind in sync.Kind]
 EVENT_BODIES = list(sync.EVENT_BODIES.values())
@@ -24,7 +24,7 @@ ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, *BODIES, *QUERIES
 REACHED = {cddl.name_of(one): one for one in cddl.reached(*ALL)}
 NOT_DATACLASSES = {
     "payload", "envelope", "signed-key-set", "frame",
-    "sightings", "sighting", "rssi-or-null", "rssi", "health", "node", "adapter",
+    "sightings", "sighting", "radio-reason", "rssi-or-null", "rssi", "health", "node", "adapter",
 }  # fmt: skip
 
 
@@ -156,4 +156,7 @@ def test_sightings_fit_their_rule(rssi_dbm, rows):
 def test_health_fits_its_rule(adapter):
     """An edge's state too, in each of its forms."""
     for state in RadioState:
-        assert fits("health", sighting.encode_health(Health("door-1", adapter, state, 0, 1, 2, 3, 2**64 - 1)))
+        for reason in (None, *RadioReason):
+            counts = tuple((one, 2**64 - 1) for one in sorted(RadioReason))
+            health = Health("door-1", adapter, state, reason, 0, 1, 2, 3, counts)
+            assert fits("health", sighting.encode_health(health))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wire import cbor, sighting
 from wire.errors import Reason, WireError
-from wire.sighting import Batch, Health, RadioState, Sighting
+from wire.sighting import Batch, Health, RadioReason, RadioState, Sighting
 
 nodes = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
 uints = st.integers(0, 2**64 - 1)
@@ -33,15 +33,28 @@ healths = st.builds(
     nodes,
     st.sampled_from(["00:11:22:AA:BB:CC", "replay", "none"]),
     st.sampled_from(RadioState),
+    st.none() | st.sampled_from(RadioReason),
     uints,
     uints,
     uints,
     uints,
-    uints,
+    st.dictionaries(st.sampled_from(RadioReason), st.integers(1, 2**64 - 1)).map(
+        lambda counts: tuple(sorted(counts.items()))
+    ),
 )
 NODE = "till-1"
 ONE = Sighting(NODE, bytes(16), -60, 3, 1000, 1400)
-HEALTHY = Health(NODE, "00:11:22:AA:BB:CC", RadioState.HEARING, 5, 4, 3, 2, 1)
+HEALTHY = Health(
+    NODE,
+    "00:11:22:AA:BB:CC",
+    RadioState.HEARING,
+    None,
+    5,
+    4,
+    3,
+    2,
+    ((RadioReason.NO_BLUEZ, 1), (RadioReason.SILENT, 9)),
+)
 
 
 @given(nodes.flatmap(lambda node: st.tuples(st.just(node), st.lists(sightings_of(node), max_size=8))))
@@ -129,13 +142,21 @@ ROW = [bytes(16), -60, 1, 0, 0]
         [1, 1, NODE, [[bytes(16), -60, 1, 0]]],
         [1, 1, NODE, [[*ROW, 0]]],
         [1, 1, NODE, [ROW] * (sighting.ROWS_MAX + 1)],
-        [1, 2, NODE, "hci0", 0, 0, 0, 0, 0, 0],
-        [1, 2, NODE, "00:11:22:aa:bb:cc", 0, 0, 0, 0, 0, 0],
-        [1, 2, NODE, "replay", 3, 0, 0, 0, 0, 0],
-        [1, 2, NODE, "replay", True, 0, 0, 0, 0, 0],
-        [1, 2, NODE, "replay", 0, -1, 0, 0, 0, 0],
-        [1, 2, NODE, "replay", 0, 0, 0, 0, 0, True],
-        [1, 2, NODE, "replay", 0, 0, 0, 0, 0],
+        [1, 2, NODE, "hci0", 0, None, 0, 0, 0, 0, []],
+        [1, 2, NODE, "00:11:22:aa:bb:cc", 0, None, 0, 0, 0, 0, []],
+        [1, 2, NODE, "replay", 3, None, 0, 0, 0, 0, []],
+        [1, 2, NODE, "replay", True, None, 0, 0, 0, 0, []],
+        [1, 2, NODE, "replay", 0, "tired", 0, 0, 0, 0, []],
+        [1, 2, NODE, "replay", 0, None, -1, 0, 0, 0, []],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, True, []],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, 0],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["silent"]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["tired", 1]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["silent", 0]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["silent", True]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["silent", 1], ["silent", 1]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0, [["silent", 1], ["busy", 1]]],
+        [1, 2, NODE, "replay", 0, None, 0, 0, 0, 0],
         {1: 1},
         None,
     ],
