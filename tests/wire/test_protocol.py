@@ -24,7 +24,8 @@ ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, *BODIES, *QUERIES
 REACHED = {cddl.name_of(one): one for one in cddl.reached(*ALL)}
 NOT_DATACLASSES = {
     "payload", "envelope", "signed-key-set", "frame",
-    "sightings", "sighting", "radio-reason", "rssi-or-null", "rssi", "health", "node", "adapter",
+    "sightings", "sighting", "rssi-or-null", "rssi", "health", "radio-reason-or-null", "radio-reason",
+    "node", "adapter",
 }  # fmt: skip
 
 
