@@ -38,6 +38,14 @@ class What(Enum):
     CALL_ENDED = auto()
 
 
+class Ended(Enum):
+    """Why a call for help is over."""
+
+    DONE = auto()  # an associate said so
+    CANCELLED = auto()  # the phone says presence again, or nothing; or the member chose otherwise
+    TIMED_OUT = auto()
+
+
 URGENT = frozenset({What.CALLED, What.ESCALATED, What.CALL_ENDED})
 
 
@@ -48,6 +56,7 @@ class Move:
     what: What
     pseudonym: bytes
     handle: bytes  # of the visit that arrived, left or moved; empty where none is shown
+    why: Ended | None = None  # of CALL_ENDED
 
 
 class Presence:
@@ -90,7 +99,7 @@ class Presence:
         if who.kind is Kind.HELP:
             self._hear_help(track, who, token, now_mono_s, now_ms, moves)
         elif track.call is not None and now_mono_s - track.call.heard_mono_s >= CANCEL_S:
-            self._end_call(track, moves)
+            self._end_call(track, Ended.CANCELLED, moves)
         if node not in self._blind:
             track.weigh(who.kind is Kind.PRESENCE, self._policy.enter_dbm, self._policy.exit_dbm, now_mono_s)
         self._place(track, now_mono_s, now_ms, moves)
@@ -107,7 +116,7 @@ class Presence:
             call = track.call
             if call is not None and policy is not None:
                 if now_mono_s - call.since_mono_s >= policy.help_s:
-                    self._end_call(track, moves)
+                    self._end_call(track, Ended.TIMED_OUT, moves)
                 elif (
                     not call.escalated
                     and call.attended_by is None
@@ -133,7 +142,7 @@ class Presence:
         if track is None:
             return ()
         moves: list[Move] = []
-        self._end_call(track, moves)
+        self._end_call(track, Ended.CANCELLED, moves)
         self._leave(track, moves)
         return tuple(moves)
 
@@ -142,7 +151,7 @@ class Presence:
         moves: list[Move] = []
         track = self._tracks.get(pseudonym)
         if track is not None:
-            self._end_call(track, moves)
+            self._end_call(track, Ended.CANCELLED, moves)
             self._leave(track, moves)
         return tuple(moves)
 
@@ -164,7 +173,7 @@ class Presence:
             return ()
         moves: list[Move] = []
         track.attended = None
-        self._end_call(track, moves)
+        self._end_call(track, Ended.DONE, moves)
         return tuple(moves) or (Move(What.MOVED, pseudonym, track.handle),)
 
     def find(self, handle: bytes) -> bytes | None:
@@ -217,11 +226,11 @@ class Presence:
             call.slot, call.sign = who.slot, who.sign
             moves.append(Move(What.MOVED, track.pseudonym, track.handle or b""))
 
-    def _end_call(self, track: Track, moves: list[Move]) -> None:
+    def _end_call(self, track: Track, why: Ended, moves: list[Move]) -> None:
         if track.call is not None:
             track.call = None
             track.attended = None
-            moves.append(Move(What.CALL_ENDED, track.pseudonym, track.handle or b""))
+            moves.append(Move(What.CALL_ENDED, track.pseudonym, track.handle or b"", why))
 
     def _leave(self, track: Track, moves: list[Move]) -> None:
         if track.handle is not None:
