@@ -1,6 +1,6 @@
 """The air of the demo's shop: what members' phones and strangers send, handed to the edge as a radio would.
 
-A thread writes a line per advert to the edge's standard input (`consentry-edge --replay -`), every half second one
+A thread writes a line per advert to the edge's standard input (`consentry-edge replay -`), every half second one
 round of all that is on the air. What a phone says is changed from outside at any time.
 
 I/O: threading; the edge's standard input and the clock.
@@ -69,6 +69,6 @@ class Air:
 
 
 def lines(heard: Iterable[Heard]) -> bytes:
-    """Adverts as `consentry-edge --replay` reads them, a JSON object a line."""
+    """Adverts as `consentry-edge replay` reads them, a JSON object a line."""
     rows = ({"address": one.address, "rssi": one.rssi_dbm, "raw": one.raw.hex()} for one in heard)
     return "".join(json.dumps(row) + "\n" for row in rows).encode()

@@ -93,7 +93,7 @@ class Store:
             unix_user=account(),
         )
         own = provisioning.StoreSettings(
-            node=NODE,
+            radios=(NODE,),
             tablet_names=(broker.HOST, "localhost"),
             tablet_listen=broker.HOST,
             tablet_port=self.tablet_port,
@@ -132,7 +132,7 @@ class Store:
 
     def start_edge(self, replay: bool) -> None:
         """Starts `consentry-edge`, which hears BlueZ or reads adverts from its standard input."""
-        source = ("--replay", "-") if replay else ()
+        source = ("replay", "-") if replay else ()
         self._start("edge", python("edge", "--config", self.config_of("edge"), *source), reads=replay)
 
     def start(self, replay: bool) -> None:

@@ -33,7 +33,7 @@ _SAID: Final[dict[RadioReason, tuple[str, str]]] = {
     ),
     RadioReason.OTHER_RADIO: (
         "the configured radio is not there",
-        "plug it in, or correct `adapter`: consentry-edge --list-adapters shows what there is",
+        "plug it in, or correct `adapter`: consentry-edge adapters shows what there is",
     ),
     RadioReason.BLOCKED: (
         "the radio cannot be powered on",

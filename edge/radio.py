@@ -33,15 +33,16 @@ class Scans(Protocol):
 
 
 class Radio:
-    """One radio and how it fares.
+    """The radio of `node` and how it fares.
 
     `heard_mono_s` says when an advert of anybody was last heard, `boot_s` what time it is; both on the boot clock.
     `restarts` counts the steps of recovery by what they were taken for.
     """
 
     def __init__(
-        self, scanner: Scans, heard_mono_s: Callable[[], float], boot_s: Callable[[], float], log: Log
+        self, node: str, scanner: Scans, heard_mono_s: Callable[[], float], boot_s: Callable[[], float], log: Log
     ) -> None:
+        self._node = node
         self._scanner = scanner
         self._heard_mono_s = heard_mono_s
         self._boot_s = boot_s
@@ -71,7 +72,7 @@ class Radio:
         await self._take(Step.REBUILD)
         if self._fault is None:
             self._ladder = Ladder(self._boot_s())
-            self._log.info("scanning", adapter=self.adapter)
+            self._log.info("scanning", node=self._node, adapter=self.adapter)
         else:
             self._ladder = Ladder(self._boot_s(), tried=1)
 
@@ -82,7 +83,7 @@ class Radio:
             before = self._ladder
             self._ladder, step = look(before, self._heard_mono_s(), self._boot_s())
             if self._ladder.state is RadioState.HEARING and before.state is not RadioState.HEARING:
-                self._log.info("hearing_again", adapter=self.adapter)
+                self._log.info("hearing_again", node=self._node, adapter=self.adapter)
                 self._told = None
             if step is not None:
                 await self._recover(step)
@@ -95,7 +96,7 @@ class Radio:
         if self._fault is None and self._ladder.tried >= STEPS_BEFORE_ILL:
             self._tell("radio_ill", RadioError(RadioReason.SILENT))
         elif self._ladder.state is not RadioState.ILL:
-            self._log.warning("radio_silent", step=step.value, adapter=self.adapter)
+            self._log.warning("radio_silent", node=self._node, step=step.value, adapter=self.adapter)
         self.restarts[self._fault or RadioReason.SILENT] += 1
         await self._take(step)
         self._ladder = taken(self._ladder, self._boot_s())
@@ -112,5 +113,6 @@ class Radio:
     def _tell(self, event: str, error: RadioError) -> None:
         """Once for each cause: while one lasts it comes every half minute."""
         if error.reason is not self._told:
-            self._log.error(event, remedy=error.remedy, reason=error.text, error=error.name, adapter=self.adapter)
+            where = {"node": self._node, "adapter": self.adapter}
+            self._log.error(event, remedy=error.remedy, reason=error.text, error=error.name, **where)
         self._told = error.reason

@@ -16,6 +16,9 @@ changed. What tells them apart:
 The rest (Trusted, Alias: an operator at bluetoothctl) cannot be told apart, does not happen to members' phones, and
 does no harm but one sighting more.
 
+Several radios share one event loop, and with it bleak's one connection to the bus, on which it makes one call at a
+time. So they start and stop by turns: a call that hangs costs the others its time limit, and their scans nothing.
+
 I/O: bleak; its only importer.
 """
 
@@ -31,15 +34,19 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from edge import bluez
 from edge.errors import RadioError, of_dbus_error
 from edge.recovery import Step
+from wire.air import APPLE, SERVICE_UUID, apple_has_overflow, overflow_bit
 from wire.sighting import RadioReason
 
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
 """Takes manufacturer values by company, service UUIDs as text, and the signal in dBm (-127: not known)."""
+OnOverflow = Callable[[str, int], None]
+"""Takes the D-Bus path of a phone whose Apple data has our service's overflow bit (format F4), and the signal."""
 
-START_S: Final = 15.0  # for bleak to connect, set the filter and start
+START_S: Final = 10.0  # for bleak to connect, set the filter and start; while it lasts no other radio's scan begins
 STOP_S: Final = 5.0  # well within the unit's TimeoutStopSec
 POWER_OFF_S: Final = 1.0  # a radio that is powered on again at once was seen to stay stuck
 LINKS_MAX: Final = 64  # more than any radio holds
+_OVERFLOW_BIT: Final = overflow_bit(SERVICE_UUID)
 
 _FILTERS: Final[dict[str, Any]] = {"DuplicateData": True, "RSSI": -127}  # docs/radio.md
 _UNAVAILABLE: Final = {
@@ -53,15 +60,35 @@ _UNAVAILABLE: Final = {
 }
 
 
+class Shared:
+    """What the radios of one process share: whose turn it is at bleak's connection, and whose each hciN is."""
+
+    __slots__ = ("holders", "turn")
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.holders: dict[str, Scanner] = {}
+
+
 class Scanner:
     """One radio: the one with the address `wanted`, or for None the first that is powered.
 
-    `address` is that of the radio last chosen, None before.
+    `on_overflow` is called beside `hear`. `shared` is one for all radios of a process. `address` is that of the radio
+    last chosen, None before.
     """
 
-    def __init__(self, wanted: str | None, hear: Hear) -> None:
+    def __init__(
+        self,
+        wanted: str | None,
+        hear: Hear,
+        on_overflow: OnOverflow | None = None,
+        *,
+        shared: Shared | None = None,
+    ) -> None:
         self._wanted = wanted
         self._hear = hear
+        self._on_overflow = on_overflow
+        self._shared = shared or Shared()
         self._name = ""
         self._scanner: BleakScanner | None = None
         self._linked: set[str] = set()
@@ -91,14 +118,32 @@ class Scanner:
                 scanning_mode="active",
                 bluez={"adapter": radio.name, "filters": _FILTERS},  # type: ignore[typeddict-item]
             )
-        try:
-            async with asyncio.timeout(START_S):
-                await self._scanner.start()
-        except _FOREIGN as error:
-            raise _radio_error(error) from error
+        # Waiting for the turn does not count: else a radio that hangs could take every one of another's.
+        async with self._shared.turn:
+            await self._take_name()
+            try:
+                async with asyncio.timeout(START_S):
+                    await self._scanner.start()
+            except _FOREIGN as error:
+                raise _radio_error(error) from error
 
     async def stop(self) -> None:
         """Stops scanning; what cannot be stopped is let go, for it is gone or will be scanned with anew."""
+        async with self._shared.turn:
+            await self._stop()
+
+    async def _take_name(self) -> None:
+        """Ends the scan of a radio that was called like this one before hciN changed.
+
+        bleak knows radios by name: else the other one would hear with this radio, in the wrong zone, and its next step
+        would stop this one's scan.
+        """
+        holder = self._shared.holders.get(self._name)
+        if holder is not None and holder is not self:
+            await holder._stop()
+        self._shared.holders[self._name] = self
+
+    async def _stop(self) -> None:
         self._linked.clear()
         if self._scanner is None:
             return
@@ -123,6 +168,10 @@ class Scanner:
         if "RSSI" not in properties:
             return
         self._hear(advert.manufacturer_data, advert.service_uuids, advert.rssi)
+        if self._on_overflow is not None:
+            apple = advert.manufacturer_data.get(APPLE)
+            if apple is not None and apple_has_overflow(apple, _OVERFLOW_BIT):
+                self._on_overflow(path, advert.rssi)
 
 
 # What bleak lets through: its own errors, dbus-fast's, and an `assert` for a bus that died between two calls.

@@ -30,7 +30,7 @@ from provisioning.recipes import (
     StoreRow,
     TlsKey,
 )
-from provisioning.settings import Estate, StoreSettings
+from provisioning.settings import Estate, StoreSettings, split_radio
 
 SECRET: Final = 0o600
 PUBLIC: Final = 0o644
@@ -173,10 +173,9 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
     run_by = estate.hq.unix_user if in_place and estate.hq.unix_user else None
     return {
         "edge": {
-            "node": chosen.node,
             "gateway_socket": str(sockets / "sightings.sock"),
             "company_id": chosen.company_id,
-            "adapter": chosen.adapter,
+            "radios": [{"node": node, "adapter": address} for node, address in map(split_radio, chosen.radios)],
         },
         "gateway": {
             "store": store,

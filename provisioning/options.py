@@ -53,9 +53,14 @@ def parser() -> argparse.ArgumentParser:
 
     store = _command(commands, "store", "one store's box: identity, certificates, configuration, units")
     store.add_argument("store", metavar="ID", help=STORE_FORM)
-    store.add_argument("--node", metavar="NAME", help="the name of the box's own radio (default edge-1)")
+    store.add_argument(
+        "--radio",
+        dest="radios",
+        action="append",
+        metavar="NODE[=ADDRESS]",
+        help="a radio of the box: its name in policy (default edge-1), and its address; may be given several times",
+    )
     store.add_argument("--company-id", type=_number, metavar="N", help="of the phones' adverts, as 0xFFFF")
-    store.add_argument("--adapter", metavar="ADDRESS", help="the radio to use (default: the first)")
     store.add_argument(
         "--tablet-name",
         dest="tablet_names",

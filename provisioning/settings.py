@@ -14,6 +14,8 @@ from provisioning import toml
 
 STORE_FORM: Final = "1 to 40 characters a-z, 0-9 and -"
 _STORE: Final = re.compile(r"[a-z0-9-]{1,40}")
+RADIO_FORM: Final = f"NODE or NODE=ADDRESS: {STORE_FORM}, and an address like 00:1A:7D:DA:71:13"
+_RADIO: Final = re.compile(rf"{_STORE.pattern}(=([0-9A-Fa-f]{{2}}:){{5}}[0-9A-Fa-f]{{2}})?")
 _DNS: Final = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -53,13 +55,13 @@ class HqSettings:
 class StoreSettings:
     """One store's box.
 
+    `radios` are those of the box itself, each "NODE" or "NODE=ADDRESS"; with several each has its address.
     `tablet_names` are the names and addresses by which tablets call it (they stand in its certificate). With HQ's
     `in_place`, `state_dir` and `runtime_dir` say where state and sockets are (default: in the folder).
     """
 
-    node: str = "edge-1"
+    radios: tuple[str, ...] = ("edge-1",)
     company_id: int | None = None
-    adapter: str | None = None
     tablet_names: tuple[str, ...] = ()
     tablet_listen: str = "0.0.0.0"  # tablets call from the store's network
     tablet_port: int = 8443
@@ -72,8 +74,15 @@ class StoreSettings:
         for name in self.tablet_names:
             _check_host("tablet", name)
         _check_port(self.tablet_port)
-        if _STORE.fullmatch(self.node) is None:
-            raise ValueError(f"the name of a radio is {STORE_FORM}")
+        for radio in self.radios:
+            if _RADIO.fullmatch(radio) is None:
+                raise ValueError(f"a radio is {RADIO_FORM}")
+        nodes, addresses = zip(*(split_radio(one) for one in self.radios), strict=True)
+        known = [one for one in addresses if one is not None]
+        if len(self.radios) > 1 and len(known) < len(self.radios):
+            raise ValueError("with several radios each has its address: NODE=ADDRESS")
+        if len(set(nodes)) < len(nodes) or len({one.upper() for one in known}) < len(known):
+            raise ValueError("every radio has a name and an address of its own")
         if self.company_id is not None and not 0 <= self.company_id <= 0xFFFF:
             raise ValueError("a company id is a number from 0 to 0xFFFF")
 
@@ -106,6 +115,12 @@ class Estate:
         """Raises: ValueError, where a store's id is none."""
         for store in self.stores:
             check_store(store)
+
+
+def split_radio(radio: str) -> tuple[str, str | None]:
+    """The node and the address of "NODE=ADDRESS"; without an address None."""
+    node, _, address = radio.partition("=")
+    return node, address or None
 
 
 def check_store(store: str) -> None:

@@ -7,25 +7,29 @@ import json
 from collections.abc import Mapping, Sequence
 
 Scalar = str | int | bool
-Table = Mapping[str, "Scalar | Sequence[str] | Table | None"]
+Table = Mapping[str, "Scalar | Sequence[str] | Table | Sequence[Table] | None"]
 
 
 def dumps(table: Table, comment: str = "") -> str:
-    """`table` as TOML: plain keys in the order given, then tables; None is left out."""
+    """`table` as TOML: plain keys in the order given, then tables, one or several of a name; None is left out."""
     lines = [f"# {line}" for line in comment.splitlines()]
-    tables = []
+    tables: list[tuple[str, Table]] = []
     for key, value in table.items():
         if isinstance(value, Mapping):
-            tables.append((key, value))
+            tables.append((f"[{key}]", value))
+        elif isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
+            tables += [(f"[[{key}]]", one) for one in value if isinstance(one, Mapping)]
         elif value is not None:
-            lines.append(f"{key} = {_value(value)}")
-    for key, inner in tables:
-        lines += ["", f"[{key}]", *(f"{name} = {_inner(value)}" for name, value in inner.items() if value is not None)]
+            lines.append(f"{key} = {_inner(value)}")
+    for head, inner in tables:
+        lines += ["", head, *(f"{name} = {_inner(value)}" for name, value in inner.items() if value is not None)]
     return "\n".join(lines) + "\n"
 
 
 def _inner(value: object) -> str:
-    if isinstance(value, str | int | bool) or (isinstance(value, Sequence) and not isinstance(value, Mapping)):
+    if isinstance(value, str | int | bool):
+        return _value(value)
+    if isinstance(value, Sequence) and not any(isinstance(one, Mapping) for one in value):
         return _value(value)
     raise TypeError("a table holds no further table here")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import EdgeConfig
+from edge.config import EdgeConfig, RadioConfig
 from hq.settings import Broker as HqBroker
 from hq.settings import Settings as HqSettings
 from store_gateway.settings import Broker, Settings
@@ -87,6 +87,14 @@ def test_the_brokers_keys_are_documented() -> None:
     assert row
     for shape in (Broker, HqBroker):
         assert set(re.findall(r"`(\w+)`", row.group(1))) == {field.name for field in dataclasses.fields(shape)}
+
+
+def test_a_radios_keys_are_documented() -> None:
+    """The table of a radio is told with each of its keys."""
+    row = re.search(r"^\| `radios` \| (.*) \|", OPERATING, re.M)
+    assert row
+    named = set(re.findall(r"`(\w+)`", row.group(1)))
+    assert named == {field.name for field in dataclasses.fields(RadioConfig)}
 
 
 def test_the_changelog_has_the_version() -> None:

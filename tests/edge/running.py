@@ -101,11 +101,12 @@ class Running:
         await self._reading
 
 
-def write_config(folder, **settings):
+def write_config(folder, radios=({"node": "till-1"},), **settings):
     """A configuration for an edge whose gateway is in `folder`."""
-    known = {"node": "till-1", "gateway_socket": str(folder / "sightings.sock"), **settings}
+    known = {"gateway_socket": str(folder / "sightings.sock"), **settings}
+    tables = ["".join(f"{key} = {value!r}\n" for key, value in table.items()) for table in (known, *radios)]
     file = folder / "edge.toml"
-    file.write_text("".join(f"{key} = {value!r}\n" for key, value in known.items()))
+    file.write_text("[[radios]]\n".join(tables))
     return file
 
 

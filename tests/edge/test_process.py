@@ -20,6 +20,7 @@ from wire.sighting import RadioState
 pytestmark = pytest.mark.system
 
 PHONES = [f"C0:00:00:00:00:{number:02X}" for number in range(1, 10)]
+OTHER = "00:00:00:00:00:0B"
 FLAGS = bytes.fromhex("02011a")
 
 
@@ -151,8 +152,8 @@ def test_radios_are_listed_one_a_line(bus):
     async def run():
         fake = FakeBluetoothd(bus.address)
         await fake.start()
-        fake.add("hci1", "00:00:00:00:00:0B", powered=False)
-        ran = await asyncio.to_thread(_edge, "--list-adapters")
+        fake.add("hci1", OTHER, powered=False)
+        ran = await asyncio.to_thread(_edge, "adapters")
         await fake.close()
         return ran
 
@@ -160,7 +161,7 @@ def test_radios_are_listed_one_a_line(bus):
     assert (ran.returncode, ran.stderr) == (0, "")
     assert [line.split() for line in ran.stdout.splitlines()] == [
         ["hci0", ADDRESS, "powered", "on", "idle"],
-        ["hci1", "00:00:00:00:00:0B", "powered", "off", "idle"],
+        ["hci1", OTHER, "powered", "off", "idle"],
     ]
 
 
@@ -177,7 +178,7 @@ def test_no_radio_is_one_line_with_the_remedy(bus):
     async def run():
         fake = FakeBluetoothd(bus.address, radios=False)
         await fake.start()
-        ran = await asyncio.to_thread(_edge, "--list-adapters")
+        ran = await asyncio.to_thread(_edge, "adapters")
         await fake.close()
         return ran
 
@@ -186,7 +187,7 @@ def test_no_radio_is_one_line_with_the_remedy(bus):
 
 def test_no_bluez_is_one_line_with_the_remedy(bus):
     """The bus is there, and nobody owns org.bluez."""
-    _one_line(_edge("--list-adapters"), 69, "BlueZ is not running", "apt-get install bluez")
+    _one_line(_edge("adapters"), 69, "BlueZ is not running", "apt-get install bluez")
 
 
 def test_no_permission_is_one_line_with_the_remedy(needs, tmp_path):
@@ -196,7 +197,7 @@ def test_no_permission_is_one_line_with_the_remedy(needs, tmp_path):
     async def run(bus):
         fake = FakeBluetoothd(bus.address)
         await fake.start()
-        ran = await asyncio.to_thread(_edge, "--list-adapters", environment=bus.environment)
+        ran = await asyncio.to_thread(_edge, "adapters", environment=bus.environment)
         await fake.close()
         return ran
 
@@ -207,17 +208,25 @@ def test_no_permission_is_one_line_with_the_remedy(needs, tmp_path):
 @pytest.mark.parametrize("address", ["unix:path=/nonexistent/bus", "nonsense"])
 def test_no_dbus_is_one_line_with_the_remedy(address):
     """There is no bus at all, or its address is none."""
-    ran = _edge("--list-adapters", environment={"DBUS_SYSTEM_BUS_ADDRESS": address})
+    ran = _edge("adapters", environment={"DBUS_SYSTEM_BUS_ADDRESS": address})
     _one_line(ran, 69, "no system D-Bus", "dbus")
 
 
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
-        ({"node": "Till 1"}, "node"),
         ({"company_id": 0x10000}, "company_id"),
-        ({"adapter": "hci0"}, "adapter"),
         ({"zone": "fitting"}, "zone"),
+        ({"node": "till-1"}, "node"),
+        ({"radios": ()}, "radios"),
+        ({"radios": [{}]}, "radios[0].node"),
+        ({"radios": [{"node": "Till 1"}]}, "radios[0].node"),
+        ({"radios": [{"node": "a", "adapter": "hci0"}]}, "radios[0].adapter"),
+        ({"radios": [{"node": "a", "zone": "fitting"}]}, "radios[0].zone"),
+        ({"radios": [{"node": "a", "adapter": ADDRESS}, {"node": "b"}]}, "radios[1].adapter"),
+        ({"radios": [{"node": "a", "adapter": ADDRESS}, {"node": "a", "adapter": OTHER}]}, "radios[1].node"),
+        ({"radios": [{"node": "a", "adapter": ADDRESS}, {"node": "b", "adapter": ADDRESS}]}, "radios[1].adapter"),
+        ({"radios": [{"node": "a", "adapter": OTHER}, {"node": "b", "adapter": OTHER.lower()}]}, "radios[1].adapter"),
     ],
 )
 def test_a_wrong_configuration_is_one_line(tmp_path, settings, key):
@@ -235,7 +244,7 @@ def test_recorded_adverts_take_the_same_path(tmp_path):
 
     async def run():
         gateway = await Gateway(tmp_path / "sightings.sock").open()
-        edge = await start_edge("--config", write_config(tmp_path), "--replay", "-", stdin=asyncio.subprocess.PIPE)
+        edge = await start_edge("--config", write_config(tmp_path), "replay", "-", stdin=asyncio.subprocess.PIPE)
         stdin = edge.process.stdin
         stdin.write(line(FLAGS + air.f1(first, bytes(5)), -60) + line(air.f3(first), -50) + b"broken\n\n")
         await gateway.hears(first, 15)
@@ -260,7 +269,7 @@ def test_without_a_gateway_it_goes_on_and_counts(tmp_path):
     line = json.dumps({"rssi": -60, "raw": air.f3(token).hex()}).encode() + b"\n"
 
     async def run():
-        edge = await start_edge("--config", write_config(tmp_path), "--replay", "-", stdin=asyncio.subprocess.PIPE)
+        edge = await start_edge("--config", write_config(tmp_path), "replay", "-", stdin=asyncio.subprocess.PIPE)
         edge.process.stdin.write(line)
         said = await edge.says("event=cannot_send")
         assert "remedy=" in said
@@ -280,15 +289,15 @@ def test_without_a_gateway_it_goes_on_and_counts(tmp_path):
 
 def test_a_replay_that_cannot_be_read_is_one_line(tmp_path):
     """A file that is not there ends it with a clear error."""
-    ran = _edge("--config", write_config(tmp_path), "--replay", tmp_path / "nothing")
+    ran = _edge("--config", write_config(tmp_path), "replay", tmp_path / "nothing")
     assert ran.returncode == 66
     assert "No such file" in ran.stderr.splitlines()[-1]
 
 
 def test_help_and_version():
-    """Both are printed and end well; the help names every option."""
+    """Both are printed and end well; the help names every option and command."""
     ran = _edge("--help")
     assert ran.returncode == 0
-    for option in ("--config", "--list-adapters", "--replay", "--version"):
+    for option in ("--config", "--version", "run", "adapters", "replay"):
         assert option in ran.stdout
     assert _edge("--version").stdout.startswith("consentry-edge ")

@@ -56,7 +56,7 @@ def play(monkeypatch, caplog):
     def play(story):
         async def run():
             store = Store()
-            radio = Radio(store, lambda: store.heard_s, store.boot_s, Log("radio"))
+            radio = Radio("till-1", store, lambda: store.heard_s, store.boot_s, Log("radio"))
             await story(store, radio)
             keeping = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in keeping:

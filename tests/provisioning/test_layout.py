@@ -31,7 +31,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, estate: Estate) -> Path
 def test_every_program_reads_the_configuration_written_for_it(made: Path) -> None:
     """No key is unknown, none is missing, every one has its form."""
     store = made / "stores/berlin-1/etc/consentry"
-    assert load(store / "edge.toml", edge.config.EdgeConfig).node == "edge-1"
+    assert load(store / "edge.toml", edge.config.EdgeConfig).radios[0].node == "edge-1"
     assert load(store / "gateway.toml", store_gateway.settings.Settings).store == "berlin-1"
     assert load(store / "tablets.toml", tablet_api.settings.Settings).port == 8443
     assert load(made / "hq/etc/consentry/hq.toml", hq.settings.Settings).broker.tls

@@ -63,7 +63,7 @@ def test_what_was_chosen_is_remembered(folder: Path, capsys: pytest.CaptureFixtu
     assert run(["hq", "--folder", str(folder)]) == 0
     assert run(["store", "berlin-1", "--folder", str(folder)]) == 0
     assert capsys.readouterr().out == "Nothing to do.\nNothing to do.\n"
-    run(["store", "berlin-1", "--folder", str(folder), "--node", "door"])
+    run(["store", "berlin-1", "--folder", str(folder), "--radio", "door"])
     assert "stores/berlin-1/etc/consentry/edge.toml" in capsys.readouterr().out
     text = (folder / "stores/berlin-1/etc/consentry/edge.toml").read_text()
     assert 'node = "door"' in text

@@ -12,7 +12,7 @@ scalars = texts | st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.lists(te
 keys = st.from_regex(r"[a-z_][a-z0-9_]{0,20}", fullmatch=True)
 
 
-@given(st.dictionaries(keys, scalars | st.dictionaries(keys, scalars)))
+@given(st.dictionaries(keys, scalars | st.dictionaries(keys, scalars) | st.lists(st.dictionaries(keys, scalars))))
 def test_every_table_comes_back(table: dict[str, object]) -> None:
     """Round trip over every text, whatever it holds."""
     assert tomllib.loads(toml.dumps(table)) == table  # type: ignore[arg-type]

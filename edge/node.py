@@ -1,0 +1,85 @@
+"""One node: what its radio, or a replay, heard and has not sent yet, and what was counted.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edge.coalesce import Coalescer
+from edge.radio import Radio
+from edge.replay import Recorded
+from wire.air import candidates, candidates_of_properties
+from wire.sighting import REPLAY, Health, RadioState, Sighting
+
+
+class Node:
+    """A radio's place in the store, from its radio or, where `radio` is None, from recorded adverts.
+
+    `boot_ms` gives milliseconds of CLOCK_BOOTTIME. `sent` counts the sightings that the gateway took, `unsent` those
+    that it did not take, `malformed` lines of a replay.
+    """
+
+    __slots__ = ("_boot_ms", "_company_id", "_heard", "malformed", "name", "radio", "sent", "unsent")
+
+    def __init__(self, name: str, company_id: int, boot_ms: Callable[[], int]) -> None:
+        self.name = name
+        self._company_id = company_id
+        self._boot_ms = boot_ms
+        self._heard = Coalescer(name)
+        self.sent = 0
+        self.unsent = 0
+        self.malformed = 0
+        self.radio: Radio | None = None
+
+    def hear(self, manufacturer: Mapping[int, bytes], service_uuids: Sequence[str], rssi_dbm: int) -> None:
+        """One advert as BlueZ splits it."""
+        tokens = candidates_of_properties(manufacturer, service_uuids, self._company_id)
+        self._heard.hear(tokens, rssi_dbm, self._boot_ms())
+
+    def replay(self, recorded: Recorded | None) -> None:
+        """One recorded advert; None is a malformed line, counted as a drop."""
+        if recorded is None:
+            self.malformed += 1
+        else:
+            self._heard.hear(candidates(recorded.raw, self._company_id), recorded.rssi_dbm, self._boot_ms())
+
+    def heard_mono_s(self) -> float:
+        """When an advert of anybody was last heard, seconds of the boot clock; 0 before the first."""
+        return self._heard.last_advert_ms / 1000
+
+    @property
+    def state(self) -> RadioState:
+        """How its radio fares; a replay hears."""
+        return self.radio.state if self.radio else RadioState.HEARING
+
+    def take(self) -> list[Sighting]:
+        """The sightings of the window that is open; the next one opens."""
+        return self._heard.take()
+
+    def health(self) -> Health:
+        """How it fares, as the gateway is told."""
+        return Health(
+            self.name,
+            self.radio.adapter if self.radio else REPLAY,
+            self.state,
+            self.radio.reason if self.radio else None,
+            self._heard.last_advert_ms,
+            self._heard.adverts,
+            self._heard.candidates,
+            self._heard.drops + self.unsent + self.malformed,
+            tuple(sorted(self.radio.restarts.items())) if self.radio else (),
+        )
+
+    def counters(self) -> dict[str, str | int]:
+        """What was counted since the start, for the log; nothing in it tells whom."""
+        return {
+            "node": self.name,
+            "state": self.state.name.lower(),
+            "adverts": self._heard.adverts,
+            "candidates": self._heard.candidates,
+            "sightings": self.sent,
+            "no_room": self._heard.drops,
+            "unsent": self.unsent,
+            "malformed": self.malformed,
+            "restarts": self.radio.restarts.total() if self.radio else 0,
+        }
