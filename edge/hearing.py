@@ -4,6 +4,7 @@ I/O: signals; waits by asyncio.
 """
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from edge.sender import Sender
 from runtime import logs
 from runtime.errors import EXIT_INTERRUPTED, EXIT_OK
 from runtime.notify import Notify
-from wire.sighting import NO_ADAPTER
+from wire.sighting import NO_ADAPTER, TOKEN_BYTES
 
 END_S: Final = 8.0  # within the unit's TimeoutStopSec; what is not stopped then ends with the connection
 
@@ -52,7 +53,7 @@ async def hear(settings: EdgeConfig, boot_ms: Callable[[], int], replay: str | N
     log.info("started", nodes=",".join(node.name for node in nodes), source=source)
     sending = asyncio.create_task(edge.keep_sending())
     hearing = asyncio.create_task(
-        _replay(nodes[0], replay, notify) if replay is not None else _scan(nodes, chosen, boot_ms, notify)
+        _replay(nodes[0], replay, boot_ms, notify) if replay is not None else _scan(nodes, chosen, boot_ms, notify)
     )
     try:
         await asyncio.wait((sending, hearing, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -71,9 +72,10 @@ async def hear(settings: EdgeConfig, boot_ms: Callable[[], int], replay: str | N
     return stopped.result() if stopped.done() else EXIT_OK
 
 
-async def _replay(node: Node, source: str, notify: Notify) -> None:
+async def _replay(node: Node, source: str, boot_ms: Callable[[], int], notify: Notify) -> None:
     notify.ready("replaying recorded adverts")
-    await play(source, node.replay)
+    # Random: nobody's token, and another for each flag, so that the gateway has no less to do than it had.
+    await play(source, lambda advert: node.replay(advert, secrets.token_bytes(TOKEN_BYTES)), boot_ms)
 
 
 async def _scan(

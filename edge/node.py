@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge.coalesce import Coalescer
 from edge.radio import Radio
-from edge.replay import Recorded
-from wire.air import candidates, candidates_of_properties
+from edge.recording import Advert, tokens_of
+from wire.air import candidates_of_properties
 from wire.sighting import REPLAY, Health, RadioState, Sighting
 
 
@@ -36,12 +36,15 @@ class Node:
         tokens = candidates_of_properties(manufacturer, service_uuids, self._company_id)
         self._heard.hear(tokens, rssi_dbm, self._boot_ms())
 
-    def replay(self, recorded: Recorded | None) -> None:
-        """One recorded advert; None is a malformed line, counted as a drop."""
-        if recorded is None:
+    def replay(self, advert: Advert | None, made_up: bytes) -> None:
+        """One recorded advert; None is a malformed line, counted as a drop.
+
+        `made_up` (16 bytes) stands for its token where only the flag of one was recorded.
+        """
+        if advert is None:
             self.malformed += 1
         else:
-            self._heard.hear(candidates(recorded.raw, self._company_id), recorded.rssi_dbm, self._boot_ms())
+            self._heard.hear(tokens_of(advert, self._company_id, made_up), advert.rssi_dbm, self._boot_ms())
 
     def heard_mono_s(self) -> float:
         """When an advert of anybody was last heard, seconds of the boot clock; 0 before the first."""
