@@ -83,12 +83,14 @@ class Gateway:
         """What an edge heard. What nobody's is leaves no trace; without trusted time everything is nobody's."""
         if isinstance(heard, Health):
             self._on_health(heard)
+            self._presence.radio(heard, now_mono_s)
             return
         now_ms = self._replica.trusted_ms(now_mono_s)
         self.counts.sightings += len(heard.sightings)
         if now_ms is None:
             return
         slot = now_ms // SLOT_MS
+        self._presence.alive(heard.node, now_mono_s)
         for sighting in heard.sightings:
             who = self._directory.resolve(sighting.token, slot)
             if who is not None:

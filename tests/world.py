@@ -44,13 +44,14 @@ from wire.policy import (
     ValueType,
     Zone,
 )
-from wire.sighting import Batch, Sighting
+from wire.sighting import Batch, Health, RadioState, Sighting
 from wire.token import Kind, day_key, day_of_slot, token
 
 STORE = "berlin-1"
 NOON_MS = 1_795_262_400_000  # 2026-11-21 12:00 UTC, a Saturday
 PIN = "2468"
 STEP_S = 0.1
+HEALTH_S = 5.0  # so often a radio tells how it fares
 TEXTS = ("name.first", "size.shoe", "brand.liked")
 HEALTH = "diet"
 
@@ -132,10 +133,15 @@ class Tablet:
 
 
 class World:
-    """See the module. It starts live, at noon of a Saturday, with an advisor `ada` and a manager `max`."""
+    """See the module. It starts live, at noon of a Saturday, with an advisor `ada` and a manager `max`.
+
+    `well`: the nodes whose radios say every five seconds that they hear; the pharmacy's, unless a test says otherwise.
+    """
 
     def __init__(self, policy: Policy | None = None, verifier: str = "verifier") -> None:
         self.now_s = 1_000.0
+        self.well: tuple[str, ...] = ("pharmacy-1",)
+        self._told_s = 0.0
         self.replica = FakeReplica(None, NOON_MS - 1_000_000)
         self.orders: list[Order] = []
         # The fake has the replica's methods, not its base; the contract suite holds the two together.
@@ -202,6 +208,7 @@ class World:
         began_s, steps = self.now_s, max(1, round(seconds / STEP_S))
         for step in range(1, steps + 1):
             self.now_s = began_s + seconds * step / steps
+            self._tell()
             self.gateway.tick(self.now_s)
             self._settle()
 
@@ -273,6 +280,16 @@ class World:
     def denied(self, person: Person) -> Denied:
         """What is denied in the store."""
         return self.replica.denied(person.pseudonym)
+
+    def _tell(self) -> None:
+        """The radios say how they fare."""
+        if self.now_s - self._told_s < HEALTH_S:
+            return
+        self._told_s = self.now_s
+        adverts = int(self.now_s * 100)
+        for node in self.well:
+            told = Health(node, "none", RadioState.HEARING, None, int(self.now_s * 1000), adverts, 0, 0, ())
+            self.gateway.on_sighting(told, self.now_s)
 
     def _settle(self) -> None:
         """What the loop does after every item."""

@@ -6,6 +6,7 @@ the member's keys or mode took the token away. A token that does not resolve lea
 Pure: no I/O, no clock.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,12 +19,16 @@ _MOST_REPEATS = 8192  # tokens resolved already: about four a phone of two thous
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Resolved:
-    """Whose token it is, and what it says. `sign`: colour and two digits, of a help token only."""
+    """Whose token it is, and what it says. `sign`: colour and two digits, of a help token only.
+
+    phone: 4 bytes, the same for one phone through one UTC day, so that two phones of a member can be told apart.
+    """
 
     pseudonym: bytes
     kind: Kind
     slot: int
     sign: tuple[str, str] | None
+    phone: bytes = b""
 
 
 class Directory:
@@ -86,7 +91,7 @@ class Directory:
         if found is None or found[0] in self._changed:
             return None
         pseudonym, day_key, kind, slot = found
-        return Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot))
+        return Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot), _phone(day_key))
 
     def change(
         self, pseudonym: bytes, kinds: int, day_keys: Iterable[tuple[int, tuple[bytes, ...]]], now_slot: int | None
@@ -155,8 +160,12 @@ def _tokens(pseudonym: bytes, kinds: int, day_key: bytes, slots: list[int]) -> d
             made = tokens(day_key, kind, slots)
             for place, slot in enumerate(slots):
                 token = made[16 * place : 16 * place + 16]
-                found[token] = Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot))
+                found[token] = Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot), _phone(day_key))
     return found
+
+
+def _phone(day_key: bytes) -> bytes:
+    return hashlib.blake2b(day_key, digest_size=4, person=b"phone").digest()
 
 
 def _sign(day_key: bytes, kind: Kind, slot: int) -> tuple[str, str] | None:

@@ -33,3 +33,29 @@ def is_open(spans: Iterable[Hours], time_zone: str, now_ms: int) -> bool:
         return False
     minute = local.hour * 60 + local.minute
     return any(span.weekday == local.isoweekday() and span.from_min <= minute < span.until_min for span in spans)
+
+
+class OpenNow:
+    """Whether spans are open in this minute, looked up once a minute: spans begin and end at whole minutes."""
+
+    __slots__ = ("_known", "_minute")
+
+    def __init__(self) -> None:
+        self._minute = -1
+        self._known: dict[tuple[Hours, ...], bool] = {}
+
+    def turns(self, now_ms: int) -> bool:
+        """Whether this is another minute than at the last call."""
+        if now_ms // 60_000 == self._minute:
+            return False
+        self._minute = now_ms // 60_000
+        self._known.clear()
+        return True
+
+    def at(self, spans: tuple[Hours, ...], time_zone: str, now_ms: int) -> bool:
+        """`is_open`."""
+        self.turns(now_ms)
+        found = self._known.get(spans)
+        if found is None:
+            found = self._known[spans] = is_open(spans, time_zone, now_ms)
+        return found

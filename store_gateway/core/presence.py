@@ -1,9 +1,8 @@
 """Turns recognised sightings into visits: who arrived, who left, who waits for help, and where.
 
-Everything is keyed by pseudonym and lives in memory; a visit has a new random handle.
+Everything is keyed by pseudonym and lives in memory; a visit has a new random handle. The rules: docs/presence.md.
 Two clocks: `now_mono_s` (boot clock) for every timer, `now_ms` (trusted time, Unix milliseconds) for opening hours and
-for what is shown. A member whose strongest signal is in a blind zone has no visit; only the live signal is known, as
-without it nobody could tell that the member left that zone.
+for what is shown. A call and a blind zone are felt at the sighting; all else at the tick, when every node had its say.
 
 Pure: no I/O, no clock.
 """
@@ -12,19 +11,19 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from consent.decide import is_blind
 from consent.visit import Visit
+from store_gateway.core.blindness import Blindness
 from store_gateway.core.directory import Resolved
-from store_gateway.core.hours import is_open
-from store_gateway.core.signals import FORGET_S, FRESH_S
+from store_gateway.core.hours import OpenNow
 from store_gateway.core.table import SLOT_MS
 from store_gateway.core.track import Call, Track
 from wire.policy import StorePolicy, Zone
-from wire.token import Kind
+from wire.sighting import Health
+from wire.token import Kind, day_of_slot
 
 HANDLE_BYTES = 16
 WEAK_S = 30.0  # below exit_dbm for so long is gone
-CANCEL_S = 2.0  # BlueZ can report an old presence token beside the help token; only without the latter it cancels
+LOOK_S = 1.0  # so often at least everybody is looked at
 
 
 class What(Enum):
@@ -66,14 +65,19 @@ class Presence:
     member excludes for one, there is none: a handle that came back could be joined with the one before.
     """
 
-    __slots__ = ("_blind", "_entropy", "_handles", "_may_stand", "_policy", "_spent", "_tracks", "_zones")
+    __slots__ = (
+        "_blindness", "_entropy", "_handles", "_may_stand", "_open", "_places", "_policy", "_spent", "_tracks",
+        "_zones",
+    )  # fmt: skip
 
     def __init__(self, entropy: Callable[[int], bytes], may_stand: Callable[[bytes, Visit, int], bool]) -> None:
         self._entropy = entropy
         self._may_stand = may_stand
         self._policy: StorePolicy | None = None
         self._zones: dict[str, Zone] = {}
-        self._blind: frozenset[str] = frozenset()
+        self._places: dict[str, str] = {}
+        self._open = OpenNow()
+        self._blindness = Blindness()
         self._tracks: dict[bytes, Track] = {}
         self._handles: dict[bytes, bytes] = {}
         self._spent: dict[bytes, int] = {}  # help token -> its slot: it called once and does not call again
@@ -83,7 +87,18 @@ class Presence:
         self._policy = policy
         zones = policy.zones if policy is not None else ()
         self._zones = {node: zone for zone in reversed(zones) for node in zone.nodes}
-        self._blind = frozenset(node for zone in zones if is_blind(zone) for node in zone.nodes)
+        self._places = {node: zone.id for node, zone in self._zones.items()}
+        self._open = OpenNow()
+        self._blindness.govern(policy)
+        self._all_due()
+
+    def radio(self, health: Health, now_mono_s: float) -> None:
+        """How a node's radio fares; a radio of a blind zone that hears nothing hides (docs/presence.md)."""
+        self._blindness.radio(health, now_mono_s)
+
+    def alive(self, node: str, now_mono_s: float) -> None:
+        """A node heard a candidate token of anybody."""
+        self._blindness.alive(node, now_mono_s)
 
     def hear(
         self, who: Resolved, token: bytes, node: str, rssi_dbm: int | None, now_mono_s: float, now_ms: int
@@ -98,38 +113,26 @@ class Presence:
         moves: list[Move] = []
         if who.kind is Kind.HELP:
             self._hear_help(track, who, token, now_mono_s, now_ms, moves)
-        elif track.call is not None and now_mono_s - track.call.heard_mono_s >= CANCEL_S:
-            self._end_call(track, Ended.CANCELLED, moves)
-        if node not in self._blind:
-            track.weigh(who.kind is Kind.PRESENCE, self._policy.enter_dbm, self._policy.exit_dbm, now_mono_s)
-        self._place(track, now_mono_s, now_ms, moves)
+        elif track.call is not None:
+            days_equal = day_of_slot(who.slot) == day_of_slot(track.call.slot)
+            track.call.put_away(who.slot, who.phone, days_equal, now_mono_s)
+        if self._blindness.is_blind(node):
+            if track.handle is not None:
+                self._place(track, now_mono_s, now_ms, moves)
+        else:
+            track.counts(who.kind is Kind.PRESENCE, rssi_dbm is not None, now_mono_s)
+            if track.handle is None and track.call is not None:
+                self._place(track, now_mono_s, now_ms, moves)
         return tuple(moves)
 
     def tick(self, now_mono_s: float, now_ms: int | None, ill: Set[str] = frozenset()) -> tuple[Move, ...]:
         """Everything that only time does. `ill`: nodes whose radio is ill; nobody leaves whom they alone hear."""
         moves: list[Move] = []
-        policy = self._policy
+        if self._blindness.tick(now_mono_s) or (now_ms is not None and self._open.turns(now_ms)):
+            self._all_due()
         for track in list(self._tracks.values()):
-            frozen = bool(ill) and ill >= track.signals.lately()
-            if frozen:
-                track.freeze(now_mono_s)
-            call = track.call
-            if call is not None and policy is not None:
-                if now_mono_s - call.since_mono_s >= policy.help_s:
-                    self._end_call(track, Ended.TIMED_OUT, moves)
-                elif (
-                    not call.escalated
-                    and call.attended_by is None
-                    and now_mono_s - call.since_mono_s >= policy.help_escalate_s
-                ):
-                    call.escalated = True
-                    moves.append(Move(What.ESCALATED, track.pseudonym, track.handle or b""))
-            if policy is None or track.silent(now_mono_s):
-                moves += self.forget(track.pseudonym)
-            elif track.call is None and track.weak_for(now_mono_s) >= WEAK_S and not frozen:
-                self._leave(track, moves)
-            else:
-                self._place(track, now_mono_s, now_ms, moves)
+            if now_mono_s >= track.due_mono_s:
+                self._look(track, now_mono_s, now_ms, ill, moves)
         if now_ms is not None:
             passed = now_ms // SLOT_MS - 1
             for token in [token for token, slot in self._spent.items() if slot < passed]:
@@ -206,6 +209,37 @@ class Presence:
             attended_name=attended[1] if attended is not None else None,
         )
 
+    def _all_due(self) -> None:
+        for track in self._tracks.values():
+            track.due_mono_s = 0.0
+
+    def _look(self, track: Track, now_mono_s: float, now_ms: int | None, ill: Set[str], moves: list[Move]) -> None:
+        """One member at a tick."""
+        policy = self._policy
+        frozen = bool(ill) and ill >= track.signals.lately()
+        if frozen:
+            track.freeze(now_mono_s)
+        if policy is None or track.silent(now_mono_s):
+            moves += self.forget(track.pseudonym)
+            return
+        call = track.call
+        if call is not None:
+            waited_s = now_mono_s - call.since_mono_s
+            if waited_s >= policy.help_s:
+                self._end_call(track, Ended.TIMED_OUT, moves)
+            elif call.cancelled(now_mono_s):
+                self._end_call(track, Ended.CANCELLED, moves)
+            elif not call.escalated and call.attended_by is None and waited_s >= policy.help_escalate_s:
+                call.escalated = True
+                moves.append(Move(What.ESCALATED, track.pseudonym, track.handle or b""))
+        track.weigh(self._blindness.enter_dbm(policy), policy.exit_dbm, now_mono_s)
+        if track.call is None and track.weak_for(now_mono_s) >= WEAK_S:
+            self._leave(track, moves)
+        else:
+            self._place(track, now_mono_s, now_ms, moves)
+        hurried = track.call is not None or track.signals.settling(now_mono_s)
+        track.due_mono_s = now_mono_s if hurried else now_mono_s + LOOK_S
+
     def _hear_help(
         self, track: Track, who: Resolved, token: bytes, now_mono_s: float, now_ms: int, moves: list[Move]
     ) -> None:
@@ -214,16 +248,16 @@ class Presence:
             if token in self._spent:
                 return
             self._spent[token] = who.slot
-            track.call = Call(now_mono_s, now_ms, who.slot, who.sign)
+            track.call = Call(now_mono_s, now_ms, who.slot, who.phone, who.sign)
             track.invited = True
             if track.handle is not None:  # else it is told on arrival
                 moves.append(Move(What.CALLED, track.pseudonym, track.handle))
             return
-        call.heard_mono_s = now_mono_s
+        call.goes_on(who.slot, who.phone, now_mono_s)
         if token not in self._spent:
             self._spent[token] = who.slot
         if who.slot > call.slot:
-            call.slot, call.sign = who.slot, who.sign
+            call.slot, call.phone, call.sign = who.slot, who.phone, who.sign
             moves.append(Move(What.MOVED, track.pseudonym, track.handle or b""))
 
     def _end_call(self, track: Track, why: Ended, moves: list[Move]) -> None:
@@ -239,17 +273,24 @@ class Presence:
         track.ended()
 
     def _place(self, track: Track, now_mono_s: float, now_ms: int | None, moves: list[Move]) -> None:
-        """Zone, blindness, arrival."""
+        """Zone, blindness, hours, arrival."""
         policy = self._policy
         if policy is None:
             return
-        track.signals.settle(now_mono_s)
-        owner = track.signals.owner
-        # A slow radio in a blind zone is not taken for one that hears nothing any more.
-        if not self._blind.isdisjoint((owner, *(track.signals.strongest(now_mono_s, s) for s in (FRESH_S, FORGET_S)))):
+        track.signals.settle(now_mono_s, self._places)
+        if self._blindness.hides(track, policy, now_mono_s):
             self._leave(track, moves)
             return
+        owner = track.signals.owner
         zone = self._zones.get(owner) if owner is not None else None
+        if now_ms is None:
+            is_open = track.handle is not None  # the store is dark; who is there is not sent away for it
+        else:
+            hours = policy.hours if zone is None or zone.hours is None else zone.hours
+            is_open = self._open.at(hours, policy.time_zone, now_ms)
+        if not is_open:
+            self._leave(track, moves)
+            return
         name = zone.id if zone is not None else None
         if track.handle is not None:
             if name != track.zone:
@@ -259,10 +300,12 @@ class Presence:
                 else:
                     moves.append(Move(What.MOVED, track.pseudonym, track.handle))
             return
-        if track.call is None and not track.may_arrive(policy.dwell_s, now_mono_s):
+        if now_ms is None:
             return
-        hours = policy.hours if zone is None or zone.hours is None else zone.hours
-        if now_ms is None or not is_open(hours, policy.time_zone, now_ms):
+        if track.call is None:
+            if not track.may_arrive(policy.dwell_s, now_mono_s):
+                return
+        elif len(self._zones) > 1 and self._blindness.doubts(track, policy, now_mono_s):
             return
         track.zone, track.arrived_ms = name, now_ms
         track.invited = track.call is not None

@@ -1,92 +1,148 @@
 """Steadies one member's signals at the nodes, and says at which node the member is.
 
 Phones differ by up to 17 dB between advertising channels, so a mean misleads (docs/radio.md): per node the 80th
-percentile over 3 s, then an exponential average.
+percentile over 3 s, then an exponential average. Places are compared, not radios: two radios of one zone help each
+other (docs/presence.md).
 
 Pure: no I/O, no clock.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from math import ceil
 
 WINDOW_S = 3.0
 PERCENTILE = 0.8
-SMOOTHING = 0.3
+SMOOTHING = 0.3  # of a sighting half a second after the one before; what was silent for longer weighs more
+FOLD_S = 0.5  # the edge folds half seconds
 FRESH_S = 10.0  # a node that was silent for longer owns nobody
 CHALLENGE_DB = 6.0
 CHALLENGE_S = 3.0
 FORGET_S = 25.0  # a steady phone may be reported once in 10.24 s, and one of those missed; what is older says nothing
+SETTLING_S = 0.8  # a fold, a satellite's batch, and some slack: by then every node that hears a phone has said so
+SLOW_S = 5.0  # a node that was silent for so long and heard again…
+SLOW_FOR_S = 30.0  # …is slow for so long: it is given FORGET_S before it counts as silent
 _LATELY_S = 30.0
 _MOST_SAMPLES = 32  # of one window: the edge sends two a second
 _UNKNOWN_DBM = -128.0  # heard, strength not known: weaker than any that is
 
 
 class _Node:
-    __slots__ = ("dbm", "heard_mono_s", "samples")
+    __slots__ = ("_before", "_measured_mono_s", "_samples", "_step_s", "dbm", "heard_mono_s",
+                 "slow_until_mono_s")  # fmt: skip
 
     def __init__(self, now_mono_s: float) -> None:
-        self.samples: deque[tuple[float, int]] = deque(maxlen=_MOST_SAMPLES)
+        self._samples: deque[tuple[float, int]] = deque(maxlen=_MOST_SAMPLES)
+        self._before: float | None = None
+        self._measured_mono_s = now_mono_s
+        self._step_s = 0.0
         self.dbm: float | None = None
+        self.heard_mono_s = now_mono_s
+        self.slow_until_mono_s = 0.0
+
+    def heard(self, now_mono_s: float) -> None:
+        if now_mono_s - self.heard_mono_s >= SLOW_S:
+            self.slow_until_mono_s = now_mono_s + SLOW_FOR_S
         self.heard_mono_s = now_mono_s
 
     def add(self, rssi_dbm: int, now_mono_s: float) -> None:
-        samples = self.samples
-        if samples and now_mono_s - samples[-1][0] > FORGET_S:
-            self.dbm = None
+        samples = self._samples
+        if now_mono_s != self._measured_mono_s or self.dbm is None:
+            self._step_s = now_mono_s - self._measured_mono_s
+            self._before = None if self._step_s > FORGET_S else self.dbm
+            self._measured_mono_s = now_mono_s
         while samples and now_mono_s - samples[0][0] > WINDOW_S:
             samples.popleft()
         samples.append((now_mono_s, rssi_dbm))
         ranked = sorted(dbm for _, dbm in samples)
         level = ranked[ceil(PERCENTILE * len(ranked)) - 1]
-        self.dbm = level if self.dbm is None else self.dbm + SMOOTHING * (level - self.dbm)
+        # What comes at one instant is one step, in whatever order.
+        if self._before is None:
+            self.dbm = float(level)
+        else:
+            kept = (1 - SMOOTHING) ** max(1.0, self._step_s / FOLD_S)
+            self.dbm = level + kept * (self._before - level)
+
+    def patience_s(self, now_mono_s: float) -> float:
+        return FRESH_S if now_mono_s >= self.slow_until_mono_s else FORGET_S
 
 
 class Signals:
-    """One member's signals. `owner` is the node where the member is, None before the first sighting."""
+    """One member's signals. `owner` is the node where the member is, None before the first sighting.
 
-    __slots__ = ("_challenger", "_nodes", "_since_mono_s", "owner")
+    `places`: node to the name of its place; a node that has none there is a place of its own.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_began_mono_s", "_challenger", "_nodes", "_since_mono_s", "owner")
+
+    def __init__(self, now_mono_s: float) -> None:
         self.owner: str | None = None
         self._nodes: dict[str, _Node] = {}
-        self._challenger: str | None = None
+        self._challenger: object = None
         self._since_mono_s = 0.0
+        self._began_mono_s = now_mono_s
 
     def add(self, node: str, rssi_dbm: int | None, now_mono_s: float) -> None:
         """Heard at a node, with a strength or without one (no measurement)."""
         known = self._nodes.get(node)
         if known is None:
             known = self._nodes[node] = _Node(now_mono_s)
-        known.heard_mono_s = now_mono_s
+        known.heard(now_mono_s)
         if rssi_dbm is not None:
             known.add(rssi_dbm, now_mono_s)
-        self.settle(now_mono_s)
 
-    def settle(self, now_mono_s: float) -> None:
-        """A challenger that beats the owner by 6 dB for 3 s takes over, or at once when the owner is silent."""
-        best = self.strongest(now_mono_s)
-        if best is None or best == self.owner:
+    def settling(self, now_mono_s: float) -> bool:
+        """Whether some node may not have said yet that it hears this member."""
+        return now_mono_s - self._began_mono_s < SETTLING_S
+
+    def settle(self, now_mono_s: float, places: Mapping[str, str]) -> None:
+        """A place that beats the owner's by 6 dB for 3 s takes over, or at once when the owner's is silent."""
+        best: str | None = None
+        here: str | None = None
+        best_dbm = here_dbm = _UNKNOWN_DBM - 1
+        owned: object = None if self.owner is None else places.get(self.owner, (self.owner,))
+        for name, node in self._nodes.items():
+            if now_mono_s - node.heard_mono_s >= node.patience_s(now_mono_s):
+                continue
+            dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
+            if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
+                best, best_dbm = name, dbm
+            if places.get(name, (name,)) == owned and (
+                dbm > here_dbm or (dbm == here_dbm and here is not None and name < here)
+            ):
+                here, here_dbm = name, dbm
+        if best is None:
             self._challenger = None
             return
-        owner = self._nodes.get(self.owner) if self.owner is not None else None
-        if owner is None or now_mono_s - owner.heard_mono_s >= FRESH_S:
+        place: object = places.get(best, (best,))
+        if here is None or place == owned or self.settling(now_mono_s):
             self.owner, self._challenger = best, None
-        elif self.level(best) < self.level(self.owner) + CHALLENGE_DB:
-            self._challenger = None
-        elif self._challenger != best:
-            self._challenger, self._since_mono_s = best, now_mono_s
+        elif best_dbm < here_dbm + CHALLENGE_DB:
+            self.owner, self._challenger = here, None
+        elif self._challenger != place:
+            self.owner, self._challenger, self._since_mono_s = here, place, now_mono_s
         elif now_mono_s - self._since_mono_s >= CHALLENGE_S:
             self.owner, self._challenger = best, None
 
     def strongest(self, now_mono_s: float, within_s: float = FRESH_S) -> str | None:
         """The node with the strongest signal among those that heard within so many seconds."""
-        fresh = [name for name, node in self._nodes.items() if now_mono_s - node.heard_mono_s < within_s]
-        return max(fresh, key=self.level, default=None)
+        best: str | None = None
+        best_dbm = _UNKNOWN_DBM - 1
+        for name, node in self._nodes.items():
+            if now_mono_s - node.heard_mono_s < within_s:
+                dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
+                if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
+                    best, best_dbm = name, dbm
+        return best
 
     def level(self, node: str | None) -> float:
         """The steadied strength in dBm at a node; -128 where none is known."""
         known = self._nodes.get(node) if node is not None else None
         return _UNKNOWN_DBM if known is None or known.dbm is None else known.dbm
+
+    def heard_mono_s(self, node: str) -> float:
+        """When this node, which heard the member, did so last."""
+        return self._nodes[node].heard_mono_s
 
     def lately(self) -> set[str]:
         """The nodes that heard the member last: within 30 s before the newest sighting, however old that is."""

@@ -14,38 +14,68 @@ LEAVE_LEAST_S = 60.0
 LEAVE_MOST_S = 180.0
 LEAVE_GAPS = 8
 GAP_PERCENTILE = 0.95
+CANCEL_S = 2.0  # BlueZ can report an old presence token beside the help token; only without the latter it cancels
 _MOST_GAPS = 64
 _STEP_S = 0.4  # the edge folds half seconds; sightings of several nodes in one of them count once
 
 
 class Call:
-    """A call for help. The instants of its first and its newest token, and what that shows."""
+    """A call for help: the instants of its first and its newest token, which phone calls, and what that shows."""
 
-    __slots__ = ("attended_by", "escalated", "heard_mono_s", "sign", "since_mono_s", "since_ms", "slot")
+    __slots__ = (
+        "_presence_mono_s", "_presence_slot", "attended_by", "escalated", "heard_mono_s", "phone", "sign",
+        "since_mono_s", "since_ms", "slot",
+    )  # fmt: skip
 
-    def __init__(self, now_mono_s: float, now_ms: int, slot: int, sign: tuple[str, str] | None) -> None:
+    def __init__(self, now_mono_s: float, now_ms: int, slot: int, phone: bytes, sign: tuple[str, str] | None) -> None:
         self.since_mono_s = now_mono_s
         self.since_ms = now_ms
         self.heard_mono_s = now_mono_s
         self.slot = slot
+        self.phone = phone
         self.sign = sign
         self.escalated = False
         self.attended_by: str | None = None
+        self._presence_mono_s = 0.0
+        self._presence_slot = 0
+
+    def goes_on(self, slot: int, phone: bytes, now_mono_s: float) -> None:
+        """One of its tokens was heard. One of an older slot than a presence token of that phone is from memory."""
+        if phone != self.phone or slot >= self._presence_slot:
+            self.heard_mono_s = now_mono_s
+
+    def put_away(self, slot: int, phone: bytes, days_equal: bool, now_mono_s: float) -> None:
+        """A presence token was heard. On one day another phone's day key is another: that phone never called."""
+        if phone == self.phone or not days_equal:
+            self._presence_mono_s = now_mono_s
+            self._presence_slot = max(self._presence_slot, slot)
+
+    def cancelled(self, now_mono_s: float) -> bool:
+        """A presence token was heard after the last help token, and no help token for two seconds."""
+        return self._presence_mono_s > self.heard_mono_s and now_mono_s - self.heard_mono_s >= CANCEL_S
 
 
 class Track:
-    """One member's phones while they are heard. `handle` is set while the member is on a visit."""
+    """One member's phones while they are heard. `handle` is set while the member is on a visit.
+
+    `due_mono_s`: when somebody should look at it though nothing was heard. `hider`: the node in a blind zone that
+    heard the member most strongly last; None once the member was seen to be elsewhere.
+    """
 
     __slots__ = (
-        "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_weak_mono_s",
-        "arrived_ms", "attended", "call", "handle", "invited", "pseudonym", "signals", "zone",
+        "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_patience_s", "_weak_mono_s",
+        "_weighable", "arrived_ms", "attended", "call", "due_mono_s", "handle", "hider", "invited", "pseudonym",
+        "signals", "zone",
     )  # fmt: skip
 
     def __init__(self, pseudonym: bytes, now_mono_s: float) -> None:
         self.pseudonym = pseudonym
-        self.signals = Signals()
+        self.signals = Signals(now_mono_s)
         self.call: Call | None = None
+        self.due_mono_s = now_mono_s
+        self.hider: str | None = None
         self._gaps: deque[float] = deque(maxlen=_MOST_GAPS)
+        self._patience_s: float | None = LEAVE_LEAST_S
         self._last_mono_s = now_mono_s
         self.ended()
 
@@ -62,34 +92,47 @@ class Track:
         self._above_mono_s: float | None = None
         self._measured_mono_s = 0.0
         self._weak_mono_s: float | None = None
+        self._weighable = False
 
     def heard(self, node: str, rssi_dbm: int | None, now_mono_s: float) -> None:
         """Any of the member's tokens was heard."""
         gap = now_mono_s - self._last_mono_s
         if gap > 0:
             self._gaps.append(gap)
+            self._patience_s = None
             self._last_mono_s = now_mono_s
         self.signals.add(node, rssi_dbm, now_mono_s)
+        self.due_mono_s = now_mono_s
 
-    def weigh(self, is_presence: bool, enter_dbm: int, exit_dbm: int, now_mono_s: float) -> None:
-        """Judges the strongest signal against the two thresholds, after `heard`."""
-        dbm = self.signals.level(self.signals.strongest(now_mono_s))
-        if dbm >= exit_dbm:
-            self._weak_mono_s = None
-        elif self._weak_mono_s is None:
-            self._weak_mono_s = now_mono_s
+    def counts(self, is_presence: bool, is_measured: bool, now_mono_s: float) -> None:
+        """What was heard counts for arrival and departure: it was not heard in a blind zone."""
+        if is_measured:
+            self._weighable = True
         if not is_presence:
             return
-        if dbm < enter_dbm:
-            self._above_mono_s = None
-        else:
-            if self._above_mono_s is None or now_mono_s - self._measured_mono_s > WITHIN_S:
-                self._above_mono_s = now_mono_s
+        if is_measured:
+            if self._above_mono_s is not None and now_mono_s - self._measured_mono_s > WITHIN_S:
+                self._above_mono_s = None
             self._measured_mono_s = now_mono_s
         if not self._heard or now_mono_s - self._heard[-1] >= _STEP_S:
             self._heard.append(now_mono_s)
         while now_mono_s - self._heard[0] > WITHIN_S:
             self._heard.popleft()
+
+    def weigh(self, enter_dbm: int, exit_dbm: int, now_mono_s: float) -> None:
+        """Judges the strongest signal against the two thresholds, once every node had its say."""
+        if not self._weighable:
+            return
+        self._weighable = False
+        dbm = self.signals.level(self.signals.strongest(now_mono_s))
+        if dbm >= exit_dbm:
+            self._weak_mono_s = None
+        elif self._weak_mono_s is None:
+            self._weak_mono_s = now_mono_s
+        if dbm < enter_dbm:
+            self._above_mono_s = None
+        elif self._above_mono_s is None and self._heard:
+            self._above_mono_s = self._measured_mono_s
 
     def may_arrive(self, dwell_s: float, now_mono_s: float) -> bool:
         """Heard twice, strong enough, and that for the dwelling time."""
@@ -99,13 +142,16 @@ class Track:
 
     def silent(self, now_mono_s: float) -> bool:
         """Nothing was heard for eight times the usual longest gap, between 60 and 180 s."""
-        return now_mono_s - self._last_mono_s >= self.patience_s()
+        silent_s = now_mono_s - self._last_mono_s
+        return silent_s >= LEAVE_LEAST_S and silent_s >= self.patience_s()
 
     def patience_s(self) -> float:
         """How long this member may be silent before it counts as gone, in seconds."""
-        ranked = sorted(self._gaps)
-        usual = ranked[ceil(GAP_PERCENTILE * len(ranked)) - 1] if ranked else 0.0
-        return min(LEAVE_MOST_S, max(LEAVE_LEAST_S, LEAVE_GAPS * usual))
+        if self._patience_s is None:
+            ranked = sorted(self._gaps)
+            usual = ranked[ceil(GAP_PERCENTILE * len(ranked)) - 1]
+            self._patience_s = min(LEAVE_MOST_S, max(LEAVE_LEAST_S, LEAVE_GAPS * usual))
+        return self._patience_s
 
     def weak_for(self, now_mono_s: float) -> float:
         """For how many seconds the signal has been below the leaving threshold."""
