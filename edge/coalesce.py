@@ -10,6 +10,7 @@ from typing import Final
 from wire.sighting import COUNT_MAX, RSSI_MAX_DBM, RSSI_MIN_DBM, Sighting
 
 WINDOW_MS: Final = 500  # docs/protocol.md, appendix B
+SATELLITE_WINDOW_MS: Final = 250  # shorter, for the network takes the rest of the half second
 TOKENS_MAX: Final = 4096  # of one window: ten times a full hall; about 1 MB
 _UNKNOWN: Final = RSSI_MIN_DBM  # -127 is no measurement (docs/radio.md), and weaker than any
 

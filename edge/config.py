@@ -10,6 +10,7 @@ from typing import Annotated
 
 from runtime.config import Form
 from wire.air import TEST_COMPANY
+from wire.receivers import NODE_FORM
 
 _ADDRESS = r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
 
@@ -28,16 +29,34 @@ class RadioConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SatelliteConfig:
+    """The keys of the table `[satellite]`: this box is not the gateway's, and sends over the store's MQTT.
+
+    `host` and `port` are the store's broker, `ca` its authority, `certificate` this satellite's (its key is the
+    credential `satellite-key`), `store` the store's id, `name` the satellite's.
+    """
+
+    host: str
+    store: Annotated[str, Form(words="1 to 40 characters a-z, 0-9 and -", pattern=NODE_FORM)]
+    name: Annotated[str, Form(words="1 to 40 characters a-z, 0-9 and -", pattern=NODE_FORM)]
+    ca: Path
+    certificate: Path
+    credentials_dir: Path | None
+    port: Annotated[int, Form(low=1, high=65_535)] = 8884
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeConfig:
     """The keys of an edge's TOML file.
 
     `radios` are those of this box, each a node of its own; `gateway_socket` is the gateway's datagram socket;
-    `company_id` that of format F2.
+    `company_id` that of format F2. With `satellite` everything goes over the store's MQTT instead.
     """
 
     radios: Annotated[tuple[RadioConfig, ...], Form(words="a [[radios]] table with `node` for each radio")]
     gateway_socket: Path = Path("/run/consentry-gateway/sightings.sock")
     company_id: Annotated[int, Form(low=0, high=0xFFFF)] = TEST_COMPANY
+    satellite: SatelliteConfig | None = None
 
     def __post_init__(self) -> None:
         """Raises: ValueError, where the radios cannot be told apart."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from edge.coalesce import WINDOW_MS
 from edge.node import Node
-from edge.sender import REMEDIES, Sender, SendFault
+from edge.sender import REMEDIES, SendFault, Sends
 from runtime.logs import Log
 from runtime.notify import Notify
 from wire.sighting import ROWS_MAX, RadioState, encode_batch, encode_health
@@ -21,33 +21,40 @@ COUNTERS_MS: Final = 60_000
 class Edge:
     """The nodes of one box, each with its own batches and its own health, on their way to one gateway.
 
-    `boot_ms` gives milliseconds of CLOCK_BOOTTIME.
+    `boot_ms` gives milliseconds of CLOCK_BOOTTIME; `window_ms` is how often it sends.
     """
 
     def __init__(
-        self, nodes: Sequence[Node], sender: Sender, boot_ms: Callable[[], int], notify: Notify, log: Log
+        self,
+        nodes: Sequence[Node],
+        sender: Sends,
+        boot_ms: Callable[[], int],
+        notify: Notify,
+        log: Log,
+        window_ms: int = WINDOW_MS,
     ) -> None:
         self._nodes = tuple(nodes)
         self._sender = sender
         self._boot_ms = boot_ms
         self._notify = notify
         self._log = log
+        self._window_ms = window_ms
         self._fault: SendFault | None = None
 
     async def keep_sending(self) -> None:
-        """Sends at the end of each half second, until cancelled.
+        """Sends at the end of each window, until cancelled.
 
         It also feeds the watchdog: the process is alive as long as this loop turns, however ill a radio is.
         """
         now_ms = self._boot_ms()
-        due_ms, health_ms, counters_ms = now_ms + WINDOW_MS, now_ms, now_ms + COUNTERS_MS
+        due_ms, health_ms, counters_ms = now_ms + self._window_ms, now_ms, now_ms + COUNTERS_MS
         alive_ms = now_ms
         told: dict[str, RadioState] = {}
         while True:
             await asyncio.sleep(max(due_ms - self._boot_ms(), 0) / 1000)
             now_ms = self._boot_ms()
             # A loop that was late (a suspended box) goes on from now; it does not run after lost windows.
-            due_ms = max(due_ms + WINDOW_MS, now_ms)
+            due_ms = max(due_ms + self._window_ms, now_ms)
             self.send_sightings()
             all_of_them = now_ms >= health_ms
             if all_of_them:

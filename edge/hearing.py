@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from edge.coalesce import SATELLITE_WINDOW_MS, WINDOW_MS
 from edge.config import EdgeConfig, RadioConfig
 from edge.edge import Edge
 from edge.node import Node
 from edge.replay import play
-from edge.sender import Sender
+from edge.sender import Sender, Sends
 from runtime import logs
 from runtime.errors import EXIT_INTERRUPTED, EXIT_OK
 from runtime.notify import Notify
@@ -30,10 +31,11 @@ async def hear(settings: EdgeConfig, boot_ms: Callable[[], int], replay: str | N
     """
     log = logs.Log("edge")
     notify = Notify.from_environment()
-    sender = Sender(settings.gateway_socket)
+    sender = _sender(settings, boot_ms)
+    window_ms = WINDOW_MS if settings.satellite is None else SATELLITE_WINDOW_MS
     chosen = settings.radios[:1] if replay is not None else settings.radios
     nodes = [Node(radio.node, settings.company_id, boot_ms) for radio in chosen]
-    edge = Edge(nodes, sender, boot_ms, notify, log)
+    edge = Edge(nodes, sender, boot_ms, notify, log, window_ms)
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def stop(code: int) -> None:
@@ -70,6 +72,15 @@ async def hear(settings: EdgeConfig, boot_ms: Callable[[], int], replay: str | N
         edge.log_counters()
         sender.close()
     return stopped.result() if stopped.done() else EXIT_OK
+
+
+def _sender(settings: EdgeConfig, boot_ms: Callable[[], int]) -> Sends:
+    if settings.satellite is None:
+        return Sender(settings.gateway_socket)
+    # Here, not above: an edge on the gateway's own box has no MQTT to break into.
+    from edge.satellite import SatelliteSender
+
+    return SatelliteSender(settings.satellite, boot_ms, logs.Log("satellite"))
 
 
 async def _replay(node: Node, source: str, boot_ms: Callable[[], int], notify: Notify) -> None:

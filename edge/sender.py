@@ -9,6 +9,7 @@ import errno
 import socket
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 
 class SendFault(StrEnum):
@@ -18,6 +19,8 @@ class SendFault(StrEnum):
     SLOW = "gateway_slow"  # its queue is full
     DENIED = "not_permitted"
     FAILED = "failed"
+    BROKER_AWAY = "broker_away"  # of a satellite: no connection to the store's broker
+    BROKER_SLOW = "broker_slow"  # of a satellite: the network does not take it quickly enough
 
 
 REMEDIES = {
@@ -25,6 +28,8 @@ REMEDIES = {
     SendFault.SLOW: "look at the load of the gateway: journalctl --unit consentry-gateway",
     SendFault.DENIED: "let the edge write to gateway_socket: its account belongs to the group consentry-sockets",
     SendFault.FAILED: "look at gateway_socket: it names a Unix datagram socket, at most 107 bytes long",
+    SendFault.BROKER_AWAY: "look for link_down before this line; compare [satellite] with the store's broker",
+    SendFault.BROKER_SLOW: "look at the network between this box and the store's: what is late is dropped",
 }
 
 _BY_ERRNO = {
@@ -41,8 +46,18 @@ _BY_ERRNO = {
 }
 
 
+class Sends(Protocol):
+    """Where an edge's datagrams go: the gateway's socket on this box, or for a satellite the store's broker."""
+
+    def send(self, datagram: bytes) -> SendFault | None:
+        """Hands one datagram over without waiting; None where it is on its way, else why it was dropped."""
+
+    def close(self) -> None:
+        """Ends it; `send` must not follow."""
+
+
 class Sender:
-    """The way to one gateway."""
+    """The way to one gateway on this box."""
 
     __slots__ = ("_address", "_socket")
 

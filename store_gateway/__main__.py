@@ -22,8 +22,9 @@ from store_gateway.gateway import Gateway
 from store_gateway.hq_link import HqLink
 from store_gateway.inbox import Inbox
 from store_gateway.keyring import TableMaker
-from store_gateway.loop import Asked, Datagram, Gone, Item, Linked, Loop, Payload, Stop, Verdict
+from store_gateway.loop import Asked, Datagram, Gone, Heard, Item, Linked, Loop, Payload, Stop, Verdict
 from store_gateway.pins import PinChecker
+from store_gateway.receivers_link import ReceiversLink
 from store_gateway.replica import Replica
 from store_gateway.settings import Settings
 from store_gateway.streams import Streams
@@ -100,7 +101,22 @@ def serve(config_file: Path, settings: Settings) -> int:
         lambda payload, fast: deliver(Payload(payload, fast), inbox, gateway.counts),
         lambda up: inbox.put(Linked(up)),
     )
-    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link.counters)
+    receivers = (
+        ReceiversLink(
+            settings.store,
+            settings.receivers,
+            settings.credentials_dir,
+            lambda heard: put_heard(Heard(heard), inbox, gateway.counts),
+            boot_s,
+        )
+        if settings.receivers is not None
+        else None
+    )
+
+    def link_counters() -> dict[str, int]:
+        return {**link.counters(), **(receivers.counters() if receivers is not None else {})}
+
+    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link_counters)
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
         [(tablet_door, tablets, False), (operator_door, operators, True)],
@@ -117,6 +133,8 @@ def serve(config_file: Path, settings: Settings) -> int:
     streams.start()
     hearing.start()
     link.start()
+    if receivers is not None:
+        receivers.start()
     _log.info("started", store=settings.store, software=software)
     notify.ready("serving")
     try:
@@ -127,6 +145,8 @@ def serve(config_file: Path, settings: Settings) -> int:
         for name, door in ((SIGHTINGS, sightings), (TABLETS, tablet_door), (OPERATOR, operator_door)):
             (settings.runtime_dir / name).unlink(missing_ok=True)
             door.close()
+        if receivers is not None:
+            receivers.stop()
         link.stop()
         tables.stop()
         pins.stop()
@@ -144,8 +164,14 @@ def hear(sightings: socket.socket, edges: frozenset[int], inbox: Inbox[Item], co
             return
         if uid not in edges:
             counts.strangers += 1
-        elif not inbox.put_sightings(Datagram(content)):
-            counts.dropped += 1
+        else:
+            put_heard(Datagram(content), inbox, counts)
+
+
+def put_heard(item: Datagram | Heard, inbox: Inbox[Item], counts: Counts) -> None:
+    """Puts what was heard into the inbox, or drops and counts it where that is full."""
+    if not inbox.put_sightings(item):
+        counts.dropped += 1
 
 
 def deliver(payload: Payload, inbox: Inbox[Item], counts: Counts) -> None:

@@ -51,6 +51,13 @@ LINK_REMEDIES: dict[LinkReason, str] = {
     LinkReason.FILES: "check broker.ca, broker.certificate and the credential broker-key",
     LinkReason.LOST: "nothing, if it comes back within a minute",
 }
+RECEIVERS_REMEDIES: dict[LinkReason, str] = {
+    LinkReason.UNREACHABLE: "start the store's own broker: systemctl start mosquitto; compare receivers.port with it",
+    LinkReason.REFUSED: "install the store's bundle again and reload mosquitto (SIGHUP)",
+    LinkReason.TLS: "check receivers.host, receivers.ca and receivers.certificate; run consentry-provision again",
+    LinkReason.FILES: "check receivers.ca, receivers.certificate and the credential broker-key",
+    LinkReason.LOST: "nothing, if it comes back within a minute; else journalctl --unit mosquitto",
+}
 
 
 class GatewayError(Exception):

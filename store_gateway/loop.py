@@ -16,6 +16,7 @@ from store_gateway.keyring import Built
 from store_gateway.streams import Line
 from wire import query, sighting
 from wire.errors import WireError
+from wire.sighting import Batch, Health
 
 TICK_S = 0.1
 COUNTS_S = 60.0
@@ -57,6 +58,13 @@ class Datagram:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Heard:
+    """What a satellite or a cheap receiver said over the store's own broker, read already."""
+
+    content: Batch | Health
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Payload:
     """Something from the broker; `fast`: on the topic `now`."""
 
@@ -76,7 +84,7 @@ class Stop:
     """The program ends."""
 
 
-Item = Asked | Verdict | Gone | Datagram | Payload | Linked | Built | Stop
+Item = Asked | Verdict | Gone | Datagram | Heard | Payload | Linked | Built | Stop
 
 
 class PinDesk(Protocol):
@@ -145,6 +153,8 @@ class Loop:
                 except WireError:
                     self._gateway.counts.malformed += 1
                     return
+                self._gateway.on_sighting(heard, now_mono_s)
+            case Heard(heard):
                 self._gateway.on_sighting(heard, now_mono_s)
             case Payload(content, fast):
                 self._gateway.on_message(content, fast, now_mono_s)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from runtime.config import Form
+from wire.air import TEST_COMPANY
+from wire.receivers import Receiver, check_all
 
 _STORE = Form(pattern=r"[a-z0-9-]{1,40}", words="a store's id of 1 to 40 characters a-z, 0-9 and -")
 _PORT = Form(low=1, high=65_535)
@@ -31,6 +33,24 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
+class Receivers:
+    """The store's own broker, and who speaks on it; this store shows `certificate` with the key that HQ's broker knows.
+
+    `company_id` is that of format F2 in what cheap receivers tell.
+    """
+
+    host: str
+    ca: Path
+    certificate: Path
+    sources: tuple[Receiver, ...]
+    port: Annotated[int, _PORT] = 8884
+    company_id: Annotated[int, Form(low=0, high=0xFFFF)] = TEST_COMPANY
+
+    def __post_init__(self) -> None:
+        check_all(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator may set. Users are names or numeric ids as text; paths are absolute in production."""
 
@@ -44,3 +64,4 @@ class Settings:
     edge_users: tuple[str, ...] = ("consentry-edge",)
     tablet_users: tuple[str, ...] = ("consentry-tablets",)
     operator_users: tuple[str, ...] = ("root",)
+    receivers: Receivers | None = None

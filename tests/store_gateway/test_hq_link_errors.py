@@ -52,8 +52,8 @@ def test_what_connecting_raises_is_mapped_and_tried_again(
     mocker: MockerFixture, caplog: pytest.LogCaptureFixture, error: Exception, reason: LinkReason
 ) -> None:
     """Said once with the remedy, counted each time; the thread goes on."""
-    mocker.patch("store_gateway.hq_link.FIRST_WAIT_S", 0.01)
-    mocker.patch("store_gateway.hq_link.LONGEST_WAIT_S", 0.02)
+    mocker.patch("store_gateway.connection.FIRST_WAIT_S", 0.01)
+    mocker.patch("store_gateway.connection.LONGEST_WAIT_S", 0.02)
     mocker.patch.object(Client, "connect", side_effect=error)
     links: queue.Queue[bool] = queue.Queue()
     link = HqLink(SETTINGS, lambda payload, fast: None, links.put, chance=lambda: 0.0)
@@ -94,7 +94,7 @@ def test_a_broker_that_does_not_take_this_store_is_said(mocker: MockerFixture) -
         client.on_subscribe(client, None, 1, [no_subscription], None)
 
     for began in (start, start_then_refuse):
-        mocker.patch("store_gateway.hq_link.FIRST_WAIT_S", 0.01)
+        mocker.patch("store_gateway.connection.FIRST_WAIT_S", 0.01)
         mocker.patch.object(Client, "connect")
         mocker.patch.object(Client, "loop_start", began)
         mocker.patch.object(Client, "loop_stop")
@@ -109,8 +109,8 @@ def test_a_broker_that_does_not_take_this_store_is_said(mocker: MockerFixture) -
 
 def test_a_broker_that_accepts_and_then_says_nothing_is_given_up(mocker: MockerFixture) -> None:
     """After the connection's time; no thread waits for ever."""
-    mocker.patch("store_gateway.hq_link.CONNECT_S", 0.05)
-    mocker.patch("store_gateway.hq_link.FIRST_WAIT_S", 0.01)
+    mocker.patch("store_gateway.connection.CONNECT_S", 0.05)
+    mocker.patch("store_gateway.connection.FIRST_WAIT_S", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = Settings(
             "berlin-1", THERE, THERE, Broker("127.0.0.1", None, None, mute.getsockname()[1], tls=False), None
