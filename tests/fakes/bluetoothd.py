@@ -6,9 +6,15 @@ It behaves as BlueZ 5.66 or 5.82 was measured to:
   only when it moved 8 dB, says nothing of a repeated advert, and does not scan for 5.2 s after every 10.4 s; 5.66 tells
   every advert;
 - with `repeats_s` the controller itself reports a steady beacon only that often;
-- each new address is an object, removed 30 s after its last advert; UUIDs and manufacturer data of one address
-  accumulate, one value a company; on 5.82 UUIDs hold those of service data too;
+- each new address is an object, removed 30 s after its last advert; the UUIDs of one address accumulate over its life,
+  so that after a rotation of format F3 the old token is told beside the new one; of manufacturer structures the last
+  of each company is kept; on 5.82 UUIDs hold those of service data too;
+- a connectable advert is held back by the kernel, one an adapter, until its scan response comes and is joined to it, or
+  until a report of somebody else comes; its own repeat takes its place (net/bluetooth/hci_event.c, Linux 6.1);
 - discovery belongs to the caller and ends with it; NotReady, InProgress, Failed as BlueZ says them;
+- several adapters hear independently: a signal is one number, or one by the address of each adapter that is in reach;
+- `stick` is a stuck discovery: Discovering stays true, no advert comes, StartDiscovery and StopDiscovery answer
+  InProgress, until the power goes off; `hang` is a call that is never answered;
 - a property may change without an advert (`set_property`), and RSSI goes when the scan ends;
 - `kill` is kill -9: the name goes without a signal, and nothing is remembered; an adapter that is removed takes its
   objects with it.
@@ -19,21 +25,23 @@ As a process, driven by JSON lines on standard input and answering each with a l
     {"advertise": {"address": "C0:…", "rssi": -60, "raw": "0201…", "interval_s": 0.25, "for_s": 60}}
     {"silence": "C0:…"}   {"power": false}   {"remove": "hci0"}   {"add": {"name": "hci1", "address": "00:…"}}
     {"kill": true}   {"start": true}   {"stop": true}   {"fail": {"member": "StartDiscovery", "error": "org.bluez.…"}}
+    {"stick": "hci0"}   {"hang": {"member": "StartDiscovery", "name": "hci0"}}
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
 import socket
-import sys
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from tests.fakes.bluez_objects import ADDRESS, Radio, Version, payload
+from tests.fakes.bluez_objects import ADDRESS, Held, Radio, Version, payload
+from tests.fakes.bluez_orders import serve
 from wire.air import structures
 
 ADAPTER = "org.bluez.Adapter1"
@@ -60,7 +68,8 @@ class FakeBluetoothd:
         self._radios: dict[str, Radio] = {"hci0": Radio("hci0")} if radios else {}
         self._on_air: dict[str, asyncio.Task[None]] = {}
         self._forgetting: asyncio.Task[None] | None = None
-        self._failures: dict[str, list[str]] = {}
+        # (method, adapter or "" for any) → the errors of its next calls; None is no answer at all
+        self._failures: dict[tuple[str, str], list[str | None]] = defaultdict(list)
         self.calls: list[str] = []
 
     async def start(self) -> None:
@@ -99,6 +108,7 @@ class FakeBluetoothd:
             radio.filters.clear()
             radio.phones.clear()
             radio.heard_at.clear()
+            radio.held = None
 
     async def stop(self) -> None:
         """As systemctl stop: every object is removed first."""
@@ -113,7 +123,9 @@ class FakeBluetoothd:
             task.cancel()
         await self.kill()
 
-    def advertise(self, address: str, rssi: int, raw: bytes, interval_s: float = 0.25, for_s: float = 3600.0) -> None:
+    def advertise(
+        self, address: str, rssi: int | Mapping[str, int], raw: bytes, interval_s: float = 0.25, for_s: float = 3600.0
+    ) -> None:
         """Puts a phone on the air: `raw` are its AD structures. Takes the place of what this address sent before."""
         self.silence(address)
         self._on_air[address] = asyncio.create_task(self._send(address, rssi, raw, interval_s, for_s))
@@ -131,6 +143,7 @@ class FakeBluetoothd:
         radio.powered = on
         if not on:
             radio.sessions.clear()
+            radio.stuck, radio.held = False, None
             self._remove_phones(radio)
             self._changed(radio.path, ADAPTER, {"Discovering": Variant("b", False)})
         self._changed(radio.path, ADAPTER, {"Powered": Variant("b", on)})
@@ -144,9 +157,17 @@ class FakeBluetoothd:
         radio = self._radios[name] = Radio(name, address, powered)
         self._added(radio.path, {ADAPTER: radio.properties()})
 
-    def fail(self, member: str, error: str, times: int = 1) -> None:
-        """The next calls of a method are answered with this error."""
-        self._failures[member] = [error] * times
+    def fail(self, member: str, error: str, times: int = 1, name: str = "") -> None:
+        """The next calls of a method, of one adapter where named, are answered with this error."""
+        self._failures[member, name] = [error] * times
+
+    def hang(self, member: str, times: int = 1, name: str = "") -> None:
+        """The next calls of a method, of one adapter where named, are not answered at all."""
+        self._failures[member, name] = [None] * times
+
+    def stick(self, name: str = "hci0") -> None:
+        """A discovery that is stuck: until the power goes off BlueZ says that it scans, and nothing is heard."""
+        self._radios[name].stuck = True
 
     def set_property(self, address: str, name: str, value: Variant, radio: str = "hci0") -> None:
         """Changes a phone's property without an advert."""
@@ -158,13 +179,33 @@ class FakeBluetoothd:
         self._radios[radio].phones[address].pop("RSSI", None)
         self._changed(self._radios[radio].phone_path(address), PHONE, {}, ["RSSI"])
 
-    def report(self, address: str, rssi: int, raw: bytes) -> None:
-        """One advert reaches every adapter that scans."""
+    def report(
+        self,
+        address: str,
+        rssi: int | Mapping[str, int],
+        raw: bytes,
+        *,
+        connectable: bool = False,
+        response: bytes | None = None,
+    ) -> None:
+        """One advert, with its scan response if there is one, reaches every adapter that scans and is in reach."""
         for radio in self._radios.values():
-            if self._bus is not None and radio.powered and radio.sessions:
-                self._hear(radio, address, rssi, raw)
+            if self._bus is None or not radio.powered or radio.stuck or not radio.sessions:
+                continue
+            there = rssi if isinstance(rssi, int) else rssi.get(radio.address)
+            if there is None:
+                continue
+            held, radio.held = radio.held, None
+            if held is not None and held.address != address:
+                self._hear(radio, held.address, held.rssi, held.raw)
+            if connectable and response is None:
+                radio.held = Held(address, there, raw)
+            else:
+                self._hear(radio, address, there, raw + (response or b""))
 
-    async def _send(self, address: str, rssi: int, raw: bytes, interval_s: float, for_s: float) -> None:
+    async def _send(
+        self, address: str, rssi: int | Mapping[str, int], raw: bytes, interval_s: float, for_s: float
+    ) -> None:
         until = time.monotonic() + for_s
         while time.monotonic() < until:
             self.report(address, rssi, raw)
@@ -263,8 +304,10 @@ class FakeBluetoothd:
             return None
         member = message.member or ""
         self.calls.append(member)
-        if self._failures.get(member):
-            return Message.new_error(message, self._failures[member].pop(0), "injected")
+        for key in ((member, ""), (member, (message.path or "").rsplit("/", 1)[-1])):
+            if self._failures.get(key):
+                error = self._failures[key].pop(0)
+                return True if error is None else Message.new_error(message, error, "injected")
         if message.path == "/" and member == "GetManagedObjects":
             return Message.new_method_return(message, "a{oa{sa{sv}}}", [self._objects()])
         radio = next((radio for radio in self._radios.values() if radio.path == message.path), None)
@@ -288,6 +331,8 @@ class FakeBluetoothd:
                     radio.sessions[sender] = radio.filters[sender]
             case "StartDiscovery" if not radio.powered:
                 error = ("org.bluez.Error.NotReady", "Resource Not Ready")
+            case "StartDiscovery" | "StopDiscovery" if radio.stuck and radio.powered:
+                error = ("org.bluez.Error.InProgress", "Operation already in progress")
             case "StartDiscovery" if sender in radio.sessions:
                 error = ("org.bluez.Error.InProgress", "Operation already in progress")
             case "StartDiscovery":
@@ -320,46 +365,6 @@ class FakeBluetoothd:
         return found
 
 
-async def _obey(fake: FakeBluetoothd, order: dict[str, Any]) -> None:
-    match order:
-        case {"advertise": {"address": str(address), "rssi": int(rssi), "raw": str(raw), **rest}}:
-            fake.advertise(address, rssi, bytes.fromhex(raw), rest.get("interval_s", 0.25), rest.get("for_s", 3600.0))
-        case {"silence": str(address)}:
-            fake.silence(address)
-        case {"power": bool(on), **rest}:
-            fake.power(on, rest.get("adapter", "hci0"))
-        case {"remove": str(name)}:
-            fake.remove(name)
-        case {"add": dict(radio)}:
-            fake.add(**radio)
-        case {"fail": {"member": str(member), "error": str(error), **rest}}:
-            fake.fail(member, error, rest.get("times", 1))
-        case {"kill": True}:
-            await fake.kill()
-        case {"stop": True}:
-            await fake.stop()
-        case {"start": True}:
-            await fake.start()
-        case _:
-            raise ValueError("no such order")
-
-
-async def _serve(fake: FakeBluetoothd) -> None:
-    await fake.start()
-    print(json.dumps({"ready": True}), flush=True)
-    orders = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    while line := await orders.readline():
-        try:
-            await _obey(fake, json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
-        else:
-            print(json.dumps({"ok": True}), flush=True)
-    await fake.close()
-
-
 def main() -> None:
     """The process: ends when standard input does."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.bluetoothd", description="A bluetoothd without radio.")
@@ -368,12 +373,8 @@ def main() -> None:
     parser.add_argument("--no-radio", action="store_true", help="begin without an adapter")
     parser.add_argument("--repeats-s", type=float, default=0.0, help="report a steady beacon only so often")
     chosen = parser.parse_args()
-
-    async def run() -> None:
-        fake = FakeBluetoothd(chosen.bus, chosen.version, radios=not chosen.no_radio, repeats_s=chosen.repeats_s)
-        await _serve(fake)
-
-    asyncio.run(run())
+    fake = FakeBluetoothd(chosen.bus, chosen.version, radios=not chosen.no_radio, repeats_s=chosen.repeats_s)
+    asyncio.run(serve(fake))
 
 
 if __name__ == "__main__":

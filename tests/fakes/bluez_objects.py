@@ -17,6 +17,15 @@ class Version(StrEnum):
     V5_82 = "5.82"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A connectable advert that waits for its scan response."""
+
+    address: str
+    rssi: int
+    raw: bytes
+
+
 @dataclass
 class Radio:
     """One adapter: its properties, who scans with which filter, and the phones it knows."""
@@ -30,6 +39,8 @@ class Radio:
     phones: dict[str, dict[str, Variant]] = field(default_factory=dict)
     heard_at: dict[str, float] = field(default_factory=dict)
     reported_at: dict[tuple[str, bytes], float] = field(default_factory=dict)
+    held: Held | None = None
+    stuck: bool = False
 
     @property
     def path(self) -> str:
@@ -51,7 +62,7 @@ class Radio:
             "Powered": Variant("b", self.powered),
             "Discoverable": Variant("b", False),
             "Pairable": Variant("b", False),
-            "Discovering": Variant("b", bool(self.sessions)),
+            "Discovering": Variant("b", bool(self.sessions) or self.stuck),
             "UUIDs": Variant("as", []),
             "Roles": Variant("as", ["central", "peripheral"]),
         }
