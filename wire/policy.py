@@ -7,6 +7,7 @@ Pure: no I/O, no clock.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
@@ -133,12 +134,29 @@ class Zone:
     hours: Annotated[tuple[Hours, ...], Count(28)] | None  # None: the store's
 
 
-_BLIND_KINDS = ("pharmac", "optic", "restroom", "fittingroom", "toilet", "changingroom")  # so the kind begins
+# How a kind begins, at any of its words, that must be blind: pharmacies, opticians, restrooms, fitting rooms. It is the
+# closed list of docs/presence.md. "fitting" alone stays open, as fittings are sold.
+_BLIND_KINDS = (
+    "pharmac", "farmac", "apothe", "apteka", "drugstore", "chemist",
+    "optic", "optik", "optomet", "eyetest", "eyeexam",
+    "restroom", "washroom", "bathroom", "lavator", "toilet", "powderroom", "babychang", "nursingroom",
+    "fittingroom", "fittingarea", "fittingbooth", "fittingcabin", "changingroom", "changingarea", "changingbooth",
+    "changingcabin", "dressingroom", "lockerroom", "tryon", "umkleide", "anprobe", "cabinedessayage", "probador",
+    "camerino", "vestiaire", "paskamer",
+)  # fmt: skip
+_BLIND_WORDS = frozenset({"wc", "wcs", "loo", "loos", "aseo", "aseos", "bagno", "bagni"})  # a whole word of it
 
 
 def must_be_blind(kind: str) -> bool:
-    """Whether nobody may ever be shown in a zone of this kind, whatever its switch says; however it is spelt."""
-    return re.sub(r"[^a-z]", "", kind.lower()).startswith(_BLIND_KINDS)
+    """Whether nobody may ever be shown in a zone of this kind, whatever its switch says; however it is spelt.
+
+    Case, accents, digits and punctuation do not matter, nor what stands before: "Men's Fitting-Room 2" must.
+    """
+    plain = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z]+", plain.lower())
+    if not _BLIND_WORDS.isdisjoint([*words, "".join(words)]):
+        return True
+    return any("".join(words[at:]).startswith(_BLIND_KINDS) for at in range(len(words)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Pure: no I/O, no clock.
 
 from wire import schema
 from wire.errors import WireError
-from wire.policy import MAIN_KEY, MainPolicy, Purpose, StorePolicy, store_key
+from wire.policy import MAIN_KEY, MainPolicy, Purpose, StorePolicy, must_be_blind, store_key
 
 NOTICE_BYTES = 32
 
@@ -20,12 +20,17 @@ def main_policy(body: bytes) -> MainPolicy | None:
 
 
 def store_policy(body: bytes, store: str) -> StorePolicy | None:
-    """This store's zones and hours, or None where it is not of the schema or another store's."""
+    """This store's zones and hours.
+
+    None where it is not of the schema, another store's, or leaves a zone open that must be blind.
+    """
     try:
         policy = schema.decode(StorePolicy, body)
     except WireError:
         return None
-    return policy if policy.store == store else None
+    if policy.store != store or any(must_be_blind(zone.kind) and not zone.blind for zone in policy.zones):
+        return None
+    return policy
 
 
 def is_good(key: bytes, body: bytes, store: str) -> bool:

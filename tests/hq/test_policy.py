@@ -52,12 +52,22 @@ def test_a_purpose_without_its_papers_is_refused(missing: dict[str, object]) -> 
     assert "purposes.presence" in found.value.field
 
 
-@pytest.mark.parametrize("kind", ["pharmacy", "optician", "restroom", "fitting-room", "Fitting Rooms", "restrooms"])
+@pytest.mark.parametrize(
+    "kind",
+    ["pharmacy", "optician", "restroom", "fitting-room", "Fitting Rooms", "restrooms", "changing room", "WC", "w.c.",
+     "toilet", "Apotheke", "Pharmacie", "men's fitting-room 2", "unisexToilet", "UMKLEIDE", "eye test"],
+)  # fmt: skip
 def test_a_zone_that_must_be_blind_is_refused_where_it_is_not(kind: str) -> None:
     """However it is spelt."""
     zone = Zone("z", "Z", kind, (), False, (), None)
     assert reasons(with_store(zones=(zone,))) == [Reason.POLICY_NOT_BLIND]
     assert reasons(with_store(zones=(replace(zone, blind=True),))) == []
+
+
+@pytest.mark.parametrize("kind", ["", "sales", "fittings", "shoes", "checkout", "watches", "toys"])
+def test_an_ordinary_zone_need_not_be_blind(kind: str) -> None:
+    """Shelves of fittings are no fitting room."""
+    assert reasons(with_store(zones=(Zone("z", "Z", kind, (), False, (), None),))) == []
 
 
 @pytest.mark.parametrize(

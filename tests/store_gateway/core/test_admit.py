@@ -7,7 +7,7 @@ import pytest
 from store_gateway.core import admit
 from tests.fakes.hq import STORE, a_main_policy, a_store_policy
 from wire import schema
-from wire.policy import MAIN_KEY, store_key
+from wire.policy import MAIN_KEY, Zone, store_key
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,17 @@ def test_a_body_that_is_no_policy_is_refused() -> None:
     assert admit.main_policy(b"\xff") is None
     assert admit.store_policy(b"", STORE) is None
     assert admit.store_policy(schema.encode(a_store_policy("hamburg-1")), STORE) is None
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "Optician", "mens-fitting-room", "WC"])
+def test_a_store_that_leaves_open_what_must_be_blind_is_refused(kind: str) -> None:
+    """Whoever signed it: the last good policy stays in force. Marked blind it is taken."""
+    zone = Zone("z", "Z", kind, ("z-1",), True, (), None)
+    good = replace(a_store_policy(), zones=(zone,))
+    assert admit.store_policy(schema.encode(good), STORE) == good
+    bad = replace(good, zones=(replace(zone, blind=False),))
+    assert admit.store_policy(schema.encode(bad), STORE) is None
+    assert not admit.is_good(store_key(STORE), schema.encode(bad), STORE)
 
 
 def test_each_key_has_its_own_schema() -> None:
