@@ -7,17 +7,15 @@ import re
 from collections.abc import Mapping
 
 from wire.query import Counter
-from wire.sighting import RadioState
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,63}")
 _MOST = 256
-_MOST_RADIOS = 64
 
 
 class Counts:
     """See the module. Written by the state thread; `dropped` and the sockets' counts by theirs."""
 
-    __slots__ = ("_radios", "dropped", "late", "malformed", "refused", "resolved", "sightings", "strangers")
+    __slots__ = ("dropped", "late", "malformed", "refused", "resolved", "sightings", "strangers")
 
     def __init__(self) -> None:
         self.sightings = 0
@@ -27,12 +25,6 @@ class Counts:
         self.malformed = 0  # datagrams and frames
         self.strangers = 0  # who came to a socket without the right
         self.refused = 0  # connections beyond the bound
-        self._radios: dict[str, RadioState] = {}
-
-    def radio(self, node: str, state: RadioState) -> None:
-        """How a node's radio fares."""
-        if node in self._radios or len(self._radios) < _MOST_RADIOS:
-            self._radios[node] = state
 
     def told(self) -> dict[str, int]:
         """What happened at the doors; nothing of it depends on who is a member."""
@@ -50,7 +42,6 @@ class Counts:
         return {"sightings_resolved_total": self.resolved}
 
     def as_counters(self, *figures: Mapping[str, int]) -> tuple[Counter, ...]:
-        """The figures and the state of each radio, as a status bears them."""
+        """The figures as a status bears them."""
         merged = [Counter(name, "", value) for one in figures for name, value in one.items() if _NAME.fullmatch(name)]
-        merged += [Counter("radio_state", node, state.value) for node, state in self._radios.items()]
         return tuple(merged[:_MOST])

@@ -11,6 +11,8 @@ Pure: no I/O, no clock.
 from enum import StrEnum
 
 from runtime.errors import ConfigError
+from wire.sighting import RadioReason
+from wire.views import ReceiverState
 
 
 class CacheReason(StrEnum):
@@ -86,3 +88,28 @@ class LinkError(GatewayError):
 
 class KeyFileError(ConfigError):
     """A key file or credential is not of its form; never repeats what is in it."""
+
+
+RADIO_REMEDIES: dict[RadioReason, str] = {
+    RadioReason.NO_DBUS: "on its box, start D-Bus: systemctl start dbus.socket",
+    RadioReason.NO_BLUEZ: "on its box, start BlueZ: systemctl enable --now bluetooth",
+    RadioReason.NO_PERMISSION: "on its box, run the edge as the system user consentry-edge",
+    RadioReason.NO_RADIO: "plug a Bluetooth radio into its box; if there is one, see dmesg",
+    RadioReason.OTHER_RADIO: "plug the configured radio in, or correct its address: consentry-edge adapters",
+    RadioReason.BLOCKED: "on its box: rfkill unblock bluetooth; then plug the radio out and in",
+    RadioReason.BUSY: "on its box, stop the other program that scans: systemctl restart bluetooth",
+    RadioReason.NO_ANSWER: "on its box: systemctl restart bluetooth",
+    RadioReason.SILENT: "plug the radio out and in; if that does not help, replace it",
+    RadioReason.FAILED: "on its box, see journalctl --unit bluetooth; then systemctl restart bluetooth",
+}
+ABSENT_REMEDIES: dict[ReceiverState, str] = {
+    ReceiverState.AWAY: "see that its box runs, is on the network, and runs the edge: systemctl status consentry-edge",
+    ReceiverState.NEVER_HEARD: "install it, or correct the node's name in its configuration or in the policy",
+}
+
+
+def receiver_remedy(state: ReceiverState, reason: RadioReason | None) -> str | None:
+    """What the operator can do about a receiver; None: nothing is to be done."""
+    if state in ABSENT_REMEDIES:
+        return ABSENT_REMEDIES[state]
+    return RADIO_REMEDIES[reason] if reason is not None else None

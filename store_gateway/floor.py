@@ -44,8 +44,8 @@ class Watcher(Protocol):
     def finish(self, reply: query.Reply) -> None: ...
 
 
-Content = tuple[Light, DarkReason, tuple[query.Visit, ...]]
-_NOTHING: Content = (Light.DARK, DarkReason.NONE, ())
+Content = tuple[Light, DarkReason, tuple[query.Visit, ...], tuple[query.Outage, ...]]
+_NOTHING: Content = (Light.DARK, DarkReason.NONE, (), ())
 
 
 class _View:
@@ -68,12 +68,15 @@ class _View:
 
 
 class Floor:
-    """See the module."""
+    """See the module. `outages()` gives the zones whose receivers are out."""
 
-    def __init__(self, keeper: Keeper, standing: Standing, looks: Looks) -> None:
+    def __init__(
+        self, keeper: Keeper, standing: Standing, looks: Looks, outages: Callable[[], tuple[query.Outage, ...]]
+    ) -> None:
         self._keeper = keeper
         self._standing = standing
         self._looks = looks
+        self._outages = outages
         self._views: dict[bytes, _View] = {}
         self._stood: dict[tuple[str, bytes], bytes] = {}  # (role, handle) of each span that is recorded
         self._rechecked_mono_s = 0.0
@@ -180,7 +183,8 @@ class Floor:
                 lease = self._keeper.lease(now_mono_s)
                 if lease.light is Light.LIVE:
                     lease = replace(lease, light=Light.DARK, reason=DarkReason.DISK, left_s=0, length_s=0)
-        content = (lease.light, lease.reason, visits)
+        radios = self._outages() if lease.light is Light.LIVE else ()
+        content = (lease.light, lease.reason, visits, radios)
         if content != view.content or not view.version:
             view.urgent |= _is_urgent(view.content, content)
             view.content = content
@@ -203,11 +207,11 @@ class Floor:
         return tuple(_line(visit, labels, session.associate) for _, visit in seen)
 
     def _shown(self, view: _View, lease: query.Lease, now_mono_s: float) -> query.Roster:
-        light, reason, visits = view.content
+        light, reason, visits, radios = view.content
         if light is not lease.light:
             lease = replace(lease, light=light, reason=reason, left_s=0, length_s=0)
         now_ms = self._keeper.trusted_ms(now_mono_s) or 0
-        return query.Roster(view.version, now_ms, lease, visits, view.urgent)
+        return query.Roster(view.version, now_ms, lease, visits, view.urgent, radios)
 
 
 def _line(visit: Visit, labels: dict[str, str], associate: str) -> query.Visit:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from consent.visit import Visit
 from runtime.logs import Log
+from store_gateway.calls import Calls
 from store_gateway.core.directory import Directory
 from store_gateway.core.presence import URGENT, Move, Presence, What
+from store_gateway.core.receivers import OUT, Receivers
 from store_gateway.core.table import SLOT_MS
 from store_gateway.counts import Counts
 from store_gateway.doors import DARK, SIGNED_OUT, Doors, PinCheck, Session
-from store_gateway.errors import CacheError
+from store_gateway.errors import CacheError, receiver_remedy
 from store_gateway.floor import Floor, Watcher
 from store_gateway.keyring import Built, Keyring, Order, kinds_of
 from store_gateway.looks import WITHHELD, Looks
@@ -25,7 +27,7 @@ from wire import query, sync
 from wire.member import Mode
 from wire.query import Action, Light, Refused, RefusedReason
 from wire.scopes import is_scope
-from wire.sighting import Batch, Health, RadioState
+from wire.sighting import Batch, Health
 
 MOST_ONE_BY_ONE = 16  # changed members looked up at once, at half a millisecond each; of more the table is made anew
 MANY_CHANGED = 512  # laid over the table; then it is made anew
@@ -69,9 +71,10 @@ class Gateway:
         self._keyring = Keyring(replica, self._directory, make_table)
         self._standing = Standing(replica, self._presence)
         self._looks = Looks(replica, self._standing, self._presence)
-        self._floor = Floor(replica, self._standing, self._looks)
+        self._calls = Calls(replica, self._presence)
+        self._receivers = Receivers()
+        self._floor = Floor(replica, self._standing, self._looks, self._receivers.outages)
         self._doors = Doors(store, replica, entropy)
-        self._ill: frozenset[str] = frozenset()
         self._changed = True
         self._light = Light.LOCKED
         self.counts = Counts()
@@ -82,7 +85,7 @@ class Gateway:
     def on_sighting(self, heard: Batch | Health, now_mono_s: float) -> None:
         """What an edge heard. What nobody's is leaves no trace; without trusted time everything is nobody's."""
         if isinstance(heard, Health):
-            self._on_health(heard)
+            self._receivers.heard(heard, now_mono_s)
             self._presence.radio(heard, now_mono_s)
             return
         now_ms = self._replica.trusted_ms(now_mono_s)
@@ -154,7 +157,8 @@ class Gateway:
         """Everything that only time does; every 0.1 s."""
         self._take(self._replica.tick(now_mono_s), now_mono_s)
         now_ms = self._replica.trusted_ms(now_mono_s)
-        self._moved(self._presence.tick(now_mono_s, now_ms, self._ill), now_mono_s)
+        self._watch_receivers(now_mono_s)
+        self._moved(self._presence.tick(now_mono_s, now_ms, self._receivers.ill(now_mono_s)), now_mono_s)
         self._doors.tick(now_mono_s)
         light = self._replica.lease(now_mono_s).light
         if light is not self._light:
@@ -162,6 +166,7 @@ class Gateway:
             self._changed = True
         self.tell(now_mono_s)
         self._looks.flush(now_mono_s)
+        self._calls.flush(now_mono_s)
 
     # --- what the loop around it needs --------------------------------------------------------------------------------
 
@@ -216,8 +221,9 @@ class Gateway:
             software=self._software,
             sessions=self._doors.sessions,
             tablets=len(self._replica.tablets()),
-            visits_open=0 if now_ms is None else self._calls(now_ms, some=operator),
+            visits_open=0 if now_ms is None else self._waiting(now_ms, some=operator),
             counters=self.counts.as_counters(*figures),
+            radios=self._receivers.views(now_mono_s, operator=operator),
         )
 
     # --- changes -----------------------------------------------------------------------------------------------------
@@ -226,6 +232,7 @@ class Gateway:
         if changes.policy:
             policy = self._replica.policy()
             self._presence.govern(policy.store if policy is not None else None)
+            self._receivers.govern(policy.store.zones if policy is not None else ())
             self._standing.drop_all()
             if policy is not None and not policy.store.hours:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
@@ -270,6 +277,7 @@ class Gateway:
         for move in moves:
             self._changed = True
             self._standing.moved()
+            self._calls.moved(move)
             self.eager |= move.what in URGENT
             if move.what is What.LEFT:
                 self._looks.left(move.handle)
@@ -282,12 +290,15 @@ class Gateway:
     def _may_stand(self, pseudonym: bytes, visit: Visit, now_ms: int) -> bool:
         return self._standing.may_stand(pseudonym, visit, now_ms)  # which is made after the presence that asks
 
-    def _on_health(self, health: Health) -> None:
-        was = health.node in self._ill
-        ill = health.state is RadioState.ILL
-        if was != ill:
-            self._ill = self._ill | {health.node} if ill else self._ill - {health.node}
-        self.counts.radio(health.node, health.state)
+    def _watch_receivers(self, now_mono_s: float) -> None:
+        for turn in self._receivers.tick(now_mono_s):
+            self._changed = True
+            if turn.state in OUT:
+                reason = turn.reason.value if turn.reason is not None else None
+                remedy = receiver_remedy(turn.state, turn.reason)
+                _log.warning("receiver_out", remedy, node=turn.node, state=turn.state.value, reason=reason)
+            else:
+                _log.info("receiver_back", node=turn.node)
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
@@ -317,9 +328,9 @@ class Gateway:
             return query.Conflict(visit.attended_name or visit.attended_by)
         if asked.action is Action.ATTENDING and visit.attended_by == session.associate:
             return query.Accepted()
-        body = sync.Attendance(session.associate, asked.action.value)
+        step = sync.HelpStep.ATTENDING if asked.action is Action.ATTENDING else sync.HelpStep.DONE
         try:
-            self._replica.record(now_mono_s, (sync.EventKind.ATTENDANCE, pseudonym, body))
+            self._calls.said(pseudonym, session.associate, step, now_mono_s)
         except CacheError:
             return DARK
         if asked.action is Action.ATTENDING:
@@ -344,7 +355,7 @@ class Gateway:
         self.eager = True
         return query.Accepted()
 
-    def _calls(self, now_ms: int, *, some: bool) -> int:
+    def _waiting(self, now_ms: int, *, some: bool) -> int:
         """Calls for help that wait and that every role sees that sees the floor; or, with `some`, at least one."""
         policy = self._replica.policy()
         seen = [

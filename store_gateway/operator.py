@@ -9,6 +9,7 @@ from pathlib import Path
 import segno
 
 from runtime.errors import UnavailableError
+from store_gateway.errors import receiver_remedy
 from wire import query
 from wire.errors import WireError
 
@@ -63,7 +64,7 @@ def _qr(link: str) -> str:
 
 
 def status_text(status: query.Status) -> str:
-    """The state for people, one line each, counters last."""
+    """The state for people, one line each: the store, its receivers by zone, counters."""
     lease = status.lease
     lines = [
         f"store {status.store} ({status.store_label})",
@@ -72,8 +73,26 @@ def status_text(status: query.Status) -> str:
         f"lease {lease.left_s} of {lease.length_s} s left",
         f"tablets {status.tablets}, signed in {status.sessions}, calls for help waiting {status.visits_open}",
     ]
+    for radio in status.radios:
+        lines += _radio_lines(radio)
     lines += [
         f"{counter.name}{f'{{{counter.label}}}' if counter.label else ''} {counter.value}"
         for counter in status.counters
     ]
     return "\n".join(lines) + "\n"
+
+
+def _radio_lines(radio: query.Radio) -> list[str]:
+    """One receiver: how it fares, and what to do about it where something is."""
+    zone = f"zone {radio.zone_label}" if radio.zone_label is not None else "in no zone of the policy"
+    parts = [f"receiver {radio.node} ({zone}) {radio.state.value}"]
+    if radio.reason is not None:
+        parts[0] += f", {radio.reason.value}"
+    if radio.silent_s is not None:
+        parts.append(f"last advert {radio.silent_s} s ago")
+    if radio.adverts is not None:
+        parts.append(f"adverts {radio.adverts}, candidates {radio.candidates or 0}, dropped {radio.drops or 0}")
+    if radio.restarts:
+        parts.append("restarts " + " ".join(f"{one.reason.value} {one.count}" for one in radio.restarts))
+    remedy = receiver_remedy(radio.state, radio.reason)
+    return ["; ".join(parts), *([f"  remedy: {remedy}"] if remedy is not None else [])]

@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
 
 from wire.limits import MAX_BODY_BYTES, Id16, Millis, Seq
@@ -127,12 +127,23 @@ class Disclosure:
     roster: bool
 
 
+class HelpStep(StrEnum):
+    """What became of a call for help."""
+
+    WAITING = "waiting"  # it stands on a roster
+    ATTENDING = "attending"
+    DONE = "done"
+    CANCELLED = "cancelled"  # by the phone, which stopped calling
+    TIMED_OUT = "timed-out"
+    ESCALATED = "escalated"  # nobody came: all tablets and the manager were told
+
+
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Body of ATTENDANCE: what an associate did about a call for help."""
+    """Body of ATTENDANCE: what became of a call for help. `associate` is empty where nobody of the staff did it."""
 
-    associate: Annotated[str, Size(1, 64)]
-    action: Annotated[str, Size(1, 16)]
+    associate: Annotated[str, Size(0, 64)]
+    action: HelpStep
 
 
 @dataclass(frozen=True, slots=True)

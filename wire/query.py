@@ -28,10 +28,14 @@ from wire.views import Light as Light
 from wire.views import Line as Line
 from wire.views import Millis as Millis
 from wire.views import Name as Name
+from wire.views import Outage as Outage
 from wire.views import Paired as Paired
 from wire.views import PairingCode as PairingCode
+from wire.views import Radio as Radio
+from wire.views import ReceiverState as ReceiverState
 from wire.views import Refused as Refused
 from wire.views import RefusedReason as RefusedReason
+from wire.views import Restarts as Restarts
 from wire.views import Roster as Roster
 from wire.views import Secret as Secret
 from wire.views import SessionView as SessionView

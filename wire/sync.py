@@ -20,6 +20,7 @@ from wire.events import Done as Done
 from wire.events import Event as Event
 from wire.events import EventKind as EventKind
 from wire.events import Events as Events
+from wire.events import HelpStep as HelpStep
 from wire.events import Order as Order
 from wire.events import Outcome as Outcome
 from wire.events import Pairing as Pairing

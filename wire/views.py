@@ -12,12 +12,14 @@ from typing import Annotated
 
 from wire.policy import Section
 from wire.schema import Count, Range, Size, exactly
+from wire.sighting import RadioReason
 
 Handle = Annotated[bytes, exactly(16)]  # of a visit: random, new each visit
 Secret = Annotated[bytes, exactly(32)]  # of a tablet or a session
 Name = Annotated[str, Size(1, 64)]
 Text = Annotated[str, Size(0, 512)]
 Millis = Annotated[int, Range(0, 2**53)]
+MOST_RADIOS = 192  # in a status: with the longest labels they still fit a frame
 
 
 class RefusedReason(StrEnum):
@@ -121,15 +123,28 @@ class Visit:
     attended_by_me: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A zone with a receiver that does not hear now; an empty label: a receiver in no zone."""
+
+    ROW = True
+    zone_label: Text
+    blind: bool  # nobody in it is ever shown
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Roster:
-    """All visits that the session's role may see, oldest unanswered help first. Empty unless live."""
+    """All visits that the session's role may see, oldest unanswered help first. Empty unless live.
+
+    `radios`: the zones whose receivers are out; nothing about who is or was there.
+    """
 
     version: int
     as_of_ms: Millis
     lease: Lease
     visits: Annotated[tuple[Visit, ...], Count(2048)]
     urgent: bool  # a withdrawal, a call for help or darkness is in it: goes at once
+    radios: Annotated[tuple[Outage, ...], Count(129)] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -232,6 +247,44 @@ class Counter:
     value: int
 
 
+class ReceiverState(StrEnum):
+    """How a receiver fares, as the gateway sees it."""
+
+    HEARING = "hearing"
+    RECOVERING = "recovering"
+    ILL = "ill"
+    AWAY = "away"  # it was heard of, and says nothing any more
+    NEVER_HEARD = "never-heard"  # policy names it, and nothing was heard of it since the gateway started
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How many steps of recovery a radio took for a reason, since its edge started."""
+
+    ROW = True
+    reason: RadioReason
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Radio:
+    """How one receiver fares; counts run since its edge started.
+
+    `zone_label` None: in no zone of the policy. `reason`: what keeps it from hearing, as it said last. `silent_s`:
+    since the last advert of anybody, to within a report. None: not known, or not for whoever asks.
+    """
+
+    node: Name
+    zone_label: Text | None
+    state: ReceiverState
+    reason: RadioReason | None
+    silent_s: int | None
+    adverts: int | None
+    candidates: int | None  # adverts that may be members': the operator's alone
+    drops: int | None
+    restarts: Annotated[tuple[Restarts, ...], Count(16)]
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How the store is."""
@@ -244,3 +297,4 @@ class Status:
     tablets: int
     visits_open: int  # calls for help that wait; never how many members are present
     counters: Annotated[tuple[Counter, ...], Count(256)]
+    radios: Annotated[tuple[Radio, ...], Count(MOST_RADIOS)] = ()

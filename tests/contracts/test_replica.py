@@ -209,7 +209,7 @@ def test_a_denial_is_laid_over_at_once_and_over_later_records(side: Side) -> Non
 
 def test_events_are_numbered_together(side: Side) -> None:
     """One transaction, rising numbers."""
-    body = sync.Attendance("ada", "done")
+    body = sync.Attendance("ada", sync.HelpStep.DONE)
     entry = (sync.EventKind.ATTENDANCE, ANN, body)
     first = side.replica.record(side.now_s(), entry)
     assert side.replica.record(side.now_s(), entry, entry) == first + 2
@@ -240,7 +240,7 @@ def test_a_failed_write_keeps_nothing_and_is_raised() -> None:
     fake = Fake()
     fake.fake.fail = CacheReason.DISK_FULL
     with pytest.raises(CacheError):
-        fake.replica.record(NOW_S, (sync.EventKind.ATTENDANCE, ANN, sync.Attendance("ada", "done")))
+        fake.replica.record(NOW_S, (sync.EventKind.ATTENDANCE, ANN, sync.Attendance("ada", sync.HelpStep.DONE)))
     with pytest.raises(CacheError):
         fake.replica.deny(ANN, None, sync.Withdrawal(None, "ada", "tablet-1"), NOW_S)
     assert fake.replica.failed() and not fake.replica.live(NOW_S)

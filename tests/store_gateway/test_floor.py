@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from store_gateway.calls import MOST_WAITING
 from store_gateway.errors import CacheReason
 from store_gateway.gateway import Asker
-from tests.world import HEALTH, STORE, TEXTS, World
+from store_gateway.operator import status_text
+from tests.world import HEALTH, STORE, TEXTS, Person, World
 from wire import query, sync
 from wire.member import Mode, Staff
 from wire.policy import Section
 from wire.query import Action, DarkReason, Light, Refused, RefusedReason, Withheld
 from wire.sighting import Health, RadioReason, RadioState
+from wire.sync import HelpStep
 from wire.token import Kind
 
 WITHHELD = Withheld()
@@ -277,8 +280,131 @@ def test_only_one_associate_attends() -> None:
     assert world.ask(query.Attend(bo.session, handle, Action.DONE)) == query.Conflict("Ada")
     assert [visit.attended_by_me for visit in (*world.floor(ada).visits, *world.floor(bo).visits)] == [True, False]
     assert world.ask(query.Attend(ada.session, handle, Action.DONE)) == query.Accepted()
-    actions = [body.action for _, _, body in world.replica.events if isinstance(body, sync.Attendance)]
-    assert actions == ["attending", "done"]
+    world.passes(1)
+    assert steps(world, person) == [("", HelpStep.WAITING), ("ada", HelpStep.ATTENDING), ("ada", HelpStep.DONE)]
+
+
+def steps(world: World, person: Person) -> list[tuple[str, HelpStep]]:
+    """What was recorded of a member's calls for help: by whom, and what."""
+    return [
+        (body.associate, body.action)
+        for _, pseudonym, body in world.replica.events
+        if isinstance(body, sync.Attendance) and pseudonym == person.pseudonym
+    ]
+
+
+@pytest.mark.parametrize("mode", [Mode.HELP, Mode.OPEN])
+def test_a_call_that_nobody_answers_is_recorded_to_its_end(mode: Mode) -> None:
+    """Waiting, raised to all, timed out: each once, in this order."""
+    world = World()
+    person = world.joins(mode)
+    for _ in range(950):
+        world.hears(person, Kind.HELP)
+        world.passes(1)
+    assert steps(world, person) == [("", HelpStep.WAITING), ("", HelpStep.ESCALATED), ("", HelpStep.TIMED_OUT)]
+
+
+def test_a_call_that_the_phone_takes_back_is_recorded_as_cancelled() -> None:
+    """By presence, by silence, by the member's choice at HQ; nothing of it is recorded twice."""
+    world = World()
+    presence, silence, quiet = (world.joins(Mode.OPEN) for _ in range(3))
+    for person in (presence, silence, quiet):
+        world.hears(person, Kind.HELP)
+    world.passes(5)
+    world.changes(quiet, mode=Mode.QUIET)
+    for _ in range(20):
+        world.hears(presence, Kind.PRESENCE)
+        world.passes(1)
+    assert steps(world, silence) == [("", HelpStep.WAITING)]
+    world.passes(60)
+    for person in (presence, silence, quiet):
+        assert steps(world, person) == [("", HelpStep.WAITING), ("", HelpStep.CANCELLED)]
+
+
+def test_a_call_that_nobody_may_see_is_recorded_nowhere() -> None:
+    """In a blind zone, or of a member whom no role may see: HQ learns nothing of it."""
+    world = World()
+    blind, hidden = world.joins(Mode.HELP), world.joins(Mode.HELP)
+    world.changes(hidden, statements=hidden.member.statements[1:])
+    for _ in range(10):
+        world.hears(blind, Kind.HELP, "pharmacy-1")
+        world.hears(hidden, Kind.HELP)
+        world.passes(1)
+    world.passes(70)
+    assert (steps(world, blind), steps(world, hidden)) == ([], [])
+
+
+def test_who_is_helped_in_a_blind_zone_waits_again_outside() -> None:
+    """The visit ended with its associate; the call goes on as one that waits, and its end is recorded once."""
+    world = World()
+    person = world.joins(Mode.HELP)
+    ada = world.tablet("ada")
+    world.hears(person, Kind.HELP)
+    world.passes(1)
+    world.ask(query.Attend(ada.session, world.floor(ada).visits[0].handle, Action.ATTENDING))
+    for _ in range(20):
+        world.hears(person, Kind.HELP, "pharmacy-1", -40)
+        world.passes(1)
+    assert not world.floor(ada).visits
+    for _ in range(60):
+        world.hears(person, Kind.HELP)
+        world.passes(1)
+    world.ask(query.Attend(ada.session, world.floor(ada).visits[0].handle, Action.DONE))
+    world.passes(1)
+    assert [step for _, step in steps(world, person)] == [
+        HelpStep.WAITING, HelpStep.ATTENDING, HelpStep.WAITING, HelpStep.DONE,
+    ]  # fmt: skip
+
+
+def test_a_call_is_not_lost_while_the_disk_is_full() -> None:
+    """The store is dark; when there is room again the call is on the floor, and its record is made, in order."""
+    world = World()
+    person = world.joins(Mode.HELP)
+    ada = world.tablet("ada", watches=True)
+    world.replica.fail = CacheReason.DISK_FULL
+    for _ in range(10):
+        world.hears(person, Kind.HELP)
+        world.passes(1)
+    assert not world.floor(ada).visits
+    assert steps(world, person) == []
+    world.replica.fail = None
+    world.passes(3)
+    last = ada.pushed[-1]
+    assert isinstance(last, query.Roster)
+    assert [visit.help for visit in last.visits] == [True]
+    assert steps(world, person) == [("", HelpStep.WAITING)]
+    world.replica.fail = CacheReason.DISK_FULL
+    assert world.ask(query.Attend(ada.session, last.visits[0].handle, Action.ATTENDING)) == Refused(RefusedReason.DARK)
+    world.replica.fail = None
+    world.passes(3)
+    assert steps(world, person) == [("", HelpStep.WAITING)], "who attends was told that it did not work"
+
+
+def test_what_waits_to_be_recorded_is_bounded() -> None:
+    """A full disk for hours and a thousand calls: the newest steps are kept."""
+    world = World()
+    people = [world.joins(Mode.HELP) for _ in range(300)]
+    world.replica.fail = CacheReason.DISK_FULL
+    for person in people:
+        world.hears(person, Kind.HELP)
+    world.passes(1)
+    world.replica.fail = None
+    world.passes(3)
+    recorded = [one for one in people if steps(world, one)]
+    assert recorded == people[300 - MOST_WAITING :]
+
+
+def test_a_member_who_is_helped_without_calling_is_recorded_as_before() -> None:
+    """Who attends whom is recorded; no call is made of it."""
+    world = World()
+    person = world.joins(Mode.OPEN)
+    world.walks(person, 6)
+    ada = world.tablet("ada")
+    handle = world.floor(ada).visits[0].handle
+    for action in Action:
+        assert world.ask(query.Attend(ada.session, handle, action)) == query.Accepted()
+    world.passes(1)
+    assert steps(world, person) == [("ada", HelpStep.ATTENDING), ("ada", HelpStep.DONE)]
 
 
 def test_the_oldest_unanswered_call_is_first() -> None:
@@ -402,23 +528,94 @@ def test_deactivated_staff_is_out_at_once() -> None:
     assert world.ask(query.AskFloor(tablet.session)) == Refused(RefusedReason.SIGNED_OUT)
 
 
+def fares(world: World, seconds: float, state: RadioState = RadioState.HEARING, node: str = "shoes-1") -> None:
+    """Time goes by while a receiver says every five seconds how it fares."""
+    reason = None if state is RadioState.HEARING else RadioReason.SILENT
+    for _ in range(max(1, round(seconds / 5))):
+        world.gateway.on_sighting(Health(node, "replay", state, reason, int(world.now_s), 0, 0, 0, ()), world.now_s)
+        world.passes(min(5, seconds))
+
+
 def test_an_ill_radio_freezes_the_departures_of_those_it_alone_hears() -> None:
     """While a radio is ill nobody leaves for silence; when it is well again silence counts anew."""
     world = World()
     person = world.joins(Mode.OPEN)
     world.walks(person, 6)
-    health = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.ILL, RadioReason.SILENT, 0, 0, 0, 0, ())
-    world.gateway.on_sighting(health, world.now_s)
     tablet = world.tablet()
-    world.passes(250)
+    fares(world, 250, RadioState.ILL)
     assert world.tablet_sees()
-    well = Health("shoes-1", "AA:BB:CC:DD:EE:FF", RadioState.HEARING, None, 0, 0, 0, 0, ())
-    world.gateway.on_sighting(well, world.now_s)
-    world.passes(30)
+    fares(world, 30)
     assert world.floor(world.tablet()).visits
-    world.passes(40)
+    fares(world, 40)
     assert not world.floor(world.tablet()).visits
     assert tablet.ended is None
+
+
+def test_nobody_is_listed_for_ever_because_a_receiver_died() -> None:
+    """An edge that says nothing any more freezes departures too, for ten minutes; then who is silent is gone."""
+    world = World()
+    person = world.joins(Mode.OPEN)
+    fares(world, 5)
+    world.walks(person, 6)
+    world.passes(500)
+    assert world.tablet_sees()
+    world.passes(200)
+    assert not world.tablet_sees()
+
+
+def test_the_floor_tells_which_receivers_are_out_and_takes_it_back_by_itself() -> None:
+    """The zone's label, blind or not, to everybody who follows; nothing in it depends on who is in the store."""
+    world = World()
+    tablet = world.tablet(watches=True)
+    assert world.floor(tablet).radios == ()
+    fares(world, 1, RadioState.ILL)
+    world.well = ()
+    fares(world, 1, RadioState.ILL, "pharmacy-1")
+    told = tablet.pushed[-1]
+    assert isinstance(told, query.Roster)
+    assert told.radios == (query.Outage("Shoes", False), query.Outage("Pharmacy", True))
+    assert not told.urgent
+    fares(world, 1)
+    fares(world, 1, node="pharmacy-1")
+    told = tablet.pushed[-1]
+    assert isinstance(told, query.Roster)
+    assert told.radios == ()
+    version = told.version
+    fares(world, 5)
+    assert world.floor(tablet).version == version
+
+
+def test_in_the_dark_no_receiver_is_spoken_of() -> None:
+    """A dark store shows nothing at all."""
+    world = World()
+    tablet = world.tablet(watches=True)
+    fares(world, 1, RadioState.ILL)
+    world.replica.dark(DarkReason.NO_WORD)
+    fares(world, 1, RadioState.ILL)
+    assert world.floor(tablet).radios == ()
+    world.replica.dark(DarkReason.NONE)
+    fares(world, 1, RadioState.ILL)
+    assert world.floor(tablet).radios == (query.Outage("Shoes", False),)
+
+
+def test_a_status_lists_every_receiver_with_what_to_do() -> None:
+    """Those of the policy by zone, heard or not, and those in no zone; candidates are the operator's alone."""
+    world = World()
+    fares(world, 1, RadioState.ILL)
+    fares(world, 1, node="door-1")
+    reply = world.gateway.answer(query.AskStatus(), Asker(True, None), world.now_s)
+    assert isinstance(reply, query.Status)
+    assert [(one.node, one.zone_label, one.state.value) for one in reply.radios] == [
+        ("shoes-1", "Shoes", "ill"), ("shoes-2", "Shoes", "never-heard"), ("hats-1", "Hats", "never-heard"),
+        ("pharmacy-1", "Pharmacy", "hearing"), ("door-1", None, "hearing"),
+    ]  # fmt: skip
+    text = status_text(reply)
+    assert "receiver shoes-1 (zone Shoes) ill, silent" in text
+    assert "receiver door-1 (in no zone of the policy) hearing" in text
+    assert text.count("  remedy: ") == 3
+    told = world.ask(query.AskStatus())
+    assert isinstance(told, query.Status)
+    assert all(one.candidates is None for one in told.radios)
 
 
 def test_status_names_no_member_and_counts_calls_only() -> None:
