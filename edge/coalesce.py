@@ -41,9 +41,12 @@ class Coalescer:
         """
         self.adverts += 1
         self.last_advert_ms = now_ms
-        if not tokens:
-            return
-        self.candidates += 1
+        if tokens:
+            self.candidates += 1
+            self.fold(tokens, rssi_dbm, now_ms)
+
+    def fold(self, tokens: tuple[bytes, ...], rssi_dbm: int | None, now_ms: int) -> None:
+        """The tokens as above, of an advert that was counted already or of a read (format F4)."""
         if rssi_dbm is None or not RSSI_MIN_DBM <= rssi_dbm <= RSSI_MAX_DBM:
             rssi_dbm = _UNKNOWN
         for token in tokens:

@@ -94,12 +94,13 @@ async def _scan(
 ) -> None:
     # Here, not above: a replay needs neither bleak nor D-Bus.
     from edge.radio import Radio
+    from edge.reader import Reader
     from edge.scanner import Scanner, Shared
 
     shared = Shared()
     radios = []
     for node, one in zip(nodes, chosen, strict=True):
-        scanner = Scanner(one.adapter, node.hear, shared=shared)
+        scanner = Scanner(one.adapter, node.hear, node.overflow, node.front, shared=shared)
         radio = Radio(node.name, scanner, node.heard_mono_s, lambda: boot_ms() / 1000, logs.Log("radio"))
         node.radio = radio
         radios.append(radio)
@@ -116,7 +117,10 @@ async def _scan(
         await radio.keep()
 
     # A task a radio: none waits for another's step. What ends one, which is no failure of a radio, ends all.
-    keeping = [asyncio.create_task(keep(radio)) for radio in radios]
+    keeping = [
+        *(asyncio.create_task(keep(radio)) for radio in radios),
+        *(asyncio.create_task(Reader(node).keep()) for node in nodes),
+    ]
     try:
         await asyncio.gather(*keeping)
     finally:

@@ -6,6 +6,7 @@ Pure: no I/O, no clock.
 from collections.abc import Callable, Mapping, Sequence
 
 from edge.coalesce import Coalescer
+from edge.overflow import Outcome, Planner
 from edge.radio import Radio
 from edge.recording import Advert, tokens_of
 from wire.air import candidates_of_properties
@@ -19,13 +20,14 @@ class Node:
     that it did not take, `malformed` lines of a replay.
     """
 
-    __slots__ = ("_boot_ms", "_company_id", "_heard", "malformed", "name", "radio", "sent", "unsent")
+    __slots__ = ("_boot_ms", "_company_id", "_heard", "_phones", "malformed", "name", "radio", "sent", "unsent")
 
     def __init__(self, name: str, company_id: int, boot_ms: Callable[[], int]) -> None:
         self.name = name
         self._company_id = company_id
         self._boot_ms = boot_ms
         self._heard = Coalescer(name)
+        self._phones = Planner()
         self.sent = 0
         self.unsent = 0
         self.malformed = 0
@@ -35,6 +37,28 @@ class Node:
         """One advert as BlueZ splits it."""
         tokens = candidates_of_properties(manufacturer, service_uuids, self._company_id)
         self._heard.hear(tokens, rssi_dbm, self._boot_ms())
+
+    def overflow(self, path: str, rssi_dbm: int) -> None:
+        """That advert was of an iPhone in the background, at this D-Bus path: a sighting, once its token was read."""
+        now_ms = self._boot_ms()
+        token = self._phones.hear(path, rssi_dbm, now_ms / 1000)
+        if token is not None:
+            self._heard.fold((token,), rssi_dbm, now_ms)
+
+    def front(self, path: str) -> None:
+        """That advert was an iBeacon of the phone at this D-Bus path."""
+        self._phones.front(path, self._boot_ms() / 1000)
+
+    def next_read(self) -> str | None:
+        """The D-Bus path of the phone whose token is to be read now; None for none yet."""
+        return self._phones.begin(self._boot_ms() / 1000)
+
+    def end_read(self, outcome: Outcome, token: bytes | None) -> None:
+        """That read ended so; a token (16 bytes) is a sighting with the signal of the phone's last advert."""
+        now_ms = self._boot_ms()
+        rssi_dbm = self._phones.end(outcome, token, now_ms / 1000)
+        if token is not None:
+            self._heard.fold((token,), rssi_dbm, now_ms)
 
     def replay(self, advert: Advert | None, made_up: bytes) -> None:
         """One recorded advert; None is a malformed line, counted as a drop.
@@ -69,7 +93,7 @@ class Node:
             self._heard.last_advert_ms,
             self._heard.adverts,
             self._heard.candidates,
-            self._heard.drops + self.unsent + self.malformed,
+            self._heard.drops + self.unsent + self.malformed + self._phones.outcomes[Outcome.MALFORMED],
             tuple(sorted(self.radio.restarts.items())) if self.radio else (),
         )
 
@@ -84,5 +108,7 @@ class Node:
             "no_room": self._heard.drops,
             "unsent": self.unsent,
             "malformed": self.malformed,
+            **{f"reads_{outcome.value}": self._phones.outcomes[outcome] for outcome in Outcome},
+            "reads_held_back": self._phones.held_back,
             "restarts": self.radio.restarts.total() if self.radio else 0,
         }

@@ -19,7 +19,7 @@ does no harm but one sighting more.
 Several radios share one event loop, and with it bleak's one connection to the bus, on which it makes one call at a
 time. So they start and stop by turns: a call that hangs costs the others its time limit, and their scans nothing.
 
-I/O: bleak; its only importer.
+I/O: bleak; beside edge.reader its only importer.
 """
 
 import asyncio
@@ -34,13 +34,15 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from edge import bluez
 from edge.errors import RadioError, of_dbus_error
 from edge.recovery import Step
-from wire.air import APPLE, SERVICE_UUID, apple_has_overflow, overflow_bit
+from wire.air import APPLE, SERVICE_UUID, apple_has_overflow, is_beacon, overflow_bit
 from wire.sighting import RadioReason
 
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
 """Takes manufacturer values by company, service UUIDs as text, and the signal in dBm (-127: not known)."""
 OnOverflow = Callable[[str, int], None]
 """Takes the D-Bus path of a phone whose Apple data has our service's overflow bit (format F4), and the signal."""
+OnFront = Callable[[str], None]
+"""Takes the D-Bus path of a phone that sent an iBeacon: one that was in the background is in the foreground."""
 
 START_S: Final = 10.0  # for bleak to connect, set the filter and start; while it lasts no other radio's scan begins
 STOP_S: Final = 5.0  # well within the unit's TimeoutStopSec
@@ -73,8 +75,8 @@ class Shared:
 class Scanner:
     """One radio: the one with the address `wanted`, or for None the first that is powered.
 
-    `on_overflow` is called beside `hear`. `shared` is one for all radios of a process. `address` is that of the radio
-    last chosen, None before.
+    `on_overflow` and `on_front` are called beside `hear`. `shared` is one for all radios of a process. `address` is
+    that of the radio last chosen, None before.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Scanner:
         wanted: str | None,
         hear: Hear,
         on_overflow: OnOverflow | None = None,
+        on_front: OnFront | None = None,
         *,
         shared: Shared | None = None,
     ) -> None:
         self._wanted = wanted
         self._hear = hear
         self._on_overflow = on_overflow
+        self._on_front = on_front
         self._shared = shared or Shared()
         self._name = ""
         self._scanner: BleakScanner | None = None
@@ -168,9 +172,12 @@ class Scanner:
         if "RSSI" not in properties:
             return
         self._hear(advert.manufacturer_data, advert.service_uuids, advert.rssi)
-        if self._on_overflow is not None:
-            apple = advert.manufacturer_data.get(APPLE)
-            if apple is not None and apple_has_overflow(apple, _OVERFLOW_BIT):
+        apple = advert.manufacturer_data.get(APPLE)
+        if apple is not None:
+            if is_beacon(apple):
+                if self._on_front is not None:
+                    self._on_front(path)
+            elif self._on_overflow is not None and apple_has_overflow(apple, _OVERFLOW_BIT):
                 self._on_overflow(path, advert.rssi)
 
 

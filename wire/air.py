@@ -20,6 +20,7 @@ from wire.errors import Reason, WireError
 TOKEN_BYTES = 16
 LEGACY_BYTES = 31  # one legacy advertisement; a scan response holds as many again
 SERVICE_UUID = UUID("c0115e47-7259-4d5c-9a6b-1f0d3e8b2a01")  # docs/protocol.md, section 2: F4
+CHARACTERISTIC_UUID = UUID("c0115e47-7259-4d5c-9a6b-1f0d3e8b2a02")  # its one characteristic (decision 0031)
 
 APPLE = 0x004C  # Bluetooth SIG company identifiers
 TEST_COMPANY = 0xFFFF
@@ -35,6 +36,7 @@ _F2_VERSION = 0x01
 _F2_BYTES = 18  # version, tx power, token
 _OVERFLOW = 0x01  # Apple TLV without a length byte
 _MASK_BYTES = 16
+_ANSWER_VERSION = b"\x01"
 
 # A 16- or 32-bit UUID spelled out ends so (Core Specification 3.B.2.5.1): never a token.
 _BASE_UUID_END = "-0000-1000-8000-00805f9b34fb"
@@ -104,7 +106,7 @@ def candidates_of_properties(
 
 
 def _of_manufacturer(company: int, value: bytes, company_id: int) -> bytes | None:
-    if company == APPLE and len(value) == _BEACON_BYTES and value[:2] == _BEACON:
+    if company == APPLE and is_beacon(value):
         return value[2:18]
     if company == company_id and len(value) == _F2_BYTES and value[0] == _F2_VERSION:
         return value[2:]
@@ -172,6 +174,27 @@ def apple_has_overflow(value: bytes, bit: int) -> bool:
             return False
         at += 2 + value[at + 1]
     return False
+
+
+def is_beacon(value: bytes) -> bool:
+    """Whether the value of one Apple structure, after its company id, is an iBeacon (format F1 is one)."""
+    return len(value) == _BEACON_BYTES and value[:2] == _BEACON
+
+
+def token_of_answer(value: bytes) -> bytes | None:
+    """The token (16 bytes) in what F4's characteristic returned; None where it is of no such form."""
+    if len(value) != 1 + TOKEN_BYTES or value[:1] != _ANSWER_VERSION:
+        return None
+    return value[1:]
+
+
+def answer(token: bytes) -> bytes:
+    """What F4's characteristic returns (17 bytes).
+
+    Raises: WireError for a token of another length.
+    """
+    _require(token, TOKEN_BYTES)
+    return _ANSWER_VERSION + token
 
 
 def _require(part: bytes, length: int) -> None:

@@ -1,0 +1,190 @@
+"""Decides which iPhone in the background is asked for its token next, and which are left in peace (format F4).
+
+The overflow bit is no name: one app in 128 has the same, so most phones with it may be strangers. What was learnt of a
+phone is kept by its D-Bus path, which holds its radio address, and only here: in memory, for at most `PHONES_MAX`
+phones, until `FORGET_S` after their last advert. iOS takes a new address at about that pace.
+
+docs/radio.md, "iPhones in the background"; docs/decisions/0032-asking-is-rationed.md.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+READ_S: Final = 8.0  # docs/protocol.md, section 2: connecting, reading and leaving together
+READS_MAX: Final = 20  # the same: begun within any minute
+MINUTE_S: Final = 60.0
+BUSY_S: Final = 20.0  # of any minute: some controllers hear nothing while they connect
+PHONES_MAX: Final = 1024  # a real crowd was 800 addresses in 195 s, not all of them with the bit (docs/radio.md)
+FORGET_S: Final = 900.0  # after the last advert: an address of iOS lives about 15 minutes
+FRESH_S: Final = 11.0  # a controller that filters duplicates tells a steady phone once in 10.4 s
+# A token read at the last moment of its slot, from a phone that rotates 60 s late, is accepted for 540 s more; the last
+# of them are for waiting in the queue. After TOKEN_S it is not repeated, read again or not.
+AGAIN_S: Final = 480.0
+TOKEN_S: Final = 600.0
+FOREIGN_S: Final = 900.0
+PAUSES_S: Final = (30.0, 120.0, 480.0, 900.0)  # after each failure in a row of one phone
+BACK_S: Final = 10.0  # between two reads of a phone that comes from the foreground again and again
+RADIO_S: Final = 10.0  # after a read that failed for a reason of the radio's own
+
+
+class Outcome(StrEnum):
+    """How a read ended."""
+
+    TOKEN = "token"  # noqa: S105, the kind of an answer
+    FOREIGN = "foreign"  # another app's phone: no such service or characteristic
+    MALFORMED = "malformed"  # our characteristic, and not 01 and 16 bytes
+    REFUSED = "refused"  # it wants pairing, or forbids reading
+    NO_ANSWER = "no_answer"  # not done within READ_S
+    FAILED = "failed"  # it left, or the link broke
+    RADIO = "radio"  # nothing that the phone did: no BlueZ, no radio, another connection in the way
+
+
+@dataclass(slots=True)
+class _Phone:
+    """What is known of one phone; times on the boot clock."""
+
+    rssi_dbm: int
+    heard_mono_s: float
+    due_mono_s: float = 0.0
+    asked_mono_s: float | None = None
+    token: bytes | None = field(default=None, repr=False)
+    until_mono_s: float = 0.0  # how long the token is repeated
+    failures: int = 0
+    counted: bool = False  # as held back, since it became due
+
+
+class Planner:
+    """One radio's phones with the overflow bit. At most one read is open: from `begin` to `end`.
+
+    `outcomes` counts the reads by how they ended; `held_back` counts the times that a phone was due and a limit made
+    it wait.
+    """
+
+    __slots__ = ("_asked", "_open", "_phones", "_rest_until_mono_s", "_spans", "held_back", "outcomes")
+
+    def __init__(self) -> None:
+        self._phones: dict[str, _Phone] = {}  # the one heard longest ago comes first
+        self._spans: deque[tuple[float, float]] = deque()  # the reads that ended within a minute
+        self._asked: deque[float] = deque()  # when reads began within a minute
+        self._open: tuple[str, float] | None = None
+        self._rest_until_mono_s = 0.0
+        self.outcomes: Counter[Outcome] = Counter()
+        self.held_back = 0
+
+    def __len__(self) -> int:
+        """How many phones are remembered."""
+        return len(self._phones)
+
+    def hear(self, path: str, rssi_dbm: int, now_mono_s: float) -> bytes | None:
+        """One advert with the bit, of the phone at this D-Bus path. Returns its token (16 bytes) if that is known.
+
+        `rssi_dbm` of -127 is "not known", and weaker than any.
+        """
+        self._forget(now_mono_s)
+        phone = self._phones.pop(path, None)
+        if phone is None:
+            if len(self._phones) >= PHONES_MAX:
+                del self._phones[next(iter(self._phones))]
+            phone = _Phone(rssi_dbm, now_mono_s)
+        self._phones[path] = phone
+        phone.rssi_dbm = rssi_dbm
+        phone.heard_mono_s = now_mono_s
+        if phone.token is not None and now_mono_s >= phone.until_mono_s:
+            phone.token = None
+        return phone.token
+
+    def front(self, path: str, now_mono_s: float) -> None:
+        """The phone at this path sent an iBeacon: its app came to the foreground, and may say something else by now.
+
+        Its token is void: repeating the old one would, for example, cancel a call for help that was made there.
+        """
+        phone = self._phones.get(path)
+        if phone is not None and phone.token is not None:
+            phone.token = None
+            phone.due_mono_s = max(now_mono_s, (phone.asked_mono_s or 0.0) + BACK_S)
+
+    def begin(self, now_mono_s: float) -> str | None:
+        """The path of the phone to read now, the strongest that is due; None for none, or not yet.
+
+        The read counts as open until `end`.
+        """
+        if self._open is not None:
+            return None
+        self._forget(now_mono_s)
+        if not self._may_ask(now_mono_s):
+            for _, phone in self._due(now_mono_s):
+                if not phone.counted:
+                    phone.counted = True
+                    self.held_back += 1
+            return None
+        strongest = max(self._due(now_mono_s), key=lambda row: row[1].rssi_dbm, default=None)
+        if strongest is None:
+            return None
+        path, phone = strongest
+        phone.counted = False
+        phone.asked_mono_s = now_mono_s
+        self._open = (path, now_mono_s)
+        self._asked.append(now_mono_s)
+        return path
+
+    def end(self, outcome: Outcome, token: bytes | None, now_mono_s: float) -> int | None:
+        """The open read ended so; `token` is 16 bytes for `TOKEN`, else None.
+
+        Returns the signal in dBm of the phone's last advert, None if the phone was forgotten in between.
+        """
+        if self._open is None:
+            raise RuntimeError("no read is open")
+        path, began_mono_s = self._open
+        self._open = None
+        self._spans.append((began_mono_s, now_mono_s))
+        self.outcomes[outcome] += 1
+        if outcome is Outcome.RADIO:
+            self._rest_until_mono_s = now_mono_s + RADIO_S
+        phone = self._phones.get(path)
+        if phone is None:
+            return None
+        match outcome:
+            case Outcome.TOKEN:
+                phone.failures = 0
+                phone.token = token
+                phone.until_mono_s = now_mono_s + TOKEN_S
+                phone.due_mono_s = now_mono_s + AGAIN_S
+            case Outcome.FOREIGN | Outcome.MALFORMED | Outcome.REFUSED:
+                phone.token = None
+                phone.due_mono_s = now_mono_s + FOREIGN_S
+            case Outcome.NO_ANSWER | Outcome.FAILED:
+                phone.due_mono_s = now_mono_s + PAUSES_S[min(phone.failures, len(PAUSES_S) - 1)]
+                phone.failures += 1
+            case Outcome.RADIO:
+                pass
+        return phone.rssi_dbm
+
+    def _due(self, now_mono_s: float) -> Iterator[tuple[str, _Phone]]:
+        fresh_mono_s = now_mono_s - FRESH_S
+        return (
+            (path, phone)
+            for path, phone in self._phones.items()
+            if phone.due_mono_s <= now_mono_s and phone.heard_mono_s >= fresh_mono_s
+        )
+
+    def _may_ask(self, now_mono_s: float) -> bool:
+        """Whether a read may begin: also one that takes READ_S keeps every minute within its bounds."""
+        since_mono_s = now_mono_s - MINUTE_S
+        while self._asked and self._asked[0] <= since_mono_s:
+            self._asked.popleft()
+        while self._spans and self._spans[0][1] <= since_mono_s:
+            self._spans.popleft()
+        busy_s = sum(ended - max(began, since_mono_s) for began, ended in self._spans)
+        return now_mono_s >= self._rest_until_mono_s and len(self._asked) < READS_MAX and busy_s + READ_S <= BUSY_S
+
+    def _forget(self, now_mono_s: float) -> None:
+        while self._phones:
+            path = next(iter(self._phones))
+            if self._phones[path].heard_mono_s > now_mono_s - FORGET_S:
+                return
+            del self._phones[path]

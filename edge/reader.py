@@ -1,0 +1,156 @@
+"""Asks iPhones in the background for their tokens over GATT, one at a time a radio (format F4).
+
+Which phone and when is the planner's affair (`edge.overflow`); here one is connected to, read and left, in 8 s at most.
+
+- The kernel stops the scan while it connects and begins it again after (docs/radio.md); that is why reads are short.
+- `Connect` makes a phone one that BlueZ remembers, on disk and by its address. So a phone is left by `RemoveDevice`
+  (bleak calls it `unpair`), which ends the link and forgets the phone; the next advert makes it known anew.
+- Nothing is ever paired: there is no agent, and a characteristic that wants it is a refusal.
+- Neither bleak's cache of services nor the address is used, and no text of an error is kept: it may hold the address.
+
+I/O: bleak; beside edge.scanner its only importer.
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+from bleak import BleakClient
+from bleak.backends.device import BLEDevice
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakError,
+    BleakGATTProtocolError,
+    BleakGATTProtocolErrorCode,
+)
+
+from edge import bluez
+from edge.errors import of_dbus_error
+from edge.overflow import READ_S, Outcome
+from wire.air import CHARACTERISTIC_UUID, SERVICE_UUID, token_of_answer
+from wire.sighting import RadioReason
+
+LOOK_S: Final = 0.2  # between two looks at whether a phone is to be read: of the 2 s that a call for help may take
+LEAVE_S: Final = 2.0  # of the 8 s: to end the link
+
+_WANTS_PAIRING: Final = frozenset(
+    {
+        BleakGATTProtocolErrorCode.READ_NOT_PERMITTED,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHORIZATION,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+        BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+        BleakGATTProtocolErrorCode.REQUEST_NOT_SUPPORTED,
+    }
+)
+# As BlueZ answers where no agent pairs: "Not paired" among them (src/gatt-client.c, create_gatt_dbus_error).
+_REFUSALS: Final = frozenset(
+    {
+        "org.bluez.Error.NotPermitted",
+        "org.bluez.Error.NotAuthorized",
+        "org.bluez.Error.AuthenticationFailed",
+        "org.bluez.Error.AuthenticationCanceled",
+        "org.bluez.Error.AuthenticationRejected",
+        "org.bluez.Error.AuthenticationTimeout",
+    }
+)
+_OF_THE_PHONE: Final = frozenset({RadioReason.FAILED, RadioReason.NO_RADIO})  # refused, or its object is gone
+
+
+class Asks(Protocol):
+    """Who is read next; `node.Node` is the one."""
+
+    def next_read(self) -> str | None:
+        """The D-Bus path of the phone to read now, None for none yet."""
+
+    def end_read(self, outcome: Outcome, token: bytes | None) -> None:
+        """That read ended so; the token is 16 bytes for TOKEN, else None."""
+
+
+class Reader:
+    """One radio's reads."""
+
+    def __init__(self, asks: Asks) -> None:
+        self._asks = asks
+
+    async def keep(self) -> None:
+        """Reads whoever is to be read, one after the other, until cancelled."""
+        while True:
+            path = self._asks.next_read()
+            if path is None:
+                await asyncio.sleep(LOOK_S)
+                continue
+            outcome, token = Outcome.FAILED, None
+            try:
+                outcome, token = await read(path)
+            finally:
+                self._asks.end_read(outcome, token)
+
+
+async def read(path: str) -> tuple[Outcome, bytes | None]:
+    """Connects to the phone at a D-Bus path, reads its token and leaves; READ_S at most, and never raises a failure.
+
+    Returns the token (16 bytes) with TOKEN, else None. The link is ended, or BlueZ was told to end it.
+    """
+    adapter = path.split("/")[3]
+    # No address: the path names the phone, and whatever bleak says of it could not tell it.
+    client = BleakClient(
+        BLEDevice("", None, {"path": path}), services=[str(SERVICE_UUID)], timeout=READ_S, bluez={"adapter": adapter}
+    )
+    token = None
+    try:
+        # Two limits: bleak answers the first by asking BlueZ to disconnect, and waits for that as long as it takes.
+        async with asyncio.timeout(READ_S):
+            try:
+                async with asyncio.timeout(READ_S - LEAVE_S):
+                    await client.connect()
+                    token = token_of_answer(bytes(await client.read_gatt_char(CHARACTERISTIC_UUID)))
+                outcome = Outcome.MALFORMED if token is None else Outcome.TOKEN
+            except FOREIGN as error:
+                outcome = outcome_of(error)
+            finally:
+                await _leave(client)
+    except TimeoutError:
+        return Outcome.NO_ANSWER, None
+    return outcome, token
+
+
+async def _leave(client: BleakClient) -> None:
+    """Ends the link and has BlueZ forget the phone."""
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await client.unpair()
+    except FOREIGN:
+        pass  # gone already, or with its radio; a BlueZ that hangs was told, and does it when it can
+    finally:
+        try:
+            await client.disconnect()  # closes this client's connection to the bus; the link is not asked about again
+        except FOREIGN:
+            pass
+
+
+# What bleak lets through: its own errors, dbus-fast's, and an `assert` for a bus that died between two calls.
+FOREIGN: Final = (BleakError, AssertionError, *bluez.FOREIGN)
+Foreign = BleakError | AssertionError | bluez.Foreign
+
+
+def outcome_of(error: Foreign) -> Outcome:
+    """How a read ended that raised this."""
+    match error:
+        case TimeoutError():
+            return Outcome.NO_ANSWER
+        case BleakCharacteristicNotFoundError():
+            return Outcome.FOREIGN
+        case BleakGATTProtocolError():
+            return Outcome.REFUSED if error.code in _WANTS_PAIRING else Outcome.FAILED
+        case BleakDBusError():
+            if error.dbus_error in _REFUSALS:
+                return Outcome.REFUSED
+            return Outcome.FAILED if of_dbus_error(error.dbus_error).reason in _OF_THE_PHONE else Outcome.RADIO
+        case BleakBluetoothNotAvailableError():
+            return Outcome.RADIO
+        case BleakError():
+            return Outcome.FAILED
+        case _:
+            return Outcome.RADIO
