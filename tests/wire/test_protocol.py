@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store_gateway.core.skew import STALE_MS
 from tests.strategies import instances, members
 from tests.wire import cddl
 from tests.wire.page import PAGE, STATED, TEXT, fits, plain, schema_of
-from wire import cbor, envelope, keys, query, schema, sighting, sync
+from wire import cbor, envelope, keys, query, receivers, satellite, schema, sighting, sync
 from wire.errors import WireError
 from wire.member import Member, Staff
 from wire.policy import MainPolicy, StorePolicy
@@ -19,8 +20,9 @@ from wire.sighting import Health, RadioReason, RadioState, Sighting
 MESSAGES = [sync.SCHEMAS[kind] for kind in sync.Kind]
 EVENT_BODIES = list(sync.EVENT_BODIES.values())
 BODIES = [Member, Staff, MainPolicy, StorePolicy]
+SATELLITE = [satellite.SatelliteFrame]
 QUERIES = [*typing.get_args(query.Request), *typing.get_args(query.Reply)]
-ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, *BODIES, *QUERIES]
+ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, *BODIES, *QUERIES, *SATELLITE]
 REACHED = {cddl.name_of(one): one for one in cddl.reached(*ALL)}
 NOT_DATACLASSES = {
     "payload", "envelope", "signed-key-set", "frame",
@@ -72,6 +74,8 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
     assert f"at most {cbor.MAX_DEPTH} levels" in PAGE
     for topic in (sync.down("{store}"), sync.now("{store}"), sync.up("{store}")):
         assert f"| `{topic}` |" in PAGE
+    assert f"`{receivers.satellite_topic('{store}', '{name}')}`" in PAGE
+    assert f"more than {STALE_MS // 1000} s is late" in PAGE
 
 
 @pytest.mark.parametrize("of", ALL, ids=cddl.name_of)
