@@ -69,11 +69,12 @@ class Radio:
 
     async def begin(self) -> None:
         """Begins to scan; a radio that cannot is logged, and then is recovered by `keep`."""
-        await self._take(Step.REBUILD)
-        if self._fault is None:
+        error = await self._take(Step.REBUILD)
+        if error is None:
             self._ladder = Ladder(self._boot_s())
             self._log.info("scanning", node=self._node, adapter=self.adapter)
         else:
+            self._tell("cannot_scan", error)
             self._ladder = Ladder(self._boot_s(), tried=1)
 
     async def keep(self) -> None:
@@ -96,19 +97,23 @@ class Radio:
         if self._fault is None and self._ladder.tried >= STEPS_BEFORE_ILL:
             self._tell("radio_ill", RadioError(RadioReason.SILENT))
         elif self._ladder.state is not RadioState.ILL:
-            self._log.warning("radio_silent", node=self._node, step=step.value, adapter=self.adapter)
+            cause = (self._fault or RadioReason.SILENT).value
+            self._log.warning("radio_silent", node=self._node, step=step.value, cause=cause, adapter=self.adapter)
         self.restarts[self._fault or RadioReason.SILENT] += 1
-        await self._take(step)
+        error = await self._take(step)
         self._ladder = taken(self._ladder, self._boot_s())
+        # Not before the harshest step failed: that one ends a stuck discovery, which till then looks like a busy radio.
+        if error is not None and self._ladder.tried >= STEPS_BEFORE_ILL:
+            self._tell("cannot_scan", error)
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step) -> RadioError | None:
         try:
             await self._scanner.take(step)
         except RadioError as error:
             self._fault = error.reason
-            self._tell("cannot_scan", error)
-        else:
-            self._fault = None
+            return error
+        self._fault = None
+        return None
 
     def _tell(self, event: str, error: RadioError) -> None:
         """Once for each cause: while one lasts it comes every half minute."""
