@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from consent.visit import Denied
-from store_gateway.build_table import rows
-from store_gateway.core.table import Table, lay_out
+from store_gateway.build_table import build
+from store_gateway.core.table import Table
 from store_gateway.gateway import Asker, Checking, Gateway
 from store_gateway.keyring import Built, Order
 from tests.fakes.replica import FakeReplica
@@ -168,7 +168,7 @@ class World:
         """A message arrived, and what it changed."""
         assert not isinstance(changes, bytes)
         self.gateway.on_message(self.replica.say(changes), True, self.now_s)  # type: ignore[arg-type]
-        self._settle()
+        self.settle()
 
     def changes(self, person: Person, **changes: object) -> None:
         """HQ publishes the member's record anew."""
@@ -195,7 +195,12 @@ class World:
         """One sighting of any token."""
         at_ms = int(self.now_s * 1000)
         self.gateway.on_sighting(Batch(node, (Sighting(node, heard, rssi_dbm, 1, at_ms, at_ms),)), self.now_s)
-        self._settle()
+        self.settle()
+
+    def hears_batch(self, batch: Batch) -> None:
+        """What a node heard in half a second."""
+        self.gateway.on_sighting(batch, self.now_s)
+        self.settle()
 
     def walks(self, person: Person, seconds: float, node: str = "shoes-1", rssi_dbm: int = -60) -> None:
         """Presence heard twice a second for so long."""
@@ -210,7 +215,7 @@ class World:
             self.now_s = began_s + seconds * step / steps
             self._tell()
             self.gateway.tick(self.now_s)
-            self._settle()
+            self.settle()
 
     def tablet_sees(self, associate: str = "ada") -> tuple[query.Visit, ...]:
         """The roster of a fresh tablet of this associate."""
@@ -237,14 +242,14 @@ class World:
         if isinstance(reply, Checking):
             right = reply.check.pin == PIN and bool(reply.check.verifier)
             reply = self.gateway.pin_checked(reply.check, right, self.now_s)
-        self._settle()
+        self.settle()
         return reply
 
     def ask(self, request: query.Request) -> query.Reply:
         """Any other question on the tablets' socket."""
         reply = self.gateway.answer(request, Asker(False, None), self.now_s)
         assert not isinstance(reply, Checking)
-        self._settle()
+        self.settle()
         return reply
 
     def floor(self, tablet: Tablet) -> query.Roster:
@@ -291,7 +296,7 @@ class World:
             told = Health(node, "none", RadioState.HEARING, None, int(self.now_s * 1000), adverts, 0, 0, ())
             self.gateway.on_sighting(told, self.now_s)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """What the loop does after every item."""
         if self.gateway.eager:
             self.gateway.tell(self.now_s)
@@ -299,11 +304,19 @@ class World:
             if not self.gateway.work(self.now_s):
                 break
         while self.orders:
-            order = self.orders.pop()
-            whole = order.head + order.members + order.phones
-            first_slot = int.from_bytes(order.head[:4], "little")
-            table = Table(memoryview(b"".join(lay_out(rows(whole), first_slot))))
-            self.gateway.on_built(Built(order.number, table), self.now_s)
+            self.gateway.on_built(make_here(self.orders.pop()), self.now_s)
+
+
+def make_here(order: Order) -> Built:
+    """What the child process would make of an order, made in this one."""
+    blocks: dict[int, bytearray] = {}
+
+    def allot(slot: int, size: int) -> bytearray:
+        blocks[slot] = bytearray(size)
+        return blocks[slot]
+
+    build(order.rows, order.kinds, order.days, order.slots, allot)
+    return Built(order.number, {slot: Table(memoryview(block)) for slot, block in blocks.items()})
 
 
 def a_member(now_s: int, mode: Mode, shares: tuple[str, ...], mark: str, **changes: object) -> Member:
