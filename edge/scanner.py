@@ -143,7 +143,7 @@ class Scanner:
         would stop this one's scan.
         """
         holder = self._shared.holders.get(self._name)
-        if holder is not None and holder is not self:
+        if holder is not None and holder is not self and holder._name == self._name:
             await holder._stop()
         self._shared.holders[self._name] = self
 

@@ -105,3 +105,64 @@ def test_a_phone_is_forgotten_and_uuids_accumulate(needs, tmp_path, monkeypatch)
     with PrivateBus(tmp_path) as bus:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
         asyncio.run(run(bus))
+
+
+@pytest.fixture
+def bus(needs, tmp_path, monkeypatch):
+    """A D-Bus daemon that this process takes for the system bus."""
+    needs("dbus-daemon")
+    with PrivateBus(tmp_path) as bus:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        yield bus
+
+
+def _heard(bus, story):
+    """The tokens of each advert that was heard while `story` (given the fake) happened, each step of it for itself."""
+    from tests.fakes.bluetoothd import FakeBluetoothd
+
+    async def run():
+        fake = FakeBluetoothd(bus.address)
+        await fake.start()
+        heard = []
+        scanner = Scanner(None, lambda *advert: heard.append(air.candidates_of_properties(*advert[:2], 0xFFFF)))
+        await scanner.take(Step.REBUILD)
+        steps = []
+        for step in story:
+            step(fake)
+            await asyncio.sleep(0.1)
+            steps.append(list(heard))
+            heard.clear()
+        await scanner.stop()
+        await fake.close()
+        return steps
+
+    return asyncio.run(run())
+
+
+def test_a_connectable_advert_waits_for_its_response_or_for_somebody_else(bus):
+    """It is held back and joined to its scan response; alone it comes with the next report of another phone."""
+    first, second, third = (bytes([number]) * 16 for number in range(3))
+    here, there = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
+    assert _heard(
+        bus,
+        [
+            lambda fake: fake.report(here, -60, air.f1(first, bytes(5)), connectable=True),
+            lambda fake: fake.report(here, -60, air.f1(first, bytes(5)), connectable=True, response=air.f3(second)),
+            lambda fake: fake.report(here, -60, air.f1(first, bytes(5)), connectable=True),
+            lambda fake: fake.report(here, -60, air.f1(first, bytes(5)), connectable=True),
+            lambda fake: fake.report(there, -60, air.f1(third, bytes(5))),
+        ],
+    ) == [[], [(first, second)], [], [], [(first, second), (third,)]]
+
+
+def test_of_two_structures_of_one_company_the_last_is_told(bus):
+    """A token beside other data of its company is lost, and heard again when it is alone."""
+    token, phone = bytes(range(16)), "C0:00:00:00:00:01"
+    beacon, nearby = air.f1(token, bytes(5)), bytes.fromhex("07ff4c0010021122")
+    assert _heard(
+        bus,
+        [
+            lambda fake: fake.report(phone, -60, beacon + nearby),
+            lambda fake: fake.report(phone, -60, nearby + beacon),
+        ],
+    ) == [[()], [(token,)]]
