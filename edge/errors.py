@@ -3,7 +3,9 @@
     runtime.errors.ProgramError
     ├── UnavailableError                   69
     │   └── RadioError(reason)             no D-Bus, no BlueZ, no permission, no radio, or it does not scan
-    └── ReplayError                        66, the file to replay cannot be read
+    ├── NodeError                          64, no radio of that name is configured
+    ├── ReplayError                        66, the file to replay cannot be read
+    └── RecordError                        73, the file to record into cannot be made or written
 
 Pure: no I/O, no clock.
 """
@@ -72,6 +74,21 @@ class ReplayError(ProgramError):
     """The file with recorded adverts cannot be read."""
 
     exit_code = 66  # EX_NOINPUT of sysexits.h
+
+
+class RecordError(ProgramError):
+    """The file to record into cannot be made or written; what it holds already are whole lines."""
+
+    exit_code = 73  # EX_CANTCREAT
+
+
+class NodeError(ProgramError):
+    """No radio of that name is configured; `there` are those that are."""
+
+    exit_code = 64  # EX_USAGE
+
+    def __init__(self, there: str) -> None:
+        super().__init__("no radio of that node is configured", f"name one of: {there}")
 
 
 # D-Bus error names: the D-Bus specification, systemd's activation, doc/org.bluez.Adapter.rst.
