@@ -22,7 +22,7 @@ from store_gateway.seal import Entropy, Seal, check_of, epoch_key, verify_check
 from store_gateway.vault import Touched, Vault
 from wire import sync
 from wire.errors import WireError
-from wire.sync import GATING, Readiness, Wanted
+from wire.sync import GATING, Collection, Readiness, Wanted
 from wire.tree import Node
 
 NONCE_BYTES = 16
@@ -203,14 +203,18 @@ class Dialogue:
             self.vault = Vault(cache, epoch, self._entropy, self._store)
             touched.policy = True
             touched.days.update(self.vault.key_days())
+            touched.anew = True
             _log.info("unlocked", instances=len(self.vault.holdings.instances))
         elif header.ticket != unlock.ticket:
             cache.put_header(dataclasses.replace(header, ticket=unlock.ticket))
         for name in self.vault.holdings.learn(unlock.digest_keys):
             self._fill.drop(name)
-            _, _, day = sync.parse_instance(name)
+            collection, _, day = sync.parse_instance(name)
             if day is not None:
                 touched.days.add(day)
+                touched.days_gone.add(day)  # under another digest key it begins again
+            elif collection is Collection.MEMBERS:
+                touched.anew = True
 
     def _on_offer(
         self, vault: Vault, lease: sync.Lease, sent_mono_s: float, now_mono_s: float, touched: Touched

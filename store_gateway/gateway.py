@@ -19,7 +19,7 @@ from store_gateway.counts import Counts
 from store_gateway.doors import DARK, SIGNED_OUT, Doors, PinCheck, Session
 from store_gateway.errors import CacheError, receiver_remedy
 from store_gateway.floor import Floor, Watcher
-from store_gateway.keyring import Built, Keyring, Order, kinds_of
+from store_gateway.keyring import Built, Keyring, Order, kinds_of, nameless
 from store_gateway.looks import WITHHELD, Looks
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
@@ -28,9 +28,6 @@ from wire.member import Mode
 from wire.query import Action, Light, Refused, RefusedReason
 from wire.scopes import is_scope
 from wire.sighting import Batch, Health
-
-MOST_ONE_BY_ONE = 16  # changed members looked up at once, at half a millisecond each; of more the table is made anew
-MANY_CHANGED = 512  # laid over the table; then it is made anew
 
 _log = Log("gateway")
 
@@ -67,7 +64,7 @@ class Gateway:
         self._replica = replica
         self._link_counters = link_counters
         self._presence = Presence(entropy, self._may_stand)
-        self._directory = Directory()
+        self._directory = Directory(nameless)
         self._keyring = Keyring(replica, self._directory, make_table)
         self._standing = Standing(replica, self._presence)
         self._looks = Looks(replica, self._standing, self._presence)
@@ -181,13 +178,18 @@ class Gateway:
         return self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s)
 
     def on_built(self, built: Built, now_mono_s: float) -> None:
-        """A table of tokens was made, or could not be."""
+        """Tables of tokens were made, or could not be."""
         self._keyring.built(built, now_mono_s)
 
     @property
     def tokens(self) -> int:
-        """How many tokens the directory's table holds."""
+        """How many tokens the directory's tables hold."""
         return self._directory.tokens
+
+    @property
+    def phones(self) -> int:
+        """How many phones the directory knows."""
+        return len(self._directory.phones)
 
     def pin_checked(self, check: PinCheck, right: bool, now_mono_s: float) -> query.Reply:
         """The verdict on a PIN, once for each `Checking`."""
@@ -214,6 +216,7 @@ class Gateway:
         if operator:
             figures += [self.counts.of_members(), self._replica.counters()]
             figures.append({"directory_tokens": self.tokens, "directory_builds_failed": self._keyring.failures})
+            figures.append({"directory_phones": self.phones, "directory_refused": self._directory.phones.refused})
         return query.Status(
             store=self._store,
             store_label=self._doors.store_label(),
@@ -238,40 +241,40 @@ class Gateway:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
         if changes.staff:
             self._doors.staff_changed()
-        if changes.keyring_days:
+        if changes.anew:
             self._keyring.outdated()
-            if not changes.members:
-                self._standing.drop_all()  # after an unlock everything is new
-        if changes.members or changes.keyed:
-            self._relearn(changes.members | changes.keyed, now_mono_s)
+            self._standing.drop_all()
+        self._relearn(changes, now_mono_s)
         if changes.policy or changes.staff or changes.members or changes.light or changes.keyring_days:
             self._changed = True
         self.eager |= changes.urgent
 
-    def _relearn(self, pseudonyms: Iterable[bytes], now_mono_s: float) -> None:
+    def _relearn(self, changes: Changes, now_mono_s: float) -> None:
         """A withdrawal or `quiet` is felt before this returns; a new phone or mode is recognised from here on."""
-        changed = tuple(pseudonyms)
-        now_ms = self._replica.trusted_ms(now_mono_s)
-        slot = now_ms // SLOT_MS if now_ms is not None else None
-        few = len(changed) <= MOST_ONE_BY_ONE and self._directory.changed <= MANY_CHANGED
-        for pseudonym in changed:
+        for day in changes.days_gone:
+            self._keyring.drop_day(day)
+        for (day, bucket), entries in changes.buckets.items():
+            self._keyring.put_bucket(day, bucket, entries)
+        for pseudonym in changes.members:
             self._standing.drop(pseudonym)
-            visit = self._presence.visit(pseudonym)
-            if not few and visit is None:
-                self._directory.change(pseudonym, 0, (), slot)
-                continue
-            member, denied = self._standing.record(pseudonym)
-            kinds = kinds_of(member.mode, denied) if member is not None else 0
-            keys = self._replica.day_keys(pseudonym) if kinds and slot is not None else ()
-            self._directory.change(pseudonym, kinds, keys, slot)
-            if not kinds:
-                self._moved(self._presence.forget(pseudonym), now_mono_s)
-            elif visit is not None and not visit.help and member is not None and member.mode is not Mode.OPEN:
-                self._moved(self._presence.leave(pseudonym), now_mono_s)
-            if visit is None:
-                self._standing.drop(pseudonym)
-        if not few:
-            self._keyring.outdated()
+            if pseudonym in changes.modes and self._presence.visit(pseudonym) is None:
+                mode = changes.modes[pseudonym]  # to decode a whole record takes half a millisecond
+                self._keyring.put_kinds(pseudonym, kinds_of(mode, self._replica.denied(pseudonym)))
+            else:
+                self._relearn_one(pseudonym, now_mono_s)
+        self._keyring.lay()
+
+    def _relearn_one(self, pseudonym: bytes, now_mono_s: float) -> None:
+        member, denied = self._standing.record(pseudonym)
+        kinds = kinds_of(member.mode if member is not None else None, denied)
+        self._keyring.put_kinds(pseudonym, kinds)
+        visit = self._presence.visit(pseudonym)
+        if not kinds:
+            self._moved(self._presence.forget(pseudonym), now_mono_s)
+        elif visit is not None and not visit.help and member is not None and member.mode is not Mode.OPEN:
+            self._moved(self._presence.leave(pseudonym), now_mono_s)
+        if visit is None:
+            self._standing.drop(pseudonym)
 
     def _moved(self, moves: Iterable[Move], now_mono_s: float) -> None:
         for move in moves:

@@ -1,7 +1,8 @@
-"""Keeps the directory's table of tokens ahead of the time, made by a child process from the replica's day keys.
+"""Keeps the directory's tables ahead of the time, made by a child process from the columns of `core.phones`.
 
-The state thread gathers the order in slices and adopts the table; a thread feeds the child and waits for it. A table
-holds four slots, so a new one is due at each slot's border and has ten minutes to come.
+The state thread reads the replica once, in slices, and after that only what changed. Each slot has a table of its own;
+the one after the next is made while three are in force, so a new one is due at each slot's border and has ten minutes
+to come. The child maps the columns themselves: nothing is gathered for it and nothing is sent.
 
 I/O: subprocess and memfd; the only importer of subprocess in this package.
 """
@@ -11,22 +12,26 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from consent.visit import Denied
-from store_gateway.build_table import MEMBER_BYTES, ORDER_HEAD, PHONE_BYTES
 from store_gateway.core.directory import Directory
-from store_gateway.core.table import HELP_BIT, PRESENCE_BIT, SLOTS, Table
+from store_gateway.core.phones import HELP_BIT, PRESENCE_BIT, Entries, bucket_of
+from store_gateway.core.table import Table
 from wire.member import Mode
 from wire.token import day_of_slot
 
-_SLICE = 256  # rows gathered between two looks at the inbox: 1 to 3 ms
+_SLICE = 128  # members read between two looks at the inbox: 1 to 3 ms
+_LAID = 64  # phones laid over between two looks: 1 ms
 _RETRY_S = 5.0
-_CALM_S = 2.0
-_REST_S_EACH = 1e-4  # 10 s of rest after a table of 100,000 phones
-_CHILD_S = 180.0  # a build of 100,000 members takes 2 to 10 s
+_CALM_S = 1.0  # HQ publishes in bulk: the next table comes once it paused for so long,
+_PATIENCE_S = 10.0  # or after this
+_REST = 2.0  # so many times as long as a build took nothing that can wait is built again
+_TURN_S = 1200.0  # a phone says a new token every ten minutes: who said none for two of these is not present
+_CHILD_S = 180.0  # a build of a million members takes 10 s, on a small box three times as long
 _KINDS = {Mode.QUIET: 0, Mode.HELP: HELP_BIT, Mode.OPEN: HELP_BIT | PRESENCE_BIT}
 
 
@@ -40,112 +45,191 @@ class Source(Protocol):
     def failed(self) -> bool: ...
 
 
-def kinds_of(mode: Mode, denied: Denied) -> int:
-    """Which kinds of token are recognised: bits of `core.table`."""
-    return 0 if denied.everything else _KINDS[mode]
+def kinds_of(mode: Mode | None, denied: Denied) -> int:
+    """Which kinds of token are recognised: bits of `core.phones`."""
+    return 0 if mode is None or denied.everything else _KINDS[mode]
+
+
+class Nameless(mmap.mmap):
+    """Shared memory without a name, that a child can be given as `fd`; it ends with its last holder."""
+
+    fd: int
+
+
+def nameless(size: int) -> Nameless:
+    """So many zero bytes, which take room only where they are written. Raises: OSError."""
+    fd = os.memfd_create("phones", os.MFD_CLOEXEC)
+    os.ftruncate(fd, size)
+    block = Nameless(fd, size)
+    block.fd = fd
+    weakref.finalize(block, os.close, fd)
+    return block
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Order:
-    """What the child gets. `number`: the directory's last change that is in it."""
+    """What the child gets: these slots' tables, from the columns. `number`: the directory's last change in them."""
 
     number: int
-    head: bytes
-    members: bytearray
-    phones: bytearray
+    slots: tuple[int, ...]
+    rows: int
+    kinds: mmap.mmap
+    days: Mapping[int, mmap.mmap]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Built:
-    """What became of an order; no table: the child failed."""
+    """What became of an order, by slot; no tables: the child failed."""
 
     number: int
-    table: Table | None
+    tables: Mapping[int, Table]
 
 
 class Keyring:
     """The state thread's part. `start` hands an order to a `TableMaker`."""
 
-    __slots__ = ("_directory", "_gathering", "_making", "_not_before_mono_s", "_source", "_stale", "_start", "failures")
-
     def __init__(self, source: Source, directory: Directory, start: Callable[[Order], None]) -> None:
         self._source = source
         self._directory = directory
         self._start = start
-        self._stale = True
-        self._gathering: Iterator[Order | None] | None = None
-        self._making = False
-        self._not_before_mono_s = 0.0
+        self._reading: Iterator[None] | None = self._read()
+        self._overtaken: set[bytes | tuple[int, int]] = set()  # changed while it is read: newer
+        self._making_since_mono_s: float | None = None
+        self._not_before_mono_s = 0.0  # for whatever failed
+        self._rest_until_mono_s = 0.0  # for what can wait
+        self._stale: tuple[int, float, float] | None = None  # at which change, since when, last grown when
+        self._turned_mono_s: float | None = None
         self.failures = 0
 
+    # --- what changes ------------------------------------------------------------------------------------------------
+
     def outdated(self) -> None:
-        """Keys or modes are others than those of the table, and not laid over it one by one."""
-        self._stale = True
+        """All is to be read again: the replica holds something else than what it told piece by piece."""
+        self._reading = self._read()
+
+    def put_kinds(self, pseudonym: bytes, kinds: int) -> None:
+        """From now on these kinds of token of the member are recognised; what is added, after `lay`."""
+        if self._reading is not None:
+            self._overtaken.add(pseudonym)
+        self._directory.put_kinds(pseudonym, kinds)
+
+    def put_bucket(self, day: int, bucket: int, entries: Entries) -> None:
+        """All day keys of a bucket of the keyring."""
+        if self._reading is not None:
+            self._overtaken.add((day, bucket))
+        self._directory.phones.begin_day(day)
+        self._directory.put_bucket(day, bucket, entries)
+
+    def drop_day(self, day: int) -> None:
+        """HQ names the day no more, or began it again."""
+        self._directory.drop_day(day)
+
+    def lay(self) -> None:
+        """Lays over what was put just now, if it is not much; `work` does the rest."""
+        self._directory.lay(_LAID)
+
+    # --- what time does ----------------------------------------------------------------------------------------------
 
     def work(self, now_slot: int | None, now_mono_s: float) -> bool:
-        """Goes on gathering for a slice of 1 to 3 ms where a table is due; whether there is more to do at once."""
-        if now_slot is None or self._making:
-            return False
-        if self._gathering is None:
-            if not self._stale and self._directory.first_slot == now_slot - 1:
-                return False
-            if now_mono_s < self._not_before_mono_s:
-                return False
-            self._stale = False
-            self._gathering = self._gather(now_slot)
-        order = next(self._gathering)
-        if order is None:
+        """Goes on for a slice of 1 to 3 ms; whether there is more to do at once."""
+        if now_slot is None:
+            return self._read_on(now_mono_s)
+        self._turn_over(now_mono_s)
+        due = self._directory.roll(now_slot)
+        if self._directory.lay(_LAID):
             return True
-        self._gathering = None
-        if self._source.failed():  # what it gave may not be all
-            self._again(now_mono_s)
+        if self._reading is not None:
+            return self._read_on(now_mono_s)
+        missing_day = self._missing_day(now_slot)
+        if missing_day is not None:
+            self._reading = self._read_days((missing_day,))
+            return True
+        if self._making_since_mono_s is not None or now_mono_s < self._not_before_mono_s:
             return False
-        self._making = True
-        # A large table is not made over and over while HQ publishes: what changed is laid over it meanwhile.
-        self._not_before_mono_s = now_mono_s + len(order.phones) / PHONE_BYTES * _REST_S_EACH
-        self._start(order)
+        slots = due.missing + (due.stale if self._worth_it(due.stale, now_mono_s) else ())
+        if slots:
+            self._making_since_mono_s = now_mono_s
+            self._stale = None
+            phones = self._directory.phones
+            days = {day: phones.days[day] for day in map(day_of_slot, slots) if day in phones.days}
+            self._start(Order(self._directory.number, slots, phones.rows, phones.kinds, days))
         return False
 
     def built(self, built: Built, now_mono_s: float) -> None:
         """The child is done."""
-        self._making = False
-        if built.table is None:
+        took_s = now_mono_s - (self._making_since_mono_s or now_mono_s)
+        self._making_since_mono_s = None
+        self._rest_until_mono_s = now_mono_s + _REST * took_s
+        if built.tables:
+            self._directory.adopt(built.tables, built.number)
+        else:
             self._again(now_mono_s)
-        elif not self._directory.adopt(built.table, built.number):
-            # HQ publishes in bulk: the next one would come too late as well.
-            self._stale = True
-            self._not_before_mono_s = max(self._not_before_mono_s, now_mono_s + _CALM_S)
 
     def _again(self, now_mono_s: float) -> None:
         self.failures += 1
-        self._stale = True
         self._not_before_mono_s = now_mono_s + _RETRY_S
 
-    def _gather(self, now_slot: int) -> Iterator[Order | None]:
-        """None after each slice, at last the order."""
-        number = self._directory.begin()
-        first_slot = max(0, now_slot - 1)
-        members, phones = bytearray(), bytearray()
+    def _turn_over(self, now_mono_s: float) -> None:
+        if self._turned_mono_s is None or now_mono_s - self._turned_mono_s >= _TURN_S:
+            self._turned_mono_s = now_mono_s
+            self._directory.turn_over()
+
+    def _worth_it(self, stale: tuple[int, ...], now_mono_s: float) -> bool:
+        """Whether the tables lack somebody, and no more are added just now."""
+        if not stale:
+            self._stale = None
+            return False
+        number = self._directory.number
+        if self._stale is None:
+            self._stale = number, now_mono_s, now_mono_s
+        elif self._stale[0] != number:
+            self._stale = number, self._stale[1], now_mono_s
+        _, since_mono_s, grown_mono_s = self._stale
+        ripe = now_mono_s - grown_mono_s >= _CALM_S or now_mono_s - since_mono_s >= _PATIENCE_S
+        return ripe and now_mono_s >= self._rest_until_mono_s
+
+    # --- reading the replica -----------------------------------------------------------------------------------------
+
+    def _missing_day(self, now_slot: int) -> int | None:
+        """A day that some slot needs, and the replica holds, and we do not: time stepped back over midnight."""
+        wanted = {day_of_slot(slot) for slot in range(max(0, now_slot - 1), now_slot + 3)}
+        lacking = wanted.difference(self._directory.phones.days)
+        return min(lacking.intersection(self._source.key_days()), default=None) if lacking else None
+
+    def _read_on(self, now_mono_s: float) -> bool:
+        if now_mono_s < self._not_before_mono_s or self._reading is None:
+            return False
+        for _ in self._reading:
+            return True
+        self._reading = None
+        self._overtaken.clear()
+        if self._source.failed():  # what it gave may not be all
+            self._reading = self._read()
+            self._again(now_mono_s)
+            return False
+        return True
+
+    def _read(self) -> Iterator[None]:
+        """Everything, a slice at a time."""
+        self._overtaken.clear()
+        self._directory.clear()
         for count, (pseudonym, mode) in enumerate(self._source.modes(), 1):
-            kinds = kinds_of(mode, self._source.denied(pseudonym))
-            if kinds:
-                members += pseudonym + bytes([kinds])
+            if pseudonym not in self._overtaken:
+                self._directory.put_kinds(pseudonym, kinds_of(mode, self._source.denied(pseudonym)))
             if count % _SLICE == 0:
-                yield None
-        wanted = {day_of_slot(slot) for slot in range(first_slot, first_slot + SLOTS)}
-        for day in sorted(wanted.intersection(self._source.key_days())):
-            prefix = day.to_bytes(4, "little")
+                yield
+        yield from self._read_days(self._source.key_days())
+
+    def _read_days(self, days: tuple[int, ...]) -> Iterator[None]:
+        for day in days:
+            self._directory.phones.begin_day(day)
             for count, (pseudonym, day_keys) in enumerate(self._source.keyring(day), 1):
-                for day_key in day_keys:
-                    phones += prefix + pseudonym + day_key
+                if day not in self._directory.phones.days:
+                    break  # it ended meanwhile
+                if (day, bucket_of(pseudonym)) not in self._overtaken:
+                    self._directory.put_keys(day, pseudonym, day_keys)
                 if count % _SLICE == 0:
-                    yield None
-        yield Order(
-            number,
-            ORDER_HEAD.pack(first_slot, len(members) // MEMBER_BYTES, len(phones) // PHONE_BYTES),
-            members,
-            phones,
-        )
+                    yield
 
 
 class TableMaker:
@@ -168,40 +252,44 @@ class TableMaker:
             child.kill()
 
     def _make(self, order: Order) -> None:
-        table = None
+        tables: dict[int, Table] = {}
+        blocks: dict[int, int] = {}
         try:
-            block = os.memfd_create("tokens", os.MFD_CLOEXEC)
-        except OSError:
-            block = -1
-        try:
-            if block >= 0 and self._run(order, block):
-                # The mapping outlives the descriptor, and ends with the last view into it.
-                table = Table(memoryview(mmap.mmap(block, 0, prot=mmap.PROT_READ)))
+            for slot in order.slots:
+                blocks[slot] = os.memfd_create("tokens", os.MFD_CLOEXEC)
+            if self._run(order, blocks):
+                # To look a block through is also to map it: the state thread meets no page fault later.
+                tables = {slot: self._table(slot, block) for slot, block in blocks.items()}
         except (OSError, ValueError, subprocess.SubprocessError):
-            table = None
+            tables = {}
         finally:
-            if block >= 0:
+            for block in blocks.values():
                 os.close(block)
-            for part in (order.members, order.phones):
-                part[:] = bytes(len(part))  # day keys do not wait for the allocator
         if not self._stopped:
-            self._on_built(Built(order.number, table))
+            self._on_built(Built(order.number, tables))
 
-    def _run(self, order: Order, block: int) -> bool:
+    def _table(self, slot: int, block: int) -> Table:
+        # The mapping outlives the descriptor, and ends with the last view into it.
+        table = Table(memoryview(mmap.mmap(block, 0, prot=mmap.PROT_READ)))
+        if table.slot != slot:
+            raise ValueError("a table of another slot")
+        return table
+
+    def _run(self, order: Order, blocks: Mapping[int, int]) -> bool:
+        columns = {day: column.fd for day, column in order.days.items() if isinstance(column, Nameless)}
+        if not isinstance(order.kinds, Nameless) or len(columns) != len(order.days):
+            raise ValueError("columns that a child cannot be given")
         with subprocess.Popen(
-            [sys.executable, "-m", "store_gateway.build_table", str(block)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", "store_gateway.build_table", str(order.rows), str(order.kinds.fd)]
+            + [",".join(f"{number}:{fd}" for number, fd in one.items()) for one in (columns, blocks)],
+            stdin=subprocess.PIPE,  # never written to: it tells the child that we are still here
             stdout=subprocess.DEVNULL,
-            pass_fds=(block,),
+            pass_fds=(order.kinds.fd, *columns.values(), *blocks.values()),
         ) as child:
             self._child = child
             try:
-                if self._stopped or child.stdin is None:
+                if self._stopped:
                     child.kill()
-                    return False
-                for part in (order.head, order.members, order.phones):
-                    child.stdin.write(part)
-                child.stdin.close()
                 return child.wait(_CHILD_S) == 0
             except (OSError, subprocess.TimeoutExpired):
                 child.kill()

@@ -8,9 +8,9 @@ I/O: the cache file, through `store_gateway.cache`.
 import dataclasses
 import random
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consent.visit import NOTHING_DENIED, Denied
@@ -20,8 +20,8 @@ from store_gateway.dialogue import Dialogue
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.keys import BoxKeys
 from store_gateway.outbox import Entry
+from store_gateway.vault import Bucket, Touched, Vault
 from store_gateway.vault import Tablet as Tablet
-from store_gateway.vault import Touched, Vault
 from wire import query, sync
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
@@ -41,14 +41,21 @@ class Changes:
 
     members: pseudonyms whose record or local denial is another. keyring_days: UTC days whose keys are others or were
     dropped; keyed: pseudonyms in the records that changed them. policy: another policy pair is in force.
+    modes: of the members whose record is another, None where there is none; buckets: by day and bucket of the keyring,
+    all that it holds now; days_gone: days whose keys were dropped whole, before `buckets`. What the directory needs.
     staff: associates' ids. light: light or its reason is another.
     urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
-    After an unlock everything that the cache holds is new: `policy` and all `keyring_days` say so, `members` does not.
+    After an unlock everything that the cache holds is new: `anew` says so, `policy` and all `keyring_days`, but not
+    `members`; the same where HQ began the members anew.
     """
 
     members: frozenset[bytes] = frozenset()
     keyring_days: frozenset[int] = frozenset()
     keyed: frozenset[bytes] = frozenset()
+    modes: Mapping[bytes, Mode | None] = field(default_factory=dict)
+    buckets: Mapping[tuple[int, int], Bucket] = field(default_factory=dict)
+    days_gone: frozenset[int] = frozenset()
+    anew: bool = False
     policy: bool = False
     staff: frozenset[str] = frozenset()
     light: bool = False
@@ -263,6 +270,10 @@ class Replica:
             members=frozenset(touched.members),
             keyring_days=frozenset(touched.days),
             keyed=frozenset(touched.keyed),
+            modes=touched.modes,
+            buckets=touched.buckets,
+            days_gone=frozenset(touched.days_gone),
+            anew=touched.anew,
             policy=touched.policy,
             staff=frozenset(touched.staff),
             light=self._shown != before,

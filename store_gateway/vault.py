@@ -24,6 +24,7 @@ from wire.schema import Size
 from wire.sync import Collection, EventKind, Part, RecordRange
 
 T = TypeVar("T")
+Bucket = tuple[tuple[bytes, tuple[bytes, ...]], ...]  # (pseudonym, day keys of the phones)
 
 RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
 _MODE_AT = 2  # a member's body begins: map of n, key 0, mode
@@ -51,13 +52,29 @@ class _TabletLabels:
 class Touched:
     """What a transaction changed. `records`: how many counted; `gone`: a withdrawal or the like is among them."""
 
-    __slots__ = ("days", "gone", "keyed", "members", "policy", "records", "staff")
+    __slots__ = (
+        "anew",
+        "buckets",
+        "days",
+        "days_gone",
+        "gone",
+        "keyed",
+        "members",
+        "modes",
+        "policy",
+        "records",
+        "staff",
+    )
 
     def __init__(self) -> None:
         self.members: set[bytes] = set()
+        self.modes: dict[bytes, Mode | None] = {}  # of the members whose record changed
         self.keyed: set[bytes] = set()  # whose day keys are in a keyring record that changed
+        self.buckets: dict[tuple[int, int], Bucket] = {}  # by day and bucket, what such a record says now
         self.staff: set[str] = set()
         self.days: set[int] = set()
+        self.days_gone: set[int] = set()
+        self.anew = False  # not told piece by piece: all is to be read again
         self.policy = False
         self.gone = False
         self.records = 0
@@ -65,7 +82,11 @@ class Touched:
     def join(self, other: "Touched") -> None:
         """Adds what another transaction changed."""
         self.members |= other.members
+        self.modes |= other.modes
         self.keyed |= other.keyed
+        self.buckets |= other.buckets
+        self.days_gone |= other.days_gone
+        self.anew |= other.anew
         self.staff |= other.staff
         self.days |= other.days
         self.policy |= other.policy
@@ -134,6 +155,7 @@ class Vault:
         held = self.holdings.instances[name]
         if held.collection is Collection.MEMBERS:
             touched.members.update(pseudonym for pseudonym, _ in self.holdings.walk(held))
+            touched.modes.update(dict.fromkeys(touched.members))
         if held.collection is Collection.STAFF:
             touched.staff.update(key.decode("utf-8", "replace") for key, _ in self.holdings.walk(held))
         with self._cache.transaction():
@@ -142,6 +164,7 @@ class Vault:
                 self._cache.erase_local("good", "name is not null")
         if held.day is not None:
             touched.days.add(held.day)
+            touched.days_gone.add(held.day)
         if held.collection is Collection.POLICY:
             touched.policy = True
         touched.gone = True
@@ -152,13 +175,16 @@ class Vault:
         touched.records += 1
         if held.collection is Collection.MEMBERS:
             touched.members.add(key)
+            touched.modes[key] = _mode(body) if body is not None else None
             if body is None:
                 touched.gone = True
             elif self.denials.any_of(key) and (member := _decoded(Member, body)) is not None:
                 self.denials.fold(key, member)
         elif held.collection is Collection.KEYRING and held.day is not None:
             touched.days.add(held.day)
-            touched.keyed.update(pseudonym for pseudonym, _ in self._unpacked(body))
+            entries = self._unpacked(body)
+            touched.keyed.update(pseudonym for pseudonym, _ in entries)
+            touched.buckets[held.day, int.from_bytes(key, "big")] = entries
         elif held.collection is Collection.STAFF:
             touched.staff.add(key.decode("utf-8", "replace"))
             touched.gone = True
@@ -250,8 +276,9 @@ class Vault:
         """
         for held in tuple(self.holdings.of(Collection.MEMBERS)):
             for pseudonym, body in self.holdings.walk(held):
-                if len(body) > _MODE_AT and body[1] == 0 and body[_MODE_AT] in _MODES:
-                    yield pseudonym, _MODES[body[_MODE_AT]]
+                mode = _mode(body)
+                if mode is not None:
+                    yield pseudonym, mode
 
     # --- what happens here -------------------------------------------------------------------------------------------
 
@@ -286,6 +313,10 @@ class Vault:
         content = self.holdings.buckets.open_local("tablets", tablet_id.encode(), sealed)
         labels = schema.decode(_TabletLabels, content)
         return Tablet(tablet_id, secret_hash, labels.label, labels.browser, labels.paired_ms)
+
+
+def _mode(body: bytes) -> Mode | None:
+    return _MODES.get(body[_MODE_AT]) if len(body) > _MODE_AT and body[1] == 0 else None
 
 
 def _decoded(shape: type[T], body: bytes) -> T | None:

@@ -13,7 +13,7 @@ Pure: no I/O, no clock.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NoReturn
@@ -33,7 +33,6 @@ DAY_S = SLOT_S * SLOTS_PER_DAY
 SLOT_MAX = 2**32 - 1  # u32be on the wire
 
 _VERSION = 0x01
-_HEAD = {kind: bytes((_VERSION, kind)) + bytes(10) for kind in (0, 1)}
 _DAY_LABEL = b"consentry/day/1"
 _SIGN_LABEL = b"consentry/sign/1"
 _LEAVE_LABEL = b"consentry/leave/1"
@@ -60,6 +59,10 @@ class Colour(StrEnum):
 
 
 _COLOURS = tuple(Colour)
+_HEAD = {kind: bytes((_VERSION, kind)) + bytes(10) for kind in Kind}
+_KINDS = {head: kind for kind, head in _HEAD.items()}
+# ECB of single blocks that never repeat under one key is the cipher itself, no mode.
+_ECB = modes.ECB()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,32 @@ def tokens(day_key: bytes, kind: Kind, slots: Sequence[int]) -> bytes:
 
     Raises: WireError for a day key of another length or a slot outside 32 bits.
     """
+    return encrypted((day_key,), contents(kind, slots))[0]
+
+
+def contents(kind: Kind, slots: Sequence[int]) -> bytes:
+    """What the tokens of these slots say before they are encrypted, concatenated: 16 bytes each.
+
+    Raises: WireError for a slot outside 32 bits.
+    """
     head = _HEAD[kind]
     try:
-        plain = b"".join([head + slot.to_bytes(4, "big") for slot in slots])
+        return b"".join([head + slot.to_bytes(4, "big") for slot in slots])
     except OverflowError:
         raise WireError(Reason.TOKEN, "a slot that is an unsigned 32-bit number") from None
-    return _cipher(day_key).encryptor().update(plain)
+
+
+def encrypted(day_keys: Iterable[bytes], contents: bytes) -> list[bytes]:
+    """For each day key its tokens with these `contents`, concatenated: one cipher call a key.
+
+    Raises: WireError for a day key of another length.
+    """
+    found = []
+    for key in day_keys:  # a million of them at a time
+        if len(key) != DAY_KEY_BYTES:
+            raise WireError(Reason.TOKEN, f"a day key of {DAY_KEY_BYTES} bytes")
+        found.append(Cipher(algorithms.AES128(key), _ECB).encryptor().update(contents))
+    return found
 
 
 def read_token(day_key: bytes, token: bytes) -> tuple[Kind, int] | None:
@@ -141,14 +164,11 @@ def read_token(day_key: bytes, token: bytes) -> tuple[Kind, int] | None:
     """
     if len(token) != TOKEN_BYTES:
         return None
-    plain = _cipher(day_key).decryptor().update(token)
-    if plain[:12] == _HEAD[Kind.PRESENCE]:
-        kind = Kind.PRESENCE
-    elif plain[:12] == _HEAD[Kind.HELP]:
-        kind = Kind.HELP
-    else:
-        return None
-    return kind, int.from_bytes(plain[12:], "big")
+    if len(day_key) != DAY_KEY_BYTES:
+        raise WireError(Reason.TOKEN, f"a day key of {DAY_KEY_BYTES} bytes")
+    plain = Cipher(algorithms.AES128(day_key), _ECB).decryptor().update(token)
+    kind = _KINDS.get(plain[:12])
+    return None if kind is None else (kind, int.from_bytes(plain[12:], "big"))
 
 
 def sign(day_key: bytes, slot: int) -> Sign:
@@ -167,13 +187,6 @@ def leave_code(day_key: bytes, slot: int) -> str:
     """
     number = int.from_bytes(_mac(day_key, _LEAVE_LABEL, slot)[:8], "big")
     return f"{number % 10**8:08d}"
-
-
-def _cipher(key: bytes) -> Cipher[modes.ECB]:
-    if len(key) != DAY_KEY_BYTES:
-        raise WireError(Reason.TOKEN, f"a day key of {DAY_KEY_BYTES} bytes")
-    # ECB of single blocks that never repeat under one key is the cipher itself, no mode.
-    return Cipher(algorithms.AES128(key), modes.ECB())
 
 
 def _mac(key: bytes, label: bytes, slot: int) -> bytes:

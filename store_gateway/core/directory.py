@@ -1,20 +1,24 @@
-"""Tells which member a token belongs to: a table made ahead, and over it what changed since.
+"""Tells which member a token belongs to: a table for each slot, made ahead, and over it what changed since.
 
-Nothing resolves without trusted time (the caller has no slot then), without a table that covers the slot, or after
-the member's keys or mode took the token away. A token that does not resolve leaves no trace.
+A hit counts only if the phone's row, as it is now, bears the kind and the day key that made the token; so a withdrawal
+needs no new table. What a change adds is laid over the tables: for whoever is present at once. Nothing resolves without
+trusted time (the caller has no slot then). A token that does not resolve leaves no trace.
 
 Pure: no I/O, no clock.
 """
 
-import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from mmap import mmap
 
-from store_gateway.core.table import SLOTS, Table
-from wire.token import Kind, day_of_slot, sign, tokens
+from store_gateway.core.phones import Entries, Phones, Turned
+from store_gateway.core.table import Table
+from wire.token import TOKEN_BYTES, Kind, contents, day_of_slot, encrypted, read_token, sign
 
-MOST_CHANGED = 4096  # members laid over a table; beyond it the table is set aside and made anew
-_MOST_REPEATS = 8192  # tokens resolved already: about four a phone of two thousand
+MOST_LAID = 4096  # phones laid over the tables; of more, those who are not present wait for the next tables
+_MOST_HEARD = 8192  # tokens resolved already: about four a phone of two thousand
+_LATE_SLOTS = 1  # a day's keys go 20 minutes after its end, as at HQ: slot `now-1` needs 10, and time may step back
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,141 +35,244 @@ class Resolved:
     phone: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Slots whose table is to be made, those that are accepted now first: there is none, or it lacks somebody."""
+
+    missing: tuple[int, ...]
+    stale: tuple[int, ...]
+
+
+class _Slot:
+    """One slot: its table, made from a state as of change `number`, and the rows of tokens laid over it."""
+
+    __slots__ = ("day", "laid", "number", "table", "unlaid")
+
+    def __init__(self, slot: int) -> None:
+        self.day = day_of_slot(slot)
+        self.table: Table | None = None
+        self.number = 0
+        self.laid: dict[bytes, tuple[int, int]] = {}  # token -> its row, the change since which it counts
+        self.unlaid = 0  # the last change that added tokens which were not laid over
+
+
 class Directory:
-    """See the module. Changes are numbered, so that a table made from an older state is known as such."""
+    """See the module. Changes are numbered, so that a table made from an older state is known as such.
 
-    __slots__ = ("_changed", "_extra", "_least", "_number", "_reading", "_repeats", "_table", "_tokens_of")
+    `allot(size)` gives memory, as `core.phones` wants it.
+    """
 
-    def __init__(self) -> None:
-        self._table: Table | None = None
+    __slots__ = ("_due", "_heard", "_here", "_here_before", "_number", "_old", "_slots", "phones")
+
+    def __init__(self, allot: Callable[[int], mmap]) -> None:
+        self.phones = Phones(allot)
         self._number = 0
-        self._reading = False  # somebody reads what the next table is made from
-        self._least = 0  # a table made from a state before this number is of no use
-        self._changed: dict[bytes, int] = {}  # pseudonym -> number of its last change: the table's word is void
-        self._extra: dict[bytes, Resolved] = {}  # the tokens that count instead
-        self._tokens_of: dict[bytes, tuple[bytes, ...]] = {}  # pseudonym -> its tokens in there
-        self._repeats: dict[bytes, Resolved] = {}
+        self._slots: dict[int, _Slot] = {}
+        self._old: list[Table] = []  # let go of one at a time: to unmap 25 MB takes a millisecond or two
+        self._due: dict[int, tuple[int, ...] | None] = {}  # row -> slots in which it is to be laid over; None: all
+        self._heard: dict[bytes, Resolved] = {}
+        self._here: dict[int, list[bytes]] = {}  # rows of phones heard lately -> their tokens in `_heard`
+        self._here_before: set[int] = set()
 
     @property
     def number(self) -> int:
         """The number of the last change; what is read from now on includes it."""
         return self._number
 
-    def begin(self) -> int:
-        """Somebody begins to read what the next table is made from; the number of the last change, for `adopt`."""
-        self._reading = True
-        return self._number
-
-    @property
-    def changed(self) -> int:
-        """How many members are laid over the table."""
-        return len(self._changed)
-
-    @property
-    def first_slot(self) -> int | None:
-        """The first of the four slots that the table holds; None without a table."""
-        return self._table.first_slot if self._table is not None else None
-
     @property
     def tokens(self) -> int:
-        """How many tokens the table holds."""
-        return len(self._table) if self._table is not None else 0
+        """How many tokens the tables hold."""
+        return sum(len(held.table) for held in self._slots.values() if held.table is not None)
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the tables are."""
+        return sum(held.table.size_bytes for held in self._slots.values() if held.table is not None)
+
+    # --- who is it ---------------------------------------------------------------------------------------------------
 
     def resolve(self, token: bytes, now_slot: int) -> Resolved | None:
         """Whose token it is, in the slots before, of and after `now_slot`; None where it is nobody's."""
-        found = self._repeats.get(token)
+        found = self._heard.get(token)
         if found is None:
-            found = self._look_up(token)
+            found = self._look_up(token, now_slot)
             if found is None:
                 return None
-            if len(self._repeats) >= _MOST_REPEATS:
-                del self._repeats[next(iter(self._repeats))]
-            self._repeats[token] = found
         return found if -1 <= found.slot - now_slot <= 1 else None
 
-    def _look_up(self, token: bytes) -> Resolved | None:
-        instead = self._extra.get(token)
-        if instead is not None or self._table is None:
-            return instead
-        found = self._table.find(token)
-        if found is None or found[0] in self._changed:
+    def _look_up(self, token: bytes, now_slot: int) -> Resolved | None:
+        for slot in (now_slot, now_slot - 1, now_slot + 1):
+            held = self._slots.get(slot)
+            if held is None:
+                continue
+            laid = held.laid.get(token)
+            if laid is not None:
+                found = self._verified(laid[0], token, held.day, slot)
+                if found is not None:
+                    return found
+            if held.table is not None:
+                for row in held.table.rows(token):
+                    found = self._verified(row, token, held.day, slot)
+                    if found is not None:
+                        return found
+        return None
+
+    def _verified(self, row: int, token: bytes, day: int, slot: int) -> Resolved | None:
+        day_key = self.phones.key(day, row)
+        if day_key is None:
             return None
-        pseudonym, day_key, kind, slot = found
-        return Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot), _phone(day_key))
+        read = read_token(day_key, token)
+        if read is None or read[1] != slot or not self.phones.kinds[row] >> read[0] & 1:
+            return None
+        found = Resolved(
+            self.phones.pseudonym(row), read[0], slot, _sign(day_key, read[0], slot), row.to_bytes(4, "big")
+        )
+        if len(self._heard) >= _MOST_HEARD:
+            self.turn_over()
+        self._heard[token] = found
+        self._here.setdefault(row, []).append(token)
+        return found
 
-    def change(
-        self, pseudonym: bytes, kinds: int, day_keys: Iterable[tuple[int, tuple[bytes, ...]]], now_slot: int | None
-    ) -> None:
-        """From now on the member has these (day, keys of the phones that day) and kinds; none of both: unknown.
+    def turn_over(self) -> None:
+        """Phones that were not heard since the last call are no longer taken to be present."""
+        self._here_before = set(self._here)
+        self._here.clear()
+        self._heard.clear()
 
-        Without a slot (no trusted time) the member is unknown until the next table.
-        """
+    # --- what changes ------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Nobody is known any more."""
         self._number += 1
-        if self._table is None and not self._reading:
-            return  # the first table is read after this
-        self._repeats.clear()
-        self._uncover(pseudonym)
-        self._changed[pseudonym] = self._number
-        if len(self._changed) > MOST_CHANGED:
-            self.set_aside()
+        for held in self._slots.values():
+            self._discard(held.table)
+        self._slots.clear()
+        self._due.clear()
+        self._heard.clear()
+        self._here.clear()
+        self._here_before.clear()
+        self.phones.clear()
+
+    def put_kinds(self, pseudonym: bytes, kinds: int) -> None:
+        """From now on these kinds of token of the member are recognised; what is added, after `lay`."""
+        self._turn(self.phones.put_kinds(pseudonym, kinds), self.phones.days)
+
+    def put_keys(self, day: int, pseudonym: bytes, keys: Iterable[bytes]) -> None:
+        """The day keys of all phones of the member; the day has begun."""
+        self._turn(self.phones.put_keys(day, pseudonym, keys), (day,))
+
+    def put_bucket(self, day: int, bucket: int, entries: Entries) -> None:
+        """All day keys of a bucket of the keyring; the day has begun."""
+        self._turn(self.phones.put_bucket(day, bucket, entries), (day,))
+
+    def drop_day(self, day: int) -> None:
+        """The day's keys are gone."""
+        self._number += 1
+        self.phones.drop_day(day)
+        self._heard.clear()
+        for tokens in self._here.values():
+            tokens.clear()
+
+    def _turn(self, turned: Turned, days: Iterable[int]) -> None:
+        self._number += 1
+        for row in turned.lost:
+            tokens = self._here.get(row)
+            while tokens:
+                self._heard.pop(tokens.pop(), None)
+            if not self.phones.kinds[row]:
+                self._here.pop(row, None)
+                self._here_before.discard(row)
+        if not turned.gained:
             return
-        instead: dict[bytes, Resolved] = {}
-        if now_slot is not None and kinds:
-            slots = range(max(0, now_slot - 1), now_slot - 1 + SLOTS)
-            for day, keys in day_keys:
-                for day_key in keys:
-                    instead.update(_tokens(pseudonym, kinds, day_key, [s for s in slots if day_of_slot(s) == day]))
-        if instead:
-            self._extra.update(instead)
-            self._tokens_of[pseudonym] = tuple(instead)
+        concerned = [slot for slot, held in self._slots.items() if held.day in days]
+        if not concerned:
+            return
+        for row in turned.gained:
+            if row in self._here or row in self._here_before:
+                self._lay(row, concerned)
+            elif len(self._due) < MOST_LAID:
+                self._due[row] = None
+            else:
+                self._await_table(concerned)
 
-    def set_aside(self) -> None:
-        """Too much changed: nothing resolves until a table is adopted that was read after this."""
-        self._number += 1
-        self._least = self._number
-        self._drop_table()
-        self._changed.clear()
-        self._extra.clear()
-        self._tokens_of.clear()
-        self._repeats.clear()
+    def _await_table(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            self._slots[slot].unlaid = self._number
 
-    def adopt(self, table: Table, number: int) -> bool:
-        """Puts a table in force that was read when `number` was the last change; False where it came too late."""
-        self._reading = False
-        if number < self._least:
-            table.release()
-            return False
-        self._drop_table()
-        self._table = table
-        for pseudonym in [one for one, last in self._changed.items() if last <= number]:
-            del self._changed[pseudonym]
-            self._uncover(pseudonym)
-        self._repeats.clear()
-        return True
+    def lay(self, most: int) -> bool:
+        """Lays over what is due, of at most so many phones, 10 to 20 microseconds each; whether more is due."""
+        for row in list(itertools.islice(self._due, most)):
+            slots = self._due.pop(row)
+            wanted = [slot for slot in (self._slots if slots is None else slots) if slot in self._slots]
+            if slots is None and any(len(self._slots[slot].laid) >= 2 * MOST_LAID for slot in wanted):
+                self._await_table(wanted)
+            else:
+                self._lay(row, wanted)
+        return bool(self._due)
 
-    def _drop_table(self) -> None:
-        if self._table is not None:
-            self._table.release()
-            self._table = None
+    def _lay(self, row: int, slots: list[int]) -> None:
+        said = [kind for kind in Kind if self.phones.kinds[row] >> kind & 1]
+        for day in {self._slots[slot].day for slot in slots} if said else ():
+            day_key = self.phones.key(day, row)
+            if day_key is None:
+                continue
+            its_slots = [slot for slot in slots if self._slots[slot].day == day]
+            made = encrypted([day_key], b"".join(contents(kind, its_slots) for kind in said))[0]
+            for at in range(0, len(made), TOKEN_BYTES):
+                slot = its_slots[at // TOKEN_BYTES % len(its_slots)]
+                self._slots[slot].laid[made[at : at + TOKEN_BYTES]] = row, self._number
 
-    def _uncover(self, pseudonym: bytes) -> None:
-        for token in self._tokens_of.pop(pseudonym, ()):
-            self._extra.pop(token, None)
+    # --- time and tables ---------------------------------------------------------------------------------------------
 
+    def roll(self, now_slot: int) -> Due:
+        """Holds the slots before, of and after `now_slot` and the next, and no other; what tables are due.
 
-def _tokens(pseudonym: bytes, kinds: int, day_key: bytes, slots: list[int]) -> dict[bytes, Resolved]:
-    found = {}
-    for kind in Kind:
-        if kinds >> kind & 1:
-            made = tokens(day_key, kind, slots)
-            for place, slot in enumerate(slots):
-                token = made[16 * place : 16 * place + 16]
-                found[token] = Resolved(pseudonym, kind, slot, _sign(day_key, kind, slot), _phone(day_key))
-    return found
+        Whoever is present is laid over a slot that begins to be held, with the next calls of `lay`: so neither a
+        corrected clock nor a table that comes late makes them unknown.
+        """
+        wanted = tuple(slot for slot in (now_slot, now_slot + 1, now_slot - 1, now_slot + 2) if slot >= 0)
+        if set(wanted) != self._slots.keys():
+            self._hold(wanted)
+        if self._old:
+            self._old.pop().release()
+        return Due(
+            tuple(slot for slot in wanted if self._slots[slot].table is None),
+            tuple(
+                slot
+                for slot in wanted
+                if self._slots[slot].table is not None and self._slots[slot].unlaid > self._slots[slot].number
+            ),
+        )
 
+    def _hold(self, wanted: tuple[int, ...]) -> None:
+        for slot in self._slots.keys() - set(wanted):
+            self._discard(self._slots.pop(slot).table)
+        begun = tuple(slot for slot in wanted if slot not in self._slots)
+        for slot in begun:
+            self._slots[slot] = _Slot(slot)
+        last_day = day_of_slot(max(0, min(wanted) - _LATE_SLOTS))
+        for day in [day for day in self.phones.days if day < last_day]:
+            self.drop_day(day)
+        first: dict[int, tuple[int, ...] | None] = {}
+        for row in itertools.chain(self._here, self._here_before):
+            slots = self._due.pop(row, ())
+            first[row] = None if slots is None else (*slots, *begun)
+        self._due = first | self._due
 
-def _phone(day_key: bytes) -> bytes:
-    return hashlib.blake2b(day_key, digest_size=4, person=b"phone").digest()
+    def adopt(self, tables: Mapping[int, Table], number: int) -> None:
+        """Puts tables in force that were made from a state as of change `number`; what is not held is let go."""
+        for slot, table in tables.items():
+            held = self._slots.get(slot)
+            if held is None:
+                self._discard(table)
+                continue
+            self._discard(held.table)
+            held.table, held.number = table, number
+            held.laid = {token: one for token, one in held.laid.items() if one[1] > number}
+
+    def _discard(self, table: Table | None) -> None:
+        if table is not None:
+            self._old.append(table)
 
 
 def _sign(day_key: bytes, kind: Kind, slot: int) -> tuple[str, str] | None:

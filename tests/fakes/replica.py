@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from consent.visit import NOTHING_DENIED, Denied
+from store_gateway.core.phones import bucket_of
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.replica import NO_CHANGES, Changes, Tablet
 from wire import query, sync
@@ -54,12 +55,25 @@ class FakeReplica:
             self.members.pop(pseudonym, None)
         else:
             self.members[pseudonym] = member
-        return Changes(members=frozenset({pseudonym}), urgent=True)
+        modes = {pseudonym: member.mode if member is not None else None}
+        return Changes(members=frozenset({pseudonym}), modes=modes, urgent=True)
 
     def put_keys(self, day: int, pseudonym: bytes, keys: Keys) -> Changes:
         """A member's day keys."""
-        self.keys.setdefault(day, {})[pseudonym] = keys
-        return Changes(keyring_days=frozenset({day}), keyed=frozenset({pseudonym}))
+        held = self.keys.setdefault(day, {})
+        held[pseudonym] = keys
+        bucket = bucket_of(pseudonym)
+        entries = tuple(sorted(one for one in held.items() if bucket_of(one[0]) == bucket))
+        return Changes(
+            keyring_days=frozenset({day}),
+            keyed=frozenset(one for one, _ in entries),
+            buckets={(day, bucket): entries},
+        )
+
+    def drop_keys(self, day: int) -> Changes:
+        """A day is over."""
+        del self.keys[day]
+        return Changes(keyring_days=frozenset({day}), days_gone=frozenset({day}))
 
     def put_staff(self, associate: str, staff: Staff | None) -> Changes:
         """An associate's record."""
