@@ -11,7 +11,6 @@ from edge import listening
 from edge.config import EdgeConfig
 from edge.coverage import Coverage, Limits
 from edge.errors import ReplayError
-from edge.picture import draw
 from edge.recording import Head, tokens_of
 from edge.replay import recorded
 from wire.air import candidates_of_properties
@@ -36,6 +35,9 @@ async def survey(
 
     Returns the exit code. Raises: RadioError, NodeError.
     """
+    # Here, not above: an edge that hears draws nothing, and needs no memory for it.
+    from edge.picture import draw
+
     radio = listening.radio_of(settings, node)
     coverage = Coverage(limits)
     gone_ms = drawn_ms = 0
@@ -60,6 +62,8 @@ def survey_of(source: str, company_id: int, limits: Limits) -> str:
 
     Raises: ReplayError where it cannot be read, or holds no advert with a time.
     """
+    from edge.picture import draw  # as above
+
     coverage = Coverage(limits)
     until_ms = -1
     for advert in recorded(source):
