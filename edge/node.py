@@ -53,6 +53,10 @@ class Node:
         """The D-Bus path of the phone whose token is to be read now; None for none yet."""
         return self._phones.begin(self._boot_ms() / 1000)
 
+    def linked(self) -> None:
+        """That phone is connected to."""
+        self._phones.linked(self._boot_ms() / 1000)
+
     def end_read(self, outcome: Outcome, token: bytes | None) -> None:
         """That read ended so; a token (16 bytes) is a sighting with the signal of the phone's last advert."""
         now_ms = self._boot_ms()

@@ -18,7 +18,8 @@ from typing import Final
 READ_S: Final = 8.0  # docs/protocol.md, section 2: connecting, reading and leaving together
 READS_MAX: Final = 20  # the same: begun within any minute
 MINUTE_S: Final = 60.0
-BUSY_S: Final = 20.0  # of any minute: some controllers hear nothing while they connect
+ASK_S: Final = 5.5  # of READ_S: to connect, find the characteristic and read it
+CONNECTING_S: Final = 20.0  # of any minute: the scan is off while a radio connects
 PHONES_MAX: Final = 1024  # a real crowd was 800 addresses in 195 s, not all of them with the bit (docs/radio.md)
 FORGET_S: Final = 900.0  # after the last advert: an address of iOS lives about 15 minutes
 FRESH_S: Final = 11.0  # a controller that filters duplicates tells a steady phone once in 10.4 s
@@ -65,13 +66,23 @@ class Planner:
     it wait.
     """
 
-    __slots__ = ("_asked", "_open", "_phones", "_rest_until_mono_s", "_spans", "held_back", "outcomes")
+    __slots__ = (
+        "_asked",
+        "_linked_mono_s",
+        "_open",
+        "_phones",
+        "_rest_until_mono_s",
+        "_spans",
+        "held_back",
+        "outcomes",
+    )
 
     def __init__(self) -> None:
         self._phones: dict[str, _Phone] = {}  # the one heard longest ago comes first
-        self._spans: deque[tuple[float, float]] = deque()  # the reads that ended within a minute
+        self._spans: deque[tuple[float, float]] = deque()  # when it connected, within a minute
         self._asked: deque[float] = deque()  # when reads began within a minute
         self._open: tuple[str, float] | None = None
+        self._linked_mono_s: float | None = None
         self._rest_until_mono_s = 0.0
         self.outcomes: Counter[Outcome] = Counter()
         self.held_back = 0
@@ -132,6 +143,10 @@ class Planner:
         self._asked.append(now_mono_s)
         return path
 
+    def linked(self, now_mono_s: float) -> None:
+        """The open read has its link: from here on the radio hears again."""
+        self._linked_mono_s = now_mono_s
+
     def end(self, outcome: Outcome, token: bytes | None, now_mono_s: float) -> int | None:
         """The open read ended so; `token` is 16 bytes for `TOKEN`, else None.
 
@@ -140,8 +155,8 @@ class Planner:
         if self._open is None:
             raise RuntimeError("no read is open")
         path, began_mono_s = self._open
-        self._open = None
-        self._spans.append((began_mono_s, now_mono_s))
+        self._spans.append((began_mono_s, now_mono_s if self._linked_mono_s is None else self._linked_mono_s))
+        self._open = self._linked_mono_s = None
         self.outcomes[outcome] += 1
         if outcome is Outcome.RADIO:
             self._rest_until_mono_s = now_mono_s + RADIO_S
@@ -173,14 +188,15 @@ class Planner:
         )
 
     def _may_ask(self, now_mono_s: float) -> bool:
-        """Whether a read may begin: also one that takes READ_S keeps every minute within its bounds."""
+        """Whether a read may begin: also one that connects for READ_S keeps every minute within its bounds."""
         since_mono_s = now_mono_s - MINUTE_S
         while self._asked and self._asked[0] <= since_mono_s:
             self._asked.popleft()
         while self._spans and self._spans[0][1] <= since_mono_s:
             self._spans.popleft()
-        busy_s = sum(ended - max(began, since_mono_s) for began, ended in self._spans)
-        return now_mono_s >= self._rest_until_mono_s and len(self._asked) < READS_MAX and busy_s + READ_S <= BUSY_S
+        connecting_s = sum(ended - max(began, since_mono_s) for began, ended in self._spans)
+        rested = now_mono_s >= self._rest_until_mono_s
+        return rested and len(self._asked) < READS_MAX and connecting_s + READ_S <= CONNECTING_S
 
     def _forget(self, now_mono_s: float) -> None:
         while self._phones:

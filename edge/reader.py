@@ -2,9 +2,9 @@
 
 Which phone and when is the planner's affair (`edge.overflow`); here one is connected to, read and left, in 8 s at most.
 
-- The kernel stops the scan while it connects and begins it again after (docs/radio.md); that is why reads are short.
+- The kernel stops the scan while it connects, and begins it again once there is a link (docs/radio.md).
 - `Connect` makes a phone one that BlueZ remembers, on disk and by its address. So a phone is left by `RemoveDevice`
-  (bleak calls it `unpair`), which ends the link and forgets the phone; the next advert makes it known anew.
+  (bleak calls it `unpair`), which ends the link within 2 s and forgets the phone; the next advert makes it known anew.
 - Nothing is ever paired: there is no agent, and a characteristic that wants it is a refusal.
 - Neither bleak's cache of services nor the address is used, and no text of an error is kept: it may hold the address.
 
@@ -12,6 +12,7 @@ I/O: bleak; beside edge.scanner its only importer.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final, Protocol
 
 from bleak import BleakClient
@@ -20,6 +21,7 @@ from bleak.exc import (
     BleakBluetoothNotAvailableError,
     BleakCharacteristicNotFoundError,
     BleakDBusError,
+    BleakDeviceNotFoundError,
     BleakError,
     BleakGATTProtocolError,
     BleakGATTProtocolErrorCode,
@@ -27,12 +29,12 @@ from bleak.exc import (
 
 from edge import bluez
 from edge.errors import of_dbus_error
-from edge.overflow import READ_S, Outcome
+from edge.overflow import ASK_S, READ_S, Outcome
 from wire.air import CHARACTERISTIC_UUID, SERVICE_UUID, token_of_answer
 from wire.sighting import RadioReason
 
 LOOK_S: Final = 0.2  # between two looks at whether a phone is to be read: of the 2 s that a call for help may take
-LEAVE_S: Final = 2.0  # of the 8 s: to end the link
+LINGER_S: Final = 5.0  # for a link of which BlueZ did not say within the 8 s that it is gone
 
 _WANTS_PAIRING: Final = frozenset(
     {
@@ -64,6 +66,9 @@ class Asks(Protocol):
     def next_read(self) -> str | None:
         """The D-Bus path of the phone to read now, None for none yet."""
 
+    def linked(self) -> None:
+        """That phone is connected to."""
+
     def end_read(self, outcome: Outcome, token: bytes | None) -> None:
         """That read ended so; the token is 16 bytes for TOKEN, else None."""
 
@@ -73,6 +78,7 @@ class Reader:
 
     def __init__(self, asks: Asks) -> None:
         self._asks = asks
+        self._left = True  # BlueZ said that the last link is gone
 
     async def keep(self) -> None:
         """Reads whoever is to be read, one after the other, until cancelled."""
@@ -83,51 +89,50 @@ class Reader:
                 continue
             outcome, token = Outcome.FAILED, None
             try:
-                outcome, token = await read(path)
+                outcome, token = await self._read(path)
             finally:
                 self._asks.end_read(outcome, token)
+            if not self._left:
+                await asyncio.sleep(LINGER_S)
 
+    async def _read(self, path: str) -> tuple[Outcome, bytes | None]:
+        """Connects to the phone at a D-Bus path, reads its token and leaves; in READ_S at most.
 
-async def read(path: str) -> tuple[Outcome, bytes | None]:
-    """Connects to the phone at a D-Bus path, reads its token and leaves; READ_S at most, and never raises a failure.
-
-    Returns the token (16 bytes) with TOKEN, else None. The link is ended, or BlueZ was told to end it.
-    """
-    adapter = path.split("/")[3]
-    # No address: the path names the phone, and whatever bleak says of it could not tell it.
-    client = BleakClient(
-        BLEDevice("", None, {"path": path}), services=[str(SERVICE_UUID)], timeout=READ_S, bluez={"adapter": adapter}
-    )
-    token = None
-    try:
+        Returns the token (16 bytes) with TOKEN, else None. The link is ended, or BlueZ was told to end it.
+        """
+        adapter = path.split("/")[3]
+        # No address: the path names the phone, and whatever bleak says of it cannot tell it.
+        phone = BLEDevice("", None, {"path": path})
+        client = BleakClient(phone, services=[str(SERVICE_UUID)], timeout=READ_S, bluez={"adapter": adapter})
+        outcome, token = Outcome.NO_ANSWER, None
         # Two limits: bleak answers the first by asking BlueZ to disconnect, and waits for that as long as it takes.
-        async with asyncio.timeout(READ_S):
-            try:
-                async with asyncio.timeout(READ_S - LEAVE_S):
-                    await client.connect()
-                    token = token_of_answer(bytes(await client.read_gatt_char(CHARACTERISTIC_UUID)))
-                outcome = Outcome.MALFORMED if token is None else Outcome.TOKEN
-            except FOREIGN as error:
-                outcome = outcome_of(error)
-            finally:
-                await _leave(client)
-    except TimeoutError:
-        return Outcome.NO_ANSWER, None
-    return outcome, token
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_S):
+                try:
+                    async with asyncio.timeout(ASK_S):
+                        await client.connect()
+                        self._asks.linked()
+                        token = token_of_answer(bytes(await client.read_gatt_char(CHARACTERISTIC_UUID)))
+                    outcome = Outcome.MALFORMED if token is None else Outcome.TOKEN
+                except FOREIGN as error:
+                    outcome = outcome_of(error)
+                finally:
+                    await self._leave(client)
+        return outcome, token
 
-
-async def _leave(client: BleakClient) -> None:
-    """Ends the link and has BlueZ forget the phone."""
-    try:
-        async with asyncio.timeout(LEAVE_S):
-            await client.unpair()
-    except FOREIGN:
-        pass  # gone already, or with its radio; a BlueZ that hangs was told, and does it when it can
-    finally:
+    async def _leave(self, client: BleakClient) -> None:
+        """Ends the link and has BlueZ forget the phone."""
+        self._left = False
         try:
-            await client.disconnect()  # closes this client's connection to the bus; the link is not asked about again
+            await client.unpair()
+            self._left = True
+        except BleakDeviceNotFoundError:
+            self._left = True  # forgotten already
         except FOREIGN:
-            pass
+            pass  # gone with its radio or with BlueZ
+        finally:
+            with suppress(*FOREIGN):
+                await client.disconnect()  # closes this client's connection to the bus; there is no link any more
 
 
 # What bleak lets through: its own errors, dbus-fast's, and an `assert` for a bus that died between two calls.
