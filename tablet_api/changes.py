@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wire.query import CardChanged, DarkReason, Lease, Light, Roster, Visit
+from wire.query import CardChanged, DarkReason, Lease, Light, Outage, Roster, Visit
 
 MAX_CARDS: Final = 256  # more cards than a roster is likely to hold: then whoever shows one fetches the roster anyway
 
@@ -24,7 +24,7 @@ class EventName(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Change:
-    """What differs. `order` is None where the same visits stand in the same order."""
+    """What differs. `order` is None where the same visits stand in the same order; `radios` are all that are out."""
 
     version: int
     as_of_ms: int
@@ -32,6 +32,7 @@ class Change:
     visits: tuple[Visit, ...]
     gone: tuple[bytes, ...]
     order: tuple[bytes, ...] | None
+    radios: tuple[Outage, ...]
 
 
 def no_gateway() -> Roster:
@@ -52,6 +53,7 @@ def between(old: Roster, new: Roster) -> Change:
         visits=tuple(visit for visit in new.visits if before.get(visit.handle) != visit),
         gone=tuple(handle for handle in before if handle not in after),
         order=None if same_order else tuple(after),
+        radios=new.radios,
     )
 
 

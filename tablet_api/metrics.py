@@ -24,7 +24,12 @@ class Metrics:
         with self._lock:
             ours = [(name, label, value) for (name, label), value in self._figures.items()]
         lines = [
-            f'consentry_{name}{{kind="{label}"}} {value}' if label else f"consentry_{name} {value}"
+            f'consentry_{name}{{kind="{_escaped(label)}"}} {value}' if label else f"consentry_{name} {value}"
             for name, label, value in sorted([*ours, *more])
         ]
         return "\n".join(lines) + "\n"
+
+
+def _escaped(label: str) -> str:
+    """As Prometheus' text form wants it: a policy may name a receiver as it likes."""
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

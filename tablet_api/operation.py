@@ -14,10 +14,11 @@ from tablet_api.api import Calls
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.parts import PARTS, Parts
 from wire import query
-from wire.query import Lease, Light
+from wire.query import Lease, Light, Radio, ReceiverState
 
 calls = Calls("operation", "/", "What whoever runs the box asks")
 _METRICS: Final = "text/plain; version=0.0.4"
+_STATES: Final = {state: number for number, state in enumerate(ReceiverState)}  # 0 hearing … 4 never heard
 
 
 def _parts() -> Parts:
@@ -74,8 +75,23 @@ class Metrics(MethodView):
         if isinstance(reply, query.Status):
             more += [(f"gateway_{one.name}", one.label, one.value) for one in reply.counters]
             more += [("sessions", "", reply.sessions), ("tablets", "", reply.tablets)]
+            more += [figure for radio in reply.radios for figure in _of_radio(radio)]
             more += [("live", "", int(reply.lease.light is Light.LIVE)), ("help_waiting", "", reply.visits_open)]
         return Response(parts.metrics.text(tuple(more)), content_type=_METRICS)
+
+
+def _of_radio(radio: Radio) -> list[tuple[str, str, int]]:
+    """One receiver's figures: its state as a number, what it counted, and its restarts by `node/reason`."""
+    figures = [("gateway_radio_state", radio.node, _STATES[radio.state])]
+    for name, value in (
+        ("silent_seconds", radio.silent_s), ("adverts_total", radio.adverts), ("drops_total", radio.drops)
+    ):  # fmt: skip
+        if value is not None:
+            figures.append((f"gateway_radio_{name}", radio.node, value))
+    figures += [
+        ("gateway_radio_restarts_total", f"{radio.node}/{one.reason.value}", one.count) for one in radio.restarts
+    ]
+    return figures
 
 
 def _is_loopback(address: str | None) -> bool:

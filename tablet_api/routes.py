@@ -5,12 +5,13 @@ Each asks the gateway and gives what the schemas name of its answer. Nothing is 
 I/O: answers HTTP requests (flask) by asking the gateway.
 """
 
+import dataclasses
 from typing import Any, Final, NoReturn
 
 from flask import Response, current_app, request
 from flask.views import MethodView
 
-from tablet_api import auth, changes, forms, schemas
+from tablet_api import auth, changes, forms, schemas, texts
 from tablet_api.api import Calls
 from tablet_api.auth import Cookies
 from tablet_api.errors import REFUSED, GatewayAwayError, Problem, ProblemKind
@@ -247,11 +248,21 @@ class Status(MethodView):
     @calls.problems(401, 403, 503)
     @calls.secured_by("session")
     def get(self) -> Any:
-        """Lease, sessions, tablets, counters; for managers."""
+        """Lease, sessions, tablets, receivers by zone, counters; for managers."""
         view = _ask(query.AskSession(_session()))
         if not isinstance(view, query.SessionView):
             _no(view)
         if view.role != _MANAGER:
             raise Problem(ProblemKind.FORBIDDEN)
         reply = _ask(query.AskStatus())
-        return reply if isinstance(reply, query.Status) else _no(reply)
+        return _status(reply) if isinstance(reply, query.Status) else _no(reply)
+
+
+def _status(status: query.Status) -> dict[str, Any]:
+    shown = {field.name: getattr(status, field.name) for field in dataclasses.fields(status)}
+    shown["radios"] = [
+        {field.name: getattr(radio, field.name) for field in dataclasses.fields(radio)}
+        | {"remedy": texts.remedy(radio.state, radio.reason)}
+        for radio in status.radios
+    ]
+    return shown

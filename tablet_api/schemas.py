@@ -11,7 +11,8 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from tablet_api import forms
 from wire import scopes
 from wire.policy import Section
-from wire.query import Action, DarkReason, Light
+from wire.query import Action, DarkReason, Light, ReceiverState
+from wire.sighting import RadioReason
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
@@ -215,6 +216,13 @@ class VisitShown(Shown):
     attended_by_me = fields.Boolean(required=True)
 
 
+class OutageShown(Shown):
+    """A zone whose receiver does not hear now; an empty label: a receiver in no zone."""
+
+    zone_label = fields.String(required=True)
+    blind = fields.Boolean(required=True, metadata={"description": "nobody in this zone is ever shown"})
+
+
 class RosterShown(Shown):
     """All that this role may see, oldest unanswered help first."""
 
@@ -222,6 +230,7 @@ class RosterShown(Shown):
     as_of = Instant(attribute="as_of_ms", required=True)
     lease = fields.Nested(LeaseShown, required=True)
     visits = fields.List(fields.Nested(VisitShown), required=True)
+    radios = fields.List(fields.Nested(OutageShown), required=True)
 
 
 class WhyShown(Shown):
@@ -281,6 +290,27 @@ class CounterShown(Shown):
     value = fields.Integer(required=True)
 
 
+class RestartsShown(Shown):
+    """How many steps of recovery a radio took for a reason."""
+
+    reason = fields.Enum(RadioReason, by_value=True, required=True)
+    count = fields.Integer(required=True)
+
+
+class RadioShown(Shown):
+    """How one receiver fares; `null` where it is not known, or not for a tablet."""
+
+    node = fields.String(required=True)
+    zone_label = fields.String(required=True, allow_none=True)
+    state = fields.Enum(ReceiverState, by_value=True, required=True)
+    reason = fields.Enum(RadioReason, by_value=True, required=True, allow_none=True)
+    remedy = fields.String(required=True, allow_none=True, metadata={"description": "what the operator can do"})
+    silent_s = fields.Integer(required=True, allow_none=True, metadata={"description": "since anybody's last advert"})
+    adverts = fields.Integer(required=True, allow_none=True)
+    drops = fields.Integer(required=True, allow_none=True)
+    restarts = fields.List(fields.Nested(RestartsShown), required=True)
+
+
 class StatusShown(Shown):
     """How the store is."""
 
@@ -292,6 +322,7 @@ class StatusShown(Shown):
     tablets = fields.Integer(required=True)
     visits_open = fields.Integer(required=True)
     counters = fields.List(fields.Nested(CounterShown), required=True)
+    radios = fields.List(fields.Nested(RadioShown), required=True)
 
 
 class HealthShown(Shown):
@@ -312,6 +343,7 @@ class ChangeShown(Shown):
     visits = fields.List(fields.Nested(VisitShown), required=True)
     gone = fields.List(Handle(), required=True)
     order = fields.List(Handle(), required=True, allow_none=True)
+    radios = fields.List(fields.Nested(OutageShown), required=True, metadata={"description": "all that are out now"})
 
 
 class DarkShown(Shown):

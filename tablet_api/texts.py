@@ -5,6 +5,9 @@ Pure: no I/O, no clock.
 
 from typing import Final
 
+from wire.query import ReceiverState
+from wire.sighting import RadioReason
+
 ENGLISH: Final[dict[str, str]] = {
     "app.name": "Consentry",
     "app.needs_script": "This page needs JavaScript, from this store's own box only.",
@@ -37,6 +40,11 @@ ENGLISH: Final[dict[str, str]] = {
     "floor.no_zone": "Somewhere in the store",
     "floor.helping": "{name} is helping",
     "floor.helping_me": "You are helping",
+    "floor.radio": "The receiver in {zone} is out.",
+    "floor.radios": "The receivers in {zones} are out.",
+    "floor.radio_nowhere": "A receiver is out.",
+    "floor.radio_listed": "Someone who left there may still be listed.",
+    "floor.radio_blind": "Some calls may not show meanwhile.",
     "floor.announce": "Help is wanted: {zone}",
     "floor.pick_title": "Choose somebody on the left",
     "floor.pick_text": "You see what they share with you, and only that. Each look is noted, and they can read it.",
@@ -111,3 +119,26 @@ ENGLISH: Final[dict[str, str]] = {
     "colour.violet": "Violet",
     "colour.white": "White",
 }
+
+# What a manager can do about a receiver, or ask the operator to do.
+RADIO_REMEDIES: Final[dict[RadioReason, str]] = {
+    RadioReason.NO_DBUS: "Ask the operator to start D-Bus on its box.",
+    RadioReason.NO_BLUEZ: "Ask the operator to start Bluetooth on its box.",
+    RadioReason.NO_PERMISSION: "Ask the operator: the program on its box may not use Bluetooth.",
+    RadioReason.NO_RADIO: "Plug its Bluetooth stick in. If it is, ask the operator.",
+    RadioReason.OTHER_RADIO: "Plug the right Bluetooth stick in, or ask the operator to name this one.",
+    RadioReason.BLOCKED: "Unplug its Bluetooth stick and plug it in again. If that does not help, ask the operator.",
+    RadioReason.BUSY: "Ask the operator: another program on its box uses the radio.",
+    RadioReason.NO_ANSWER: "Ask the operator to restart Bluetooth on its box.",
+    RadioReason.SILENT: "Unplug its Bluetooth stick and plug it in again. If that does not help, replace it.",
+    RadioReason.FAILED: "Ask the operator to look into Bluetooth on its box.",
+}
+_ABSENT: Final[dict[ReceiverState, str]] = {
+    ReceiverState.AWAY: "See that its box has power and network. If it has, ask the operator.",
+    ReceiverState.NEVER_HEARD: "See that its box has power and network. Ask the operator whether its name is right.",
+}
+
+
+def remedy(state: ReceiverState, reason: RadioReason | None) -> str | None:
+    """What to do about a receiver; None: nothing."""
+    return _ABSENT.get(state) or (RADIO_REMEDIES[reason] if reason is not None else None)

@@ -27,8 +27,10 @@ from wire.query import (
     Lease,
     Light,
     Line,
+    Outage,
     Pair,
     Paired,
+    Radio,
     Refused,
     RefusedReason,
     Reply,
@@ -78,6 +80,8 @@ class FakeGateway:
         self.refuse: RefusedReason | None = None
         self.silent = False
         self.garbage: bytes | None = None
+        self.radios: tuple[Radio, ...] = ()
+        self.outages: tuple[Outage, ...] = ()
         self.counters: tuple[Counter, ...] = (Counter("adverts_total", "resolved", 7),)
         self.wrong_pins = 0
         self._lock = threading.RLock()
@@ -148,6 +152,13 @@ class FakeGateway:
             self.version += 1
             self._tell_all(self.roster(urgent))
 
+    def fall_out(self, *outages: Outage) -> None:
+        """The receivers that are out from now on."""
+        with self._lock:
+            self.outages = outages
+            self.version += 1
+            self._tell_all(self.roster())
+
     def burn(self, lease: Lease) -> None:
         """The lease from now on."""
         with self._lock:
@@ -178,7 +189,8 @@ class FakeGateway:
     def roster(self, urgent: bool = False) -> Roster:
         """As it is now."""
         visits = self.visits if self.lease.light is Light.LIVE else ()
-        return Roster(self.version, self.now_ms, self.lease, visits, urgent)
+        outages = self.outages if self.lease.light is Light.LIVE else ()
+        return Roster(self.version, self.now_ms, self.lease, visits, urgent, outages)
 
     # --- the socket --------------------------------------------------------------------------------------------------
 
@@ -239,7 +251,7 @@ class FakeGateway:
         if isinstance(request, AskStatus):
             return Status(
                 "rose-street", "Rose Street", self.lease, "0.1.0", len(self.sessions), len(self.tablets),
-                sum(visit.help for visit in self.visits), self.counters,
+                sum(visit.help for visit in self.visits), self.counters, self.radios,
             )  # fmt: skip
         if self.refuse is not None:
             return Refused(self.refuse, 3 if self.refuse in (RefusedReason.BUSY, RefusedReason.THROTTLED) else 0)

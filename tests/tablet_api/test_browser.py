@@ -14,7 +14,7 @@ from tests.fakes.gateway import LIVE, FakeGateway, handle
 from tests.tablet_api.conftest import Serve
 from tests.tablet_api.floor_of import card, fill, line, visit
 from wire.policy import Section
-from wire.query import DarkReason, Lease, Light
+from wire.query import DarkReason, Lease, Light, Outage
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
 
@@ -187,6 +187,55 @@ def test_two_taps_withdraw_one_scope_or_everything(opened: Open, gateway: FakeGa
     page.get_by_role("button", name="Everything").click()
     expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
     assert gateway.cards == {}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_receiver_that_is_out_is_told_calmly_and_taken_back(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """Where, and what it means there; with a blind zone nobody is spoken of; it goes when the receiver hears again."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened(size)
+    said = page.get_by_role("status").filter(has_text="is out")
+    expect(page.locator(".row")).to_have_count(1)
+    expect(page.locator("#outage")).to_be_hidden()
+    gateway.fall_out(Outage("Shoes", False))
+    expect(said).to_have_text("The receiver in Shoes is out. Someone who left there may still be listed.")
+    gateway.fall_out(Outage("Pharmacy", True))
+    expect(said).to_have_text("The receiver in Pharmacy is out. Some calls may not show meanwhile.")
+    gateway.fall_out(Outage("", False))
+    expect(said).to_have_text("A receiver is out. Someone who left there may still be listed.")
+    gateway.fall_out(Outage("Shoes", False), Outage("Hats", False), Outage("Shoes", False))
+    expect(page.locator("#outage")).to_have_text(
+        "The receivers in Shoes and Hats are out. Someone who left there may still be listed."
+    )
+    gateway.fall_out(Outage("Shoes", False), Outage("Pharmacy", True), Outage("", False))
+    expect(page.locator("#outage")).to_have_text(
+        "The receiver in Shoes is out. A receiver is out. Someone who left there may still be listed. "
+        "The receiver in Pharmacy is out. Some calls may not show meanwhile."
+    )
+    gateway.burn(DARK)
+    expect(page.get_by_role("heading", name="Nothing may be shown now")).to_be_visible()
+    expect(page.locator("#outage")).to_have_text("")
+    gateway.burn(LIVE)
+    expect(page.locator("#outage")).to_contain_text("Shoes")
+    gateway.fall_out()
+    expect(page.locator("#outage")).to_be_hidden()
+    expect(page.locator(".row")).to_have_count(1)
+
+
+def test_a_receiver_that_falls_out_moves_no_row_under_a_finger(opened: Open, gateway: FakeGateway) -> None:
+    """While a finger is down the line waits."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened("phone")
+    expect(page.locator(".row")).to_have_count(1)
+    box = page.locator(".row").bounding_box()
+    page.evaluate(
+        "document.getElementById('list').dispatchEvent(new PointerEvent('pointerdown', {pointerType: 'touch'}))"
+    )
+    gateway.fall_out(Outage("Shoes", False))
+    page.wait_for_timeout(1500)
+    assert page.locator(".row").bounding_box() == box
+    page.evaluate("window.dispatchEvent(new PointerEvent('pointerup', {pointerType: 'touch'}))")
+    expect(page.locator("#outage")).to_contain_text("The receiver in Shoes is out.")
 
 
 def test_dark_locked_and_back(opened: Open, gateway: FakeGateway) -> None:

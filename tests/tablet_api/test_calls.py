@@ -7,13 +7,25 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tablet_api import forms
+from store_gateway.errors import receiver_remedy
+from tablet_api import forms, texts
 from tablet_api.errors import TYPE_PREFIX
 from tests.fakes.gateway import FakeGateway, handle
 from tests.tablet_api.floor_of import card, fill, visit
 from wire import query
 from wire.policy import Section
-from wire.query import Action, DarkReason, Lease, Light, RefusedReason
+from wire.query import (
+    Action,
+    DarkReason,
+    Lease,
+    Light,
+    Outage,
+    Radio,
+    ReceiverState,
+    RefusedReason,
+    Restarts,
+)
+from wire.sighting import RadioReason
 
 DARK = Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, None)
 PROTECTED = [
@@ -160,7 +172,7 @@ def test_the_roster_is_what_the_gateway_gave(signed_in: FlaskClient, gateway: Fa
         "attended_by": None,
         "attended_by_me": False,
     }
-    assert set(shown) == {"version", "as_of", "lease", "visits"}
+    assert set(shown) == {"version", "as_of", "lease", "visits", "radios"}
 
 
 def test_a_card_and_its_sections(signed_in: FlaskClient, gateway: FakeGateway) -> None:
@@ -326,6 +338,66 @@ def test_the_status_is_for_managers(app: Flask, signed_in: FlaskClient, gateway:
     shown = app.test_client().get("/api/v1/status", headers=manager).get_json()
     assert shown["store"] == "rose-street"
     assert shown["counters"] == [{"name": "adverts_total", "label": "resolved", "value": 7}]
+    assert shown["radios"] == []
+
+
+ILL = Radio("shoes-1", "Shoes", ReceiverState.ILL, RadioReason.NO_BLUEZ, 70, 900, 33, 4, (
+    Restarts(RadioReason.NO_BLUEZ, 12), Restarts(RadioReason.SILENT, 3),
+))  # fmt: skip
+NEVER = Radio('"door"', None, ReceiverState.NEVER_HEARD, None, None, None, None, None, ())
+
+
+def test_the_status_lists_receivers_with_what_to_do(app: Flask, gateway: FakeGateway) -> None:
+    """By zone, each with its state, the reason and the remedy; how many adverts may be members' is never told."""
+    gateway.radios = (ILL, NEVER)
+    manager = {"Authorization": f"Bearer {forms.to_text(gateway.sign_in('tom'))}"}
+    first, second = app.test_client().get("/api/v1/status", headers=manager).get_json()["radios"]
+    assert first == {
+        "node": "shoes-1",
+        "zone_label": "Shoes",
+        "state": "ill",
+        "reason": "no_bluez",
+        "remedy": "Ask the operator to start Bluetooth on its box.",
+        "silent_s": 70,
+        "adverts": 900,
+        "drops": 4,
+        "restarts": [{"reason": "no_bluez", "count": 12}, {"reason": "silent", "count": 3}],
+    }
+    assert (second["zone_label"], second["state"], second["adverts"]) == (None, "never-heard", None)
+    assert "name is right" in second["remedy"]
+
+
+def test_the_figures_name_every_receiver(tablet: FlaskClient, gateway: FakeGateway) -> None:
+    """Its state as a number and its counts; a name with quotation marks breaks nothing."""
+    gateway.radios = (ILL, NEVER)
+    lines = tablet.get("/metrics").get_data(as_text=True).splitlines()
+    assert {line for line in lines if "radio" in line} == {
+        'consentry_gateway_radio_state{kind="shoes-1"} 2',
+        'consentry_gateway_radio_silent_seconds{kind="shoes-1"} 70',
+        'consentry_gateway_radio_adverts_total{kind="shoes-1"} 900',
+        'consentry_gateway_radio_drops_total{kind="shoes-1"} 4',
+        'consentry_gateway_radio_restarts_total{kind="shoes-1/no_bluez"} 12',
+        'consentry_gateway_radio_restarts_total{kind="shoes-1/silent"} 3',
+        'consentry_gateway_radio_state{kind="\\"door\\""} 4',
+    }
+
+
+@pytest.mark.parametrize("reason", RadioReason)
+def test_each_reason_has_its_remedy(reason: RadioReason) -> None:
+    """For the manager on the tablet, and for the operator on the box."""
+    assert texts.remedy(ReceiverState.ILL, reason)
+    assert receiver_remedy(ReceiverState.ILL, reason)
+    for state in (ReceiverState.AWAY, ReceiverState.NEVER_HEARD):
+        assert texts.remedy(state, None)
+        assert receiver_remedy(state, None)
+    assert texts.remedy(ReceiverState.HEARING, None) is receiver_remedy(ReceiverState.HEARING, None) is None
+
+
+def test_the_floor_tells_which_receivers_are_out(signed_in: FlaskClient, gateway: FakeGateway) -> None:
+    """The zone's label, and whether anybody in it could be listed: no more."""
+    gateway.fall_out(Outage("Shoes", False), Outage("Pharmacy", True))
+    shown = signed_in.get("/api/v1/floor", base_url="https://localhost").get_json()
+    assert shown["radios"] == [{"zone_label": "Shoes", "blind": False}, {"zone_label": "Pharmacy", "blind": True}]
 
 
 def test_the_figures_are_for_loopback(tablet: FlaskClient) -> None:

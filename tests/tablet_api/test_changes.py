@@ -8,22 +8,25 @@ from hypothesis import strategies as st
 from tablet_api.changes import Change, EventName, Slot, between, no_gateway
 from tests.fakes.gateway import LIVE, NOW_MS, handle
 from tests.tablet_api.floor_of import visit
-from wire.query import CardChanged, DarkReason, Lease, Light, Roster, Visit
+from wire.query import CardChanged, DarkReason, Lease, Light, Outage, Roster, Visit
 
 DARK = Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, NOW_MS)
 
 visits = st.builds(visit, st.integers(0, 12), helps=st.booleans(), minutes=st.integers(0, 3))
+outages = st.lists(st.builds(Outage, st.sampled_from(["Shoes", "Pharmacy", ""]), st.booleans()), max_size=3).map(tuple)
 rosters = st.builds(
-    lambda version, lease, shown: Roster(
+    lambda version, lease, shown, out: Roster(
         version,
         NOW_MS,
         lease,
         tuple({one.handle: one for one in shown}.values()) if lease.light is Light.LIVE else (),
         False,
+        out,
     ),
     st.integers(1, 2**64 - 1),
     st.sampled_from([LIVE, LIVE, LIVE, DARK]),
     st.lists(visits, max_size=8),
+    outages,
 )
 
 
@@ -42,20 +45,22 @@ def test_any_slowness_ends_in_the_newest_roster(told: list[Roster], slow_at: set
     """However many rosters pass while a tablet is slow, what it then shows is the newest one, whole."""
     slot = Slot()
     page: list[Visit] | None = None
+    out: tuple[Outage, ...] | None = None
     for number, roster in enumerate(told):
         slot.put(roster)
         if number in slow_at and number != len(told) - 1:
             continue
         for name, body in slot.take():
             if name is EventName.DARK:
-                page = None
+                page = out = None
             elif name is EventName.ROSTER and isinstance(body, Roster):
-                page = list(body.visits)
+                page, out = list(body.visits), body.radios
             elif isinstance(body, Change):
                 assert page is not None, "a change is sent only where a roster was shown"
-                page = applied(page, body)
+                page, out = applied(page, body), body.radios
         assert not slot.waits
         assert page == (list(roster.visits) if roster.lease.light is Light.LIVE else None)
+        assert out == (roster.radios if roster.lease.light is Light.LIVE else None)
 
 
 @given(rosters, rosters)

@@ -119,7 +119,7 @@ function painted(version) {
 function roster(body) {
   setClock(body.as_of);
   if ($("screen-floor").hidden) show("floor");
-  floor.replace(body.visits);
+  floor.replace(body.visits, body.radios);
   const open = card.handle ?? wanted;
   wanted = null;
   if (open !== null && floor.visits.has(open)) openCard(open);

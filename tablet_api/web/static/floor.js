@@ -1,7 +1,7 @@
 // The roster: who waits, who is happy to be noticed. Rows never move under a finger.
 
 import { $, arrange, clone, paintSign, write } from "./dom.js";
-import { minutesSince, say, signName, span } from "./words.js";
+import { listed, minutesSince, say, signName, span } from "./words.js";
 
 const SETTLE_MS = 500; // after the finger has left
 const AIMED_MS = 250; // a tap so soon after rows moved was aimed at what was there before
@@ -10,6 +10,7 @@ export class Floor {
   constructor(choose) {
     this.choose = choose;
     this.visits = new Map(); // in the order of the roster
+    this.outage = ""; // what is said of receivers that are out
     this.rows = new Map();
     this.chosen = null;
     this.touching = false;
@@ -29,12 +30,14 @@ export class Floor {
 
   // --- what the stream says ---
 
-  replace(visits) {
+  replace(visits, radios) {
+    this.outage = outageOf(radios);
     this.visits = new Map(visits.map((visit) => [visit.handle, visit]));
     this.#show();
   }
 
   change(change) {
+    this.outage = outageOf(change.radios);
     for (const handle of change.gone) this.visits.delete(handle);
     const arrived = [];
     for (const visit of change.visits) {
@@ -57,7 +60,8 @@ export class Floor {
     clearTimeout(this.later);
     for (const id of ["waiting", "here"]) $(id).replaceChildren();
     this.rows.clear();
-    write($("announce"), "");
+    this.outage = "";
+    for (const id of ["announce", "outage"]) write($(id), "");
   }
 
   select(handle) {
@@ -100,6 +104,7 @@ export class Floor {
       groups[visit.help ? "waiting" : "here"].push(row);
     }
     const before = this.#places();
+    write($("outage"), this.outage);
     for (const [name, rows] of Object.entries(groups)) {
       arrange($(name), rows);
       $(`group-${name}`).hidden = rows.length === 0;
@@ -164,3 +169,17 @@ export class Floor {
 }
 
 export const zoneOf = (visit) => visit.zone_label || say("floor.no_zone");
+
+// What is to be said of receivers that do not hear: where, and what that means there. Of a blind zone nobody is listed.
+function outageOf(radios) {
+  const of = (blind) => radios.filter((radio) => radio.blind === blind).map((radio) => radio.zone_label);
+  return [...said(of(false), "floor.radio_listed"), ...said(of(true), "floor.radio_blind")].join(" ");
+}
+
+function said(labels, meaning) {
+  if (labels.length === 0) return [];
+  const zones = [...new Set(labels.filter(Boolean))];
+  const sentences = zones.length > 1 ? [say("floor.radios", { zones: listed(zones) })] : zones.map((zone) => say("floor.radio", { zone }));
+  if (labels.includes("")) sentences.push(say("floor.radio_nowhere"));
+  return [...sentences, say(meaning)];
+}

@@ -40,5 +40,8 @@ export function wait(seconds) {
 const dates = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 export const date = (instant) => dates.format(new Date(instant));
 
+const lists = new Intl.ListFormat(locale, { type: "conjunction" });
+export const listed = (words) => lists.format(words);
+
 export const signName = (one) =>
   one.sign_colour ? `${say(`colour.${one.sign_colour}`) || one.sign_colour} ${one.sign_digits}` : "";
