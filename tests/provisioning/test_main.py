@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.config import EdgeConfig
 from provisioning.__main__ import run
 from provisioning.errors import RefusedError
+from runtime.config import load
 from runtime.errors import ConfigError
 
 
@@ -152,3 +154,21 @@ def test_the_doctor_tells_what_is_missing_and_ends_with_one(folder: Path, capsys
     (folder / "authority/hq-root.key").unlink()
     assert run(["doctor", "--offline", "--folder", str(folder)]) == 1
     assert "hq-root.key is missing" in capsys.readouterr().out
+
+
+def test_several_radios_are_each_named_by_their_address(folder: Path) -> None:
+    """The edge reads what was chosen; radios that cannot be told apart are refused, and what was stays."""
+    one, other = "00:1A:7D:DA:71:13", "00:1A:7D:DA:71:14"
+    store = ["store", "berlin-1", "--folder", str(folder)]
+    run([*store, "--radio", f"shoes-1={one}", "--radio", f"till-1={other}"])
+    file = folder / "stores/berlin-1/etc/consentry/edge.toml"
+    assert [(radio.node, radio.adapter) for radio in load(file, EdgeConfig).radios] == [
+        ("shoes-1", one),
+        ("till-1", other),
+    ]
+    before = file.read_bytes()
+    twice_a, twice_one = [f"a={one}", f"a={other}"], [f"a={one}", f"b={one.lower()}"]
+    for radios in (["a", "b"], [f"a={one}", "b"], twice_a, twice_one, ["a=hci0"], ["A"]):
+        with pytest.raises(RefusedError):
+            run([*store, *(part for radio in radios for part in ("--radio", radio))])
+    assert file.read_bytes() == before
