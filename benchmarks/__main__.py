@@ -8,11 +8,12 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, memory, tablets
+from benchmarks import directory, edge, memory, tablets
 from benchmarks.report import machine, table
 
 ALL = {
     "directory": (directory.run, "Sightings and the directory"),
+    "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
     "memory": (memory.run, "Resident memory of each program"),
 }

@@ -38,6 +38,18 @@ def test_the_directory_is_measured() -> None:
 
 
 @pytest.mark.system
+@pytest.mark.needs("dbus-daemon")
+def test_the_edge_is_measured() -> None:
+    """The real edge beside a bare bleak callback, and its decoder beside another where that is installed."""
+    before = set(Path("/tmp").glob("consentry-bench-*"))
+    printed = measured("edge", "--quick")
+    check_rows(printed, 5)
+    assert "a bare bleak callback" in printed
+    assert ("Theengs' decoder |" in printed) != ("TheengsDecoder is not installed" in printed)
+    assert set(Path("/tmp").glob("consentry-bench-*")) <= before
+
+
+@pytest.mark.system
 @pytest.mark.needs("mosquitto")
 def test_answers_to_tablets_are_measured() -> None:
     """Fifty members are present on the real programs, floor and cards are asked for, and all of it is gone after."""
@@ -52,12 +64,12 @@ def test_an_unknown_benchmark_is_named() -> None:
         [sys.executable, "-m", "benchmarks", "speed"], cwd=TOP, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "directory, tablets, memory" in done.stderr
+    assert "directory, edge, tablets, memory" in done.stderr
 
 
 def test_the_page_tells_of_each() -> None:
     """Each benchmark has its section, and the page says how to repeat it and which long run was green."""
-    for name in ("directory", "tablets", "memory"):
+    for name in ("directory", "edge", "tablets", "memory"):
         assert f"`{name}`" in PAGE
     assert "python -m benchmarks" in PAGE
     assert re.search(r"^Last green `make test-long`: ", PAGE, re.M)
