@@ -218,7 +218,8 @@ class SatelliteSender:
         self, paho: Client, userdata: Any, flags: DisconnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if paho is self._paho:
-            self._end(LinkFault.LOST)
+            # A certificate that the broker does not accept shows only after the handshake (TLS 1.3).
+            self._end(LinkFault.LOST if self._is_up else LinkFault.REFUSED)
 
     def _wrote(self, paho: Client, userdata: Any, mid: int, code: ReasonCode, properties: Properties | None) -> None:
         self._written += 1

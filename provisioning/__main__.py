@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from provisioning import apply, doctor, layout
+from provisioning import apply, doctor
 from provisioning.errors import RefusedError
 from provisioning.files import Files
 from provisioning.install import install
 from provisioning.options import parser
 from provisioning.plan import Step, changes
-from provisioning.settings import Estate, HqSettings, StoreSettings
+from provisioning.settings import Estate, HqSettings, ReceiverSettings, StoreSettings, tablet_names
+from provisioning.wanted import receiver_folder, satellite_folder, store_folder
 from runtime import cli
+from wire.receivers import ReceiverKind
 
 _HQ_NEXT = """\
 Next: on HQ's machine   sudo consentry-provision install {folder}/hq
@@ -34,6 +36,20 @@ _TABLET_NEXT = """\
 2. Open https://{name}:{port}/ on it.
 3. On the box, mint a one-time pairing code; it is good for 60 seconds.
    Scan or type it on the tablet. An associate can then sign in."""
+
+
+_SATELLITE_NEXT = """\
+Next: on the box        sudo consentry-provision install {folder}/stores/{store}   then
+                        sudo systemctl restart mosquitto consentry-gateway
+      on the satellite  sudo consentry-provision install {bundle}   then
+                        sudo systemctl daemon-reload && sudo systemctl enable --now consentry-satellite
+The bundle holds the satellite's key: bring it there by hand or over SSH, and delete the copy there."""
+_RECEIVER_NEXT = """\
+Next: on the box        sudo consentry-provision install {folder}/stores/{store}   then
+                        sudo systemctl restart mosquitto consentry-gateway
+      on the receiver   as the file in {bundle} says; its password is in that file, too.
+What it publishes are adverts of everybody near it: see docs/threat-model.md before you use one."""
+_CHANGED_NEXT = "Next: install the store's bundle on its box; there, restart mosquitto and consentry-gateway."
 
 
 def main() -> None:
@@ -55,6 +71,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 return _store(chosen)
             case "tablet":
                 return _tablet(chosen)
+            case "satellite":
+                return _satellite(chosen)
+            case "receiver":
+                return _receiver(chosen)
             case "rotate":
                 return _rotate(chosen)
             case "install":
@@ -82,7 +102,7 @@ def _hq(chosen: argparse.Namespace) -> int:
 
 def _store(chosen: argparse.Namespace) -> int:
     held = _estate(chosen)
-    at = layout.store_folder(chosen.store)
+    at = store_folder(chosen.store)
     if chosen.remove:
         if chosen.store not in held.stores and not (chosen.folder / at).exists():
             raise RefusedError("there is no such store in the folder", "look under stores/")
@@ -101,13 +121,75 @@ def _store(chosen: argparse.Namespace) -> int:
     return code
 
 
+def _satellite(chosen: argparse.Namespace) -> int:
+    held, bundle = _estate(chosen), satellite_folder(chosen.store, chosen.name)
+    before = _known(held, chosen, [ReceiverKind.SATELLITE])
+    if before is None and not chosen.radios:
+        raise RefusedError("the first time, its radios are needed", "add --radio NODE, or NODE=ADDRESS for each")
+    radios = tuple(chosen.radios) if chosen.radios else before.radios if before else ()
+    if chosen.rotate or chosen.remove:
+        revoked = apply.revoked_with(
+            Files(chosen.folder), held, f"{chosen.store}/{chosen.name}", [f"{bundle}/etc/consentry/certs/satellite.pem"]
+        )
+        held = dataclasses.replace(held, revoked=revoked)
+    one = None if chosen.remove else ReceiverSettings(ReceiverKind.SATELLITE, chosen.name, radios)
+    return _with_receiver(chosen, held, before, one, _SATELLITE_NEXT, bundle)
+
+
+def _receiver(chosen: argparse.Namespace) -> int:
+    held, bundle = _estate(chosen), receiver_folder(chosen.store, chosen.name)
+    before = _known(held, chosen, [one for one in ReceiverKind if one is not ReceiverKind.SATELLITE])
+    if before is None and not (chosen.kind and chosen.node):
+        raise RefusedError("the first time, its kind and its node are needed", "add --kind KIND --node NODE")
+    kind = ReceiverKind(chosen.kind) if chosen.kind else before.kind if before else ReceiverKind.THEENGS
+    radios = (chosen.node,) if chosen.node else before.radios if before else ()
+    if chosen.rotate and not chosen.dry_run:
+        Files(chosen.folder).remove(f"{bundle}/password")  # made anew, and with it all that holds it
+    one = None if chosen.remove else ReceiverSettings(kind, chosen.name, radios)
+    return _with_receiver(chosen, held, before, one, _RECEIVER_NEXT, bundle)
+
+
+def _known(held: Estate, chosen: argparse.Namespace, kinds: Sequence[ReceiverKind]) -> ReceiverSettings | None:
+    """The receiver of that name, None where there is none yet. Raises: RefusedError."""
+    if chosen.store not in held.stores:
+        raise RefusedError("there is no such store in the folder", f"consentry-provision store {chosen.store} first")
+    found = next((one for one in held.stores[chosen.store].receivers if one.name == chosen.name), None)
+    if found is not None and found.kind not in kinds:
+        raise RefusedError(f"{chosen.name} is a {found.kind.value}", "name it by the command of its kind")
+    if found is None and (chosen.remove or chosen.rotate):
+        raise RefusedError("there is no such receiver in the store", "look under satellites/ and receivers/")
+    return found
+
+
+def _with_receiver(
+    chosen: argparse.Namespace,
+    held: Estate,
+    before: ReceiverSettings | None,
+    one: ReceiverSettings | None,
+    following: str,
+    bundle: str,
+) -> int:
+    """Provisions with this receiver in place of the one before; None: without it."""
+    store = held.stores[chosen.store]
+    there = [each for each in store.receivers if each.name != chosen.name]
+    if one is not None:
+        place = store.receivers.index(before) if before is not None else len(there)
+        there.insert(place, one)
+    store = dataclasses.replace(store, receivers=tuple(there))
+    code = _provision(chosen, dataclasses.replace(held, stores={**held.stores, chosen.store: store}))
+    if not chosen.dry_run:
+        text = following if before is None else _CHANGED_NEXT
+        print(text.format(folder=chosen.folder, store=chosen.store, bundle=chosen.folder / bundle))
+    return code
+
+
 def _tablet(chosen: argparse.Namespace) -> int:
     held = _estate(chosen)
     settings = held.stores.get(chosen.store)
     if settings is None:
         raise RefusedError("there is no such store in the folder", f"consentry-provision store {chosen.store} first")
     code = _provision(chosen, held)
-    name = layout.tablet_names(chosen.store, settings)[0]
+    name = tablet_names(chosen.store, settings)[0]
     print(_TABLET_NEXT.format(folder=chosen.folder, store=chosen.store, name=name, port=settings.tablet_port))
     return code
 
@@ -119,7 +201,7 @@ def _rotate(chosen: argparse.Namespace) -> int:
     path = {
         "hq": "hq/etc/consentry/certs/hq.pem",
         "broker": "broker/etc/mosquitto/consentry/server.pem",
-    }.get(chosen.what, f"{layout.store_folder(chosen.store or '')}/etc/consentry/certs/{chosen.what}.pem")
+    }.get(chosen.what, f"{store_folder(chosen.store or '')}/etc/consentry/certs/{chosen.what}.pem")
     revoked = apply.revoked_with(Files(chosen.folder), held, chosen.store or chosen.what, [path])
     code = _provision(chosen, dataclasses.replace(held, revoked=revoked))
     if not chosen.dry_run:

@@ -13,9 +13,9 @@ from cryptography import x509
 from provisioning import identity, layout
 from provisioning.errors import RefusedError
 from provisioning.files import Files
-from provisioning.layout import Wanted
 from provisioning.plan import Action, State, Step, plan
 from provisioning.settings import Estate, HqSettings, Revoked, RevokedList, StoreSettings
+from provisioning.wanted import Wanted, store_folder
 from runtime.config import load
 
 UNIT_NAMES: Final = (
@@ -23,6 +23,7 @@ UNIT_NAMES: Final = (
     "consentry-gateway.service",
     "consentry-tablets.service",
     "consentry-hq.service",
+    "consentry-satellite.service",
     "consentry.target",
     "sysusers.d/consentry.conf",
 )
@@ -37,9 +38,9 @@ def read(folder: Path) -> Estate | None:
         return None
     files = Files(folder)
     stores = {
-        store: load(folder / layout.store_folder(store) / layout.SETTINGS, StoreSettings)
+        store: load(folder / store_folder(store) / layout.SETTINGS, StoreSettings)
         for store in files.folders("stores")
-        if (folder / layout.store_folder(store) / layout.SETTINGS).is_file()
+        if (folder / store_folder(store) / layout.SETTINGS).is_file()
     }
     revoked = load(folder / layout.REVOKED, RevokedList).revoked if (folder / layout.REVOKED).is_file() else ()
     return Estate(load(folder / layout.SETTINGS, HqSettings), stores, revoked)
@@ -103,7 +104,7 @@ def revoked_with(files: Files, estate: Estate, owner: str, certificates: Sequenc
 
 
 def _planned(files: Files, wanted: Sequence[Wanted], estate: Estate, now: datetime) -> tuple[Step, ...]:
-    return plan(wanted, {one.path: _state(files, one, now) for one in wanted}, _leftovers(files, estate))
+    return plan(wanted, {one.path: _state(files, one, now) for one in wanted}, _leftovers(files, wanted, estate))
 
 
 def _state(files: Files, one: Wanted, now: datetime) -> State:
@@ -119,14 +120,19 @@ def _state(files: Files, one: Wanted, now: datetime) -> State:
         return State(mode, "made from something damaged")
 
 
-def _leftovers(files: Files, estate: Estate) -> list[str]:
-    """The files of stores that are no more: settings first, so that an interrupted removal goes on as one."""
+def _leftovers(files: Files, wanted: Sequence[Wanted], estate: Estate) -> list[str]:
+    """The files of stores and receivers that are no more: settings first, so that an interrupted removal goes on."""
     gone = []
-    for place in ("stores", "authority/stores", "tablets"):
+    for place in ("stores", "authority/stores", "tablets", "satellites", "receivers"):
         for store in files.folders(place):
             if store not in estate.stores:
                 paths = files.listed(f"{place}/{store}")
                 gone += sorted(paths, key=lambda path: not path.endswith(layout.SETTINGS))
+    there = {one.path for one in wanted}
+    for store in sorted(estate.stores):
+        certificates = f"stores/{store}/etc/consentry/certs"
+        for place in (f"satellites/{store}", f"receivers/{store}", f"stores/{store}/etc/mosquitto", certificates):
+            gone += [path for path in files.listed(place) if path not in there]
     return gone
 
 

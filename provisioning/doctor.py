@@ -13,9 +13,11 @@ from typing import Final
 
 from cryptography import x509
 
-from provisioning import apply, layout, plan
+from provisioning import apply, plan
 from provisioning.errors import LostKeyError
 from provisioning.settings import Estate
+from provisioning.wanted import satellite_folder, store_folder
+from wire.receivers import ReceiverKind
 
 _TIMEOUT_S: Final = 5.0
 
@@ -58,7 +60,10 @@ def _files(folder: Path, estate: Estate, now: datetime, units: Mapping[str, byte
 def _certificates(folder: Path, estate: Estate, now: datetime) -> Iterator[Finding]:
     paths = ["hq/etc/consentry/certs/hq.pem", "broker/etc/mosquitto/consentry/server.pem"]
     for store in sorted(estate.stores):
-        paths += [f"{layout.store_folder(store)}/etc/consentry/certs/{name}.pem" for name in ("store", "tablets")]
+        paths += [f"{store_folder(store)}/etc/consentry/certs/{name}.pem" for name in ("store", "tablets")]
+        for one in estate.stores[store].receivers:
+            if one.kind is ReceiverKind.SATELLITE:
+                paths.append(f"{satellite_folder(store, one.name)}/etc/consentry/certs/satellite.pem")
     for path in paths:
         try:
             certificate = x509.load_pem_x509_certificate((folder / path).read_bytes())

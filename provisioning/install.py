@@ -23,6 +23,9 @@ _OWNERS: Final = {
     "etc/consentry/hq.toml": ("root", "consentry-hq"),
     "etc/mosquitto/consentry/server.key": ("mosquitto", "mosquitto"),
     "etc/mosquitto/consentry/topics.acl": ("mosquitto", "mosquitto"),
+    "etc/mosquitto/consentry-store/server.key": ("mosquitto", "mosquitto"),
+    "etc/mosquitto/consentry-store/topics.acl": ("mosquitto", "mosquitto"),
+    "etc/mosquitto/consentry-store/passwords": ("mosquitto", "mosquitto"),
 }
 
 
@@ -69,7 +72,7 @@ def install(
     dry_run: bool = False,
     report: Callable[[Step], None] = lambda step: None,
 ) -> tuple[Step, ...]:
-    """Brings `bundle` (hq/, broker/ or stores/ID/ of a folder) under `root`, and returns every step.
+    """Brings `bundle` (hq/, broker/, stores/ID/, satellites/ID/NAME/) under `root`, and returns every step.
 
     Like `apply.provision` it changes only what differs, and goes on where it was interrupted.
 
@@ -80,7 +83,9 @@ def install(
     plain = [path for path in source.listed("etc") if not Path(path).name.startswith(".")]
     secrets = [path for path in source.listed("credentials") if not Path(path).name.startswith(".")]
     if not plain:
-        raise RefusedError(f"{bundle} is not a bundle", "name hq/, broker/ or stores/ID/ of a provisioning folder")
+        raise RefusedError(
+            f"{bundle} is not a bundle", "name hq/, broker/, stores/ID/ or satellites/ID/NAME/ of a folder"
+        )
     if secrets and not sealer.there():
         raise RefusedError(
             "systemd-creds is missing, so secrets cannot be sealed", "install systemd 250 or later on this machine"

@@ -4,16 +4,17 @@
     authority/                       stays with the operator: root, authorities, revocations
     hq/  broker/  stores/ID/         one bundle for one machine: etc/ as it is there, credentials/ to be sealed there
     tablets/ID/                      what a store's tablets have to trust
+    satellites/ID/NAME/              one bundle for one satellite of a store
+    receivers/ID/NAME/               what one cheap receiver of a store has to be told
 
 Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from provisioning import broker, settings, toml
+from provisioning import broker, receivers, settings, toml
 from provisioning.identity import Subject, Use
 from provisioning.recipes import (
     Authority,
@@ -23,17 +24,15 @@ from provisioning.recipes import (
     Fixed,
     Kind,
     PublicKey,
-    Recipe,
     Revocations,
     Secret,
     SignedKeySet,
     StoreRow,
     TlsKey,
 )
-from provisioning.settings import Estate, StoreSettings, split_radio
+from provisioning.settings import Estate, split_radio, tablet_names
+from provisioning.wanted import PUBLIC, SECRET, Wanted, store_folder
 
-SECRET: Final = 0o600
-PUBLIC: Final = 0o644
 SETTINGS: Final = "settings.toml"
 REVOKED: Final = "authority/revoked.toml"
 ROOT_KEY: Final = "authority/hq-root.key"
@@ -48,20 +47,6 @@ _STORE_UNITS: Final = (
     "consentry.target",
 )
 _SYSUSERS: Final = "sysusers.d/consentry.conf"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file that is to be there: path in the folder, permission bits, and how it is made."""
-
-    path: str
-    mode: int
-    recipe: Recipe
-
-
-def store_folder(store: str) -> str:
-    """A store's bundle, in the folder."""
-    return f"stores/{store}"
 
 
 def wanted(folder: Path, estate: Estate, units: Mapping[str, bytes]) -> tuple[Wanted, ...]:
@@ -156,13 +141,9 @@ def _store(
     for name, table in _store_tables(folder, estate, store).items():
         yield Wanted(f"{etc}/{name}.toml", PUBLIC, Fixed(toml.dumps(table).encode()))
     yield from _units(at, _STORE_UNITS, units)
+    yield from receivers.files(folder, estate, store, units)
     # Last: it proves that the secrets were made.
     yield Wanted(row, PUBLIC, StoreRow(store, f"{gateway}/identity-key"))
-
-
-def tablet_names(store: str, chosen: StoreSettings) -> tuple[str, ...]:
-    """The names by which tablets call a store's box."""
-    return chosen.tablet_names or (f"{store}.local",)
 
 
 def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Table]:
@@ -188,6 +169,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
             "hq_keys": str(place / "keys.cbor"),
             "credentials_dir": str(at / "credentials/gateway") if in_place else None,
             "broker": _broker_table(estate, place, "store.pem"),
+            **receivers.gateway_tables(chosen, place),
         },
         "tablets": {
             "listen": chosen.tablet_listen,

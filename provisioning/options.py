@@ -9,6 +9,7 @@ from typing import Final
 
 from provisioning.settings import STORE_FORM
 from runtime import cli
+from wire.receivers import ReceiverKind
 
 _DESCRIPTION: Final = """\
 Writes what HQ, its MQTT broker and each store's box need to begin: keys, certificates, configuration,
@@ -16,7 +17,9 @@ broker settings and systemd units. It works in one folder, kept by whoever runs 
 
   settings.toml, authority/     yours alone: keep it offline and backed up
   hq/  broker/  stores/ID/      one bundle for one machine, to be brought there and installed
+  satellites/ID/NAME/           the same for a store's further boxes with radios
   tablets/ID/                   what the tablets of a store have to trust
+  receivers/ID/NAME/            what a cheap receiver of a store has to be told
 
 Every command can be run again: it writes only what is missing, changed or about to expire, and goes on where an
 earlier run was interrupted. No key is ever printed."""
@@ -26,6 +29,8 @@ examples:
   consentry-provision store berlin-1                         a store's box
   consentry-provision tablet berlin-1                        how its tablets are paired
   consentry-provision install consentry-folder/stores/berlin-1     as root, on the box
+  consentry-provision satellite berlin-1 back --radio shoes-2=00:1A:7D:DA:71:13
+  consentry-provision receiver berlin-1 OMG_door --kind openmqttgateway --node door-1
   consentry-provision rotate store berlin-1                  a new broker certificate; the old one is refused
   consentry-provision store berlin-1 --remove                the store may come no more
   consentry-provision doctor                                 what expires, what is missing, is the broker there
@@ -34,7 +39,7 @@ exit codes: 0 done or nothing to do, 1 doctor found something, 2 wrong options, 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser; `command` is one of hq, store, tablet, rotate, install, doctor."""
+    """The parser; `command` is one of hq, store, satellite, receiver, tablet, rotate, install, doctor."""
     found = cli.parser("consentry-provision", _DESCRIPTION, epilog=_EPILOG)
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -74,6 +79,33 @@ def parser() -> argparse.ArgumentParser:
     store.add_argument("--runtime-dir", type=Path, metavar="DIR", help="where the gateway's sockets are")
     store.add_argument("--remove", action="store_true", help="revoke its certificates and remove its files")
 
+    store.add_argument("--receivers-listen", metavar="ADDRESS", help="the address for satellites (default: all)")
+    store.add_argument("--receivers-port", type=int, metavar="PORT", help="the port for satellites (default 8884)")
+    store.add_argument("--passwords-port", type=int, metavar="PORT", help="the port for cheap receivers (default 8885)")
+
+    satellite = _command(commands, "satellite", "a further box with radios in a store: its bundle")
+    satellite.add_argument("store", metavar="ID", help="the store")
+    satellite.add_argument("name", metavar="NAME", help=STORE_FORM)
+    satellite.add_argument(
+        "--radio",
+        dest="radios",
+        action="append",
+        metavar="NODE[=ADDRESS]",
+        help="a radio of that box: its name in policy, and its address; may be given several times",
+    )
+    _change(satellite, "a new key and certificate; the old one is revoked")
+
+    receiver = _command(commands, "receiver", "a cheap receiver in a store: its account, and how it is set up")
+    receiver.add_argument("store", metavar="ID", help="the store")
+    receiver.add_argument("name", metavar="NAME", help="the name that it bears itself: A-Z, a-z, 0-9, - and _")
+    receiver.add_argument(
+        "--kind",
+        choices=[one.value for one in ReceiverKind if one is not ReceiverKind.SATELLITE],
+        help="which program it runs (needed the first time)",
+    )
+    receiver.add_argument("--node", metavar="NODE", help="its name in policy (needed the first time)")
+    _change(receiver, "a new password; the old one is refused")
+
     tablet = _command(commands, "tablet", "what a store's tablets have to trust, and how to pair one")
     tablet.add_argument("store", metavar="ID", help="the store")
 
@@ -85,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     rotate.add_argument("store", metavar="ID", nargs="?", help="the store, for store and tablets")
 
     bundle = commands.add_parser("install", help="as root on a machine: put a bundle in place, its secrets sealed")
-    bundle.add_argument("bundle", type=Path, metavar="BUNDLE", help="hq/, broker/ or stores/ID/ of a folder")
+    bundle.add_argument("bundle", type=Path, metavar="BUNDLE", help="hq/, broker/, stores/ID/ or satellites/ID/NAME/")
     bundle.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="where / is (default: /)")
     bundle.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
 
@@ -105,6 +137,12 @@ def _command(
     if name != "doctor":
         found.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
     return found
+
+
+def _change(command: argparse.ArgumentParser, words: str) -> None:
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--rotate", action="store_true", help=words)
+    choice.add_argument("--remove", action="store_true", help="it may come no more; its files are removed")
 
 
 def _number(text: str) -> int:

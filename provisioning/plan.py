@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from provisioning.errors import LostKeyError
-from provisioning.layout import REVOKED, Wanted
+from provisioning.layout import REVOKED
 from provisioning.recipes import AuthorityKey, Secret
+from provisioning.wanted import Wanted
 
 
 class Action(StrEnum):

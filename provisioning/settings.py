@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from provisioning import toml
+from wire.receivers import Receiver, ReceiverKind, check_all
 
 STORE_FORM: Final = "1 to 40 characters a-z, 0-9 and -"
 _STORE: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -52,12 +53,37 @@ class HqSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """A satellite or a cheap receiver of a store.
+
+    `radios` are as the store's own; a cheap receiver has one, without an address.
+    """
+
+    kind: ReceiverKind
+    name: str
+    radios: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError, where it cannot be."""
+        _check_radios(self.radios)
+        if self.kind is not ReceiverKind.SATELLITE and "=" in "".join(self.radios):
+            raise ValueError("the radio of a receiver that is no satellite is named without an address")
+        self.receiver()
+
+    def receiver(self) -> Receiver:
+        """What the gateway has to know of it."""
+        return Receiver(self.kind, self.name, tuple(split_radio(one)[0] for one in self.radios))
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
     """One store's box.
 
     `radios` are those of the box itself, each "NODE" or "NODE=ADDRESS"; with several each has its address.
     `tablet_names` are the names and addresses by which tablets call it (they stand in its certificate). With HQ's
-    `in_place`, `state_dir` and `runtime_dir` say where state and sockets are (default: in the folder).
+    `in_place`, `state_dir` and `runtime_dir` say where state and sockets are (default: in the folder). `receivers` are
+    its satellites and cheap receivers: with any, the box gets a broker of its own, with one port for certificates and
+    one for cheap receivers' passwords.
     """
 
     radios: tuple[str, ...] = ("edge-1",)
@@ -68,21 +94,23 @@ class StoreSettings:
     demo_http: bool = False
     state_dir: Path | None = None
     runtime_dir: Path | None = None
+    receivers: tuple[ReceiverSettings, ...] = ()
+    receivers_listen: str = "0.0.0.0"  # satellites call from the store's network
+    receivers_port: int = 8884
+    passwords_port: int = 8885
 
     def __post_init__(self) -> None:
         """Raises: ValueError, where a name is none."""
         for name in self.tablet_names:
             _check_host("tablet", name)
-        _check_port(self.tablet_port)
-        for radio in self.radios:
-            if _RADIO.fullmatch(radio) is None:
-                raise ValueError(f"a radio is {RADIO_FORM}")
-        nodes, addresses = zip(*(split_radio(one) for one in self.radios), strict=True)
-        known = [one for one in addresses if one is not None]
-        if len(self.radios) > 1 and len(known) < len(self.radios):
-            raise ValueError("with several radios each has its address: NODE=ADDRESS")
-        if len(set(nodes)) < len(nodes) or len({one.upper() for one in known}) < len(known):
-            raise ValueError("every radio has a name and an address of its own")
+        for port in (self.tablet_port, self.receivers_port, self.passwords_port):
+            _check_port(port)
+        _check_radios(self.radios)
+        there = [one.receiver() for one in self.receivers]
+        check_all(there)
+        own = {split_radio(one)[0] for one in self.radios}
+        if own & {node for one in there for node in one.nodes}:
+            raise ValueError("a node belongs to the box's own radio or to one receiver")
         if self.company_id is not None and not 0 <= self.company_id <= 0xFFFF:
             raise ValueError("a company id is a number from 0 to 0xFFFF")
 
@@ -117,10 +145,29 @@ class Estate:
             check_store(store)
 
 
+def _check_radios(radios: tuple[str, ...]) -> None:
+    for radio in radios:
+        if _RADIO.fullmatch(radio) is None:
+            raise ValueError(f"a radio is {RADIO_FORM}")
+    if not radios:
+        raise ValueError("at least one radio is needed")
+    nodes, addresses = zip(*(split_radio(one) for one in radios), strict=True)
+    known = [one for one in addresses if one is not None]
+    if len(radios) > 1 and len(known) < len(radios):
+        raise ValueError("with several radios each has its address: NODE=ADDRESS")
+    if len(set(nodes)) < len(nodes) or len({one.upper() for one in known}) < len(known):
+        raise ValueError("every radio has a name and an address of its own")
+
+
 def split_radio(radio: str) -> tuple[str, str | None]:
     """The node and the address of "NODE=ADDRESS"; without an address None."""
     node, _, address = radio.partition("=")
     return node, address or None
+
+
+def tablet_names(store: str, chosen: StoreSettings) -> tuple[str, ...]:
+    """The names by which tablets and satellites call a store's box."""
+    return chosen.tablet_names or (f"{store}.local",)
 
 
 def check_store(store: str) -> None:
@@ -131,9 +178,11 @@ def check_store(store: str) -> None:
 
 def text(settings: HqSettings | StoreSettings) -> bytes:
     """The settings as TOML; what was not chosen is left out."""
-    table: dict[str, toml.Scalar | tuple[str, ...] | None] = {}
+    table: dict[str, Any] = {}
     for one in fields(settings):
         value = getattr(settings, one.name)
+        if one.name == "receivers":
+            value = [{"kind": each.kind.value, "name": each.name, "radios": each.radios} for each in value] or None
         table[one.name] = str(value) if isinstance(value, Path) else value
     return toml.dumps(table, "Written by consentry-provision; change it by its options.").encode()
 

@@ -22,12 +22,13 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(encoding="utf-8"), re.M)
 
 
-def test_the_four_services_and_the_target_are_there() -> None:
+def test_the_five_services_and_the_target_are_there() -> None:
     """One unit a process, and one name for all that runs in a store."""
     assert {path.stem for path in SERVICES} == {
         "consentry-edge",
         "consentry-gateway",
         "consentry-hq",
+        "consentry-satellite",
         "consentry-tablets",
     }
     wanted = (UNITS / "consentry.target").read_text(encoding="utf-8")
@@ -118,6 +119,20 @@ def test_the_edge_has_no_network_and_no_secret() -> None:
     assert values(edge, "RestrictAddressFamilies") == ["AF_UNIX"]
     assert values(edge, "PrivateNetwork") == ["yes"]
     assert not values(edge, "LoadCredentialEncrypted")
+
+
+def test_a_satellite_has_the_network_and_its_own_key_and_nothing_else_of_the_store() -> None:
+    """It calls out and is called by nobody; it is in no group of the gateway's sockets, and gets one credential."""
+    satellite = UNITS / "consentry-satellite.service"
+    assert values(satellite, "SocketBindDeny") == ["any"]
+    assert "consentry-sockets" not in satellite.read_text(encoding="utf-8")
+    assert [one.split(":")[0] for one in values(satellite, "LoadCredentialEncrypted")] == ["satellite-key"]
+    kept = {line for line in (UNITS / "consentry-edge.service").read_text().splitlines() if "=" in line}
+    given_up = {line.split("=")[0] for line in kept - set(satellite.read_text().splitlines())}
+    assert given_up == {
+        "Description", "After", "Wants", "PartOf", "ExecStart", "User", "Group", "SupplementaryGroups",
+        "PrivateNetwork", "RestrictAddressFamilies", "IPAddressDeny", "WantedBy",
+    }  # fmt: skip
 
 
 def test_secrets_are_credentials_sealed_to_the_machine() -> None:
