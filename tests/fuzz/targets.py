@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from edge.recording import Head, flagged, read_line, tokens_of
 from tests.wire import air_oracle
-from wire import air, sighting
+from wire import air, raw_adverts, satellite, sighting
 from wire.errors import WireError
 from wire.sighting import Health
 
@@ -58,10 +58,33 @@ def line(noise: bytes) -> None:
         assert read_line(flagged(said.at_ms, said.rssi_dbm, True)) is not None
 
 
+def raw_advert(noise: bytes) -> None:
+    """A message of a cheap receiver: refused with a WireError, or tokens and a signal that a radio gives."""
+    try:
+        said = raw_adverts.read(noise, air.TEST_COMPANY)
+    except WireError:
+        return
+    if said is not None:
+        assert all(len(token) == 16 for token in said.tokens)
+        assert len(set(said.tokens)) == len(said.tokens)
+        assert said.rssi_dbm is None or -127 < said.rssi_dbm <= 20
+
+
+def satellite_frame(noise: bytes) -> None:
+    """A message of a satellite: refused with a WireError, or it encodes to the very same bytes again."""
+    try:
+        frame = satellite.decode(noise)
+    except WireError:
+        return
+    assert satellite.encode(frame) == noise
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "candidates": candidates,
     "datagram": datagram,
     "line": line,
     "overflow": overflow,
     "properties": properties,
+    "raw_advert": raw_advert,
+    "satellite_frame": satellite_frame,
 }
