@@ -9,18 +9,29 @@ I/O: sqlite_utils; its only importer.
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from sqlite_utils import Database
-from sqlite_utils.db import Table
-from sqlite_utils.migrations import Migrations
+from types import ModuleType
+from typing import Any, Final, cast
 
 from store_gateway.errors import CacheError, CacheReason
 from wire.tree import PATH_BYTES, Node
+
+# sqlite-utils takes numpy in where it finds it, to know its types: 20 MB for nothing. Only the child of
+# `store_gateway.build_table` is to have it.
+_numpy = sys.modules.get("numpy")
+sys.modules["numpy"] = cast(ModuleType, None)  # as importlib documents it: an import of it fails
+try:
+    from sqlite_utils import Database
+    from sqlite_utils.db import Table
+    from sqlite_utils.migrations import Migrations
+finally:
+    del sys.modules["numpy"]
+    if _numpy is not None:
+        sys.modules["numpy"] = _numpy
 
 INCARNATION_BYTES = 16
 MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767

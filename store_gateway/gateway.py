@@ -19,7 +19,7 @@ from store_gateway.counts import Counts
 from store_gateway.doors import DARK, SIGNED_OUT, Doors, PinCheck, Session
 from store_gateway.errors import CacheError, receiver_remedy
 from store_gateway.floor import Floor, Watcher
-from store_gateway.keyring import Built, Keyring, Order, kinds_of, nameless
+from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
 from store_gateway.looks import WITHHELD, Looks
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
@@ -64,7 +64,7 @@ class Gateway:
         self._replica = replica
         self._link_counters = link_counters
         self._presence = Presence(entropy, self._may_stand)
-        self._directory = Directory(nameless)
+        self._directory = Directory(nameless, give_back)
         self._keyring = Keyring(replica, self._directory, make_table)
         self._standing = Standing(replica, self._presence)
         self._looks = Looks(replica, self._standing, self._presence)
@@ -258,8 +258,11 @@ class Gateway:
         for pseudonym in changes.members:
             self._standing.drop(pseudonym)
             if pseudonym in changes.modes and self._presence.visit(pseudonym) is None:
-                mode = changes.modes[pseudonym]  # to decode a whole record takes half a millisecond
-                self._keyring.put_kinds(pseudonym, kinds_of(mode, self._replica.denied(pseudonym)))
+                # To decode a whole record takes half a millisecond.
+                kinds = kinds_of(changes.modes[pseudonym], self._replica.denied(pseudonym))
+                self._keyring.put_kinds(pseudonym, kinds)
+                if not kinds:
+                    self._moved(self._presence.forget(pseudonym), now_mono_s)
             else:
                 self._relearn_one(pseudonym, now_mono_s)
         self._keyring.lay()

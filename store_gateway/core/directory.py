@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mmap import mmap
 
 from store_gateway.core.phones import Entries, Phones, Turned
-from store_gateway.core.table import Table
+from store_gateway.core.table import FINGERPRINT_BYTES, Table
 from wire.token import TOKEN_BYTES, Kind, contents, day_of_slot, encrypted, read_token, sign
 
 MOST_LAID = 4096  # phones laid over the tables; of more, those who are not present wait for the next tables
@@ -59,16 +59,16 @@ class _Slot:
 class Directory:
     """See the module. Changes are numbered, so that a table made from an older state is known as such.
 
-    `allot(size)` gives memory, as `core.phones` wants it.
+    `allot(size)` gives memory, as `core.phones` wants it; `give_back` takes it, and the blocks of old tables.
     """
 
-    __slots__ = ("_due", "_heard", "_here", "_here_before", "_number", "_old", "_slots", "phones")
+    __slots__ = ("_due", "_give_back", "_heard", "_here", "_here_before", "_number", "_slots", "phones")
 
-    def __init__(self, allot: Callable[[int], mmap]) -> None:
-        self.phones = Phones(allot)
+    def __init__(self, allot: Callable[[int], mmap], give_back: Callable[[object], None]) -> None:
+        self.phones = Phones(allot, give_back)
+        self._give_back = give_back
         self._number = 0
         self._slots: dict[int, _Slot] = {}
-        self._old: list[Table] = []  # let go of one at a time: to unmap 25 MB takes a millisecond or two
         self._due: dict[int, tuple[int, ...] | None] = {}  # row -> slots in which it is to be laid over; None: all
         self._heard: dict[bytes, Resolved] = {}
         self._here: dict[int, list[bytes]] = {}  # rows of phones heard lately -> their tokens in `_heard`
@@ -101,6 +101,7 @@ class Directory:
         return found if -1 <= found.slot - now_slot <= 1 else None
 
     def _look_up(self, token: bytes, now_slot: int) -> Resolved | None:
+        fingerprint = int.from_bytes(token[:FINGERPRINT_BYTES], "big")
         for slot in (now_slot, now_slot - 1, now_slot + 1):
             held = self._slots.get(slot)
             if held is None:
@@ -111,7 +112,7 @@ class Directory:
                 if found is not None:
                     return found
             if held.table is not None:
-                for row in held.table.rows(token):
+                for row in held.table.rows(fingerprint):
                     found = self._verified(row, token, held.day, slot)
                     if found is not None:
                         return found
@@ -233,8 +234,6 @@ class Directory:
         wanted = tuple(slot for slot in (now_slot, now_slot + 1, now_slot - 1, now_slot + 2) if slot >= 0)
         if set(wanted) != self._slots.keys():
             self._hold(wanted)
-        if self._old:
-            self._old.pop().release()
         return Due(
             tuple(slot for slot in wanted if self._slots[slot].table is None),
             tuple(
@@ -272,7 +271,7 @@ class Directory:
 
     def _discard(self, table: Table | None) -> None:
         if table is not None:
-            self._old.append(table)
+            self._give_back(table.release())
 
 
 def _sign(day_key: bytes, kind: Kind, slot: int) -> tuple[str, str] | None:

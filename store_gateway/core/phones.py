@@ -61,12 +61,16 @@ class _Shard:
 
 
 class Phones:
-    """See the module. `allot(size)` gives zeroed memory that takes room only where it is written."""
+    """See the module.
 
-    __slots__ = ("_allot", "_days", "_free", "_ids", "_kinds", "_shards", "refused", "rows")
+    `allot(size)` gives zeroed memory that takes room only where it is written, `give_back` takes it.
+    """
 
-    def __init__(self, allot: Callable[[int], mmap]) -> None:
+    __slots__ = ("_allot", "_days", "_free", "_give_back", "_ids", "_kinds", "_shards", "refused", "rows")
+
+    def __init__(self, allot: Callable[[int], mmap], give_back: Callable[[mmap], None]) -> None:
         self._allot = allot
+        self._give_back = give_back
         self._kinds = allot(MOST_ROWS)
         self._days: dict[int, mmap] = {}
         self._ids = bytearray()  # pseudonym by row
@@ -105,8 +109,10 @@ class Phones:
 
     def clear(self) -> None:
         """Nobody is known."""
+        if not self.rows and not self._days:
+            return
         for column in (self._kinds, *self._days.values()):
-            column.close()
+            self._give_back(column)
         self._kinds = self._allot(MOST_ROWS)
         self._days.clear()
         self._ids.clear()
@@ -121,11 +127,8 @@ class Phones:
 
     def drop_day(self, day: int) -> None:
         """The day's keys are gone, and their memory is given back."""
-        column = self._days.pop(day, None)
-        if column is None:
-            return
-        # A row that is bare now goes with the next bucket that does not name it.
-        column.close()
+        if day in self._days:
+            self._give_back(self._days.pop(day))  # a row that is bare now goes when a bucket does not name it
 
     def put_kinds(self, pseudonym: bytes, kinds: int) -> Turned:
         """Which kinds of token of this member are recognised."""

@@ -74,12 +74,11 @@ class Table:
     def __len__(self) -> int:
         return len(self._fingerprints)
 
-    def rows(self, token: bytes) -> tuple[int, ...]:
-        """The rows whose tokens begin as this one of 16 bytes does: none, one, or by rare chance two."""
-        fingerprint = int.from_bytes(token[:8], "big")
-        bucket = fingerprint >> self._shift
-        fingerprints, end = self._fingerprints, self._starts[bucket + 1]
-        at = bisect_left(fingerprints, fingerprint, self._starts[bucket], end)
+    def rows(self, fingerprint: int) -> tuple[int, ...]:
+        """The rows whose tokens begin with these 8 bytes, big endian: none, one, or by rare chance two."""
+        fingerprints, starts, bucket = self._fingerprints, self._starts, fingerprint >> self._shift
+        end = starts[bucket + 1]
+        at = bisect_left(fingerprints, fingerprint, starts[bucket], end)
         if at == end or fingerprints[at] != fingerprint:
             return ()
         found = [self._rows[at]]
@@ -87,7 +86,9 @@ class Table:
             found.append(self._rows[at])
         return tuple(found)
 
-    def release(self) -> None:
-        """Lets go of the block, so that its memory can be given back."""
+    def release(self) -> object:
+        """Lets go of the block, which is returned: its memory can be given back now."""
+        block = self._block.obj
         for view in (self._fingerprints, self._rows, self._starts, self._block):
             view.release()
+        return block
