@@ -43,20 +43,20 @@ async def listen(
 
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
-    began_ms = boot_ms()
+    began_ms: int | None = None
 
     def stop(code: int) -> None:
         if not stopped.done():
             stopped.set_result(code)
 
     def take(manufacturer: Mapping[int, bytes], service_uuids: Sequence[str], rssi_dbm: int) -> None:
-        hear(manufacturer, service_uuids, rssi_dbm, boot_ms() - began_ms)
+        if began_ms is not None and (at_ms := boot_ms() - began_ms) < seconds * 1000:
+            hear(manufacturer, service_uuids, rssi_dbm, at_ms)
 
     for number, code in ((signal.SIGTERM, EXIT_OK), (signal.SIGINT, EXIT_INTERRUPTED)):
         loop.add_signal_handler(number, stop, code)
     scanner = Scanner(adapter, take)
     try:
-        began_ms = boot_ms()
         await scanner.take(Step.REBUILD)
         began_ms = boot_ms()
         while not stopped.done() and (gone_ms := boot_ms() - began_ms) < seconds * 1000:
