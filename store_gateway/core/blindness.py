@@ -78,9 +78,11 @@ class Blindness:
         signals = track.signals
         # A slow radio in a blind zone is not taken for one that hears nothing any more.
         nearest = signals.strongest(now_mono_s)
-        for node in (nearest, signals.strongest(now_mono_s, FORGET_S), signals.owner):
+        # One strong half second there is enough, else who walks in would be shown until the filter follows.
+        there = signals.reaches(self._nodes, signals.level(nearest), now_mono_s)
+        for node in (there, signals.strongest(now_mono_s, FORGET_S), signals.owner):
             if node is not None and node in self._nodes:
-                track.hider = node
+                track.hider = signals.owner = node  # in at once, out only by 6 dB for 3 s
                 return True
         if track.hider is not None:
             heard_mono_s = signals.heard_mono_s(track.hider)

@@ -36,13 +36,16 @@ def is_open(spans: Iterable[Hours], time_zone: str, now_ms: int) -> bool:
 
 
 class OpenNow:
-    """Whether spans are open in this minute, looked up once a minute: spans begin and end at whole minutes."""
+    """Whether spans are open in this minute, looked up once a minute: spans begin and end at whole minutes.
+
+    Spans are known by their identity: it is for one policy, which whoever asks holds.
+    """
 
     __slots__ = ("_known", "_minute")
 
     def __init__(self) -> None:
         self._minute = -1
-        self._known: dict[tuple[Hours, ...], bool] = {}
+        self._known: dict[int, bool] = {}
 
     def turns(self, now_ms: int) -> bool:
         """Whether this is another minute than at the last call."""
@@ -55,7 +58,7 @@ class OpenNow:
     def at(self, spans: tuple[Hours, ...], time_zone: str, now_ms: int) -> bool:
         """`is_open`."""
         self.turns(now_ms)
-        found = self._known.get(spans)
+        found = self._known.get(id(spans))
         if found is None:
-            found = self._known[spans] = is_open(spans, time_zone, now_ms)
+            found = self._known[id(spans)] = is_open(spans, time_zone, now_ms)
         return found

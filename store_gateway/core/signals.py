@@ -8,8 +8,8 @@ Pure: no I/O, no clock.
 """
 
 from collections import deque
-from collections.abc import Mapping
-from math import ceil
+from collections.abc import Mapping, Set
+from math import ceil, inf
 
 WINDOW_S = 3.0
 PERCENTILE = 0.8
@@ -28,7 +28,7 @@ _UNKNOWN_DBM = -128.0  # heard, strength not known: weaker than any that is
 
 
 class _Node:
-    __slots__ = ("_before", "_measured_mono_s", "_samples", "_step_s", "dbm", "heard_mono_s",
+    __slots__ = ("_before", "_measured_mono_s", "_samples", "_step_s", "dbm", "heard_mono_s", "newest_dbm",
                  "slow_until_mono_s")  # fmt: skip
 
     def __init__(self, now_mono_s: float) -> None:
@@ -38,11 +38,15 @@ class _Node:
         self._step_s = 0.0
         self.dbm: float | None = None
         self.heard_mono_s = now_mono_s
-        self.slow_until_mono_s = 0.0
+        self.newest_dbm = -128
+        self.slow_until_mono_s = inf  # until it was heard again, nobody knows
 
     def heard(self, now_mono_s: float) -> None:
-        if now_mono_s - self.heard_mono_s >= SLOW_S:
+        gap_s = now_mono_s - self.heard_mono_s
+        if gap_s >= SLOW_S:
             self.slow_until_mono_s = now_mono_s + SLOW_FOR_S
+        elif gap_s > 0 and self.slow_until_mono_s == inf:
+            self.slow_until_mono_s = 0.0
         self.heard_mono_s = now_mono_s
 
     def add(self, rssi_dbm: int, now_mono_s: float) -> None:
@@ -51,6 +55,8 @@ class _Node:
             self._step_s = now_mono_s - self._measured_mono_s
             self._before = None if self._step_s > FORGET_S else self.dbm
             self._measured_mono_s = now_mono_s
+            self.newest_dbm = rssi_dbm
+        self.newest_dbm = max(self.newest_dbm, rssi_dbm)
         while samples and now_mono_s - samples[0][0] > WINDOW_S:
             samples.popleft()
         samples.append((now_mono_s, rssi_dbm))
@@ -124,12 +130,12 @@ class Signals:
         elif now_mono_s - self._since_mono_s >= CHALLENGE_S:
             self.owner, self._challenger = best, None
 
-    def strongest(self, now_mono_s: float, within_s: float = FRESH_S) -> str | None:
-        """The node with the strongest signal among those that heard within so many seconds."""
+    def strongest(self, now_mono_s: float, within_s: float | None = None) -> str | None:
+        """The node with the strongest signal of those that heard within so many seconds; None: that are not silent."""
         best: str | None = None
         best_dbm = _UNKNOWN_DBM - 1
         for name, node in self._nodes.items():
-            if now_mono_s - node.heard_mono_s < within_s:
+            if now_mono_s - node.heard_mono_s < (node.patience_s(now_mono_s) if within_s is None else within_s):
                 dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
                 if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
                     best, best_dbm = name, dbm
@@ -139,6 +145,16 @@ class Signals:
         """The steadied strength in dBm at a node; -128 where none is known."""
         known = self._nodes.get(node) if node is not None else None
         return _UNKNOWN_DBM if known is None or known.dbm is None else known.dbm
+
+    def reaches(self, nodes: Set[str], dbm: float, now_mono_s: float) -> str | None:
+        """The one of these nodes that heard the member at `dbm` or stronger, steadied or in its newest half second."""
+        found: str | None = None
+        for name, node in self._nodes.items():
+            if name in nodes and now_mono_s - node.heard_mono_s < FRESH_S and node.dbm is not None:
+                reached_dbm = max(node.dbm, node.newest_dbm)
+                if reached_dbm > dbm or (reached_dbm == dbm and (found is None or name < found)):
+                    found, dbm = name, reached_dbm
+        return found
 
     def heard_mono_s(self, node: str) -> float:
         """When this node, which heard the member, did so last."""
