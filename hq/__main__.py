@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import select
 
-from hq import clock_job, import_line, importer, keys, ledger, options, policy_file, policy_rules
+from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.office import Office
 from hq.service import Service
 from hq.settings import Settings
-from hq.tables import links, stores
+from hq.tables import links, members, stores
 from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
 from runtime.notify import Notify
@@ -243,6 +243,18 @@ def _delete_profile(office: Office, chosen: argparse.Namespace) -> None:
     print(f"{office.delete_profile(chosen.member, chosen.scope, _now_ms())} values deleted")
 
 
+def _tell_help(office: Office, chosen: argparse.Namespace) -> None:
+    with reading(office.engine) as connection:
+        if connection.scalar(select(members.c.id).where(members.c.id == chosen.member)) is None:
+            raise Refused(Reason.UNKNOWN_MEMBER, "MEMBER", "the id of a member")
+        call = help_state.of_member(connection, chosen.member, _now_ms())
+    if call is None:
+        print("no call for help in the last hour")
+        return
+    state = call.state.value.replace("-", " ")
+    print(f"{state} in {call.store} since {_when(call.since_ms)}; called {_when(call.called_ms)}")
+
+
 # --- ledger and import ------------------------------------------------------------------------------------------
 
 
@@ -317,6 +329,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[Office, argparse.Namespace], int | No
     ("staff", "add"): _add_staff,
     ("staff", "deactivate"): _deactivate_staff,
     ("policy", "publish"): _publish_policy,
+    ("help", ""): _tell_help,
     ("ledger", "verify"): _verify_ledger,
     ("import", ""): _import,
 }

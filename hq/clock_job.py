@@ -1,4 +1,4 @@
-"""Commits what only time changes: grants that begin or end, values that grow old, days of the keyring that come and go.
+"""Does what only time asks for: grants that begin or end, values that grow old, days of the keyring, calls for help.
 
 It may run anywhere and any number of times: what is done already is left as it is.
 
@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from sqlalchemy import Engine, delete, select, update
 
-from hq import publication, records
+from hq import help_state, publication, records
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
@@ -28,6 +28,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
         changed += written
         if not members:
             break
+    help_state.forget(engine, now_ms)
     return changed + keep_days(engine, now_ms)
 
 

@@ -27,6 +27,7 @@ examples:
   consentry-hq withdraw m-1 --scope size.shoe
   consentry-hq withdraw m-1                      everything, everywhere
   consentry-hq staff add nina --store berlin-1 --name Nina --role associate      asks for the PIN
+  consentry-hq help m-1                          waiting, on the way, done or ended
   consentry-hq import members.jsonl --report refused.jsonl
   consentry-hq serve
 """
@@ -58,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     _profile(commands)
     _staff(commands)
     _policy(commands)
+    helped = _command(commands, "help", "tell whether somebody is on the way to a member who called for help")
+    helped.add_argument("member", metavar="MEMBER")
     ledger = _command(commands, "ledger", "the table of consent events")
     _command(_actions(ledger), "verify", "check the chain of hashes from the first event to the last")
     imported = _command(

@@ -1,4 +1,4 @@
-"""Stores what happened in a store, each event once, in order; folds in-store withdrawals into consent events.
+"""Stores what happened in a store, each event once, in order; folds in withdrawals and the steps of calls for help.
 
 A batch that begins after a gap is left for the store to send again, unless the store said that it dropped as many.
 So `acts_through` never says more than what was folded in.
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from hq import door, ledger, publication
+from hq import door, help_state, ledger, publication
 from hq.errors import Refused
 from hq.keys import Keys
 from hq.ledger import Entry
@@ -22,6 +22,7 @@ from wire.errors import WireError
 from wire.sync import Event, EventKind, Events, Withdrawal
 
 METHOD = "in-store"
+_FOLDED = frozenset({EventKind.WITHDRAWAL, EventKind.ATTENDANCE})
 
 
 def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: int) -> int:
@@ -42,9 +43,12 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     if not fresh:
         return 0
     lost = fresh[-1].number - row.events_through - len(fresh)
-    _fold(
-        connection, keys, store, batch.incarnation, [one for one in fresh if one.kind is EventKind.WITHDRAWAL], now_ms
-    )
+    told = [one for one in fresh if one.kind in _FOLDED]
+    known = _members(connection, store, {one.pseudonym for one in told if one.pseudonym is not None})
+    locked = publication.lock_members(connection, known.values())
+    withdrawals = [one for one in told if one.kind is EventKind.WITHDRAWAL]
+    _fold(connection, keys, store, batch.incarnation, withdrawals, known, locked, now_ms)
+    help_state.take(connection, store, known, told, now_ms)
     connection.execute(
         insert(store_events),
         [
@@ -75,11 +79,16 @@ def _lock(connection: Connection, store: str, incarnation: bytes) -> Row[Any] | 
 
 
 def _fold(
-    connection: Connection, keys: Keys, store: str, incarnation: bytes, withdrawals: list[Event], now_ms: int
+    connection: Connection,
+    keys: Keys,
+    store: str,
+    incarnation: bytes,
+    withdrawals: list[Event],
+    known: dict[bytes, str],
+    locked: dict[str, Row[Any]],
+    now_ms: int,
 ) -> None:
     """Each withdrawal as a consent event, and the members' records published with how far that goes."""
-    known = _members(connection, store, {one.pseudonym for one in withdrawals if one.pseudonym is not None})
-    locked = publication.lock_members(connection, known.values())
     entries = []
     through: dict[str, int] = {}
     for one in withdrawals:
@@ -104,7 +113,8 @@ def _fold(
             .where(audience.c.store == store, audience.c.member == member)
             .values(acts_incarnation=incarnation, acts_through=number)
         )
-    publication.refresh(connection, keys, locked, now_ms, urgent=True)
+    concerned = {member: locked[member] for member in through}
+    publication.refresh(connection, keys, concerned, now_ms, urgent=True)
 
 
 def _members(connection: Connection, store: str, pseudonyms: set[bytes]) -> dict[bytes, str]:

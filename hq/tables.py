@@ -199,6 +199,17 @@ store_events = Table(
     _c("received_ms", BigInteger),
 )
 
+# The newest call for help of each member, for the member's app; deleted an hour after its end.
+help_calls = Table(
+    "help_calls",
+    METADATA,
+    _c("member", String(64), ForeignKey("members.id"), primary_key=True),
+    _c("store", String(40), ForeignKey("stores.id")),
+    _c("state", String(16)),
+    _c("called_ms", BigInteger),
+    _c("since_ms", BigInteger),  # when it came to this state
+)
+
 outbox = Table(
     "outbox",
     METADATA,

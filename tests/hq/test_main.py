@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from hq import keys, options
-from hq.database import open_database, reading
+from hq import help_state, keys, options
+from hq.database import open_database, reading, writing
 from hq.office import Office
 from hq.tables import audience, phones, profiles, staff
 from tests.hq.headquarters import NOON_MS, POLICY, STORE, example_policy
@@ -26,6 +27,7 @@ from wire.keys import (
     sign_key_set,
 )
 from wire.member import Field
+from wire.sync import Attendance, Event, EventKind, HelpStep
 
 TOP = Path(__file__).parents[2]
 
@@ -118,6 +120,24 @@ def test_a_refusal_is_one_line_with_the_reason(desk: Desk) -> None:
     assert "undeclared_scope" in found.stderr
     assert "birth" not in found.stderr
     assert "unknown_member" in desk.run("mode", "canary", "open", code=65).stderr
+
+
+def test_help_is_told_in_one_line(desk: Desk) -> None:
+    """State, store and instants; none, where the member did not call; an unknown member is refused."""
+    office = desk.office()
+    now_ms = time.time_ns() // 1_000_000
+    office.add_member("m-1", 18, "DE", now_ms)
+    assert desk.run("help", "m-1").stdout == "no call for help in the last hour\n"
+    with writing(office.engine) as connection:
+        steps = (HelpStep.WAITING, HelpStep.ATTENDING)
+        events = [
+            Event(number, EventKind.ATTENDANCE, now_ms, bytes(16), schema.encode(Attendance("", step)))
+            for number, step in enumerate(steps, 1)
+        ]
+        help_state.take(connection, STORE, {bytes(16): "m-1"}, events, now_ms)
+    office.engine.dispose()
+    assert re.fullmatch(rf"on the way in {STORE} since [0-9: -]+Z; called [0-9: -]+Z\n", desk.run("help", "m-1").stdout)
+    assert "unknown_member" in desk.run("help", "canary", code=65).stderr
 
 
 def test_a_pin_is_read_from_standard_input_only(desk: Desk) -> None:

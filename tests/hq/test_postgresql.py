@@ -10,13 +10,15 @@ from sqlalchemy import Engine, create_engine, delete, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
 
-from hq import clock_job, publication, records
+from hq import clock_job, help_state, publication, records
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
-from hq.tables import consent_events, members
+from hq.tables import consent_events, help_calls, members
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, text, texts
+from wire import schema
 from wire.member import Mode
+from wire.sync import Attendance, Event, EventKind, HelpStep
 
 pytestmark = pytest.mark.long
 
@@ -70,6 +72,23 @@ def test_a_store_is_unlocked_and_filled(hq: Headquarters) -> None:
     store.come_up(hq.answers)
     store.fill(hq.answers)
     assert store.agrees()
+
+
+def test_a_call_for_help_is_folded_and_forgotten(hq: Headquarters) -> None:
+    """Told again, changed, and deleted an hour after its end, as on SQLite."""
+    hq.join("m-1")
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    known_as = hq.pseudonym("m-1")
+    for number, step in enumerate((HelpStep.WAITING, HelpStep.ATTENDING, HelpStep.DONE), 1):
+        body = schema.encode(Attendance("", step))
+        store.say(hq.answers, store.events(Event(number, EventKind.ATTENDANCE, hq.now_ms, known_as, body)))
+    with reading(hq.engine) as connection:
+        found = help_state.of_member(connection, "m-1", hq.now_ms)
+    assert found == help_state.Help(help_state.HelpState.DONE, STORE, hq.now_ms, hq.now_ms)
+    hq.later(help_state.KEPT_MS / 1000)
+    with reading(hq.engine) as connection:
+        assert connection.execute(select(help_calls)).all() == []
 
 
 def test_many_writers_at_once_leave_one_truth(hq: Headquarters) -> None:
