@@ -25,6 +25,7 @@ UNIT_NAMES: Final = (
     "consentry-hq.service",
     "consentry-satellite.service",
     "consentry.target",
+    "bluetooth.service.d/consentry.conf",
     "sysusers.d/consentry.conf",
 )
 

@@ -39,12 +39,14 @@ ROOT_KEY: Final = "authority/hq-root.key"
 BROKER_CA: Final = "authority/broker-ca.pem"
 BROKER_CA_KEY: Final = "authority/broker-ca.key"
 _BROKER_PLACE: Final = "etc/mosquitto/consentry"
+_BLUEZ_UNIT: Final = "bluetooth.service.d/consentry.conf"  # for every machine that hears
 _HQ_UNITS: Final = ("consentry-hq.service",)
 _STORE_UNITS: Final = (
     "consentry-edge.service",
     "consentry-gateway.service",
     "consentry-tablets.service",
     "consentry.target",
+    _BLUEZ_UNIT,
 )
 _SYSUSERS: Final = "sysusers.d/consentry.conf"
 

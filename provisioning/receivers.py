@@ -24,6 +24,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1")  # by which the gateway calls it, 
 _PLACE: Final = "etc/mosquitto/consentry-store"
 _CONFIGURATION: Final = "etc/mosquitto/conf.d/consentry-store.conf"
 _UNIT: Final = "consentry-satellite.service"
+_BLUEZ_UNIT: Final = "bluetooth.service.d/consentry.conf"
 _SYSUSERS: Final = "sysusers.d/consentry.conf"
 
 
@@ -124,7 +125,8 @@ def _satellite(
         },
     }
     yield Wanted(f"{etc}/satellite.toml", PUBLIC, Fixed(toml.dumps(table).encode()))
-    yield Wanted(f"{at}/etc/systemd/system/{_UNIT}", PUBLIC, Fixed(units[_UNIT]))
+    for unit in (_UNIT, _BLUEZ_UNIT):
+        yield Wanted(f"{at}/etc/systemd/system/{unit}", PUBLIC, Fixed(units[unit]))
     yield Wanted(f"{at}/etc/{_SYSUSERS}", PUBLIC, Fixed(units[_SYSUSERS]))
 
 
