@@ -29,7 +29,7 @@ _LAID = 64  # phones laid over between two looks: 1 ms
 _RETRY_S = 5.0
 _CALM_S = 1.0  # HQ publishes in bulk: the next table comes once it paused for so long,
 _PATIENCE_S = 10.0  # or after this
-_REST = 2.0  # so many times as long as a build took nothing that can wait is built again
+_REST = 2.0  # and so many times as long as the last such build took after it
 _TURN_S = 1200.0  # a phone says a new token every ten minutes: who said none for two of these is not present
 _CHILD_S = 180.0  # a build of a million members takes 10 s, on a small box three times as long
 _KINDS = {Mode.QUIET: 0, Mode.HELP: HELP_BIT, Mode.OPEN: HELP_BIT | PRESENCE_BIT}
@@ -112,6 +112,7 @@ class Keyring:
         self._overtaken: set[bytes | tuple[int, int]] = set()  # changed while it is read: newer
         self._making_since_mono_s: float | None = None
         self._not_before_mono_s = 0.0  # for whatever failed
+        self._rests = False  # after this build
         self._rest_until_mono_s = 0.0  # for what can wait
         self._stale: tuple[int, float, float] | None = None  # at which change, since when, last grown when
         self._turned_mono_s: float | None = None
@@ -162,9 +163,11 @@ class Keyring:
             return True
         if self._making_since_mono_s is not None or now_mono_s < self._not_before_mono_s:
             return False
-        slots = due.missing + (due.stale if self._worth_it(due.stale, now_mono_s) else ())
+        stale = due.stale if self._worth_it(due.stale, now_mono_s) else ()
+        slots = due.missing + stale
         if slots:
             self._making_since_mono_s = now_mono_s
+            self._rests = bool(stale)
             self._stale = None
             phones = self._directory.phones
             days = {day: phones.days[day] for day in map(day_of_slot, slots) if day in phones.days}
@@ -173,9 +176,9 @@ class Keyring:
 
     def built(self, built: Built, now_mono_s: float) -> None:
         """The child is done."""
-        took_s = now_mono_s - (self._making_since_mono_s or now_mono_s)
+        if self._rests and self._making_since_mono_s is not None:
+            self._rest_until_mono_s = now_mono_s + _REST * (now_mono_s - self._making_since_mono_s)
         self._making_since_mono_s = None
-        self._rest_until_mono_s = now_mono_s + _REST * took_s
         if built.tables:
             self._directory.adopt(built.tables, built.number)
         else:
