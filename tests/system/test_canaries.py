@@ -7,7 +7,10 @@ day keys; addresses and tokens of phones, strangers' too.
 
 import base64
 import json
+import socket
 import ssl
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +21,11 @@ from demo.phones import Format
 from demo.store import now_ms
 from demo.strangers import crowd
 from demo.tablet import Stream, Tablet
+from store_gateway import operator
 from tests.system.store import STORE, TEXTS, Person, Shop, day_keys, of_value, until
 from wire import air, token
 from wire.member import Mode, NameChoice
+from wire.sighting import Health, RadioReason, RadioState, encode_health
 from wire.token import Kind
 
 pytestmark = pytest.mark.system
@@ -38,9 +43,11 @@ class Seen:
         answers: list[str],
         shown: dict[str, set[str]],
         metrics: bytes,
+        statuses: str,
     ) -> None:
         assert shop.ear is not None
         self.metrics = metrics
+        self.statuses = statuses.encode()
         self.people = people
         self.shown = shown
         self.answers = "\n".join(answers).encode()
@@ -60,6 +67,7 @@ class Seen:
         yield from self.files.items()
         yield "broker traffic", self.traffic
         yield "metrics", self.metrics
+        yield "statuses", self.statuses
 
     def everywhere(self) -> Iterator[tuple[str, bytes]]:
         """Everything."""
@@ -102,11 +110,25 @@ def seen(needs: object) -> Iterator[Seen]:
         }
         shown = scenario(shop, people, answers)
         told = metrics(shop)
+        statuses = operator.status_text(shop.store.status()) + help_told(shop, people["helped"])
         for name in ("edge", "tablets", "gateway", "hq"):  # what is written at the end is written then
             shop.stop(name)
-        yield Seen(shop, people, answers, shown, told)
+        yield Seen(shop, people, answers, shown, told, statuses)
     finally:
         shop.close()
+
+
+def help_told(shop: Shop, person: Person) -> str:
+    """What `consentry-hq help` says of a member."""
+    command = [sys.executable, "-m", "hq", "help", person.member, "--config", str(shop.store.hq_config)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def falls_ill(shop: Shop, node: str) -> None:
+    """A receiver says that its radio is ill."""
+    health = Health(node, "none", RadioState.ILL, RadioReason.NO_RADIO, 0, 0, 0, 0, ((RadioReason.NO_RADIO, 1),))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(encode_health(health), str(shop.folder / "sightings.tap"))
 
 
 def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[str, set[str]]:
@@ -117,6 +139,7 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
         shop.says(person, Kind.PRESENCE)
     helped = shop.call_for_help(people["helped"], stream)
     until(lambda: len(stream.visits) >= 3, what="the arrival of all who may be seen")
+    falls_ill(shop, "door-1")
     everything(shop, tablet, stream, answers)
     tablet.attend(helped, "attending")
     shop.store.office.withdraw(people["helped"].member, now_ms(), scopes=("size.shoe",), stores=(STORE,))
@@ -145,6 +168,8 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
     again = tablet.follow()
     shop.sees(again, lambda now: len(now.visits) >= 2, "those who are still there")
     everything(shop, tablet, again, answers)
+    falls_ill(shop, "door-1")
+    shop.sees(again, lambda now: '"radios": [{' in json.dumps(now.seen[-1][1]), "a receiver that is out")
     answers.append(json.dumps(tablet.call("GET", "/api/v1/status").body))
     for followed in (stream, again):
         answers.extend(json.dumps(body) for _, body in followed.seen)
@@ -193,6 +218,9 @@ def test_the_ear_and_the_taps_heard_something(seen: Seen) -> None:
     assert sum(map(len, seen.files.values())) > 20_000
     assert set(seen.logs) >= {"edge.log", "gateway.log", "tablets.log", "hq.log", "broker.log"}
     assert b"consentry" in seen.metrics
+    assert b"receiver door-1 (in no zone of the policy) ill, no_radio" in seen.statuses
+    assert b"in berlin-1 since" in seen.statuses
+    assert b"no_radio" in seen.answers
 
 
 def test_no_value_is_in_logs_files_traffic_or_metrics(seen: Seen) -> None:

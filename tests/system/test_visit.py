@@ -8,9 +8,14 @@ import pytest
 
 from demo.phones import Format
 from demo.store import now_ms
-from demo.tablet import Stream, Tablet
-from tests.system.store import OTHER, STORE, TEXTS, Shop, shown_of, until
+from demo.tablet import Json, Stream, Tablet
+from hq import help_state
+from hq.database import reading
+from hq.help_state import HelpState
+from tests.system.store import OTHER, STORE, TEXTS, WITHIN_S, Person, Shop, shown_of, until
 from wire.member import Mode, NameChoice
+from wire.query import ReceiverState
+from wire.sighting import RadioReason
 from wire.token import Kind
 
 pytestmark = pytest.mark.system
@@ -185,6 +190,64 @@ def test_without_a_session_nothing_is_answered(shop: Shop, stream: Stream) -> No
     assert stranger.sign_in(shop.associate, "0000").status == 403
     assert stranger.sign_in("nobody", "0000").status == 403
     shop.silent(person)
+
+
+def helped(shop: Shop, person: Person) -> HelpState | None:
+    """What the member's app would be told by HQ now."""
+    with reading(shop.store.office.engine) as connection:
+        found = help_state.of_member(connection, person.member, now_ms())
+    return found.state if found is not None else None
+
+
+def test_hq_knows_within_seconds_whether_somebody_is_on_the_way(shop: Shop, tablet: Tablet, stream: Stream) -> None:
+    """Pressed: waiting; an associate comes: on the way; done: done. Taken back by the phone: ended."""
+    person = shop.join(Mode.HELP)
+    assert helped(shop, person) is None
+    handle = shop.call_for_help(person, stream)
+    until(lambda: helped(shop, person) is HelpState.WAITING, PATIENCE_S, "the state at HQ")
+    assert tablet.attend(handle, "attending").status == 204
+    until(lambda: helped(shop, person) is HelpState.ON_THE_WAY, PATIENCE_S, "the state at HQ")
+    assert tablet.attend(handle, "done").status == 204
+    until(lambda: helped(shop, person) is HelpState.DONE, PATIENCE_S, "the state at HQ")
+    shop.silent(person)
+    other = shop.join(Mode.OPEN)
+    shop.call_for_help(other, stream)
+    until(lambda: helped(shop, other) is HelpState.WAITING, PATIENCE_S, "the state at HQ")
+    shop.says(other, Kind.PRESENCE)
+    until(lambda: helped(shop, other) is HelpState.ENDED, WITHIN_S, "the state at HQ")
+    shop.silent(other)
+
+
+def out(stream: Stream) -> list[str]:
+    """The zones whose receivers are out, as the tablet was told last."""
+    told: list[list[Json]] = [body["radios"] for name, body in list(stream.seen) if name in ("roster", "change")]
+    return [one["zone_label"] for one in told[-1]]
+
+
+def test_a_radio_that_falls_ill_is_on_the_floor_until_it_hears_again(shop: Shop, stream: Stream) -> None:
+    """BlueZ is gone when the edge starts: the tablet is told; BlueZ is back: it is taken away by itself."""
+    person = shop.join(Mode.OPEN)
+    shop.says(person, Kind.PRESENCE)
+    assert out(stream) == []
+    shop.stop("edge")
+    shop.radio.order({"stop": True})
+    shop.store.start_edge(replay=False)
+    shop.sees(stream, lambda now: out(now) == ["Shoes"], "the receiver that is out")
+    assert [(one.state, one.reason) for one in shop.store.status().radios] == [
+        (ReceiverState.ILL, RadioReason.NO_BLUEZ)
+    ]
+    shop.radio.order({"start": True})
+    shop.sees(stream, lambda now: out(now) == [], "the receiver that is back")
+    shop.silent(person)
+
+
+@pytest.mark.long
+def test_an_edge_that_died_is_on_the_floor_until_it_is_back(shop: Shop, stream: Stream) -> None:
+    """Killed: after three reports that did not come the tablet is told; started again: taken away by itself."""
+    shop.kill("edge")
+    shop.sees(stream, lambda now: out(now) == ["Shoes"], "the receiver that is out")
+    shop.store.start_edge(replay=False)
+    shop.sees(stream, lambda now: out(now) == [], "the receiver that is back")
 
 
 def test_another_stores_credential_reads_nothing(shop: Shop, tablet: Tablet, stream: Stream) -> None:
