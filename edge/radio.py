@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge.errors import RadioError
-from edge.recovery import STEPS_BEFORE_ILL, Ladder, Step, look, taken
+from edge.recovery import STEPS_BEFORE_ILL, Step, begun, ended, foot, look
 from runtime.logs import Log
 from wire.sighting import NO_ADAPTER, RadioReason, RadioState
 
@@ -47,7 +47,7 @@ class Radio:
         self._heard_mono_s = heard_mono_s
         self._boot_s = boot_s
         self._log = log
-        self._ladder = Ladder(boot_s(), tried=1)  # not hearing before `begin` ended
+        self._ladder = begun(foot(boot_s()))  # not hearing before `begin` ended
         self._told: RadioReason | None = None
         self._fault: RadioReason | None = RadioReason.SILENT  # why the last step did not end in a scan
         self.restarts: Counter[RadioReason] = Counter()
@@ -65,17 +65,17 @@ class Radio:
     @property
     def state(self) -> RadioState:
         """How it fares."""
-        return self._ladder.state
+        return self._ladder.state(self._boot_s())
 
     async def begin(self) -> None:
         """Begins to scan; a radio that cannot is logged, and then is recovered by `keep`."""
         error = await self._take(Step.REBUILD)
         if error is None:
-            self._ladder = Ladder(self._boot_s())
+            self._ladder = foot(self._boot_s())
             self._log.info("scanning", node=self._node, adapter=self.adapter)
         else:
             self._tell("cannot_scan", error)
-            self._ladder = Ladder(self._boot_s(), tried=1)
+            self._ladder = ended(self._ladder, self._boot_s())
 
     async def keep(self) -> None:
         """Looks every half second, and recovers what is silent, until cancelled."""
@@ -83,7 +83,7 @@ class Radio:
             await asyncio.sleep(LOOK_S)
             before = self._ladder
             self._ladder, step = look(before, self._heard_mono_s(), self._boot_s())
-            if self._ladder.state is RadioState.HEARING and before.state is not RadioState.HEARING:
+            if before.tried and not self._ladder.tried:
                 self._log.info("hearing_again", node=self._node, adapter=self.adapter)
                 self._told = None
             if step is not None:
@@ -96,14 +96,15 @@ class Radio:
     async def _recover(self, step: Step) -> None:
         if self._fault is None and self._ladder.tried >= STEPS_BEFORE_ILL:
             self._tell("radio_ill", RadioError(RadioReason.SILENT))
-        elif self._ladder.state is not RadioState.ILL:
+        elif self.state is not RadioState.ILL:
             cause = (self._fault or RadioReason.SILENT).value
             self._log.warning("radio_silent", node=self._node, step=step.value, cause=cause, adapter=self.adapter)
         self.restarts[self._fault or RadioReason.SILENT] += 1
+        self._ladder = begun(self._ladder)
         error = await self._take(step)
-        self._ladder = taken(self._ladder, self._boot_s())
+        self._ladder = ended(self._ladder, self._boot_s())
         # Not before the harshest step failed: that one ends a stuck discovery, which till then looks like a busy radio.
-        if error is not None and self._ladder.tried >= STEPS_BEFORE_ILL:
+        if error is not None and (self._ladder.tried >= STEPS_BEFORE_ILL or self.state is RadioState.ILL):
             self._tell("cannot_scan", error)
 
     async def _take(self, step: Step) -> RadioError | None:

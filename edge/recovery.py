@@ -14,6 +14,9 @@ from wire.sighting import RadioState
 
 SILENCE_S: Final = 30.0  # docs/radio.md
 SETTLE_S: Final = 5.0  # after a step: a scan that works hears somebody in a shop within a second or two
+# Nobody is gone before 60 s of silence (docs/protocol.md), and departures wait only for a radio that is told ill: so it
+# is told by then, even if BlueZ answers so slowly that the steps are not through. They end after 47 s otherwise.
+ILL_S: Final = 48.0
 # Capped so that a bluetoothd or an adapter that comes back after any time is heard through within 45 s.
 PAUSES_S: Final = (5.0, 10.0, 20.0, 30.0)
 
@@ -34,17 +37,28 @@ _STEPS_ILL: Final = (Step.REBUILD, Step.REBUILD, Step.REBUILD, Step.POWER_CYCLE)
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Where recovery stands: `tried` steps since an advert was last heard, and when waiting began (boot clock)."""
+    """Where recovery stands, on the boot clock.
 
+    `quiet_mono_s` is when an advert was last heard, or scanning began; `since_mono_s` when waiting began; `tried` how
+    many steps were begun since an advert was last heard.
+    """
+
+    quiet_mono_s: float
     since_mono_s: float
     tried: int = 0
 
-    @property
-    def state(self) -> RadioState:
+    def state(self, now_mono_s: float) -> RadioState:
         """What the gateway is told."""
         if self.tried == 0:
             return RadioState.HEARING
-        return RadioState.RECOVERING if self.tried <= STEPS_BEFORE_ILL else RadioState.ILL
+        if self.tried > STEPS_BEFORE_ILL or now_mono_s - self.quiet_mono_s >= ILL_S:
+            return RadioState.ILL
+        return RadioState.RECOVERING
+
+
+def foot(now_mono_s: float) -> Ladder:
+    """The ladder of a radio that hears, or begins to."""
+    return Ladder(now_mono_s, now_mono_s)
 
 
 def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder, Step | None]:
@@ -53,7 +67,7 @@ def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder
     `heard_mono_s` is when the last advert of anybody was heard. One after the last step ends recovery.
     """
     if heard_mono_s > ladder.since_mono_s:
-        ladder = Ladder(heard_mono_s)
+        ladder = foot(heard_mono_s)
     if now_mono_s - ladder.since_mono_s < _wait_s(ladder.tried):
         return ladder, None
     if ladder.tried < STEPS_BEFORE_ILL:
@@ -61,9 +75,14 @@ def look(ladder: Ladder, heard_mono_s: float, now_mono_s: float) -> tuple[Ladder
     return ladder, _STEPS_ILL[(ladder.tried - STEPS_BEFORE_ILL) % len(_STEPS_ILL)]
 
 
-def taken(ladder: Ladder, now_mono_s: float) -> Ladder:
-    """The ladder after a step ended, well or not: only an advert proves that it helped."""
-    return replace(ladder, since_mono_s=now_mono_s, tried=ladder.tried + 1)
+def begun(ladder: Ladder) -> Ladder:
+    """The ladder while a step is taken."""
+    return replace(ladder, tried=ladder.tried + 1)
+
+
+def ended(ladder: Ladder, now_mono_s: float) -> Ladder:
+    """The ladder after that step ended, well or not: only an advert proves that it helped."""
+    return replace(ladder, since_mono_s=now_mono_s)
 
 
 def _wait_s(tried: int) -> float:

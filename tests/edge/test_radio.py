@@ -25,9 +25,12 @@ class Store:
         self.steps: list[tuple[float, Step]] = []
         self.fault: RadioReason | None = None
         self.ended = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def take(self, step):
         self.steps.append((self.now_s - 1000, step))
+        await self.answers.wait()
         if self.fault is not None:
             raise RadioError(self.fault)
         self.address = ADDRESS
@@ -129,3 +132,28 @@ def test_each_cause_is_told_once_while_it_lasts(play):
 
     events = play(story)
     assert [event for event in events if event != "radio_silent"] == ["cannot_scan", "cannot_scan", "hearing_again"]
+
+
+def test_a_radio_whose_step_hangs_is_told_ill_in_time(play):
+    """While BlueZ leaves a call unanswered the radio is recovering, then ill, though no step came to its end."""
+
+    async def story(store, radio):
+        await radio.begin()
+        keeping = asyncio.create_task(radio.keep())
+        store.answers.clear()
+        await store.passes(29)
+        assert radio.state is RadioState.HEARING
+        await store.passes(3)
+        assert (radio.state, radio.reason) == (RadioState.RECOVERING, RadioReason.SILENT)
+        await store.passes(20)
+        assert (radio.state, len(store.steps)) == (RadioState.ILL, 2)
+        store.fault = RadioReason.NO_ANSWER
+        store.answers.set()
+        await store.passes(1)
+        assert (radio.state, radio.reason) == (RadioState.ILL, RadioReason.NO_ANSWER)
+        store.heard_s = store.now_s
+        await store.passes(1)
+        assert (radio.state, radio.reason) == (RadioState.HEARING, None)
+        assert not keeping.done()
+
+    assert play(story) == ["scanning", "radio_silent", "cannot_scan", "hearing_again"]
