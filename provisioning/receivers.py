@@ -167,7 +167,7 @@ def _theengs(host: str, port: int, name: str) -> dict[str, str | int]:
 
 
 _OPENMQTTGATEWAY: Final = """\
-OpenMQTTGateway on an ESP32, from 1.7 on. The names of the settings are those of its own documentation.
+OpenMQTTGateway on an ESP32. The names of the settings are those of its own documentation.
 
 1. Its configuration portal (the network that it opens when it starts for the first time):
    MQTT server               {host}
@@ -182,7 +182,7 @@ OpenMQTTGateway on an ESP32, from 1.7 on. The names of the settings are those of
 2. The console of its web page, each line as it stands:
    commands/MQTTtoSYS/config {{"discovery":false,"save":true}}
    commands/MQTTtoBT/config {{"adaptivescan":false,"bleconnect":false,"hasspresence":false}}
-   commands/MQTTtoBT/config {{"onlysensors":false,"randommacs":true,"minrssi":-120}}
+   commands/MQTTtoBT/config {{"onlysensors":false,"randommacs":true,"minrssi":-200}}
    commands/MQTTtoBT/config {{"extDecoderEnable":true,"extDecoderTopic":"undecoded","pubadvdata":true}}
    commands/MQTTtoBT/config {{"save":true}}
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import EdgeConfig, RadioConfig
+from edge.config import EdgeConfig, RadioConfig, SatelliteConfig
 from hq.settings import Broker as HqBroker
 from hq.settings import Settings as HqSettings
-from store_gateway.settings import Broker, Settings
+from store_gateway.core.satellite import Drop
+from store_gateway.settings import Broker, Receivers, Settings
 from tablet_api.settings import Settings as TabletSettings
 from wire.query import DarkReason
+from wire.receivers import Receiver, ReceiverKind
 
 TOP = Path(__file__).parent.parent
 DOCS = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
@@ -95,6 +97,22 @@ def test_a_radios_keys_are_documented() -> None:
     assert row
     named = set(re.findall(r"`(\w+)`", row.group(1)))
     assert named == {field.name for field in dataclasses.fields(RadioConfig)}
+
+
+@pytest.mark.parametrize(
+    ("key", "shapes"), [("satellite", [SatelliteConfig]), ("receivers", [Receivers, Receiver])], ids=["edge", "gateway"]
+)
+def test_the_keys_of_satellites_and_receivers_are_documented(key: str, shapes: list[type]) -> None:
+    """Both ends of the store's own broker are told with each of their keys, and each kind by its name."""
+    row = re.search(rf"^\| `{key}` \| (.*) \|", OPERATING, re.M)
+    assert row
+    named = set(re.findall(r"`(\w+)`", row.group(1)))
+    wanted = {field.name for shape in shapes for field in dataclasses.fields(shape)} - {"sources"}
+    assert wanted <= named
+    if key == "receivers":
+        assert all(kind.value in row.group(1) for kind in ReceiverKind)
+    for figure in ("frames", "adverts", "lost", *Drop, "unknown"):
+        assert f"`receivers_{figure}_total`" in OPERATING
 
 
 def test_the_changelog_has_the_version() -> None:
