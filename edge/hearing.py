@@ -14,6 +14,7 @@ from edge.coalesce import SATELLITE_WINDOW_MS, WINDOW_MS
 from edge.config import EdgeConfig, RadioConfig
 from edge.edge import Edge
 from edge.node import Node
+from edge.overflow import Memory
 from edge.replay import play
 from edge.sender import Sender, Sends
 from runtime import logs
@@ -34,7 +35,8 @@ async def hear(settings: EdgeConfig, boot_ms: Callable[[], int], replay: str | N
     sender = _sender(settings, boot_ms)
     window_ms = WINDOW_MS if settings.satellite is None else SATELLITE_WINDOW_MS
     chosen = settings.radios[:1] if replay is not None else settings.radios
-    nodes = [Node(radio.node, settings.company_id, boot_ms) for radio in chosen]
+    memory = Memory()
+    nodes = [Node(radio.node, settings.company_id, boot_ms, memory) for radio in chosen]
     edge = Edge(nodes, sender, boot_ms, notify, log, window_ms)
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 

@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 from collections.abc import Callable, Mapping, Sequence
 
 from edge.coalesce import Coalescer
-from edge.overflow import Outcome, Planner
+from edge.overflow import Memory, Outcome, Planner
 from edge.radio import Radio
 from edge.recording import Advert, tokens_of
 from wire.air import candidates_of_properties
@@ -17,17 +17,17 @@ class Node:
     """A radio's place in the store, from its radio or, where `radio` is None, from recorded adverts.
 
     `boot_ms` gives milliseconds of CLOCK_BOOTTIME. `sent` counts the sightings that the gateway took, `unsent` those
-    that it did not take, `malformed` lines of a replay.
+    that it did not take, `malformed` lines of a replay. `memory` is one for all nodes of a box.
     """
 
     __slots__ = ("_boot_ms", "_company_id", "_heard", "_phones", "malformed", "name", "radio", "sent", "unsent")
 
-    def __init__(self, name: str, company_id: int, boot_ms: Callable[[], int]) -> None:
+    def __init__(self, name: str, company_id: int, boot_ms: Callable[[], int], memory: Memory | None = None) -> None:
         self.name = name
         self._company_id = company_id
         self._boot_ms = boot_ms
         self._heard = Coalescer(name)
-        self._phones = Planner()
+        self._phones = Planner(memory)
         self.sent = 0
         self.unsent = 0
         self.malformed = 0
@@ -36,7 +36,10 @@ class Node:
     def hear(self, manufacturer: Mapping[int, bytes], service_uuids: Sequence[str], rssi_dbm: int) -> None:
         """One advert as BlueZ splits it."""
         tokens = candidates_of_properties(manufacturer, service_uuids, self._company_id)
-        self._heard.hear(tokens, rssi_dbm, self._boot_ms())
+        if tokens:
+            self._heard.hear(tokens, rssi_dbm, self._boot_ms())
+        else:
+            self._heard.passed()
 
     def overflow(self, path: str, rssi_dbm: int) -> None:
         """That advert was of an iPhone in the background, at this D-Bus path: a sighting, once its token was read."""
@@ -75,7 +78,11 @@ class Node:
             self._heard.hear(tokens_of(advert, self._company_id, made_up), advert.rssi_dbm, self._boot_ms())
 
     def heard_mono_s(self) -> float:
-        """When an advert of anybody was last heard, seconds of the boot clock; 0 before the first."""
+        """When an advert of anybody was last heard, seconds of the boot clock; 0 before the first.
+
+        One without a candidate token counts as heard when this is next asked.
+        """
+        self._heard.notice(self._boot_ms())
         return self._heard.last_advert_ms / 1000
 
     @property
@@ -89,6 +96,7 @@ class Node:
 
     def health(self) -> Health:
         """How it fares, as the gateway is told."""
+        self._heard.notice(self._boot_ms())
         return Health(
             self.name,
             self.radio.adapter if self.radio else REPLAY,

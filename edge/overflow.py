@@ -1,8 +1,11 @@
 """Decides which iPhone in the background is asked for its token next, and which are left in peace (format F4).
 
 The overflow bit is no name: one app in 128 has the same, so most phones with it may be strangers. What was learnt of a
-phone is kept by its D-Bus path, which holds its radio address, and only here: in memory, for at most `PHONES_MAX`
+phone is kept by its radio address, as its D-Bus path spells it, and only here: in memory, for at most `PHONES_MAX`
 phones, until `FORGET_S` after their last advert. iOS takes a new address at about that pace.
+
+The radios of a box share what was learnt, and each has limits of its own: a phone is asked by one of them, and is then
+heard by all of them. So a radio in a blind zone hides it without a read of its own.
 
 docs/radio.md, "iPhones in the background"; docs/decisions/0032-asking-is-rationed.md.
 
@@ -47,38 +50,74 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class _Phone:
-    """What is known of one phone; times on the boot clock."""
+    """What a box has learnt of one phone; times on the boot clock."""
+
+    heard_mono_s: float
+    due_mono_s: float = 0.0
+    asked_mono_s: float = 0.0
+    token: bytes | None = field(default=None, repr=False)
+    until_mono_s: float = 0.0  # how long the token is repeated
+    reading: bool = False
+
+
+@dataclass(slots=True)
+class _Ear:
+    """What one radio knows of one phone."""
 
     rssi_dbm: int
     heard_mono_s: float
-    due_mono_s: float = 0.0
-    asked_mono_s: float | None = None
-    token: bytes | None = field(default=None, repr=False)
-    until_mono_s: float = 0.0  # how long the token is repeated
+    due_mono_s: float = 0.0  # for this radio, after failures of its own
     failures: int = 0
     counted: bool = False  # as held back, since it became due
 
 
-class Planner:
-    """One radio's phones with the overflow bit. At most one read is open: from `begin` to `end`.
+class Memory:
+    """The phones with the overflow bit that a box has met lately."""
 
-    `outcomes` counts the reads by how they ended; `held_back` counts the times that a phone was due and a limit made
-    it wait.
-    """
-
-    __slots__ = (
-        "_asked",
-        "_linked_mono_s",
-        "_open",
-        "_phones",
-        "_rest_until_mono_s",
-        "_spans",
-        "held_back",
-        "outcomes",
-    )
+    __slots__ = ("_phones",)
 
     def __init__(self) -> None:
         self._phones: dict[str, _Phone] = {}  # the one heard longest ago comes first
+
+    def __len__(self) -> int:
+        """How many phones are remembered."""
+        return len(self._phones)
+
+    def heard(self, path: str, now_mono_s: float) -> _Phone:
+        """The phone at a D-Bus path of any radio, which was heard now."""
+        name = _name(path)
+        phone = self._phones.pop(name, None) or _Phone(now_mono_s)
+        phone.heard_mono_s = now_mono_s
+        _make_room(self._phones, now_mono_s)
+        self._phones[name] = phone
+        if phone.token is not None and now_mono_s >= phone.until_mono_s:
+            phone.token = None
+        return phone
+
+    def get(self, path: str) -> _Phone | None:
+        """The same, None where it is not remembered."""
+        return self._phones.get(_name(path))
+
+    def forget(self, now_mono_s: float) -> None:
+        """Forgets whoever was not heard for long."""
+        _forget(self._phones, now_mono_s)
+
+
+class Planner:
+    """One radio's reads. At most one is open: from `begin` to `end`.
+
+    `outcomes` counts the reads by how they ended; `held_back` counts the times that a phone was due and a limit made
+    it wait. `memory` is one for all radios of a box.
+    """
+
+    __slots__ = (
+        "_asked", "_ears", "_linked_mono_s", "_memory", "_open", "_rest_until_mono_s", "_spans",
+        "held_back", "outcomes",
+    )  # fmt: skip
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self._memory = memory if memory is not None else Memory()
+        self._ears: dict[str, _Ear] = {}  # the one heard longest ago comes first
         self._spans: deque[tuple[float, float]] = deque()  # when it connected, within a minute
         self._asked: deque[float] = deque()  # when reads began within a minute
         self._open: tuple[str, float] | None = None
@@ -88,36 +127,30 @@ class Planner:
         self.held_back = 0
 
     def __len__(self) -> int:
-        """How many phones are remembered."""
-        return len(self._phones)
+        """How many phones this radio remembers."""
+        return len(self._ears)
 
     def hear(self, path: str, rssi_dbm: int, now_mono_s: float) -> bytes | None:
         """One advert with the bit, of the phone at this D-Bus path. Returns its token (16 bytes) if that is known.
 
         `rssi_dbm` of -127 is "not known", and weaker than any.
         """
-        self._forget(now_mono_s)
-        phone = self._phones.pop(path, None)
-        if phone is None:
-            if len(self._phones) >= PHONES_MAX:
-                del self._phones[next(iter(self._phones))]
-            phone = _Phone(rssi_dbm, now_mono_s)
-        self._phones[path] = phone
-        phone.rssi_dbm = rssi_dbm
-        phone.heard_mono_s = now_mono_s
-        if phone.token is not None and now_mono_s >= phone.until_mono_s:
-            phone.token = None
-        return phone.token
+        ear = self._ears.pop(path, None) or _Ear(rssi_dbm, now_mono_s)
+        ear.rssi_dbm = rssi_dbm
+        ear.heard_mono_s = now_mono_s
+        _make_room(self._ears, now_mono_s)
+        self._ears[path] = ear
+        return self._memory.heard(path, now_mono_s).token
 
     def front(self, path: str, now_mono_s: float) -> None:
         """The phone at this path sent an iBeacon: its app came to the foreground, and may say something else by now.
 
         Its token is void: repeating the old one would, for example, cancel a call for help that was made there.
         """
-        phone = self._phones.get(path)
+        phone = self._memory.get(path)
         if phone is not None and phone.token is not None:
             phone.token = None
-            phone.due_mono_s = max(now_mono_s, (phone.asked_mono_s or 0.0) + BACK_S)
+            phone.due_mono_s = max(now_mono_s, phone.asked_mono_s + BACK_S)
 
     def begin(self, now_mono_s: float) -> str | None:
         """The path of the phone to read now, the strongest that is due; None for none, or not yet.
@@ -126,19 +159,21 @@ class Planner:
         """
         if self._open is not None:
             return None
-        self._forget(now_mono_s)
+        _forget(self._ears, now_mono_s)
+        self._memory.forget(now_mono_s)
         if not self._may_ask(now_mono_s):
-            for _, phone in self._due(now_mono_s):
-                if not phone.counted:
-                    phone.counted = True
+            for _, ear, _ in self._due(now_mono_s):
+                if not ear.counted:
+                    ear.counted = True
                     self.held_back += 1
             return None
         strongest = max(self._due(now_mono_s), key=lambda row: row[1].rssi_dbm, default=None)
         if strongest is None:
             return None
-        path, phone = strongest
-        phone.counted = False
+        path, ear, phone = strongest
+        ear.counted = False
         phone.asked_mono_s = now_mono_s
+        phone.reading = True
         self._open = (path, now_mono_s)
         self._asked.append(now_mono_s)
         return path
@@ -160,32 +195,35 @@ class Planner:
         self.outcomes[outcome] += 1
         if outcome is Outcome.RADIO:
             self._rest_until_mono_s = now_mono_s + RADIO_S
-        phone = self._phones.get(path)
-        if phone is None:
+        phone, ear = self._memory.get(path), self._ears.get(path)
+        if phone is not None:
+            phone.reading = False
+            match outcome:
+                case Outcome.TOKEN:
+                    phone.token = token
+                    phone.until_mono_s = now_mono_s + TOKEN_S
+                    phone.due_mono_s = now_mono_s + AGAIN_S
+                case Outcome.FOREIGN | Outcome.MALFORMED | Outcome.REFUSED:
+                    phone.token = None
+                    phone.due_mono_s = now_mono_s + FOREIGN_S
+                case Outcome.NO_ANSWER | Outcome.FAILED | Outcome.RADIO:
+                    pass
+        if ear is None:
             return None
-        match outcome:
-            case Outcome.TOKEN:
-                phone.failures = 0
-                phone.token = token
-                phone.until_mono_s = now_mono_s + TOKEN_S
-                phone.due_mono_s = now_mono_s + AGAIN_S
-            case Outcome.FOREIGN | Outcome.MALFORMED | Outcome.REFUSED:
-                phone.token = None
-                phone.due_mono_s = now_mono_s + FOREIGN_S
-            case Outcome.NO_ANSWER | Outcome.FAILED:
-                phone.due_mono_s = now_mono_s + PAUSES_S[min(phone.failures, len(PAUSES_S) - 1)]
-                phone.failures += 1
-            case Outcome.RADIO:
-                pass
-        return phone.rssi_dbm
+        if outcome in (Outcome.NO_ANSWER, Outcome.FAILED):
+            ear.due_mono_s = now_mono_s + PAUSES_S[min(ear.failures, len(PAUSES_S) - 1)]
+            ear.failures += 1
+        elif outcome is not Outcome.RADIO:
+            ear.failures = 0
+        return ear.rssi_dbm
 
-    def _due(self, now_mono_s: float) -> Iterator[tuple[str, _Phone]]:
+    def _due(self, now_mono_s: float) -> Iterator[tuple[str, _Ear, _Phone]]:
         fresh_mono_s = now_mono_s - FRESH_S
-        return (
-            (path, phone)
-            for path, phone in self._phones.items()
-            if phone.due_mono_s <= now_mono_s and phone.heard_mono_s >= fresh_mono_s
-        )
+        for path, ear in self._ears.items():
+            if ear.due_mono_s <= now_mono_s and ear.heard_mono_s >= fresh_mono_s:
+                phone = self._memory.get(path)
+                if phone is not None and phone.due_mono_s <= now_mono_s and not phone.reading:
+                    yield path, ear, phone
 
     def _may_ask(self, now_mono_s: float) -> bool:
         """Whether a read may begin: also one that connects for READ_S keeps every minute within its bounds."""
@@ -198,9 +236,22 @@ class Planner:
         rested = now_mono_s >= self._rest_until_mono_s
         return rested and len(self._asked) < READS_MAX and connecting_s + READ_S <= CONNECTING_S
 
-    def _forget(self, now_mono_s: float) -> None:
-        while self._phones:
-            path = next(iter(self._phones))
-            if self._phones[path].heard_mono_s > now_mono_s - FORGET_S:
-                return
-            del self._phones[path]
+
+def _make_room(kept: dict[str, _Phone] | dict[str, _Ear], now_mono_s: float) -> None:
+    """Forgets who was not heard for long and, where no place is free for one more, who was heard longest ago."""
+    _forget(kept, now_mono_s)
+    if len(kept) >= PHONES_MAX:
+        del kept[next(iter(kept))]
+
+
+def _forget(kept: dict[str, _Phone] | dict[str, _Ear], now_mono_s: float) -> None:
+    while kept:
+        name = next(iter(kept))
+        if kept[name].heard_mono_s > now_mono_s - FORGET_S:
+            return
+        del kept[name]
+
+
+def _name(path: str) -> str:
+    """What is the same in the paths of one phone at all radios of a box."""
+    return path.rsplit("/", 1)[-1]

@@ -9,7 +9,7 @@ import pytest
 
 from edge import overflow, reader
 from edge.node import Node
-from edge.overflow import Outcome
+from edge.overflow import Memory, Outcome
 from edge.reader import Reader
 from edge.recovery import Step
 from edge.scanner import Scanner, Shared
@@ -21,6 +21,7 @@ TOKEN = bytes(range(16))
 OTHER = bytes(range(16, 32))
 PHONE = "C0:00:00:00:00:01"
 MEMBER = "C0:00:00:00:00:02"
+FIRST = "00:00:00:00:5A:AD"
 SECOND = "00:00:00:00:00:0B"
 BIT = air.overflow_bit(air.SERVICE_UUID)
 MASK = bytes(0x80 >> BIT % 8 if at == BIT // 8 else 0 for at in range(16))
@@ -76,10 +77,10 @@ async def _reading(bus, *radios):
     await fake.start()
     if SECOND in radios:
         fake.add("hci1", SECOND)
-    shared = Shared()
+    shared, memory = Shared(), Memory()
     nodes, scanners, tasks = [], [], []
     for number, address in enumerate(radios or (None,)):
-        node = Node(f"till-{number}", 0xFFFF, _boot_ms)
+        node = Node(f"till-{number}", 0xFFFF, _boot_ms, memory)
         scanner = Scanner(address, node.hear, node.overflow, node.front, shared=shared)
         await scanner.take(Step.REBUILD)
         nodes.append(node)
@@ -206,14 +207,28 @@ def test_two_radios_read_each_for_itself(bus, hasty):
     """A read that hangs on one radio delays nothing on the other."""
 
     async def run():
-        async with _reading(bus, "00:00:00:00:5A:AD", SECOND) as one:
+        async with _reading(bus, FIRST, SECOND) as one:
             one.fake.servers |= {PHONE: Server(b"", hangs=Stage.CONNECT), MEMBER: Server(air.answer(TOKEN))}
-            one.fake.report(PHONE, {"00:00:00:00:5A:AD": -50}, OVERFLOW)
+            one.fake.report(PHONE, {FIRST: -50}, OVERFLOW)
             await one.until(lambda: one.fake.connecting)
             one.fake.report(MEMBER, {SECOND: -50}, OVERFLOW)
             await one.until(lambda: one.outcomes(1) == {Outcome.TOKEN: 1})
             assert one.outcomes(0) == {}
             await one.until(lambda: one.outcomes(0) == {Outcome.NO_ANSWER: 1})
+
+    asyncio.run(run())
+
+
+def test_one_radio_of_a_box_reads_for_all(bus):
+    """A phone that two radios hear is connected to once; both then tell its token, each with its own signal."""
+
+    async def run():
+        async with _reading(bus, FIRST, SECOND) as one:
+            one.fake.servers[PHONE] = Server(air.answer(TOKEN))
+            one.fake.advertise(PHONE, {FIRST: -80, SECOND: -50}, OVERFLOW, 0.05)
+            await one.until(lambda: len({(row.node, row.rssi_dbm) for row in one.take() if row.token == TOKEN}) == 2)
+            assert {(row.node, row.rssi_dbm) for row in one.take()} == {("till-0", -80), ("till-1", -50)}
+            assert len(one.fake.asked) == 1
 
     asyncio.run(run())
 
