@@ -4,7 +4,7 @@ QoS 0 and no backlog: what cannot be sent now is dropped by its sender, which co
 datagram has a number, sent or not, so that the gateway counts what is missing. A thread of its own keeps the
 connection, and tries again with a wait that doubles up to 30 s, spread by chance.
 
-I/O: paho; its only importer.
+I/O: paho; its only importer. Of socket only the options that paho's connection is given.
 """
 
 import os

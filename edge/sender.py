@@ -2,7 +2,7 @@
 
 Each datagram names the socket anew, so a gateway that starts, ends or starts again needs no reconnect.
 
-I/O: socket; its only importer.
+I/O: a Unix datagram socket.
 """
 
 import errno

@@ -82,7 +82,6 @@ def store_configuration(listen: str, port: int, passwords_port: int | None, plac
         f"max_packet_size {_RECEIVED_BYTES + _HEADER_BYTES}",
         "max_queued_messages 1000",
         "max_queued_bytes 8388608",
-        "max_keepalive 120",
         "log_dest stderr",
         "log_type error",
         "log_type warning",

@@ -11,6 +11,7 @@ import queue
 import signal
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -376,6 +378,19 @@ def test_a_satellites_health_comes_the_same_way(gateway: Gateway, edges: Callabl
     last = gateway.says_of("hats-1", RadioState.HEARING)
     until(lambda: any(isinstance(one, Health) and one.candidates == 3 for one in gateway.all), "the last health")
     assert last.adapter == sighting.REPLAY
+
+
+def test_a_satellite_sends_four_times_a_second(gateway: Gateway, edges: Callable[..., Edge]) -> None:
+    """A phone that is heard all the time is a sighting each quarter of a second, by the satellite's own clock."""
+    back = edges()
+    back.replays(TOKEN, -60)
+    gateway.hears("hats-1")
+    for _ in range(60):
+        back.replays(TOKEN, -60)
+        time.sleep(0.025)
+    assert back.end() == 0
+    began = [one.first_ms for batch in gateway.all if isinstance(batch, Batch) for one in batch.sightings]
+    assert 200 <= statistics.median(later - earlier for earlier, later in pairwise(began)) <= 350
 
 
 def test_a_broker_that_goes_is_found_again_by_both_and_the_loss_is_counted(
