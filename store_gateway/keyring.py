@@ -24,7 +24,7 @@ from store_gateway.core.table import Table
 from wire.member import Mode
 from wire.token import day_of_slot
 
-_SLICE = 128  # members read between two looks at the inbox: 1 to 3 ms
+_SLICE = 64  # members read between two looks at the inbox: 1 to 3 ms
 _LAID = 64  # phones laid over between two looks: 1 ms
 _RETRY_S = 5.0
 _CALM_S = 1.0  # HQ publishes in bulk: the next table comes once it paused for so long,
@@ -114,9 +114,15 @@ class Keyring:
         self._not_before_mono_s = 0.0  # for whatever failed
         self._rests = False  # after this build
         self._rest_until_mono_s = 0.0  # for what can wait
+        self._coming: list[tuple[int, Table, int]] = []  # slots whose table is made and not yet in force
         self._stale: tuple[int, float, float] | None = None  # at which change, since when, last grown when
         self._turned_mono_s: float | None = None
         self.failures = 0
+
+    @property
+    def reading(self) -> bool:
+        """Whether the replica was not read to its end yet."""
+        return self._reading is not None
 
     # --- what changes ------------------------------------------------------------------------------------------------
 
@@ -153,6 +159,10 @@ class Keyring:
             return self._read_on(now_mono_s)
         self._turn_over(now_mono_s)
         due = self._directory.roll(now_slot)
+        if self._coming:
+            slot, table, number = self._coming.pop()
+            self._directory.adopt(slot, table, number)
+            return True
         if self._directory.lay(_LAID):
             return True
         if self._reading is not None:
@@ -175,13 +185,12 @@ class Keyring:
         return False
 
     def built(self, built: Built, now_mono_s: float) -> None:
-        """The child is done."""
+        """The child is done; its tables are put in force by `work`."""
         if self._rests and self._making_since_mono_s is not None:
             self._rest_until_mono_s = now_mono_s + _REST * (now_mono_s - self._making_since_mono_s)
         self._making_since_mono_s = None
-        if built.tables:
-            self._directory.adopt(built.tables, built.number)
-        else:
+        self._coming += [(slot, table, built.number) for slot, table in built.tables.items()]
+        if not built.tables:
             self._again(now_mono_s)
 
     def _again(self, now_mono_s: float) -> None:
@@ -262,6 +271,12 @@ class TableMaker:
     def start(self, order: Order) -> None:
         """Begins; at most one order at a time."""
         threading.Thread(target=self._make, args=(order,), name="table", daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's that is at work."""
+        child = self._child
+        return child.pid if child is not None else None
 
     def stop(self) -> None:
         """Ends a child that is at work."""

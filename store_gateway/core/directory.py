@@ -8,7 +8,7 @@ Pure: no I/O, no clock.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -46,13 +46,15 @@ class Due:
 class _Slot:
     """One slot: its table, made from a state as of change `number`, and the rows of tokens laid over it."""
 
-    __slots__ = ("day", "laid", "number", "table", "unlaid")
+    __slots__ = ("day", "laid", "laid_last", "number", "since", "table", "unlaid")
 
-    def __init__(self, slot: int) -> None:
+    def __init__(self, slot: int, since: int) -> None:
         self.day = day_of_slot(slot)
+        self.since = since  # changes before it were not laid over
         self.table: Table | None = None
         self.number = 0
         self.laid: dict[bytes, tuple[int, int]] = {}  # token -> its row, the change since which it counts
+        self.laid_last = 0  # the greatest of these
         self.unlaid = 0  # the last change that added tokens which were not laid over
 
 
@@ -222,6 +224,7 @@ class Directory:
             for at in range(0, len(made), TOKEN_BYTES):
                 slot = its_slots[at // TOKEN_BYTES % len(its_slots)]
                 self._slots[slot].laid[made[at : at + TOKEN_BYTES]] = row, self._number
+                self._slots[slot].laid_last = self._number
 
     # --- time and tables ---------------------------------------------------------------------------------------------
 
@@ -248,7 +251,7 @@ class Directory:
             self._discard(self._slots.pop(slot).table)
         begun = tuple(slot for slot in wanted if slot not in self._slots)
         for slot in begun:
-            self._slots[slot] = _Slot(slot)
+            self._slots[slot] = _Slot(slot, self._number)
         last_day = day_of_slot(max(0, min(wanted) - _LATE_SLOTS))
         for day in [day for day in self.phones.days if day < last_day]:
             self.drop_day(day)
@@ -258,15 +261,17 @@ class Directory:
             first[row] = None if slots is None else (*slots, *begun)
         self._due = first | self._due
 
-    def adopt(self, tables: Mapping[int, Table], number: int) -> None:
-        """Puts tables in force that were made from a state as of change `number`; what is not held is let go."""
-        for slot, table in tables.items():
-            held = self._slots.get(slot)
-            if held is None:
-                self._discard(table)
-                continue
-            self._discard(held.table)
-            held.table, held.number = table, number
+    def adopt(self, slot: int, table: Table, number: int) -> None:
+        """Puts a table in force that was made from a state as of change `number`; not if its slot was not held all the while."""
+        held = self._slots.get(slot)
+        if held is None or number < held.since:
+            self._discard(table)
+            return
+        self._discard(held.table)
+        held.table, held.number = table, number
+        if held.laid_last <= number:
+            held.laid = {}
+        else:
             held.laid = {token: one for token, one in held.laid.items() if one[1] > number}
 
     def _discard(self, table: Table | None) -> None:

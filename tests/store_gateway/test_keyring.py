@@ -75,6 +75,7 @@ def test_a_child_process_makes_the_tables() -> None:
     made = built.get(timeout=60)
     assert made.tables.keys() == set(order.slots)
     found.built(made, 1.0)
+    work(found, SLOT, 1.0)
     assert set(os.listdir("/dev/shm")) == before
     assert all(knows(directory, number, slot) for number in (0, 250, 499) for slot in (SLOT - 1, SLOT, SLOT + 1))
     work(found, SLOT, 2.0)
@@ -240,7 +241,7 @@ def test_a_child_at_work_ends_with_the_program(script: Path) -> None:
     maker = TableMaker(built.put)
     maker.start(orders.pop())
     for _ in range(200):
-        if maker._child is not None:
+        if maker.pid is not None:
             break
         time.sleep(0.01)
     child = maker._child

@@ -58,6 +58,12 @@ def tables(found: Directory, slots: Iterable[int]) -> dict[int, Table]:
     return {slot: Table(memoryview(block)) for slot, block in made.items()}
 
 
+def adopt(found: Directory, made: dict[int, Table], number: int) -> None:
+    """All of them."""
+    for slot, table in made.items():
+        found.adopt(slot, table, number)
+
+
 def put(found: Directory, one: Phone) -> None:
     """HQ says so."""
     found.phones.begin_day(one.day)
@@ -71,7 +77,7 @@ def directory(phones: Iterable[Phone], now_slot: int = SLOT) -> Directory:
     for one in phones:
         put(found, one)
     due = found.roll(now_slot)
-    found.adopt(tables(found, due.missing), found.number)
+    adopt(found, tables(found, due.missing), found.number)
     assert found.roll(now_slot) == directory_module.Due((), ())
     return found
 
@@ -138,7 +144,7 @@ def test_two_members_with_equal_fingerprints_are_both_known() -> None:
             number.to_bytes(4, "little") for number in (0, 2, 1, 0)
         )
         assert HEAD_BYTES + len(content) == size_for(2)
-        found.adopt({SLOT: Table(memoryview(head(2, 2, SLOT, memoryview(content)) + content))}, found.number)
+        found.adopt(SLOT, Table(memoryview(head(2, 2, SLOT, memoryview(content)) + content)), found.number)
         who = found.resolve(mine, SLOT)
         assert who is not None and who.pseudonym == both[heard.index(mine)].pseudonym
 
@@ -186,13 +192,33 @@ def test_a_table_read_before_a_change_does_not_undo_it() -> None:
     put(found, other)
     found.lay(10)
     found.put_kinds(one.pseudonym, 0)
-    found.adopt(early, number)
+    adopt(found, early, number)
     assert found.resolve(token(one.day_key, Kind.HELP, SLOT), SLOT) is None
     assert found.resolve(token(other.day_key, Kind.HELP, SLOT), SLOT) is not None
     before = found.tokens
-    found.adopt(tables(found, range(SLOT - 1, SLOT + 3)), found.number)
+    adopt(found, tables(found, range(SLOT - 1, SLOT + 3)), found.number)
     assert (before, found.tokens) == (8, 8)
     assert found.resolve(token(other.day_key, Kind.HELP, SLOT + 1), SLOT) is not None
+
+
+def test_a_table_that_missed_a_change_is_not_taken() -> None:
+    """A slot that was let go and is held again, or a directory that was cleared, waits for tables made since."""
+    one, other = phone(1), phone(2)
+    found = directory([one])
+    early, number = tables(found, [SLOT]), found.number
+    found.roll(SLOT + 40)
+    put(found, other)
+    found.roll(SLOT)
+    adopt(found, early, number)
+    assert SLOT in found.roll(SLOT).missing
+    adopt(found, tables(found, [SLOT]), found.number)
+    early, number = tables(found, [SLOT]), found.number
+    assert found.resolve(token(other.day_key, Kind.HELP, SLOT), SLOT) is not None
+    found.clear()
+    put(found, other)
+    found.roll(SLOT)
+    adopt(found, early, number)
+    assert SLOT in found.roll(SLOT).missing
 
 
 def test_of_too_many_at_once_the_rest_waits_for_the_next_tables() -> None:
@@ -210,7 +236,7 @@ def test_of_too_many_at_once_the_rest_waits_for_the_next_tables() -> None:
     assert known.count(True) == MOST_LAID
     due = found.roll(SLOT)
     assert (due.missing, set(due.stale)) == ((), set(range(SLOT - 1, SLOT + 3)))
-    found.adopt(tables(found, due.stale), found.number)
+    adopt(found, tables(found, due.stale), found.number)
     assert found.roll(SLOT).stale == ()
     assert all(found.resolve(token(other.day_key, Kind.HELP, SLOT), SLOT) for other in others)
 
@@ -298,7 +324,7 @@ def test_one_phone_bears_one_mark_and_two_phones_two() -> None:
     keys = (b"1" * 16, b"2" * 16)
     found.put_keys(DAY, b"p" * 16, keys)
     due = found.roll(SLOT)
-    found.adopt(tables(found, due.missing), found.number)
+    adopt(found, tables(found, due.missing), found.number)
     marks = []
     for key in keys:
         heard = [found.resolve(token(key, kind, slot), SLOT) for kind in Kind for slot in (SLOT, SLOT + 1)]
