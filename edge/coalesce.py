@@ -19,10 +19,10 @@ class Coalescer:
     """The window that is open, and what was heard since the start.
 
     `adverts` counts those of anybody, `candidates` those with a candidate token, `drops` candidate tokens that found
-    no room; `last_advert_ms` is the boot-clock time of the last advert of anybody, 0 before the first.
+    no room; `last_advert_ms` is the boot-clock time when the last advert of anybody was noticed, 0 before the first.
     """
 
-    __slots__ = ("_node", "_open", "_room", "adverts", "candidates", "drops", "last_advert_ms")
+    __slots__ = ("_node", "_noticed", "_open", "_room", "adverts", "candidates", "drops", "last_advert_ms")
 
     def __init__(self, node: str, room: int = TOKENS_MAX) -> None:
         self._node = node
@@ -32,7 +32,18 @@ class Coalescer:
         self.adverts = 0
         self.candidates = 0
         self.drops = 0
+        self._noticed = 0  # of the adverts
         self.last_advert_ms = 0
+
+    def passed(self) -> None:
+        """One advert of anybody without a candidate token: the many, for which not even the clock is read."""
+        self.adverts += 1
+
+    def notice(self, now_ms: int) -> None:
+        """What passed since the last call is taken to have been heard now."""
+        if self._noticed != self.adverts:
+            self._noticed = self.adverts
+            self.last_advert_ms = now_ms
 
     def hear(self, tokens: tuple[bytes, ...], rssi_dbm: int | None, now_ms: int) -> None:
         """One advert of anybody, with the candidate tokens (16 bytes each) that it holds, most often none.
@@ -40,6 +51,7 @@ class Coalescer:
         `rssi_dbm` is None, or a number that no radio measures, where the signal is not known.
         """
         self.adverts += 1
+        self._noticed = self.adverts
         self.last_advert_ms = now_ms
         if tokens:
             self.candidates += 1

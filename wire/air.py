@@ -34,6 +34,7 @@ _BEACON = b"\x02\x15"  # Apple TLV: type iBeacon, 21 bytes
 _BEACON_BYTES = 23  # those two, token, four ignored bytes, tx power
 _F2_VERSION = 0x01
 _F2_BYTES = 18  # version, tx power, token
+_LENGTHS = (_BEACON_BYTES, _F2_BYTES)
 _OVERFLOW = 0x01  # Apple TLV without a length byte
 _MASK_BYTES = 16
 _ANSWER_VERSION = b"\x01"
@@ -84,13 +85,14 @@ def candidates_of_properties(
     """The candidate tokens of what BlueZ made of an advertisement: each once.
 
     `manufacturer` is company id → value, `service_uuids` are the textual UUIDs, 16-bit ones spelled
-    out. Runs once per advertisement of anybody, so the common case (nothing of ours) comes first.
+    out. Runs once per advertisement of anybody, so the common case (nothing of ours) is settled by lengths.
     """
     found: list[bytes] = []
     for company, value in manufacturer.items():
-        one = _of_manufacturer(company, value, company_id)
-        if one is not None:
-            found.append(one)
+        if len(value) in _LENGTHS:
+            one = _of_manufacturer(company, value, company_id)
+            if one is not None:
+                found.append(one)
     for text in service_uuids:
         if text.endswith(_BASE_UUID_END):
             continue
@@ -100,9 +102,9 @@ def candidates_of_properties(
             continue
         if len(uuid) == TOKEN_BYTES:
             found.append(uuid)
-    if len(found) > 1:
-        return tuple(dict.fromkeys(found))
-    return tuple(found)
+    if not found:
+        return ()
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else (found[0],)
 
 
 def _of_manufacturer(company: int, value: bytes, company_id: int) -> bytes | None:
@@ -165,6 +167,8 @@ def has_overflow(raw: bytes, bit: int) -> bool:
 
 def apple_has_overflow(value: bytes, bit: int) -> bool:
     """The same for the value of one Apple structure after its company id, as BlueZ gives it."""
+    if _OVERFLOW not in value:
+        return False  # most of them: Apple's phones speak several times a second each
     at = 0
     while at < len(value):
         if value[at] == _OVERFLOW:

@@ -101,6 +101,8 @@ def _check(value: object, depth: int) -> None:
         kind = type(element)
         if kind in _PLAIN:
             continue
+        if kind is int and _MIN_INT <= cast(int, element) <= _MAX_UINT:
+            continue
         if kind is list or kind is dict:
             _check(element, depth - 1)
         else:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, NoReturn
 
 from wire import cbor
 from wire.errors import Reason, WireError
@@ -216,6 +216,21 @@ def _restarts(row: object) -> tuple[RadioReason, int]:
 
 def _row(node: str, sighting: Sighting) -> list[object]:
     """The row of a sighting, checked; reading and writing hold to the same ranges."""
+    rssi_dbm, count, first_ms, last_ms = sighting.rssi_dbm, sighting.count, sighting.first_ms, sighting.last_ms
+    if not (
+        sighting.node == node
+        and len(sighting.token) == TOKEN_BYTES
+        and (rssi_dbm is None or (type(rssi_dbm) is int and RSSI_MIN_DBM <= rssi_dbm <= RSSI_MAX_DBM))
+        and type(count) is type(first_ms) is type(last_ms) is int
+        and 1 <= count <= COUNT_MAX
+        and 0 <= first_ms <= last_ms <= UINT_MAX
+    ):
+        _refuse(node, sighting)
+    return [sighting.token, rssi_dbm, count, first_ms, last_ms]
+
+
+def _refuse(node: str, sighting: Sighting) -> NoReturn:
+    """Says what is wrong with a sighting."""
     rssi_dbm = sighting.rssi_dbm
     if sighting.node != node:
         raise WireError(Reason.SHAPE, "sightings of one node")
@@ -225,10 +240,8 @@ def _row(node: str, sighting: Sighting) -> list[object]:
         raise WireError(Reason.SHAPE, f"a signal of {RSSI_MIN_DBM} to {RSSI_MAX_DBM} dBm, or none")
     if not 1 <= _number(sighting.count) <= COUNT_MAX:
         raise WireError(Reason.SHAPE, f"a count of 1 to {COUNT_MAX}")
-    first_ms, last_ms = _number(sighting.first_ms), _number(sighting.last_ms)
-    if not 0 <= first_ms <= last_ms <= UINT_MAX:
-        raise WireError(Reason.SHAPE, "milliseconds of the boot clock, first before last")
-    return [sighting.token, rssi_dbm, sighting.count, first_ms, last_ms]
+    _number(sighting.first_ms), _number(sighting.last_ms)
+    raise WireError(Reason.SHAPE, "milliseconds of the boot clock, first before last")
 
 
 def _check_node(node: str) -> None:

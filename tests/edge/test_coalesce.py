@@ -73,3 +73,20 @@ def test_a_count_stays_within_its_field():
         heard.hear((A,), -60, 1)
     [sighting] = heard.take()
     assert sighting.count == COUNT_MAX
+
+
+def test_what_only_passed_is_noticed_when_somebody_looks():
+    """Adverts without a token are counted at once; when the last was heard is told at the next look, and stays."""
+    heard = Coalescer("till-1")
+    heard.notice(50)
+    assert heard.last_advert_ms == 0
+    heard.passed()
+    heard.passed()
+    assert (heard.adverts, heard.last_advert_ms) == (2, 0)
+    heard.notice(100)
+    heard.notice(200)
+    assert heard.last_advert_ms == 100
+    heard.hear((A,), -60, 250)
+    heard.notice(300)
+    assert (heard.adverts, heard.candidates, heard.last_advert_ms) == (3, 1, 250)
+    assert len(heard.take()) == 1
