@@ -14,7 +14,6 @@ Pure: no I/O, no clock.
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -48,27 +47,34 @@ class Outcome(StrEnum):
     RADIO = "radio"  # nothing that the phone did: no BlueZ, no radio, another connection in the way
 
 
-@dataclass(slots=True)
 class _Phone:
-    """What a box has learnt of one phone; times on the boot clock."""
+    """What a box has learnt of one phone; times on the boot clock. `until_mono_s` is how long the token is repeated."""
 
-    heard_mono_s: float
-    due_mono_s: float = 0.0
-    asked_mono_s: float = 0.0
-    token: bytes | None = field(default=None, repr=False)
-    until_mono_s: float = 0.0  # how long the token is repeated
-    reading: bool = False
+    __slots__ = ("asked_mono_s", "due_mono_s", "heard_mono_s", "reading", "token", "until_mono_s")
+
+    def __init__(self, now_mono_s: float) -> None:
+        self.heard_mono_s = now_mono_s
+        self.due_mono_s = 0.0
+        self.asked_mono_s = 0.0
+        self.token: bytes | None = None
+        self.until_mono_s = 0.0
+        self.reading = False
 
 
-@dataclass(slots=True)
 class _Ear:
-    """What one radio knows of one phone."""
+    """What one radio knows of one phone.
 
-    rssi_dbm: int
-    heard_mono_s: float
-    due_mono_s: float = 0.0  # for this radio, after failures of its own
-    failures: int = 0
-    counted: bool = False  # as held back, since it became due
+    `due_mono_s` is for this radio, after `failures` of its own in a row; `counted` as held back, since it became due.
+    """
+
+    __slots__ = ("counted", "due_mono_s", "failures", "heard_mono_s", "rssi_dbm")
+
+    def __init__(self, rssi_dbm: int, now_mono_s: float) -> None:
+        self.rssi_dbm = rssi_dbm
+        self.heard_mono_s = now_mono_s
+        self.due_mono_s = 0.0
+        self.failures = 0
+        self.counted = False
 
 
 class Memory:
