@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ class Two:
     edge: Running
     gateway: Gateway
     tokens: dict[bytes, str]
+    notified: list[tuple[float, bytes]]
 
     def healths(self, node: str) -> list[Health]:
         """What was told of one radio."""
@@ -159,8 +161,23 @@ class Two:
         return max(later - earlier for earlier, later in pairwise(heard) if later > self.lost_at)
 
 
+async def _listen(path):
+    """What is told to systemd, with when."""
+    notified = []
+
+    class Reader(asyncio.DatagramProtocol):
+        def datagram_received(self, datagram, _):
+            notified.append((time.monotonic(), datagram))
+
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Reader, local_addr=str(path), family=socket.AF_UNIX
+    )
+    return transport, notified
+
+
 async def _lose_of_two(folder, loss):
     """A phone at the till and one at the door, each out of the other radio's reach."""
+    transport, notified = await _listen(folder / "notify")
     tokens = {secrets.token_bytes(16): TILL, secrets.token_bytes(16): DOOR}
     with PrivateBus(folder) as bus:
         fake = FakeBluetoothd(bus.address)
@@ -169,7 +186,8 @@ async def _lose_of_two(folder, loss):
         at_till, at_door = tokens
         fake.advertise(PHONE, {ADDRESS: -60}, air.f1(at_till, bytes(5)), 0.25)
         fake.advertise("C0:00:00:00:00:02", {OTHER: -60}, air.f1(at_door, bytes(5)), 0.25)
-        async with edge_and_gateway(folder, bus.environment, radios=RADIOS) as (edge, gateway):
+        environment = {**bus.environment, "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "2000000"}
+        async with edge_and_gateway(folder, environment, radios=RADIOS) as (edge, gateway):
             await asyncio.gather(gateway.hears(at_till, START_S), gateway.hears(at_door, START_S))
             lost_at = time.monotonic()
             await loss(fake, bus)
@@ -186,7 +204,8 @@ async def _lose_of_two(folder, loss):
             await asyncio.sleep(1)
             code = await edge.end()
         await fake.close()
-    return Two(silent_s, lost_at, code, edge, gateway, tokens)
+    transport.close()
+    return Two(silent_s, lost_at, code, edge, gateway, tokens, notified)
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +280,16 @@ def test_both_radios_come_back_as_what_they_were(outcomes, case):
     assert two.silent_s <= LIMIT_S
     assert [two.healths(node)[-1].adapter for node in (TILL, DOOR)] == [ADDRESS, OTHER]
     assert all(two.healths(node)[-1].state is RadioState.HEARING for node in (TILL, DOOR))
+
+
+@pytest.mark.parametrize("case", [_of_two(loss) for loss in OF_TWO])
+def test_the_watchdog_is_fed_however_a_radio_fares(outcomes, case):
+    """No step of a radio, not one that hangs either, keeps the process from saying that it is alive."""
+    notified = outcomes[case].notified
+    assert len([told for _, told in notified if b"READY=1" in told]) == 1
+    fed = [at for at, told in notified if told == b"WATCHDOG=1"]
+    assert len(fed) > 20
+    assert max(later - earlier for earlier, later in pairwise(fed)) < 15
 
 
 @pytest.mark.long

@@ -62,6 +62,15 @@ def test_it_obeys_orders_line_by_line(needs, tmp_path, monkeypatch, version):
         with pytest.raises(RadioError) as raised:
             await scanner.take(Step.REBUILD)
         assert raised.value.reason is RadioReason.BUSY
+        assert await order({"stick": "hci1"}) == {"ok": True}
+        assert [one.discovering for one in await bluez.adapters()] == [True]
+        monkeypatch.setattr(bluez, "ANSWER_S", 0.5)
+        assert await order({"hang": {"member": "GetManagedObjects"}}) == {"ok": True}
+        with pytest.raises(RadioError) as raised:
+            await bluez.adapters()
+        assert raised.value.reason is RadioReason.NO_ANSWER
+        monkeypatch.undo()
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
         assert await order({"kill": True}) == {"ok": True}
         with pytest.raises(RadioError):
             await bluez.adapters()
