@@ -262,7 +262,7 @@ class Directory:
         self._due = first | self._due
 
     def adopt(self, slot: int, table: Table, number: int) -> None:
-        """Puts a table in force that was made from a state as of change `number`; not if its slot was not held all the while."""
+        """Puts a table in force that was made as of change `number`, unless its slot was not held all the while."""
         held = self._slots.get(slot)
         if held is None or number < held.since:
             self._discard(table)

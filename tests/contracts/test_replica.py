@@ -148,10 +148,12 @@ def test_records_come_change_and_go(side: Side) -> None:
     for one in (member(), member(Mode.HELP)):
         changes = side.member(ANN, one)
         assert ANN in changes.members
+        assert dict(changes.modes) == {ANN: one.mode}
         assert side.replica.member(ANN) == one
         assert dict(side.replica.modes()) == {ANN: one.mode}
     changes = side.member(ANN, None)
     assert ANN in changes.members and changes.urgent
+    assert dict(changes.modes) == {ANN: None}
     assert side.replica.member(ANN) is None
     assert dict(side.replica.modes()) == {}
 
@@ -161,6 +163,8 @@ def test_day_keys_are_told_by_member_and_by_day(side: Side) -> None:
     for day in (TODAY, TODAY + 1):
         changes = side.keys(day, ANN, (bytes(16),))
         assert (changes.keyring_days, changes.keyed) == (frozenset({day}), frozenset({ANN}))
+        assert dict(changes.buckets) == {(day, 0): ((ANN, (bytes(16),)),)}
+        assert not (changes.anew or changes.days_gone)
     side.keys(TODAY, ANN, (bytes(16), bytes([1] * 16)))
     assert {TODAY, TODAY + 1} <= set(side.replica.key_days())
     assert dict(side.replica.day_keys(ANN)) == {TODAY: (bytes(16), bytes([1] * 16)), TODAY + 1: (bytes(16),)}

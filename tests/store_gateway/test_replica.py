@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from store_gateway.core.phones import bucket_of
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.replica import NO_CHANGES, Replica, Tablet
 from tests.fakes.hq import (
@@ -150,6 +151,8 @@ def test_an_unlock_says_that_everything_is_new(start: Callable[[], Line]) -> Non
     unlocked = next(one for one in second.log if one.policy)
     assert unlocked.keyring_days == {TODAY, TODAY + 1}
     assert unlocked.light
+    assert unlocked.anew
+    assert not any(one.anew for one in second.log if one is not unlocked)
 
 
 @pytest.mark.parametrize("wrong", ["share", "secret"])
@@ -185,6 +188,10 @@ def test_a_new_key_day_is_learnt_and_an_old_one_goes(line: Line, hq: FakeHQ) -> 
     assert line.replica.key_days() == (TODAY + 1, TODAY + 2)
     assert list(line.replica.keyring(TODAY + 2)) == [(ADA, (b"k" * 16,))]
     assert {TODAY, TODAY + 2} <= frozenset().union(*(one.keyring_days for one in line.log))
+    assert TODAY in frozenset().union(*(one.days_gone for one in line.log))
+    assert [dict(one.buckets) for one in line.log if one.buckets] == [
+        {(TODAY + 2, bucket_of(ADA)): ((ADA, (b"k" * 16,)),)}
+    ]
 
 
 def test_a_higher_key_set_is_kept_and_a_lower_one_never_comes_back(start: Callable[[], Line], hq: FakeHQ) -> None:
