@@ -1,4 +1,4 @@
-"""Folds what stores tell of calls for help into one state a member, for the member's app: is somebody on the way?
+"""Folds what stores tell of calls for help into one state a member: what its app is told of who is on the way.
 
 Kept of a call: the store, the state and two instants; nothing of who attends, and nothing an hour after its end.
 

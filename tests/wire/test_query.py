@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from tests.strategies import replies, requests
 from wire import cbor, query, schema
 from wire.errors import Reason, WireError
+from wire.sighting import RadioReason
+from wire.views import MOST_RADIOS
 
 numbers = st.integers(0, 2**64 - 1)
 
@@ -109,6 +111,29 @@ def test_a_full_floor_fits_a_frame():
         b"h" * 16, True, 1_795_000_000_000, False, "yellow", "07", "shoes", "Shoes", 1_795_000_000_000, "Anna", False
     )
     assert query.frame(1, query.Roster(1, 1_795_000_000_000, lease, (visit,) * 2048, True))
+
+
+def test_a_full_status_fits_a_frame():
+    """The most receivers that a status may have, each with the longest label and every reason, beside all counters."""
+    lease = query.Lease(query.Light.LIVE, query.DarkReason.NONE, 100, 120, 1)
+    most = 2**64 - 1
+    restarts = tuple(query.Restarts(reason, most) for reason in RadioReason)
+    radio = query.Radio(
+        "n" * 64,
+        "x" * 512,
+        query.ReceiverState.NEVER_HEARD,
+        RadioReason.NO_PERMISSION,
+        most,
+        most,
+        most,
+        most,
+        restarts,
+    )
+    status = query.Status(
+        "s" * 64, "x" * 512, lease, "s" * 64, most, most, most,
+        (query.Counter("n" * 64, "x" * 64, most),) * 256, (radio,) * MOST_RADIOS,
+    )  # fmt: skip
+    assert query.frame(1, status)
 
 
 @given(requests)
