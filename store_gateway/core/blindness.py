@@ -77,10 +77,10 @@ class Blindness:
             return False
         signals = track.signals
         # A slow radio in a blind zone is not taken for one that hears nothing any more.
-        nearest = signals.strongest(now_mono_s)
+        nearest = signals.strongest()
         # One strong half second there is enough, else who walks in would be shown until the filter follows.
-        there = signals.reaches(self._nodes, signals.level(nearest), now_mono_s)
-        for node in (there, signals.strongest(now_mono_s, FORGET_S), signals.owner):
+        there = signals.reaches(self._nodes, signals.level(nearest))
+        for node in (there, signals.strongest(FORGET_S), signals.owner):
             if node is not None and node in self._nodes:
                 track.hider = signals.owner = node  # in at once, out only by 6 dB for 3 s
                 return True
@@ -98,7 +98,7 @@ class Blindness:
         signals = track.signals
         if not signals.settling(now_mono_s):
             return False
-        return signals.level(signals.strongest(now_mono_s)) < policy.enter_dbm + NEAR_DB
+        return signals.level(signals.strongest()) < policy.enter_dbm + NEAR_DB
 
     def _hears(self, node: str, now_mono_s: float) -> bool:
         if node in self._deaf:

@@ -2,7 +2,7 @@
 
 Everything is keyed by pseudonym and lives in memory; a visit has a new random handle. The rules: docs/presence.md.
 Two clocks: `now_mono_s` (boot clock) for every timer, `now_ms` (trusted time, Unix milliseconds) for opening hours and
-for what is shown. A call and a blind zone are felt at the sighting; all else at the tick, when every node had its say.
+for what is shown. A new member's call is felt at the sighting; all else at the tick, when every node had its say.
 
 Pure: no I/O, no clock.
 """
@@ -19,7 +19,7 @@ from store_gateway.core.table import SLOT_MS
 from store_gateway.core.track import Call, Track
 from wire.policy import StorePolicy, Zone
 from wire.sighting import Health
-from wire.token import Kind, day_of_slot
+from wire.token import Kind
 
 HANDLE_BYTES = 16
 WEAK_S = 30.0  # below exit_dbm for so long is gone
@@ -113,15 +113,11 @@ class Presence:
         moves: list[Move] = []
         if who.kind is Kind.HELP:
             self._hear_help(track, who, token, now_mono_s, now_ms, moves)
-        elif track.call is not None:
-            days_equal = day_of_slot(who.slot) == day_of_slot(track.call.slot)
-            track.call.put_away(who.slot, who.phone, days_equal, now_mono_s)
-        if self._blindness.is_blind(node):
-            if track.handle is not None:
-                self._place(track, now_mono_s, now_ms, moves)
         else:
+            track.says_presence(who.slot, who.phone, now_mono_s)
+        if not self._blindness.is_blind(node):
             track.counts(who.kind is Kind.PRESENCE, rssi_dbm is not None, now_mono_s)
-            if track.handle is None and track.call is not None:
+            if track.call is not None and track.handle is None and track.signals.settling(now_mono_s):
                 self._place(track, now_mono_s, now_ms, moves)
         return tuple(moves)
 
@@ -248,8 +244,7 @@ class Presence:
             if token in self._spent:
                 return
             self._spent[token] = who.slot
-            track.call = Call(now_mono_s, now_ms, who.slot, who.phone, who.sign)
-            track.invited = True
+            track.calls(Call(now_mono_s, now_ms, who.slot, who.phone, who.sign))
             if track.handle is not None:  # else it is told on arrival
                 moves.append(Move(What.CALLED, track.pseudonym, track.handle))
             return

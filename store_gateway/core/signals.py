@@ -79,7 +79,7 @@ class Signals:
     `places`: node to the name of its place; a node that has none there is a place of its own.
     """
 
-    __slots__ = ("_began_mono_s", "_challenger", "_nodes", "_since_mono_s", "owner")
+    __slots__ = ("_began_mono_s", "_challenger", "_newest_mono_s", "_nodes", "_since_mono_s", "owner")
 
     def __init__(self, now_mono_s: float) -> None:
         self.owner: str | None = None
@@ -87,6 +87,8 @@ class Signals:
         self._challenger: object = None
         self._since_mono_s = 0.0
         self._began_mono_s = now_mono_s
+        # A node's silence counts against nodes that hear: when all fall silent, nothing moves.
+        self._newest_mono_s = now_mono_s
 
     def add(self, node: str, rssi_dbm: int | None, now_mono_s: float) -> None:
         """Heard at a node, with a strength or without one (no measurement)."""
@@ -94,6 +96,7 @@ class Signals:
         if known is None:
             known = self._nodes[node] = _Node(now_mono_s)
         known.heard(now_mono_s)
+        self._newest_mono_s = now_mono_s
         if rssi_dbm is not None:
             known.add(rssi_dbm, now_mono_s)
 
@@ -103,12 +106,13 @@ class Signals:
 
     def settle(self, now_mono_s: float, places: Mapping[str, str]) -> None:
         """A place that beats the owner's by 6 dB for 3 s takes over, or at once when the owner's is silent."""
+        newest_mono_s = self._newest_mono_s
         best: str | None = None
         here: str | None = None
         best_dbm = here_dbm = _UNKNOWN_DBM - 1
         owned: object = None if self.owner is None else places.get(self.owner, (self.owner,))
         for name, node in self._nodes.items():
-            if now_mono_s - node.heard_mono_s >= node.patience_s(now_mono_s):
+            if newest_mono_s - node.heard_mono_s >= node.patience_s(newest_mono_s):
                 continue
             dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
             if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
@@ -130,12 +134,14 @@ class Signals:
         elif now_mono_s - self._since_mono_s >= CHALLENGE_S:
             self.owner, self._challenger = best, None
 
-    def strongest(self, now_mono_s: float, within_s: float | None = None) -> str | None:
-        """The node with the strongest signal of those that heard within so many seconds; None: that are not silent."""
+    def strongest(self, within_s: float | None = None) -> str | None:
+        """The node with the strongest signal of those that are not silent; or heard within so many seconds."""
+        newest_mono_s = self._newest_mono_s
         best: str | None = None
         best_dbm = _UNKNOWN_DBM - 1
         for name, node in self._nodes.items():
-            if now_mono_s - node.heard_mono_s < (node.patience_s(now_mono_s) if within_s is None else within_s):
+            most_s = node.patience_s(newest_mono_s) if within_s is None else within_s
+            if newest_mono_s - node.heard_mono_s < most_s:
                 dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
                 if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
                     best, best_dbm = name, dbm
@@ -146,11 +152,11 @@ class Signals:
         known = self._nodes.get(node) if node is not None else None
         return _UNKNOWN_DBM if known is None or known.dbm is None else known.dbm
 
-    def reaches(self, nodes: Set[str], dbm: float, now_mono_s: float) -> str | None:
+    def reaches(self, nodes: Set[str], dbm: float) -> str | None:
         """The one of these nodes that heard the member at `dbm` or stronger, steadied or in its newest half second."""
         found: str | None = None
         for name, node in self._nodes.items():
-            if name in nodes and now_mono_s - node.heard_mono_s < FRESH_S and node.dbm is not None:
+            if name in nodes and self._newest_mono_s - node.heard_mono_s < FRESH_S and node.dbm is not None:
                 reached_dbm = max(node.dbm, node.newest_dbm)
                 if reached_dbm > dbm or (reached_dbm == dbm and (found is None or name < found)):
                     found, dbm = name, reached_dbm

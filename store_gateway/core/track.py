@@ -7,6 +7,7 @@ from collections import deque
 from math import ceil
 
 from store_gateway.core.signals import Signals
+from wire.token import day_of_slot
 
 APART_S = 1.0  # two sightings at least so far apart…
 WITHIN_S = 25.0  # …within this: some controllers report a steady phone once in 10.24 s
@@ -16,6 +17,7 @@ LEAVE_GAPS = 8
 GAP_PERCENTILE = 0.95
 CANCEL_S = 2.0  # BlueZ can report an old presence token beside the help token; only without the latter it cancels
 _MOST_GAPS = 64
+_ANOTHERS = 2**32  # no slot: later than all
 _STEP_S = 0.4  # the edge folds half seconds; sightings of several nodes in one of them count once
 
 
@@ -23,14 +25,14 @@ class Call:
     """A call for help: the instants of its first and its newest token, which phone calls, and what that shows."""
 
     __slots__ = (
-        "_presence_mono_s", "_presence_slot", "attended_by", "escalated", "heard_mono_s", "phone", "sign",
+        "_heard_mono_s", "_presence_mono_s", "_presence_slot", "attended_by", "escalated", "phone", "sign",
         "since_mono_s", "since_ms", "slot",
     )  # fmt: skip
 
     def __init__(self, now_mono_s: float, now_ms: int, slot: int, phone: bytes, sign: tuple[str, str] | None) -> None:
         self.since_mono_s = now_mono_s
         self.since_ms = now_ms
-        self.heard_mono_s = now_mono_s
+        self._heard_mono_s = {slot: now_mono_s}  # of each slot's token; of another phone's in `_ANOTHERS`
         self.slot = slot
         self.phone = phone
         self.sign = sign
@@ -40,19 +42,23 @@ class Call:
         self._presence_slot = 0
 
     def goes_on(self, slot: int, phone: bytes, now_mono_s: float) -> None:
-        """One of its tokens was heard. One of an older slot than a presence token of that phone is from memory."""
-        if phone != self.phone or slot >= self._presence_slot:
-            self.heard_mono_s = now_mono_s
+        """One of its tokens was heard."""
+        self._heard_mono_s[slot if phone == self.phone else _ANOTHERS] = now_mono_s
 
-    def put_away(self, slot: int, phone: bytes, days_equal: bool, now_mono_s: float) -> None:
+    def put_away(self, slot: int, phone: bytes, now_mono_s: float) -> None:
         """A presence token was heard. On one day another phone's day key is another: that phone never called."""
-        if phone == self.phone or not days_equal:
+        if phone == self.phone or day_of_slot(slot) != day_of_slot(self.slot):
             self._presence_mono_s = now_mono_s
             self._presence_slot = max(self._presence_slot, slot)
 
     def cancelled(self, now_mono_s: float) -> bool:
-        """A presence token was heard after the last help token, and no help token for two seconds."""
-        return self._presence_mono_s > self.heard_mono_s and now_mono_s - self.heard_mono_s >= CANCEL_S
+        """A presence token was heard after the last help token, and no help token for two seconds.
+
+        A help token of an older slot than a presence token of that phone is from BlueZ's memory, and none.
+        """
+        heard = [at for slot, at in self._heard_mono_s.items() if slot >= self._presence_slot]
+        heard_mono_s = max(heard, default=self.since_mono_s)
+        return self._presence_mono_s > heard_mono_s and now_mono_s - heard_mono_s >= CANCEL_S
 
 
 class Track:
@@ -63,7 +69,8 @@ class Track:
     """
 
     __slots__ = (
-        "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_patience_s", "_weak_mono_s",
+        "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_patience_s", "_said",
+        "_said_mono_s", "_weak_mono_s",
         "_weighable", "arrived_ms", "attended", "call", "due_mono_s", "handle", "hider", "invited", "pseudonym",
         "signals", "zone",
     )  # fmt: skip
@@ -77,6 +84,8 @@ class Track:
         self._gaps: deque[float] = deque(maxlen=_MOST_GAPS)
         self._patience_s: float | None = LEAVE_LEAST_S
         self._last_mono_s = now_mono_s
+        self._said: set[tuple[int, bytes]] = set()  # presence tokens of the newest instant
+        self._said_mono_s = 0.0
         self.ended()
 
     def ended(self) -> None:
@@ -104,6 +113,24 @@ class Track:
         self.signals.add(node, rssi_dbm, now_mono_s)
         self.due_mono_s = now_mono_s
 
+    def calls(self, call: Call) -> None:
+        """A call for help begins. Presence tokens of this very instant came before or after it by chance."""
+        self.call = call
+        self.invited = True
+        for slot, phone in self._said:
+            if self._said_mono_s == call.since_mono_s:
+                call.put_away(slot, phone, call.since_mono_s)
+
+    def says_presence(self, slot: int, phone: bytes, now_mono_s: float) -> None:
+        """A presence token was heard."""
+        if self.call is not None:
+            self.call.put_away(slot, phone, now_mono_s)
+            return
+        if now_mono_s != self._said_mono_s:
+            self._said_mono_s = now_mono_s
+            self._said.clear()
+        self._said.add((slot, phone))
+
     def counts(self, is_presence: bool, is_measured: bool, now_mono_s: float) -> None:
         """What was heard counts for arrival and departure: it was not heard in a blind zone."""
         if is_measured:
@@ -124,7 +151,7 @@ class Track:
         if not self._weighable:
             return
         self._weighable = False
-        dbm = self.signals.level(self.signals.strongest(now_mono_s))
+        dbm = self.signals.level(self.signals.strongest())
         if dbm >= exit_dbm:
             self._weak_mono_s = None
         elif self._weak_mono_s is None:

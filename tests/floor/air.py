@@ -33,14 +33,14 @@ _FADES = 4096
 class Link:
     """One phone at one receiver."""
 
-    __slots__ = ("_body_db", "_chance", "_fades", "_level_dbm", "_losses", "_offsets_db", "_place", "_plan",
-                 "_receiver", "_shadow_db", "_turned_s")  # fmt: skip
+    __slots__ = ("_body_db", "_fades", "_level_dbm", "_losses", "_offsets_db", "_place", "_plan",
+                 "_receiver", "_shadow_db", "_turned_s", "chance")  # fmt: skip
 
     def __init__(self, plan: Plan, ear: "Ear", chance: Random, fades: list[float]) -> None:
         self._plan = plan
         self._receiver = ear.receiver
         self._losses = ear.losses
-        self._chance = chance
+        self.chance = chance
         self._fades = fades
         self._place: Point | None = None
         self._level_dbm = 0.0
@@ -63,10 +63,10 @@ class Link:
             return -math.inf
         moved_m = 0.2 if self._place is None else math.dist(place, self._place) + (0.2 if turns else 0.0)
         kept = math.exp(-moved_m / SHADOW_M)
-        self._shadow_db = kept * self._shadow_db + math.sqrt(1 - kept * kept) * self._chance.gauss(0, SHADOW_DB)
+        self._shadow_db = kept * self._shadow_db + math.sqrt(1 - kept * kept) * self.chance.gauss(0, SHADOW_DB)
         if turns:
-            self._turned_s = now_s + self._chance.uniform(-5, 0)
-            self._body_db = BODY_DB * self._chance.random() ** 2
+            self._turned_s = now_s + self.chance.uniform(-5, 0)
+            self._body_db = BODY_DB * self.chance.random() ** 2
         self._place = place
         away = 10 * EXPONENT * math.log10(max(0.7, away_m))
         cell = round(place[0] * 2), round(place[1] * 2)
@@ -78,7 +78,7 @@ class Link:
 
     def heard(self, level_dbm: float) -> int | None:
         """The strength of one advert as it is reported; None where it was lost."""
-        chance = self._chance.random
+        chance = self.chance.random
         if chance() < LOST or chance() >= self._receiver.duty:
             return None
         drawn = chance()

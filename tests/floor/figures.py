@@ -1,7 +1,7 @@
 """What a run of the simulator comes to, as figures; and a plain rule on the same sightings to compare them with.
 
 The plain rule: present from the first sighting until 30 s without one, in the zone of the node that heard the member
-most strongly in the newest second of raw signal; hidden while that zone is blind; help from its first token on.
+most strongly in the newest second of raw signal; hidden while that zone is blind.
 
 Pure: no I/O, no clock.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.floor.plan import OUTSIDE, Plan
 from tests.floor.simulation import BLOCK_S, Sample, Simulation
+from wire.member import Mode
 from wire.sighting import Batch
 
 TIMEOUT_S = 30.0
@@ -27,7 +28,7 @@ class Seen:
 
 
 class Plain:
-    """The plain rule. Use `heard` as the simulation's hook and `look` after each half second."""
+    """The plain rule. `heard` is the hook that its simulation is made with; then `follow` runs both."""
 
     def __init__(self, plan: Plan) -> None:
         self._zone_of = {node: area.id for area in plan.areas for node in plan.nodes(area.id)}
@@ -45,10 +46,15 @@ class Plain:
                 rssi_dbm = -127 if sighting.rssi_dbm is None else sighting.rssi_dbm
                 self._heard.setdefault(number, {})[batch.node] = now_s, rssi_dbm
 
-    def look(self, now_s: float) -> None:
-        """Writes down what it shows now."""
-        assert self.simulation is not None
-        for number, story in enumerate(self.simulation.stories):
+    def follow(self, simulation: Simulation, seconds: float) -> None:
+        """Runs the simulation and writes down what this rule shows."""
+        self.simulation = simulation
+        for _ in range(round(seconds / BLOCK_S)):
+            simulation.run(BLOCK_S)
+            self._look(simulation, simulation.now_s)
+
+    def _look(self, simulation: Simulation, now_s: float) -> None:
+        for number, story in enumerate(simulation.stories):
             place = story.walker.path.at(now_s)
             truth = None if place is None else self._plan.zone(place)
             zone = self._zone(number, now_s)
@@ -90,8 +96,8 @@ class Figures:
     passers: int = 0
     run_s: float = 0.0
 
-    def add(self, plan: Plan, samples: Sequence[Sample], came_in: bool) -> None:
-        """One walker of one run."""
+    def add(self, plan: Plan, samples: Sequence[Sample], came_in: bool, is_open: bool) -> None:
+        """One walker of one run. `is_open`: in mode `open`, so shown without asking."""
         if not came_in:
             self.passers += 1
             self.false_arrivals += _rises(one.shown for one in samples)
@@ -101,14 +107,13 @@ class Figures:
             return
         entered_s, left_s = inside[0], inside[-1]
         shown = [one.at_s for one in samples if one.shown]
-        at_start = samples[0].truth not in (None, OUTSIDE)
-        if not at_start:
+        if is_open and samples[0].truth in (None, OUTSIDE):
             if shown:
                 self.arrivals_s.append(shown[0] - entered_s)
             elif left_s - entered_s >= 60:
                 self.missed += 1
-        goes = samples[-1].at_s - left_s > 1 or not samples[-1].shown
-        if shown and goes and samples[-1].truth in (None, OUTSIDE):
+        # Whoever was shown in the last half minute before stepping out, and is not any more when the run ends.
+        if shown and shown[-1] >= left_s - 30 and not samples[-1].shown and samples[-1].truth in (None, OUTSIDE):
             self.departures_s.append(shown[-1] + BLOCK_S - left_s)
         was_blind = leaked = False
         for one in samples:
@@ -127,7 +132,7 @@ class Figures:
                     self.right_s += BLOCK_S
                 else:
                     self.wrong_s += BLOCK_S
-            else:
+            elif is_open:
                 self.hidden_s += BLOCK_S
             was_blind, leaked = blind, blind and one.shown
 
@@ -147,10 +152,11 @@ def measure(simulation: Simulation, plain: Plain, into: Figures, into_plain: Fig
     plan = simulation.plan
     for number, story in enumerate(simulation.stories):
         came_in = any(plan.zone(place) != OUTSIDE for place in story.walker.path.places if place[1] >= 0)
-        into.add(plan, story.samples, came_in)
+        is_open = story.walker.mode is Mode.OPEN
+        into.add(plan, story.samples, came_in, is_open)
         seen = plain.stories.get(number)
         if seen is not None:
-            into_plain.add(plan, seen.samples, came_in)
+            into_plain.add(plan, seen.samples, came_in, is_open)
         asks_s = story.walker.asks_s
         place = story.walker.path.at(asks_s[0]) if asks_s is not None else None
         if asks_s is not None and place is not None and not plan.is_blind(plan.zone(place)):

@@ -55,11 +55,13 @@ class _Screen:
     def __init__(self, simulation: "Simulation") -> None:
         self._simulation = simulation
         self.lines: dict[int, query.Visit] = {}
+        self.pushed: list[tuple[float, query.Roster]] = []
 
     def push(self, reply: query.Reply) -> None:
         if isinstance(reply, query.Roster):
             before, self.lines = self.lines, self._simulation.named(reply.visits)
             now_s = self._simulation.now_s
+            self.pushed.append((now_s, reply))
             for number in before.keys() - self.lines.keys():
                 self._simulation.stories[number].went_s.append(now_s)
             for number, line in self.lines.items():
@@ -82,8 +84,8 @@ class Simulation:
         self.world = World(plan.policy())
         self.world.well = ()
         self.stories = [Story(walker) for walker in walkers]
-        self._chance = Random(seed)
-        self._fades = fades(self._chance)
+        self._seed = seed
+        self._fades = fades(Random(seed))
         self.ears = [Ear(receiver) for receiver in plan.receivers]
         self._members = [self.world.joins(story.walker.mode) for story in self.stories]
         # Each further phone has a presence secret of its own.
@@ -188,13 +190,14 @@ class Simulation:
     def _adverts(self, key: tuple[int, int], phone: Phone, place: Point, said: bytes, began_s: float) -> None:
         links = self._links.get(key)
         if links is None:
-            links = self._links[key] = [Link(self.plan, ear, self._chance, self._fades) for ear in self.ears]
-            self._sent[key] = began_s + self._chance.random() * phone.interval_s
+            chance = Random(f"{self._seed} {key}")  # its own, so that one more phone changes nothing for the others
+            links = self._links[key] = [Link(self.plan, ear, chance, self._fades) for ear in self.ears]
+            self._sent[key] = began_s + chance.random() * phone.interval_s
         times = []
         at_s = self._sent[key]
         while at_s < began_s + BLOCK_S:
             times.append(at_s)
-            at_s += phone.interval_s + self._chance.random() * 0.01  # advDelay, Core Specification 4.4.2.2.1
+            at_s += phone.interval_s + links[0].chance.random() * 0.01  # advDelay, Core Specification 4.4.2.2.1
         self._sent[key] = at_s
         for link, ear in zip(links, self.ears, strict=True):
             level_dbm = link.level_dbm(phone, place, began_s)

@@ -11,7 +11,7 @@ import pytest
 from store_gateway.gateway import Asker
 from tests.floor.people import FAR, Crowd, Path, Phone, Walker
 from tests.floor.plan import DOOR, MIDDLE, RECEIVERS, Plan, Receiver
-from tests.floor.simulation import Simulation
+from tests.floor.simulation import SLOT_S, Simulation
 from tests.world import NOON_MS, Person, Tablet, World, a_policy
 from wire import query
 from wire.member import Mode
@@ -68,10 +68,11 @@ def test_a_token_counts_in_its_slot_and_one_to_each_side(slots: int, counts: boo
 
 
 def test_a_phone_is_not_lost_at_the_border_of_a_slot_whenever_it_turns() -> None:
-    """A minute early, a minute late, on time: one visit each through two borders."""
-    stands = [Path().starts(0, (5, 6)).stays(1400) for _ in range(3)]
-    walkers = [Walker(path, (Phone(turn_s=turn_s),)) for path, turn_s in zip(stands, (-60, 0, 60), strict=True)]
-    simulation = Simulation(Plan(), walkers, 1).run(1390)
+    """A minute early, a minute late, on time: one visit each."""
+    stands = [Path().starts(0, (5, 6)).stays(900) for _ in range(3)]
+    walkers = [Walker(path, (Phone(0.5, turn_s=turn_s),)) for path, turn_s in zip(stands, (-60, 0, 60), strict=True)]
+    simulation = Simulation(Plan(receivers=RECEIVERS[:2]), walkers, 1)
+    simulation.run((SLOT_S - simulation.world.now_ms / 1000 % SLOT_S) % SLOT_S + 90)
     assert [(len(one.appeared_s), len(one.went_s)) for one in simulation.stories] == [(1, 0)] * 3
 
 
@@ -474,18 +475,18 @@ def test_a_blind_zone_whose_radio_is_ill_hides_who_is_heard_weakly_until_it_is_w
 
 
 def test_in_the_walled_pharmacy_nobody_is_shown_though_its_radio_falls_ill() -> None:
-    """Six people who walk about in there and six among the hats, ten minutes, from the third on without its radio."""
+    """Six people who walk about in there and two at the entrance; from the second minute on its radio hears nothing."""
     plan = Plan()
     crowd = Crowd(plan, 8)
-    there, hats = crowd.browsers("pharmacy", 6, 600), crowd.browsers("entrance", 3, 600)
-    simulation = Simulation(plan, [*there, *hats], 8).run(180)
+    there, hats = crowd.browsers("pharmacy", 6, 400), crowd.browsers("entrance", 2, 400)
+    simulation = Simulation(plan, [*there, *hats], 8).run(60)
     simulation.falls_ill("pharmacy-1")
-    simulation.run(300)
+    simulation.run(180)
     simulation.falls_ill("pharmacy-1", False)
-    simulation.run(60)
+    simulation.run(40)
     leaked_s = sum(STEP_S for story in simulation.stories[:6] for sample in story.samples if sample.shown)
     assert leaked_s == 0
-    assert any(sample.shown for story in simulation.stories[6:] for sample in story.samples if sample.at_s > 500)
+    assert any(sample.shown for story in simulation.stories[6:] for sample in story.samples if sample.at_s > 250)
 
 
 # --- help ------------------------------------------------------------------------------------------------------------

@@ -173,6 +173,7 @@ def test_a_blind_zone_ends_the_visit_and_nothing_is_kept() -> None:
     first = floor.presence.visit(ANN)
     assert first is not None
     floor.hear(node="pharmacy-1", dbm=-50)
+    floor.passes(0.1)
     assert not floor.here
     for _ in range(10):
         floor.hear(node="pharmacy-1", dbm=-50)
@@ -195,6 +196,7 @@ def test_a_call_in_a_blind_zone_waits_until_the_member_is_out_of_it() -> None:
     assert not floor.moves
     floor.passes(26)
     floor.hear(Kind.HELP)
+    floor.passes(0.1)
     visit = floor.presence.visit(ANN)
     assert visit is not None and visit.help
     assert visit.waiting_since_ms == NOON_MS
@@ -356,6 +358,7 @@ def test_whatever_happens_the_floor_stays_sound(events: list[tuple[str, bytes, i
         elif verb == "blind":
             floor.hear(Kind.HELP, "pharmacy-1", -20, slot, who)
             tokens.add((who, slot))
+            floor.passes(0.1)
             assert floor.presence.visit(who) is None
         elif verb == "wait":
             floor.passes(wait_s)
