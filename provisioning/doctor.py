@@ -61,6 +61,9 @@ def _certificates(folder: Path, estate: Estate, now: datetime) -> Iterator[Findi
     paths = ["hq/etc/consentry/certs/hq.pem", "broker/etc/mosquitto/consentry/server.pem"]
     for store in sorted(estate.stores):
         paths += [f"{store_folder(store)}/etc/consentry/certs/{name}.pem" for name in ("store", "tablets")]
+        if estate.stores[store].receivers:
+            paths.append(f"{store_folder(store)}/etc/consentry/certs/receivers.pem")
+            paths.append(f"{store_folder(store)}/etc/mosquitto/consentry-store/server.pem")
         for one in estate.stores[store].receivers:
             if one.kind is ReceiverKind.SATELLITE:
                 paths.append(f"{satellite_folder(store, one.name)}/etc/consentry/certs/satellite.pem")

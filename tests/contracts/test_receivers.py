@@ -130,6 +130,16 @@ class Floor:
             self._child.wait(10)
             self._child = None
 
+    def freeze(self) -> None:
+        """It stands still; the kernel goes on taking what is sent to it."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        assert self._child is not None
+        self._child.send_signal(signal.SIGCONT)
+
     def satellite_files(self, store: str, name: str) -> tuple[Path, Path]:
         """A satellite's certificate and key."""
         at = self.folder / f"satellites/{store}/{name}"
@@ -418,6 +428,26 @@ def test_a_broker_that_goes_is_found_again_by_both_and_the_loss_is_counted(
     tokens = {one.token for batch in gateway.all if isinstance(batch, Batch) for one in batch.sightings}
     assert tokens == {TOKEN, b"again" + bytes(11)}
     assert back.log().count("event=link_down") <= 2, "said once for each reason, not at each try"
+
+
+@pytest.mark.long
+def test_what_a_broker_held_back_is_not_heard_late(floor: Floor, gateway: Gateway, edges: Callable[..., Edge]) -> None:
+    """A broker that stands still for six seconds and goes on: of what it held, only the last two seconds are heard."""
+    back = edges()
+    back.replays(TOKEN, -60)
+    gateway.hears("hats-1")
+    floor.freeze()
+    tokens = [bytes([n]) * 16 for n in range(1, 13)]
+    for token in tokens:
+        back.replays(token, -60)
+        time.sleep(0.5)
+    floor.thaw()
+    gateway.hears("hats-1", tokens[-1])
+    heard = {one.token for batch in gateway.all if isinstance(batch, Batch) for one in batch.sightings}
+    assert not heard & set(tokens[:6])
+    assert set(tokens[-2:]) <= heard
+    assert gateway.counts("receivers_stale_total") >= 6
+    assert back.end() == 0
 
 
 def test_a_satellite_of_another_store_does_not_come_in(

@@ -1,6 +1,7 @@
 """What a store with satellites and cheap receivers gets, and what one without gets not."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from provisioning import apply, doctor
 from provisioning.__main__ import run
 from provisioning.errors import RefusedError
 from provisioning.files import Files
+from provisioning.install import SEALED_FOLDER
 from provisioning.passwords import Filled, Password, PasswordFile
 from provisioning.settings import Estate, HqSettings, ReceiverSettings, StoreSettings
 from runtime.config import credential, load
@@ -27,18 +29,25 @@ THERE = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiving() -> Estate:
     """One store with three receivers and one without, for boxes elsewhere."""
     store = StoreSettings(("shoes-1",), 0x1234, tablet_names=("berlin-1.example",), receivers=THERE)
     return Estate(HqSettings("mqtt.example"), {"berlin-1": store, "paris-2": StoreSettings()})
 
 
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory, receiving: Estate) -> Path:
+    """Its folder, made once."""
+    at = tmp_path_factory.mktemp("pattern") / "f"
+    apply.provision(at, receiving, NOW)
+    return at
+
+
 @pytest.fixture
-def made(tmp_path: Path, receiving: Estate) -> Path:
-    """Its folder."""
-    apply.provision(tmp_path / "f", receiving, NOW)
-    return tmp_path / "f"
+def made(tmp_path: Path, pattern: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(pattern, tmp_path / "f"))
 
 
 def test_gateway_and_satellite_read_what_is_written_for_them(made: Path) -> None:
@@ -149,7 +158,8 @@ def test_secrets_come_as_credentials_and_open_nowhere_else(made: Path) -> None:
     assert [path.relative_to(bundle).as_posix() for path in bundle.rglob("credentials/*/*")] == [
         "credentials/satellite/satellite-key"
     ]
-    assert (bundle / "etc/systemd/system/consentry-satellite.service").is_file()
+    unit = (bundle / "etc/systemd/system/consentry-satellite.service").read_text()
+    assert f"LoadCredentialEncrypted=satellite-key:/{SEALED_FOLDER}/consentry-satellite.satellite-key\n" in unit
 
 
 @pytest.mark.parametrize(
