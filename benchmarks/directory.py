@@ -70,7 +70,7 @@ def _key(number: int) -> bytes:
     return blake2b(number.to_bytes(8, "little"), digest_size=16, person=b"phone").digest()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Passes:
     """How long the loop took for its passes, seconds: who asks waits for one of them."""
 

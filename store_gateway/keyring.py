@@ -31,7 +31,7 @@ _CALM_S = 1.0  # HQ publishes in bulk: the next table comes once it paused for s
 _PATIENCE_S = 10.0  # or after this
 _REST = 2.0  # and so many times as long as the last such build took after it
 _TURN_S = 1200.0  # a phone says a new token every ten minutes: who said none for two of these is not present
-_CHILD_S = 180.0  # a build of a million members takes 10 s, on a small box three times as long
+_CHILD_S = 600.0  # a million members take 10 s of one core, but whatever else runs goes first; the next slot is as far
 _KINDS = {Mode.QUIET: 0, Mode.HELP: HELP_BIT, Mode.OPEN: HELP_BIT | PRESENCE_BIT}
 
 
@@ -311,6 +311,7 @@ class TableMaker:
         with subprocess.Popen(
             [sys.executable, "-m", "store_gateway.build_table", str(order.rows), str(order.kinds.fd)]
             + [",".join(f"{number}:{fd}" for number, fd in one.items()) for one in (columns, blocks)],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's, which are never used
             stdin=subprocess.PIPE,  # never written to: it tells the child that we are still here
             stdout=subprocess.DEVNULL,
             pass_fds=(order.kinds.fd, *columns.values(), *blocks.values()),

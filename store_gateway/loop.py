@@ -162,7 +162,8 @@ class Loop:
                 self._gateway.on_link(up, now_mono_s)
             case Built():
                 self._gateway.on_built(item, now_mono_s)
-                _log.info("directory", slots=len(item.tables), phones=self._gateway.phones, tokens=self._gateway.tokens)
+                tokens = sum(len(table) for table in item.tables.values())
+                _log.info("directory", slots=len(item.tables), phones=self._gateway.phones, tokens=tokens)
 
     def _answer(self, asked: Asked, now_mono_s: float) -> None:
         line, request = asked.line, asked.request

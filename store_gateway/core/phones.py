@@ -25,7 +25,7 @@ Entries = Iterable[tuple[bytes, tuple[bytes, ...]]]
 _NO_KEY = bytes(DAY_KEY_BYTES)
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Turned:
     """Which rows a change touched. `gained`: some tokens are theirs that were not; `lost`: some are theirs no more."""
 
