@@ -59,7 +59,7 @@ def run(quick: bool) -> list[Row]:
     """The figures. `quick`: one rate, short stretches."""
     rows = []
     for rate in RATES[:1] if quick else RATES:
-        costs = list(_side_by_side(rate, stretches=1 if quick else 5, stretch_s=2.0 if quick else 10.0))
+        idle_s, costs = _side_by_side(rate, stretches=1 if quick else 5, stretch_s=2.0 if quick else 10.0)
         per_s = median([one.per_s for one in costs])
         edge_s, bare_s = median([one.edge_s for one in costs]), median([one.bare_s for one in costs])
         ratio = median([one.edge_s / one.bare_s for one in costs])
@@ -79,6 +79,8 @@ def run(quick: bool) -> list[Row]:
                 bare_s / edge_s,
             )
         )
+        if rate == RATES[0]:
+            rows.append(Row("CPU of the edge while nobody is on the air, each second", f"{idle_s * 1000:.1f} ms"))
     rounds = 2 if quick else 7
     phones = crowd(1000)
     rows.append(Row("adverts from bleak's callback to sightings sent, one core", f"{_own_part(phones, rounds):,.0f}/s"))
@@ -88,7 +90,9 @@ def run(quick: bool) -> list[Row]:
 # --- side by side -------------------------------------------------------------------------------------------------
 
 
-def _side_by_side(rate: int, stretches: int, stretch_s: float) -> Iterator[_Cost]:
+def _side_by_side(rate: int, stretches: int, stretch_s: float) -> tuple[float, list[_Cost]]:
+    """CPU seconds of the edge in each second without an advert, and what the adverts cost."""
+    costs = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="consentry-bench-")))
         bus = stack.enter_context(PrivateBus(folder))
@@ -100,6 +104,13 @@ def _side_by_side(rate: int, stretches: int, stretch_s: float) -> Iterator[_Cost
         bare = stack.enter_context(_program(bus, "benchmarks.bare_callback"))
         edge = stack.enter_context(_program(bus, "edge", "--config", str(config)))
         _answer(bare)
+        patience = time.perf_counter() + _ANSWER_S
+        while not _drain(gateway, bare, _SETTLE_S):
+            if time.perf_counter() > patience:
+                raise RuntimeError("the edge does not start")
+        idle_s = _cpu_s(edge.pid)
+        _drain(gateway, bare, stretch_s)
+        idle_s = (_cpu_s(edge.pid) - idle_s) / stretch_s
         for phone in crowd(PHONES):
             order = {"address": phone.address, "rssi": phone.rssi_dbm, "raw": phone.raw.hex()}
             _answer(fake, json.dumps({"advertise": {**order, "interval_s": PHONES / rate}}))
@@ -113,15 +124,18 @@ def _side_by_side(rate: int, stretches: int, stretch_s: float) -> Iterator[_Cost
             heard += _drain(gateway, bare, stretch_s)
             after = _cpu_s(edge.pid), _cpu_s(bare.pid), _counted(bare), time.perf_counter()
             thousands = (after[2] - before[2]) / 1000
-            yield _Cost(
-                (after[0] - before[0]) / thousands,
-                (after[1] - before[1]) / thousands,
-                thousands * 1000 / (after[3] - before[3]),
+            costs.append(
+                _Cost(
+                    (after[0] - before[0]) / thousands,
+                    (after[1] - before[1]) / thousands,
+                    thousands * 1000 / (after[3] - before[3]),
+                )
             )
         edge.terminate()  # its last word is how many it heard
         heard += _drain(gateway, bare, 1.0)
         if len(heard) < 2 or not 0.8 < (heard[-1][0] - heard[0][0]) / (heard[-1][1] - heard[0][1]) < 1.25:
             raise RuntimeError("the edge and the bare callback did not hear the same adverts")
+    return idle_s, costs
 
 
 @contextmanager
