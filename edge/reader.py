@@ -124,7 +124,8 @@ class Reader:
         """Ends the link and has BlueZ forget the phone."""
         self._left = False
         try:
-            await client.unpair()
+            async with asyncio.timeout(READ_S - ASK_S):
+                await client.unpair()
             self._left = True
         except BleakDeviceNotFoundError:
             self._left = True  # forgotten already
@@ -135,9 +136,10 @@ class Reader:
                 await client.disconnect()  # closes this client's connection to the bus; there is no link any more
 
 
-# What bleak lets through: its own errors, dbus-fast's, and an `assert` for a bus that died between two calls.
-FOREIGN: Final = (BleakError, AssertionError, *bluez.FOREIGN)
-Foreign = BleakError | AssertionError | bluez.Foreign
+# What bleak lets through: its own errors, dbus-fast's, an `assert` for a bus that died between two calls, and KeyError
+# for a service that went between two looks.
+FOREIGN: Final = (BleakError, AssertionError, KeyError, *bluez.FOREIGN)
+Foreign = BleakError | AssertionError | KeyError | bluez.Foreign
 
 
 def outcome_of(error: Foreign) -> Outcome:
@@ -155,7 +157,7 @@ def outcome_of(error: Foreign) -> Outcome:
             return Outcome.FAILED if of_dbus_error(error.dbus_error).reason in _OF_THE_PHONE else Outcome.RADIO
         case BleakBluetoothNotAvailableError():
             return Outcome.RADIO
-        case BleakError():
+        case BleakError() | KeyError():
             return Outcome.FAILED
         case _:
             return Outcome.RADIO

@@ -71,6 +71,7 @@ EXPECTED = [
     (ConnectionResetError(104, "no"), Outcome.RADIO),
     (EOFError(), Outcome.RADIO),
     (AssertionError(), Outcome.RADIO),
+    (KeyError("service"), Outcome.FAILED),
     (TimeoutError(), Outcome.NO_ANSWER),
 ]
 
