@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, edge, memory, tablets
+from benchmarks import directory, edge, memory, presence, tablets
 from benchmarks.report import machine, table
 
 ALL = {
@@ -16,6 +16,7 @@ ALL = {
     "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
     "memory": (memory.run, "Resident memory of each program"),
+    "presence": (presence.run, "Presence on a simulated floor"),
 }
 
 

@@ -87,6 +87,8 @@ class Plan:
     areas: tuple[Area, ...] = AREAS
     walls: tuple[Wall, ...] = WALLS
     receivers: tuple[Receiver, ...] = RECEIVERS
+    enter_dbm: int = -80
+    dwell_s: int = 5
 
     def zone(self, point: Point) -> str:
         """The zone of a point, the blind ones first; `OUTSIDE` in the street."""
@@ -113,7 +115,7 @@ class Plan:
             Zone(area.id, area.id.title(), area.kind, self.nodes(area.id), area.blind, (), None) for area in self.areas
         )
         main = replace(usual.main, session_idle_s=86_400, session_s=86_400)  # the tablet is watched all day
-        return Policy(main, replace(usual.store, zones=zones))
+        return Policy(main, replace(usual.store, zones=zones, enter_dbm=self.enter_dbm, dwell_s=self.dwell_s))
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
