@@ -18,7 +18,8 @@ from runtime.errors import EXIT_OK
 
 CONFIG = Path("/etc/consentry/edge.toml")
 _EPILOG = """\
-what is heard goes to the gateway's datagram socket; nothing is kept, and no address is looked at.
+what is heard goes to the gateway's datagram socket, from a satellite to the store's broker;
+nothing is kept, and no address is looked at.
 
 examples:
   consentry-edge adapters                         which radios there are
