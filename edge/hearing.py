@@ -100,9 +100,16 @@ async def _scan(
     from edge.scanner import Scanner, Shared
 
     shared = Shared()
-    radios = []
+    radios, readers = [], []
     for node, one in zip(nodes, chosen, strict=True):
-        scanner = Scanner(one.adapter, node.hear, node.overflow, node.front, shared=shared)
+        near = asyncio.Event()
+        readers.append(Reader(node, near))
+
+        def on_overflow(path: str, rssi_dbm: int, node: Node = node, near: asyncio.Event = near) -> None:
+            node.overflow(path, rssi_dbm)
+            near.set()
+
+        scanner = Scanner(one.adapter, node.hear, on_overflow, node.front, shared=shared)
         radio = Radio(node.name, scanner, node.heard_mono_s, lambda: boot_ms() / 1000, logs.Log("radio"))
         node.radio = radio
         radios.append(radio)
@@ -121,7 +128,7 @@ async def _scan(
     # A task a radio: none waits for another's step. What ends one, which is no failure of a radio, ends all.
     keeping = [
         *(asyncio.create_task(keep(radio)) for radio in radios),
-        *(asyncio.create_task(Reader(node).keep()) for node in nodes),
+        *(asyncio.create_task(reader.keep()) for reader in readers),
     ]
     try:
         await asyncio.gather(*keeping)

@@ -34,6 +34,7 @@ from wire.air import CHARACTERISTIC_UUID, SERVICE_UUID, token_of_answer
 from wire.sighting import RadioReason
 
 LOOK_S: Final = 0.2  # between two looks at whether a phone is to be read: of the 2 s that a call for help may take
+AWAKE_S: Final = 20.0  # looking costs a box more than the adverts of a quiet shop do (docs/benchmarks.md)
 LINGER_S: Final = 5.0  # for a link of which BlueZ did not say within the 8 s that it is gone
 
 _WANTS_PAIRING: Final = frozenset(
@@ -74,18 +75,31 @@ class Asks(Protocol):
 
 
 class Reader:
-    """One radio's reads."""
+    """One radio's reads.
 
-    def __init__(self, asks: Asks) -> None:
+    `near`, where there is one, is set with each advert of a phone in the background; without such an advert for
+    `AWAKE_S` nothing is looked at until the next.
+    """
+
+    def __init__(self, asks: Asks, near: asyncio.Event | None = None) -> None:
         self._asks = asks
+        self._near = near
         self._left = True  # BlueZ said that the last link is gone
 
     async def keep(self) -> None:
         """Reads whoever is to be read, one after the other, until cancelled."""
+        looks = 0
         while True:
+            if self._near is not None and self._near.is_set():
+                self._near.clear()
+                looks = 0
             path = self._asks.next_read()
             if path is None:
-                await asyncio.sleep(LOOK_S)
+                looks += 1
+                if self._near is not None and looks > AWAKE_S / LOOK_S:
+                    await self._near.wait()
+                else:
+                    await asyncio.sleep(LOOK_S)
                 continue
             outcome, token = Outcome.FAILED, None
             try:

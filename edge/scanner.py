@@ -34,7 +34,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from edge import bluez
 from edge.errors import RadioError, of_dbus_error
 from edge.recovery import Step
-from wire.air import APPLE, SERVICE_UUID, apple_has_overflow, is_beacon, overflow_bit
+from wire.air import APPLE, APPLE_LEAST_BYTES, SERVICE_UUID, apple_has_overflow, is_beacon, overflow_bit
 from wire.sighting import RadioReason
 
 Hear = Callable[[Mapping[int, bytes], Sequence[str], int], None]
@@ -171,9 +171,11 @@ class Scanner:
             return
         if "RSSI" not in properties:
             return
-        self._hear(advert.manufacturer_data, advert.service_uuids, advert.rssi)
-        apple = advert.manufacturer_data.get(APPLE)
-        if apple is not None:
+        manufacturer = advert.manufacturer_data
+        self._hear(manufacturer, advert.service_uuids, advert.rssi)
+        apple = manufacturer.get(APPLE)
+        # Most of what Apple's phones say is settled here, without a call: too short for either, and often.
+        if apple is not None and len(apple) >= APPLE_LEAST_BYTES:
             if is_beacon(apple):
                 if self._on_front is not None:
                     self._on_front(path)

@@ -37,6 +37,7 @@ _F2_BYTES = 18  # version, tx power, token
 _LENGTHS = (_BEACON_BYTES, _F2_BYTES)
 _OVERFLOW = 0x01  # Apple TLV without a length byte
 _MASK_BYTES = 16
+APPLE_LEAST_BYTES = 1 + _MASK_BYTES  # of an Apple value that holds an overflow area or an iBeacon
 _ANSWER_VERSION = b"\x01"
 
 # A 16- or 32-bit UUID spelled out ends so (Core Specification 3.B.2.5.1): never a token.

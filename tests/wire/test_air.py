@@ -56,6 +56,13 @@ def test_our_overflow_bit_is_found_beside_others():
     assert air.has_overflow(bytes.fromhex(ADVERTS[14]["raw"]), ours)
 
 
+@given(st.binary(max_size=air.APPLE_LEAST_BYTES - 1), st.integers(0, 127))
+def test_a_short_apple_value_holds_neither_overflow_area_nor_beacon(value, bit):
+    """What is shorter than the shortest of both need not be looked at."""
+    assert not air.apple_has_overflow(value, bit)
+    assert not air.is_beacon(value)
+
+
 @given(st.binary(max_size=80), st.integers(0, 127))
 def test_noise_has_no_overflow_error(noise, bit):
     """Any bytes are searched for the overflow area without an error."""
