@@ -327,3 +327,36 @@ def test_an_edge_tells_the_token_and_never_an_address(bus, tmp_path):
         await fake.close()
 
     asyncio.run(run())
+
+
+class _Nobody:
+    """Nobody is to be read; how often that was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def next_read(self):
+        self.asked += 1
+
+
+def test_nothing_is_looked_at_while_no_phone_in_the_background_is_near(monkeypatch):
+    """After a while without an advert of one the reader sleeps, and the next advert wakes it at once."""
+    monkeypatch.setattr(reader, "AWAKE_S", 0.5)
+    monkeypatch.setattr(reader, "LOOK_S", 0.05)
+
+    async def run():
+        near, asks = asyncio.Event(), _Nobody()
+        keeping = asyncio.create_task(Reader(asks, near).keep())
+        await asyncio.sleep(1.5)
+        before = asks.asked
+        assert before <= 12
+        await asyncio.sleep(0.5)
+        assert asks.asked == before
+        near.set()
+        async with asyncio.timeout(5):
+            while asks.asked < before + 5:
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    asyncio.run(run())
