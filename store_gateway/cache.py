@@ -38,6 +38,7 @@ MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
 _BUSY_S = 1.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 _SLICE = 512
+_LARGE_SLICE = 16
 
 # Result codes of SQLite (sqlite.org/rescode.html), the low byte of an extended code.
 _REASONS: Final = {
@@ -304,8 +305,14 @@ class Cache:
                 (instance, prefix, prefix.ljust(PATH_BYTES, b"\xff")),
             )
 
-    def slices(self, instance: int) -> Iterator[list[Row]]:
-        """All live records of an instance, some hundred at a time; other calls may come between two slices."""
+    def slices(self, instance: int, *, large: bool) -> Iterator[list[Row]]:
+        """All live records of an instance, some at a time; other calls may come between two slices.
+
+        large: there are some thousand of kilobytes each, and not many small ones.
+        """
+        if large:
+            yield from self._large(instance)
+            return
         after = 0
         while True:
             # Raw: as `row`. By rowid, as the rows lie in the file: by an index each row would be another page.
@@ -319,6 +326,21 @@ class Cache:
                 return
             after = found[-1][0]
             yield [Row(*columns) for _, *columns in found]
+
+    def _large(self, instance: int) -> Iterator[list[Row]]:
+        after = b""
+        while True:
+            # Raw: as `row`. By key: the rows of another instance that lie between are not read.
+            with _mapped():
+                found = self._connection.execute(
+                    "select key_column, path, seq, digest, sealed from records"
+                    " where instance = ? and key_column > ? and sealed is not null order by key_column limit ?",
+                    (instance, after, _LARGE_SLICE),
+                ).fetchall()
+            if not found:
+                return
+            after = found[-1][0]
+            yield [Row(*columns) for columns in found]
 
     def put_rows(self, instance: int, rows: Iterable[Row]) -> None:
         """Writes records, each in the place of what was held for its key column."""

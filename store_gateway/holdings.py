@@ -113,7 +113,7 @@ class Holdings:
 
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
         """(key, body) of all live records, in slices. Raises: CacheError."""
-        for rows in self._cache.slices(held.id):
+        for rows in self._cache.slices(held.id, large=held.collection is Collection.KEYRING):
             for row in rows:
                 yield self._open(held, row)
 
