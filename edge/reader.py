@@ -88,7 +88,7 @@ class Reader:
 
     async def keep(self) -> None:
         """Reads whoever is to be read, one after the other, until cancelled."""
-        looks = 0
+        awake_looks = looks = round(AWAKE_S / LOOK_S)  # nobody was near yet
         while True:
             if self._near is not None and self._near.is_set():
                 self._near.clear()
@@ -96,7 +96,7 @@ class Reader:
             path = self._asks.next_read()
             if path is None:
                 looks += 1
-                if self._near is not None and looks > AWAKE_S / LOOK_S:
+                if self._near is not None and looks > awake_looks:
                     await self._near.wait()
                 else:
                     await asyncio.sleep(LOOK_S)
