@@ -9,36 +9,33 @@ I/O: sqlite_utils; its only importer.
 import errno
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from store_gateway.errors import CacheError, CacheReason
+from store_gateway.without import without
 from wire.tree import PATH_BYTES, Node
 
-# sqlite-utils takes numpy in where it finds it, to know its types: 20 MB for nothing. Only the child of
-# `store_gateway.build_table` is to have it.
-_numpy = sys.modules.get("numpy")
-sys.modules["numpy"] = cast(ModuleType, None)  # as importlib documents it: an import of it fails
-try:
+with without("numpy"):  # 20 MB, to know its types; only the child of `build_table` is to have it
     from sqlite_utils import Database
     from sqlite_utils.db import Table
     from sqlite_utils.migrations import Migrations
-finally:
-    del sys.modules["numpy"]
-    if _numpy is not None:
-        sys.modules["numpy"] = _numpy
 
 INCARNATION_BYTES = 16
 MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
 _BUSY_S = 1.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 _SLICE = 512
-_LARGE_SLICE = 16
+
+# As the rows lie in the file: by an index each of many small ones would be another page.
+_BY_ROWID = """select rowid, key_column, path, seq, digest, sealed from records not indexed
+    where rowid > ? and instance = ? and sealed is not null order by rowid limit ?"""
+# Past the rows of other instances.
+_BY_KEY = """select key_column, key_column, path, seq, digest, sealed from records
+    where key_column > ? and instance = ? and sealed is not null order by key_column limit ?"""
 
 # Result codes of SQLite (sqlite.org/rescode.html), the low byte of an extended code.
 _REASONS: Final = {
@@ -310,37 +307,15 @@ class Cache:
 
         large: there are some thousand of kilobytes each, and not many small ones.
         """
-        if large:
-            yield from self._large(instance)
-            return
-        after = 0
+        # Raw: as `row`.
+        asked, after, most = (_BY_KEY, b"", 16) if large else (_BY_ROWID, 0, _SLICE)
         while True:
-            # Raw: as `row`. By rowid, as the rows lie in the file: by an index each row would be another page.
             with _mapped():
-                found = self._connection.execute(
-                    "select rowid, key_column, path, seq, digest, sealed from records not indexed"
-                    " where rowid > ? and instance = ? and sealed is not null order by rowid limit ?",
-                    (after, instance, _SLICE),
-                ).fetchall()
+                found = self._connection.execute(asked, (after, instance, most)).fetchall()
             if not found:
                 return
             after = found[-1][0]
             yield [Row(*columns) for _, *columns in found]
-
-    def _large(self, instance: int) -> Iterator[list[Row]]:
-        after = b""
-        while True:
-            # Raw: as `row`. By key: the rows of another instance that lie between are not read.
-            with _mapped():
-                found = self._connection.execute(
-                    "select key_column, path, seq, digest, sealed from records"
-                    " where instance = ? and key_column > ? and sealed is not null order by key_column limit ?",
-                    (instance, after, _LARGE_SLICE),
-                ).fetchall()
-            if not found:
-                return
-            after = found[-1][0]
-            yield [Row(*columns) for columns in found]
 
     def put_rows(self, instance: int, rows: Iterable[Row]) -> None:
         """Writes records, each in the place of what was held for its key column."""
