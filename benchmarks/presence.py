@@ -21,7 +21,7 @@ RUN_S: Final = 1_800
 COMES_S: Final = 1_200  # so that most go home before a run ends
 SHOPPERS: Final = 20
 PASSERS: Final = 20
-RUNS: Final = 8
+RUNS: Final = 6
 
 
 def run(quick: bool) -> list[Row]:
