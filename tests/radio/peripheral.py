@@ -286,8 +286,11 @@ def prepare():
     if not dropped.exists():
         dropped.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(__file__).parents[2] / "systemd/bluetooth.service.d" / dropped.name, dropped)
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
-    subprocess.run(["systemctl", "restart", "bluetooth"], check=True)
+    shown = ["systemctl", "show", "bluetooth", "--property=MainPID", "--value"]
+    running = Path("/proc", subprocess.run(shown, check=True, capture_output=True, text=True).stdout.strip(), "cmdline")
+    if not running.exists() or b"--noplugin=*" not in running.read_bytes():
+        subprocess.run(["systemctl", "daemon-reload"], check=True)
+        subprocess.run(["systemctl", "restart", "bluetooth"], check=True)
 
 
 def main():
