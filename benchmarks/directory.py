@@ -7,6 +7,7 @@ so that a busy machine slows all of them alike, and the best round of each count
 I/O: clocks, the child process that makes tables, /proc, the system's random generator.
 """
 
+import gc
 import itertools
 import os
 import queue
@@ -15,7 +16,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -70,21 +70,27 @@ def _key(number: int) -> bytes:
     return blake2b(number.to_bytes(8, "little"), digest_size=16, person=b"phone").digest()
 
 
-@dataclass(frozen=True, slots=True)
 class Passes:
     """How long the loop took for its passes, seconds: who asks waits for one of them."""
 
-    wall_s: list[float] = field(default_factory=list)
-    own_s: list[float] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.longest_own_s = 0.0
+        self.own_s = 0.0  # all of them
+
+    def add(self, wall_s: float, own_s: float) -> None:
+        """One more."""
+        self.longest_s = max(self.longest_s, wall_s)
+        self.longest_own_s = max(self.longest_own_s, own_s)
+        self.own_s += own_s
 
     def row(self, what: str, idle: "Passes") -> Row:
         """The longest, beside the longest of an idle loop."""
-        longest, baseline = max(self.wall_s), max(idle.wall_s)
         return Row(
-            f"longest pass of the loop, {what} (of its own time {max(self.own_s) * 1e3:.1f} ms)",
-            f"{longest * 1e3:.1f} ms",
-            f"{baseline * 1e3:.1f} ms idle",
-            longest / baseline,
+            f"longest pass of the loop, {what} (of its own time {self.longest_own_s * 1e3:.1f} ms)",
+            f"{self.longest_s * 1e3:.1f} ms",
+            f"{idle.longest_s * 1e3:.1f} ms idle",
+            self.longest_s / idle.longest_s,
         )
 
 
@@ -117,9 +123,9 @@ class _Store:
                 self.keyring.built(made, began_s)
                 del made
             self.keyring.work(self.slot, began_s)
-            found.own_s.append(time.thread_time() - own_s)
+            own_s = time.thread_time() - own_s
             ended_s = time.perf_counter()
-            found.wall_s.append(ended_s - began_s)
+            found.add(ended_s - began_s, own_s)
             if ended_s - looked_s > 0.05:
                 looked_s = ended_s
                 self._look_at_child()
@@ -218,6 +224,7 @@ def _rate(act: Callable[[], object], times: int) -> float:
 def run(quick: bool) -> list[Row]:
     """The figures. `quick`: a hundredth of the members, fewer rounds."""
     sys.setswitchinterval(_SWITCH_S)
+    gc.freeze()  # as the program does
     large = _Store(10_000 if quick else 1_000_000)
     rows = _work(large, 6_000 if quick else PUBLISHED, 0.5 if quick else _IDLE_S)
     small = [_Store(size) for size in (1, 1_000)]
@@ -275,7 +282,7 @@ def _work(store: _Store, published: int, idle_s: float) -> list[Row]:
     bare_s, bare_bytes = _bare(store.members)
     name = f"{store.members:,} members"
     return [
-        Row(f"{name}: reading the replica once, on the state thread, in slices", f"{sum(reading.own_s):.2f} s"),
+        Row(f"{name}: reading the replica once, on the state thread, in slices", f"{reading.own_s:.2f} s"),
         _cost(f"{name}: four tables, the child's own time", four_s, bare_s),
         _cost(f"{name}: one table, as at each slot's border", one_s, bare_s / 4),
         Row(
