@@ -17,7 +17,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-emit-find-links --no-header
 ARGS ?=
 
-.PHONY: help setup check format test fast test-long demo bench lock programs clean
+.PHONY: help setup check format test fast test-long radio demo bench lock programs clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -60,7 +60,10 @@ fast: setup  ## the tests that need no other program, in seconds
 	$(BIN)/python -m pytest -q -m "not long and not system and not browser" $(ARGS)
 
 test-long: setup  ## what takes longer: clusters, soak
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m long $(ARGS)
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or radio" $(ARGS)
+
+radio: setup  ## the edge against the real BlueZ of Debian 12 and 13 (ARGS="-k bookworm" for one)
+	$(BIN)/python -m pytest -m radio $(ARGS)
 
 demo: $(VENV)/.demo  ## one store, one visit, on this machine (ARGS=--story plays it once)
 	@$(BIN)/consentry-demo $(ARGS)
@@ -78,6 +81,7 @@ lock: .venv-lock/bin/uv  ## resolve the dependencies anew (LOCK_ARGS=--upgrade f
 	$(LOCK) --constraint requirements-dev.lock --extra bench pyproject.toml --output-file requirements-bench.lock
 	$(LOCK) --constraint requirements-dev.lock --extra demo pyproject.toml --output-file requirements-demo.lock
 	$(LOCK) --constraint requirements-dev.lock --extra postgresql pyproject.toml --output-file requirements.lock
+	$(LOCK) $(LOCK_ARGS) --no-deps tests/radio/requirements.in --output-file tests/radio/requirements.lock
 
 .venv-lock/bin/uv:
 	$(PYTHON) -m venv .venv-lock

@@ -70,7 +70,7 @@ def tracked() -> list[Path]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True).stdout
         found = [TOP / name for name in listed.decode().split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        made = {".git", ".venv", ".venv-lock", "__pycache__", "build", "dist", ".hypothesis"}
+        made = {".git", ".venv", ".venv-lock", ".vm", "__pycache__", "build", "dist", ".hypothesis"}
         made |= {".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache"}
         found = [path for path in TOP.rglob("*") if not made & set(path.parts) and ".egg-info" not in str(path)]
     return [path for path in found if path.is_file()]
