@@ -146,7 +146,7 @@ def test_killed_it_leaves_no_process_and_the_next_run_removes_its_files(folder: 
         started = below(running.pid)
         running.kill()
         running.wait()
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), within_s=60)
     assert shared_memory() <= before
     assert len(list(folder.iterdir())) == 1
     with demo(folder) as running:
