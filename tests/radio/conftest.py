@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection
+from enum import Enum
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -16,65 +17,71 @@ import pytest
 from tests.radio import machine
 from tests.radio.machine import BOOKWORM, TRIXIE, Suite
 
-COMMAND = "/opt/consentry/bin/python3 -m tests.radio /out"
-LOGS = ("machine.log", "out/edge.log", "out/journal.log", "out/kernel.log")
 SHOWN_BYTES = 12_000
 HERE = Path(__file__).parent
 
 
-class Run:
-    """One machine from its making to its end, in the background."""
+class Play(Enum):
+    """What is played in a machine: the command. Each has a machine of its own."""
 
-    def __init__(self, suite: Suite) -> None:
-        self.suite = suite
-        self.work = Path(mkdtemp(prefix=f"consentry-{suite.name}-"))
+    RADIOS = "python3 -m tests.radio /out"
+    BACKGROUND = (
+        "consentry-provision install /app/provisioned/stores/box-1 && systemctl daemon-reload &&"
+        " systemctl restart bluetooth && python3 -m tests.radio.peripheral >/out/found.jsonl"
+    )
+
+
+class Run:
+    """The machines of one suite from their making to their end, in the background."""
+
+    def __init__(self, suite: Suite, plays: Collection[Play]) -> None:
+        self._suite = suite
+        self._work = Path(mkdtemp(prefix=f"consentry-{suite.name}-"))
+        self._plays = plays
         self._trouble = ""
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: dict[Play, subprocess.Popen[bytes]] = {}
         self._over = False
-        self._thread = threading.Thread(target=self._play, name=suite.name, daemon=True)
+        self._thread = threading.Thread(target=self._start, name=suite.name, daemon=True)
         self._thread.start()
 
-    def _play(self) -> None:
+    def _start(self) -> None:
         try:
-            machine.prepare(self.suite, self.work)
+            machine.prepare(self._suite, self._work)
         except subprocess.CalledProcessError as error:
             said = (error.stdout or b"")[-2000:] + (error.stderr or b"")[-4000:]
             self._trouble = f"{error.cmd[0]} ended with {error.returncode}:\n{said.decode(errors='replace')}"
-            return
         except (OSError, subprocess.SubprocessError) as error:
             self._trouble = f"the machine could not be made: {error}"
-            return
-        if self._over:
-            return
-        self._running = machine.start(self.suite, self.work, COMMAND, self.work / "machine.log")
-        status = self._running.wait()
-        if status != 0:
-            self._trouble = f"the run in the machine ended with {status}"
+        else:
+            for play in self._plays:
+                if self._over:
+                    return
+                # One after the other: two suites then keep two cores busy.
+                self._running[play] = machine.start(self._suite, self._work, play.value, self._out(play))
+                self._running[play].wait()
 
-    def findings(self) -> dict[str, dict[str, Any]]:
-        """What was found, once it ended; fails where there is nothing."""
+    def _out(self, play: Play) -> Path:
+        return self._work / play.name.lower()
+
+    def ended(self, play: Play) -> Path:
+        """The folder of what a play left, once it ended. Prints the logs, which pytest shows where a test fails."""
         self._thread.join()
-        path = self.work / "out" / "report.json"
-        if not path.exists():
-            pytest.fail(self._trouble or "the machine left no report", pytrace=False)
-        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-
-    def show(self) -> None:
-        """Prints the machine's logs, which pytest keeps to itself unless a test fails."""
-        print(self._trouble)
-        for name in LOGS:
-            path = self.work / name
+        if play not in self._running:
+            pytest.fail(self._trouble or "the machine was not started", pytrace=False)
+        print(f"the run in the machine of {self._suite.name} ended with {self._running[play].wait()}")
+        for path in (self._out(play) / name for name in ("machine.log", "edge.log", "journal.log", "kernel.log")):
             if path.exists():
-                print(f"---- {name}\n{path.read_bytes()[-SHOWN_BYTES:].decode(errors='replace')}")
+                print(f"---- {path.name}\n{path.read_bytes()[-SHOWN_BYTES:].decode(errors='replace')}")
+        return self._out(play)
 
     def end(self) -> None:
-        """Ends the machine if it still runs, and removes its folder."""
+        """Ends the machines that still run, and removes what they left."""
         self._over = True
-        if self._running is not None and self._running.poll() is None:
-            os.killpg(self._running.pid, signal.SIGTERM)
-            self._running.wait()
-        shutil.rmtree(self.work, ignore_errors=True)
+        for running in list(self._running.values()):
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGTERM)
+                running.wait()
+        shutil.rmtree(self._work, ignore_errors=True)
 
 
 _runs: dict[str, Run] = {}
@@ -90,11 +97,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Starts a machine for each suite that is to be judged, where this machine can run it."""
     if session.config.option.collectonly:
         return
-    chosen = {suite.name for item in session.items if (suite := _suite_of(item)) is not None}
     for suite in (BOOKWORM, TRIXIE):
+        items = [item for item in session.items if _suite_of(item) is suite]
+        plays = [play for play in Play if any(play.name.lower() in _fixtures(item) for item in items)]
         there = os.geteuid() == 0 and all(shutil.which(program) for program in suite.programs)
-        if suite.name in chosen and there:
-            _runs[suite.name] = Run(suite)
+        if plays and there:
+            _runs[suite.name] = Run(suite, plays)
 
 
 def pytest_sessionfinish() -> None:
@@ -110,15 +118,33 @@ def _suite_of(item: pytest.Item) -> Suite | None:
     return suite if isinstance(suite, Suite) else None
 
 
-@pytest.fixture
-def findings(suite: Suite) -> Iterator[dict[str, dict[str, Any]]]:
-    """What was found in the suite's machine; its logs are shown where a test fails."""
+def _fixtures(item: pytest.Item) -> Collection[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else ()
+
+
+def _run_of(suite: Suite) -> Run:
     if suite.name not in _runs:
         reason = f"the machine of {suite.name} needs root, to make its root file system and a chroot in it"
         if os.environ.get("CI") == "true":
             pytest.fail(reason + " (nothing is skipped in CI)")
         pytest.skip(reason)
-    run = _runs[suite.name]
-    found = run.findings()
-    run.show()
-    yield found
+    return _runs[suite.name]
+
+
+@pytest.fixture
+def radios(suite: Suite) -> dict[str, dict[str, Any]]:
+    """What was found where everything befell the radios, by scene."""
+    report = _run_of(suite).ended(Play.RADIOS) / "report.json"
+    if not report.exists():
+        pytest.fail("the machine left no report", pytrace=False)
+    found: dict[str, dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def background(suite: Suite) -> list[dict[str, Any]]:
+    """What was said where phones in the background were asked for their tokens."""
+    said = _run_of(suite).ended(Play.BACKGROUND) / "found.jsonl"
+    if not said.exists():
+        pytest.fail("the machine left no report", pytrace=False)
+    return [json.loads(line) for line in said.read_text(encoding="utf-8").splitlines()]

@@ -57,7 +57,7 @@ def cache() -> Path:
 
 
 def prepare(suite: Suite, work: Path) -> None:
-    """Makes all that `run` needs in `work`, an empty folder: app/, out/ and software.img.
+    """Makes all that `start` needs in `work`, an empty folder: app/ and software.img.
 
     Raises: subprocess.CalledProcessError, with what the program said on standard error.
     """
@@ -66,19 +66,22 @@ def prepare(suite: Suite, work: Path) -> None:
     wheels = _wheels(suite, kept)
     ours = _our_wheel(work)
     app = work / "app"
-    (work / "out").mkdir()
     _copy_tests(app)
     _bundle(app)
     _call([SCRIPTS / "software.sh", suite.name, kept, wheels, ours, work / "software.img"], BUILD_S)
 
 
-def start(suite: Suite, work: Path, command: str, log: Path) -> subprocess.Popen[bytes]:
-    """Starts `command` in the machine. It ends with its status; 125: there was none. What it prints goes to `log`."""
+def start(suite: Suite, work: Path, command: str, out: Path) -> subprocess.Popen[bytes]:
+    """Starts `command` in a machine that writes to `out`, where machine.log is what it prints.
+
+    It ends with the command's status; 125: there was none.
+    """
     tpm = ["-T"] if suite.tpm else []
-    with log.open("wb") as to:
+    out.mkdir()
+    with (out / "machine.log").open("wb") as to:
         return subprocess.Popen(
             [SCRIPTS / "run.sh", "-s", suite.name, "-t", str(RUN_S), *tpm,
-             cache(), work / "software.img", work / "app", work / "out", command],
+             cache(), work / "software.img", work / "app", out, command],
             stdin=subprocess.DEVNULL, stdout=to, stderr=to, start_new_session=True,
         )  # fmt: skip
 
