@@ -221,6 +221,7 @@ def test_locks_have_an_end_and_names_a_bound() -> None:
         ("$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQxMjM0NTY$AAAAAAAAAAAAAAAAAAAAAA", PIN, False),
         ("$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQxMjM0NTY$AAAAAAAAAAAAAAAAAAAAAA", PIN, False),
     ],
+    ids=["right", "wrong", "none", "no hash", "nothing at all", "too much memory", "argon2i"],
 )
 def test_a_pin_is_right_by_its_argon2id_verifier_alone(verifier: str, pin: str, right: bool) -> None:
     """No verifier, a broken one, another kind, one that asks for the machine's memory: wrong like any other."""
