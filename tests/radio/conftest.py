@@ -135,7 +135,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         there = os.geteuid() == 0 and all(shutil.which(program) for program in suite.programs)
         if plays and there:
             work = Path(gettempdir()) / f"consentry-{suite.name}-{spread['testrunuid']}"
+            _tidy(suite)
             _runs[suite.name] = Run(suite, plays, work, owns=spread["workerid"] == "gw0")
+
+
+def _tidy(suite: Suite) -> None:
+    """Removes the logs of runs that were judged by several processes, none of which could know itself the last."""
+    for over in Path(gettempdir()).glob(f"consentry-{suite.name}-*/over.json"):
+        if time.time() - over.stat().st_mtime > ALL_S:
+            shutil.rmtree(over.parent, ignore_errors=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
