@@ -53,6 +53,8 @@ class Living:
                 listening = bool(line)
                 if line.strip():
                     self._obey(line.split())
+                    # What the visitor asked for is seen before chance takes it back.
+                    self._next_s = max(self._next_s, self._chance.uniform(*_NEXT_S))
             self._scene.store.children.check()
             self._next_s -= LOOK_S
             if self._next_s <= 0:
