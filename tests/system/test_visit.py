@@ -244,6 +244,9 @@ def test_a_radio_that_falls_ill_is_on_the_floor_until_it_hears_again(shop: Shop,
 @pytest.mark.long
 def test_an_edge_that_died_is_on_the_floor_until_it_is_back(shop: Shop, stream: Stream) -> None:
     """Killed: after three reports that did not come the tablet is told; started again: taken away by itself."""
+    until(
+        lambda: any(one.state is ReceiverState.HEARING for one in shop.store.status().radios), what="its first report"
+    )
     shop.kill("edge")
     shop.sees(stream, lambda now: out(now) == ["Shoes"], "the receiver that is out")
     shop.store.start_edge(replay=False)
