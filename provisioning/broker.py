@@ -17,6 +17,8 @@ _PAYLOAD_BYTES: Final = 64 * 1024  # docs/protocol.md, section 3
 _RECEIVED_BYTES: Final = 16 * 1024  # twice a satellite's longest message
 _HEADER_BYTES: Final = 512  # topic, packet id and length of one PUBLISH
 
+_LOG: Final = ("log_dest stderr", "log_type error", "log_type warning", "log_type notice", "connection_messages true")
+
 
 def configuration(listen: str, port: int, place: str, unix_user: str | None) -> bytes:
     """mosquitto.conf for a broker whose files are in the directory `place`."""
@@ -40,15 +42,14 @@ def configuration(listen: str, port: int, place: str, unix_user: str | None) -> 
         f"max_packet_size {_PAYLOAD_BYTES + _HEADER_BYTES}",
         "max_queued_messages 10000",
         "max_queued_bytes 67108864",
-        "log_dest stderr",
-        "log_type error",
-        "log_type warning",
-        "log_type notice",
-        "connection_messages true",
+        *_LOG,
+        *_runs_as(unix_user),
     ]
-    if unix_user is not None:
-        lines.append(f"user {unix_user}")
     return ("\n".join(lines) + "\n").encode()
+
+
+def _runs_as(unix_user: str | None) -> tuple[str, ...]:
+    return (f"user {unix_user}",) if unix_user is not None else ()
 
 
 def topics(stores: Iterable[str]) -> bytes:
@@ -82,14 +83,9 @@ def store_configuration(listen: str, port: int, passwords_port: int | None, plac
         f"max_packet_size {_RECEIVED_BYTES + _HEADER_BYTES}",
         "max_queued_messages 1000",
         "max_queued_bytes 8388608",
-        "log_dest stderr",
-        "log_type error",
-        "log_type warning",
-        "log_type notice",
-        "connection_messages true",
+        *_LOG,
+        *_runs_as(unix_user),
     ]
-    if unix_user is not None:
-        lines.append(f"user {unix_user}")
     return ("\n".join(lines) + "\n").encode()
 
 
