@@ -83,13 +83,18 @@ def run(program: Callable[[], int | None], part: str = "") -> NoReturn:
 
 
 def stop_on_signals(stop: Callable[[], Any]) -> None:
-    """From now on SIGTERM and Ctrl-C call `stop` (once each, in the main thread) instead of ending the program at once.
+    """From now on SIGTERM and Ctrl-C call `stop` (once, in the main thread) instead of ending the program at once.
 
     For programs whose main loop waits on something `stop` can set.
     """
+    told = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        stop()
+        # A second signal interrupts the first one's `stop`, which may hold a lock: calling it again would wait for ever.
+        nonlocal told
+        if not told:
+            told = True
+            stop()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)

@@ -95,6 +95,29 @@ def test_a_loop_that_waits_is_told_to_stop() -> None:
         assert program.wait(20) == 5
 
 
+def test_a_signal_that_interrupts_another_is_no_standstill() -> None:
+    """SIGTERM again and Ctrl-C while the first one is being obeyed, under a lock: the program ends all the same."""
+    body = """
+        lock, ended = threading.Lock(), threading.Event()
+
+        def stop():
+            with lock:
+                signal.raise_signal(signal.SIGTERM)
+                signal.raise_signal(signal.SIGINT)
+            ended.set()
+
+        cli.stop_on_signals(stop)
+        print("up", flush=True)
+        ended.wait()
+        return 5
+    """
+    with started(body) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        program.terminate()
+        assert program.wait(20) == 5
+
+
 def test_a_reader_that_has_enough_is_no_failure() -> None:
     """`consentry-hq … | head -1` ends quietly."""
     body = "for _ in range(100000): print('x' * 100)"
