@@ -90,7 +90,7 @@ def stop_on_signals(stop: Callable[[], Any]) -> None:
     told = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # A second signal interrupts the first one's `stop`, which may hold a lock: calling it again would wait for ever.
+        # A second signal interrupts the first one's `stop`, which may hold a lock: to call it again would never end.
         nonlocal told
         if not told:
             told = True
