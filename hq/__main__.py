@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from sqlalchemy import select
 
 from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
+from hq.command_line import Part
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
@@ -36,6 +37,8 @@ from wire.sync import Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
+PARTS: tuple[Part, ...] = ()
+
 
 def main() -> NoReturn:
     """The program."""
@@ -43,7 +46,7 @@ def main() -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
-    chosen = options.parser().parse_args(arguments)
+    chosen = options.parser(PARTS).parse_args(arguments)
     if chosen.command == "policy" and chosen.action == "check":
         return _check_policy(chosen.file)
     settings = config.load(chosen.config, Settings)
@@ -51,7 +54,11 @@ def _main(arguments: list[str]) -> int:
         return _serve(settings)
     office = Office(open_database(settings.database), keys.load(settings.keys, settings.credentials_dir))
     try:
-        return _COMMANDS[chosen.command, getattr(chosen, "action", "")](office, chosen) or EXIT_OK
+        which = chosen.command, getattr(chosen, "action", "")
+        for part in PARTS:
+            if which in part.runs:
+                return part.runs[which](office, chosen, _now_ms()) or EXIT_OK
+        return _COMMANDS[which](office, chosen) or EXIT_OK
     finally:
         office.engine.dispose()
 

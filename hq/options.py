@@ -4,15 +4,17 @@ Pure: no I/O, no clock.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hq.command_line import Part, actions, command
 from hq.settings import DEFAULT_CONFIG
 from runtime import cli
 from wire.member import Mode, NameChoice, SourceClass, ValueClass
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from hq.command_line import Commands
 
 _EPILOG = """\
 examples:
@@ -43,7 +45,7 @@ a line (here in several; only `member` is needed; times are Unix seconds or ISO 
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(parts: Iterable[Part] = ()) -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` and `action` name what was chosen."""
     top = cli.parser(
         "consentry-hq",
@@ -52,68 +54,56 @@ def parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _command(commands, "serve", "publish to the stores and answer them, until stopped")
+    command(commands, "serve", "publish to the stores and answer them, until stopped")
     _store(commands)
     _member(commands)
     _choices(commands)
     _profile(commands)
     _staff(commands)
     _policy(commands)
-    helped = _command(commands, "help", "tell whether somebody is on the way to a member who called for help")
+    helped = command(commands, "help", "tell whether somebody is on the way to a member who called for help")
     helped.add_argument("member", metavar="MEMBER")
-    ledger = _command(commands, "ledger", "the table of consent events")
-    _command(_actions(ledger), "verify", "check the chain of hashes from the first event to the last")
-    imported = _command(
+    ledger = command(commands, "ledger", "the table of consent events")
+    command(actions(ledger), "verify", "check the chain of hashes from the first event to the last")
+    imported = command(
         commands, "import", "import members from JSON lines; good lines are taken, bad ones reported", _LINE
     )
     imported.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line")
     imported.add_argument("--report", type=Path, metavar="FILE", help="write refused lines there, as JSON lines")
+    for part in parts:
+        part.options(commands)
     return top
 
 
-def _command(commands: "Commands", name: str, about: str, epilog: str = "") -> argparse.ArgumentParser:
-    found = commands.add_parser(
-        name, help=about, description=about[0].upper() + about[1:] + ".", epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    # Without a default of its own, so that what stands before the command is not overwritten.
-    found.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration")
-    return found
-
-
-def _actions(command: argparse.ArgumentParser) -> "Commands":
-    return command.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-
 def _store(commands: "Commands") -> None:
-    actions = _actions(_command(commands, "store", "stores"))
-    add = _command(actions, "add", "add a store", "example:\n  consentry-hq store add --from store.json --policy main")
+    added = actions(command(commands, "store", "stores"))
+    add = command(added, "add", "add a store", "example:\n  consentry-hq store add --from store.json --policy main")
     add.add_argument("store", nargs="?", metavar="ID", help="its id (may come from the file)")
     add.add_argument("--label", help="its name for people (default: its id)")
     add.add_argument("--policy", default="main", metavar="NAME", help="the policy it is under (default: main)")
     source = add.add_mutually_exclusive_group(required=True)
     source.add_argument("--identity", metavar="HEX", help="the box's public identity key, 64 hex digits")
     source.add_argument("--from", dest="file", type=Path, metavar="FILE", help="store.json of consentry-provision")
-    _command(actions, "list", "list stores with their last hello, lease and dark time")
+    command(added, "list", "list stores with their last hello, lease and dark time")
 
 
 def _member(commands: "Commands") -> None:
-    actions = _actions(_command(commands, "member", "members"))
+    added = actions(command(commands, "member", "members"))
     for name, about in (("add", "add a member"), ("age", "correct a member's age and jurisdiction")):
-        one = _command(actions, name, about)
+        one = command(added, name, about)
         one.add_argument("member", metavar="MEMBER")
         one.add_argument("--age-at-least", type=int, default=0, metavar="YEARS", help="0: not known (default)")
         one.add_argument("--jurisdiction", default="", metavar="CODE", help="for example DE")
-    phones = _actions(_command(commands, "phone", "members' phones"))
-    add = _command(phones, "add", "add a phone; prints its presence secret ONCE, which only the phone may hold")
+    phones = actions(command(commands, "phone", "members' phones"))
+    add = command(phones, "add", "add a phone; prints its presence secret ONCE, which only the phone may hold")
     add.add_argument("member", metavar="MEMBER")
-    remove = _command(phones, "remove", "remove a phone: no store recognises it any more")
+    remove = command(phones, "remove", "remove a phone: no store recognises it any more")
     remove.add_argument("member", metavar="MEMBER")
     remove.add_argument("phone", metavar="PHONE", help="its id, as `phone add` printed it")
 
 
 def _choices(commands: "Commands") -> None:
-    grant = _command(commands, "grant", "record a grant of a member, chosen now",
+    grant = command(commands, "grant", "record a grant of a member, chosen now",
                      "example:\n  consentry-hq grant m-1 --purpose assist --scope size.shoe --store berlin-1 "
                      "--role associate --until 365")  # fmt: skip
     grant.add_argument("member", metavar="MEMBER")
@@ -123,7 +113,7 @@ def _choices(commands: "Commands") -> None:
     grant.add_argument("--role", nargs="+", action="extend", required=True, metavar="ROLE", help="who may see it")
     grant.add_argument("--zone-excluded", nargs="+", action="extend", default=[], metavar="ZONE")
     grant.add_argument("--until", type=int, required=True, metavar="DAYS", help="days from now")
-    withdraw = _command(
+    withdraw = command(
         commands,
         "withdraw",
         "record a withdrawal; what is not named means all",
@@ -133,18 +123,18 @@ def _choices(commands: "Commands") -> None:
     withdraw.add_argument("--purpose")
     withdraw.add_argument("--scope", nargs="+", action="extend", default=[], metavar="SCOPE")
     withdraw.add_argument("--store", nargs="+", action="extend", default=[], metavar="ID")
-    mode = _command(commands, "mode", "set a member's own switch")
+    mode = command(commands, "mode", "set a member's own switch")
     mode.add_argument("member", metavar="MEMBER")
     mode.add_argument("mode", choices=[one.name.lower() for one in Mode])
-    name = _command(commands, "name", "set when a member's first name may be shown")
+    name = command(commands, "name", "set when a member's first name may be shown")
     name.add_argument("member", metavar="MEMBER")
     name.add_argument("name", choices=[one.name.lower() for one in NameChoice])
 
 
 def _profile(commands: "Commands") -> None:
-    actions = _actions(_command(commands, "profile", "values of members' profiles"))
-    change = _command(
-        actions,
+    added = actions(command(commands, "profile", "values of members' profiles"))
+    change = command(
+        added,
         "set",
         "set the value of one scope",
         "examples:\n  consentry-hq profile set m-1 size.shoe 42\n"
@@ -161,25 +151,25 @@ def _profile(commands: "Commands") -> None:
     change.add_argument("--surface", default="command", help="where it was collected (default: command)")
     change.add_argument("--class", dest="value_class", choices=[one.name.lower() for one in ValueClass],
                         default="personal")  # fmt: skip
-    delete = _command(actions, "delete", "delete the values of scopes")
+    delete = command(added, "delete", "delete the values of scopes")
     delete.add_argument("member", metavar="MEMBER")
     delete.add_argument("scope", nargs="+", metavar="SCOPE")
 
 
 def _staff(commands: "Commands") -> None:
-    actions = _actions(_command(commands, "staff", "associates"))
-    add = _command(actions, "add", "add an associate or change one; the PIN is asked for, or read from standard input")
+    added = actions(command(commands, "staff", "associates"))
+    add = command(added, "add", "add an associate or change one; the PIN is asked for, or read from standard input")
     add.add_argument("associate", metavar="ID")
     add.add_argument("--store", required=True, metavar="ID")
     add.add_argument("--name", required=True, help="as tablets show it")
     add.add_argument("--role", required=True)
-    stop = _command(actions, "deactivate", "from now on the associate cannot sign in, and is signed out")
+    stop = command(added, "deactivate", "from now on the associate cannot sign in, and is signed out")
     stop.add_argument("associate", metavar="ID")
     stop.add_argument("--store", required=True, metavar="ID")
 
 
 def _policy(commands: "Commands") -> None:
-    actions = _actions(_command(commands, "policy", "what stores may do"))
+    added = actions(command(commands, "policy", "what stores may do"))
     for name, about in (("check", "say whether a policy may be published"), ("publish", "publish a policy")):
-        one = _command(actions, name, about)
+        one = command(added, name, about)
         one.add_argument("file", type=Path, metavar="FILE", help="TOML, or JSON where the name ends in .json")

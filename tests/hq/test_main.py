@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from hq import help_state, keys, options
+from hq.__main__ import PARTS
 from hq.database import open_database, reading, writing
 from hq.office import Office
 from hq.tables import audience, phones, profiles, staff
@@ -213,6 +214,6 @@ def test_the_configuration_may_stand_before_the_command_too(desk: Desk) -> None:
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With what it does and how it is configured."""
     with pytest.raises(SystemExit) as found:
-        options.parser().parse_args([*command.split(), "--help"])
+        options.parser(PARTS).parse_args([*command.split(), "--help"])
     assert found.value.code == 0
     assert "--config" in capsys.readouterr().out
