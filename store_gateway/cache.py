@@ -3,7 +3,7 @@
 WAL, synchronous=FULL, secure_delete=ON, and the file is locked for this process alone. A `transaction` is kept whole or
 not at all, over a power cut too. Every failure is a CacheError, after which the file holds what it held before.
 
-I/O: sqlite_utils; its only importer.
+I/O: sqlite3, with `store_gateway.cache_schema`.
 """
 
 import errno
@@ -11,20 +11,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from store_gateway.cache_schema import INCARNATION_BYTES, Header, InstanceRow, Row, columns, migrate
 from store_gateway.errors import CacheError, CacheReason
-from store_gateway.without import without
 from wire.tree import PATH_BYTES, Node
 
-with without("numpy"):  # 20 MB, to know its types; only the child of `build_table` is to have it
-    from sqlite_utils import Database
-    from sqlite_utils.db import Table
-    from sqlite_utils.migrations import Migrations
-
-INCARNATION_BYTES = 16
 MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
 _BUSY_S = 1.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
@@ -48,103 +41,6 @@ _REASONS: Final = {
     sqlite3.SQLITE_MISMATCH: CacheReason.CORRUPT,
     sqlite3.SQLITE_FORMAT: CacheReason.CORRUPT,
 }
-
-migrations = Migrations("store_gateway.cache")
-
-
-@migrations(name="0001_first")
-def _first(db: Database) -> None:
-    """The first schema. A step is never changed once released; the next schema is a further step."""
-    for name, columns, pk, may_be_null in (
-        (
-            "header",  # one row, unsealed: what is needed before the unlock
-            {
-                "id": int,
-                "incarnation": bytes,
-                "ticket": bytes,
-                "key_check": bytes,
-                "key_set": bytes,
-                "trusted_ms": int,
-                "last_event": int,
-            },
-            "id",
-            (),
-        ),
-        (
-            "instances",  # seq: the highest applied; floor: of the whole instance
-            {
-                "id": int,
-                "name": str,
-                "digest_key": bytes,
-                "root": bytes,
-                "count": int,
-                "seq": int,
-                "floor": int,
-            },
-            "id",
-            (),
-        ),
-        ("buckets", {"instance": int, "bucket": int, "version": int, "wrapped": bytes}, ("instance", "bucket"), ()),
-        (
-            "records",  # sealed: nonce ‖ (u8 length ‖ key ‖ body); null in a tombstone, whose digest is empty
-            {"instance": int, "key_column": bytes, "path": bytes, "seq": int, "digest": bytes, "sealed": bytes},
-            ("instance", "key_column"),
-            ("sealed",),
-        ),
-        ("floors", {"instance": int, "prefix": bytes, "as_of": int}, ("instance", "prefix"), ()),
-        ("outbox", {"number": int, "sealed": bytes}, "number", ()),
-        ("denies", {"number": int, "sealed": bytes}, "number", ()),
-        ("tablets", {"id": str, "secret_hash": bytes, "sealed": bytes}, "id", ()),
-        ("good", {"name": str, "sealed": bytes}, "name", ()),  # the last good policy bodies
-    ):
-        _table(db, name).create(
-            columns, pk=pk, not_null=[column for column in columns if column not in may_be_null], strict=True
-        )
-    _table(db, "instances").create_index(["name"], unique=True)
-    _table(db, "records").create_index(["instance", "path"])
-    _table(db, "tablets").create_index(["secret_hash"], unique=True)
-
-
-def _table(db: Database, name: str) -> Table:
-    found = db[name]
-    assert isinstance(found, Table)  # there are no views
-    return found
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Header:
-    """What the cache says before it is unlocked. Empty bytes: not there yet; `trusted_ms` 0: no time yet."""
-
-    incarnation: bytes
-    ticket: bytes = b""
-    key_check: bytes = b""
-    key_set: bytes = b""  # signed by HQ's root, newer than the file of provisioning
-    trusted_ms: int = 0
-    last_event: int = 0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class InstanceRow:
-    """One instance as the file holds it; `digest_key` sealed, `root` 16 bytes little endian."""
-
-    id: int
-    name: str
-    digest_key: bytes
-    root: bytes
-    count: int
-    seq: int
-    floor: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Row:
-    """One record as the file holds it; `sealed` None and `digest` empty: a tombstone."""
-
-    key_column: bytes
-    path: bytes
-    seq: int
-    digest: bytes
-    sealed: bytes | None
 
 
 @contextmanager
@@ -181,27 +77,20 @@ class Cache:
                 raise
 
     def _open(self, entropy: Callable[[int], bytes]) -> None:
-        self._db = Database(self._connection, execute_plugins=False)
-        # sqlite-utils has no words for these. EXCLUSIVE before WAL: one process, and no index file in shared memory.
+        # EXCLUSIVE before WAL: one process, and no index file in shared memory.
         for pragma in (
             "locking_mode=EXCLUSIVE",
             "secure_delete=ON",
             "temp_store=MEMORY",
             f"journal_size_limit={_WAL_BYTES}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
         ):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._db.enable_wal()
-        self._connection.execute("PRAGMA synchronous=FULL")
-        known = {one.name for one in migrations.pending(self._db)} | {one.name for one in migrations.applied(self._db)}
-        if known != _STEPS:
-            raise CacheError(CacheReason.NEWER)
-        if self._connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise CacheError(CacheReason.CORRUPT)
-        migrations.apply(self._db)
-        self._tables = {name: _table(self._db, name) for name in _TABLES}
+        self._db, self._tables = migrate(self._connection)
         rows = list(self._tables["header"].rows)
         if not rows:
-            self._tables["header"].insert({"id": 1, **_columns(Header(entropy(INCARNATION_BYTES)))})
+            self._tables["header"].insert({"id": 1, **columns(Header(entropy(INCARNATION_BYTES)))})
             rows = list(self._tables["header"].rows)
         self.header = Header(**{name: value for name, value in rows[0].items() if name != "id"})
         if len(self.header.incarnation) != INCARNATION_BYTES:
@@ -226,7 +115,7 @@ class Cache:
     def put_header(self, header: Header) -> None:
         """Replaces the header, alone or as part of a transaction."""
         with _mapped():
-            self._tables["header"].update(1, _columns(header))
+            self._tables["header"].update(1, columns(header))
         self.header = header
 
     # --- instances -------------------------------------------------------------------------------------------------
@@ -241,7 +130,7 @@ class Cache:
         with _mapped():
             last = max((row["id"] for row in self._tables["instances"].rows_where(select="id")), default=0)
             row = InstanceRow(last + 1, name, sealed_digest_key, Node().root, 0, 0, 0)
-            self._tables["instances"].insert(_columns(row))
+            self._tables["instances"].insert(columns(row))
             return row
 
     def put_instance(self, instance: int, root: bytes, count: int, seq: int) -> None:
@@ -321,7 +210,7 @@ class Cache:
         """Writes records, each in the place of what was held for its key column."""
         with _mapped():
             self._tables["records"].upsert_all(
-                ({"instance": instance, **_columns(row)} for row in rows), pk=("instance", "key_column")
+                ({"instance": instance, **columns(row)} for row in rows), pk=("instance", "key_column")
             )
 
     def erase_rows(self, instance: int, key_columns: Iterable[bytes]) -> None:
@@ -386,11 +275,3 @@ class Cache:
         """Erases rows of such a table."""
         with _mapped():
             self._tables[table].delete_where(where, list(where_args))
-
-
-_STEPS: Final = {one.name for one in migrations._migrations}
-_TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good")
-
-
-def _columns(row: Header | InstanceRow | Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__slots__}

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from store_gateway.buckets import Buckets
-from store_gateway.cache import MAX_SEQ, Cache, InstanceRow, Row
+from store_gateway.cache import MAX_SEQ, Cache
+from store_gateway.cache_schema import InstanceRow, Row
 from store_gateway.core.ledger import Deltas, judge_range, takes
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.seal import Entropy, Seal

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from store_gateway.cache import Cache, Row
+from store_gateway.cache import Cache
+from store_gateway.cache_schema import Row
 from store_gateway.errors import CacheError, CacheReason
 from wire.tree import Node
 

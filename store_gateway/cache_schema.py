@@ -1,0 +1,140 @@
+"""What the cache file holds: its tables, step by step as they came to be, and its rows as dataclasses.
+
+A step is never changed once released; whoever needs another column or table adds a further step at the end. A file of
+any earlier step opens and works.
+
+I/O: sqlite_utils; its only importer.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Final
+
+from store_gateway.errors import CacheError, CacheReason
+from store_gateway.without import without
+
+with without("numpy"):  # 20 MB, to know its types; only the child of `build_table` is to have it
+    from sqlite_utils import Database
+    from sqlite_utils.db import Table
+    from sqlite_utils.migrations import Migrations
+
+INCARNATION_BYTES = 16
+TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good")
+
+migrations = Migrations("store_gateway.cache")
+
+
+@migrations(name="0001_first")
+def _first(db: Database) -> None:
+    """The first schema."""
+    for name, of, pk, may_be_null in (
+        (
+            "header",  # one row, unsealed: what is needed before the unlock
+            {
+                "id": int,
+                "incarnation": bytes,
+                "ticket": bytes,
+                "key_check": bytes,
+                "key_set": bytes,
+                "trusted_ms": int,
+                "last_event": int,
+            },
+            "id",
+            (),
+        ),
+        (
+            "instances",  # seq: the highest applied; floor: of the whole instance
+            {
+                "id": int,
+                "name": str,
+                "digest_key": bytes,
+                "root": bytes,
+                "count": int,
+                "seq": int,
+                "floor": int,
+            },
+            "id",
+            (),
+        ),
+        ("buckets", {"instance": int, "bucket": int, "version": int, "wrapped": bytes}, ("instance", "bucket"), ()),
+        (
+            "records",  # sealed: nonce ‖ (u8 length ‖ key ‖ body); null in a tombstone, whose digest is empty
+            {"instance": int, "key_column": bytes, "path": bytes, "seq": int, "digest": bytes, "sealed": bytes},
+            ("instance", "key_column"),
+            ("sealed",),
+        ),
+        ("floors", {"instance": int, "prefix": bytes, "as_of": int}, ("instance", "prefix"), ()),
+        ("outbox", {"number": int, "sealed": bytes}, "number", ()),
+        ("denies", {"number": int, "sealed": bytes}, "number", ()),
+        ("tablets", {"id": str, "secret_hash": bytes, "sealed": bytes}, "id", ()),
+        ("good", {"name": str, "sealed": bytes}, "name", ()),  # the last good policy bodies
+    ):
+        _table(db, name).create(of, pk=pk, not_null=[column for column in of if column not in may_be_null], strict=True)
+    _table(db, "instances").create_index(["name"], unique=True)
+    _table(db, "records").create_index(["instance", "path"])
+    _table(db, "tablets").create_index(["secret_hash"], unique=True)
+
+
+def _table(db: Database, name: str) -> Table:
+    found = db[name]
+    assert isinstance(found, Table)  # there are no views
+    return found
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Header:
+    """What the cache says before it is unlocked. Empty bytes: not there yet; `trusted_ms` 0: no time yet."""
+
+    incarnation: bytes
+    ticket: bytes = b""
+    key_check: bytes = b""
+    key_set: bytes = b""  # signed by HQ's root, newer than the file of provisioning
+    trusted_ms: int = 0
+    last_event: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InstanceRow:
+    """One instance as the file holds it; `digest_key` sealed, `root` 16 bytes little endian."""
+
+    id: int
+    name: str
+    digest_key: bytes
+    root: bytes
+    count: int
+    seq: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Row:
+    """One record as the file holds it; `sealed` None and `digest` empty: a tombstone."""
+
+    key_column: bytes
+    path: bytes
+    seq: int
+    digest: bytes
+    sealed: bytes | None
+
+
+_STEPS: Final = {one.name for one in migrations._migrations}
+
+
+def migrate(connection: sqlite3.Connection) -> tuple[Database, dict[str, Table]]:
+    """Brings an open file to the newest step; its tables by name.
+
+    Raises: CacheError, NEWER where a later version wrote it, CORRUPT where it is not sound; the file is then as it was.
+    """
+    db = Database(connection, execute_plugins=False)
+    known = {one.name for one in migrations.pending(db)} | {one.name for one in migrations.applied(db)}
+    if known != _STEPS:
+        raise CacheError(CacheReason.NEWER)
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise CacheError(CacheReason.CORRUPT)
+    migrations.apply(db)
+    return db, {name: _table(db, name) for name in TABLES}
+
+
+def columns(row: Header | InstanceRow | Row) -> dict[str, Any]:
+    """A row's values by column."""
+    return {name: getattr(row, name) for name in row.__slots__}
