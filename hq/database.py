@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from hq import alarm_tables as _alarm_tables  # noqa: F401 - its tables are made with the others
 from hq import tables
 from hq.errors import DatabaseUnavailable
 

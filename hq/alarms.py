@@ -1,0 +1,81 @@
+"""Raises and ends alarms: what an operator of HQ must look at, one open alarm for each kind and store.
+
+A row in the caller's transaction is all that happens here; `hq.alarm_delivery` tells people of it, outside. No alarm
+names a member or a value: `detail` is of counts, instances, reasons and ids of orders.
+
+I/O: sqlalchemy.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hq.alarm_tables import alarms
+
+MAX_DETAIL = 200  # characters
+
+
+class Alarm(StrEnum):
+    """What is wrong; each has its words in `WORDS` and in docs/operating.md."""
+
+    STALE_TICKET = "stale_ticket"
+    AHEAD_OF_HQ = "ahead_of_hq"
+    LOG_BROKEN = "log_broken"
+    EVENTS_LOST = "events_lost"
+    ORDER_FAILED = "order_failed"
+    WITHDRAWAL_NOT_SEEN = "withdrawal_not_seen"
+    STORE_SILENT = "store_silent"
+
+
+# What an operator reads: what is wrong, and the first thing to do.
+WORDS: dict[Alarm, str] = {
+    Alarm.STALE_TICKET: "The store's cache is an old copy or a second box uses its identity. It gets no lease. "
+    "Find out whether its disk was restored or copied; then wipe the cache of the right box, and revoke the other.",
+    Alarm.AHEAD_OF_HQ: "The store holds newer records than HQ: HQ's database was restored from a backup. "
+    "It gets no lease until `consentry-hq recover` has run.",
+    Alarm.LOG_BROKEN: "The store's log of disclosures does not verify: rows were changed, removed or put back. "
+    "Treat the box as tampered with and keep its disk.",
+    Alarm.EVENTS_LOST: "Events of the store are missing for good. Its disk was full, or its cache was lost.",
+    Alarm.ORDER_FAILED: "The store could not do an order. `consentry-hq order list` names it.",
+    Alarm.WITHDRAWAL_NOT_SEEN: "The test withdrawal did not reach a tablet of the store in time. "
+    "Treat every withdrawal there as not applied: look at the store's lease, its tablets and its network now.",
+    Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
+}
+
+
+def raise_(connection: Connection, alarm: Alarm, store: str, now_ms: int, detail: str = "") -> None:
+    """Raises an alarm, or counts once more the one that is open, in the caller's transaction.
+
+    `store` is empty where it is of HQ itself. `detail` is cut to 200 characters, and replaces that of the open one.
+    """
+    detail = detail[:MAX_DETAIL]
+    row = {"alarm": alarm.value, "store": store, "detail": detail, "count": 1, "first_ms": now_ms,
+           "last_ms": now_ms, "over_told": False}  # fmt: skip
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # One statement, so that two processes that see the same at the same time count one alarm.
+    connection.execute(
+        dialect.insert(alarms)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=[alarms.c.alarm, alarms.c.store],
+            index_where=alarms.c.over_ms.is_(None),
+            set_={"count": alarms.c.count + 1, "last_ms": now_ms, "detail": detail},
+        )
+    )
+
+
+def clear(connection: Connection, alarm: Alarm, store: str, now_ms: int) -> bool:
+    """Ends the open alarm of this kind and store; returns whether there was one."""
+    ended = connection.execute(
+        update(alarms)
+        .where(alarms.c.alarm == alarm.value, alarms.c.store == store, alarms.c.over_ms.is_(None))
+        .values(over_ms=now_ms)
+    )
+    return ended.rowcount > 0
+
+
+def open_alarms(connection: Connection) -> list[Row[Any]]:
+    """The open alarms, oldest first."""
+    return list(connection.execute(select(alarms).where(alarms.c.over_ms.is_(None)).order_by(alarms.c.id)))
