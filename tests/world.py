@@ -132,7 +132,80 @@ class Tablet:
         self.ended = reply
 
 
-class World:
+class Shopfloor:
+    """A real gateway with its tablets and the radios before it, in one process; where its replica comes from is open.
+
+    `now_s` is the boot clock. Nothing of a program's loop is here but that all work is done after every item.
+    """
+
+    gateway: Gateway
+    orders: list[Order]
+    now_s: float
+
+    def hears_token(self, heard: bytes, node: str = "shoes-1", rssi_dbm: int | None = -60) -> None:
+        """One sighting of any token."""
+        at_ms = int(self.now_s * 1000)
+        self.gateway.on_sighting(Batch(node, (Sighting(node, heard, rssi_dbm, 1, at_ms, at_ms),)), self.now_s)
+        self.settle()
+
+    def hears_batch(self, batch: Batch) -> None:
+        """What a node heard in half a second."""
+        self.gateway.on_sighting(batch, self.now_s)
+        self.settle()
+
+    def tablet(self, associate: str = "ada", *, watches: bool = False) -> Tablet:
+        """A newly paired tablet, signed in; perhaps it follows the floor."""
+        code = self.gateway.answer(query.MintPairing(), Asker(True, None), self.now_s)
+        assert isinstance(code, query.PairingCode)
+        paired = self.ask(query.Pair(code.code, "", ""))
+        assert isinstance(paired, query.Paired)
+        signed_in = self.sign_in(paired.tablet, associate)
+        assert isinstance(signed_in, query.SignedIn)
+        tablet = Tablet(signed_in.session)
+        if watches:
+            first = self.gateway.answer(query.Watch(tablet.session), Asker(False, tablet), self.now_s)
+            assert isinstance(first, query.Roster)
+            tablet.pushed.append(first)
+        return tablet
+
+    def sign_in(self, secret: bytes, associate: str, pin: str = PIN) -> query.Reply:
+        """The whole sign-in; in this world every associate's PIN is `PIN`."""
+        reply = self.gateway.answer(query.SignIn(secret, associate, pin), Asker(False, None), self.now_s)
+        if isinstance(reply, Checking):
+            right = reply.check.pin == PIN and bool(reply.check.verifier)
+            reply = self.gateway.pin_checked(reply.check, right, self.now_s)
+        self.settle()
+        return reply
+
+    def ask(self, request: query.Request) -> query.Reply:
+        """Any other question on the tablets' socket."""
+        reply = self.gateway.answer(request, Asker(False, None), self.now_s)
+        assert not isinstance(reply, Checking)
+        self.settle()
+        return reply
+
+    def floor(self, tablet: Tablet) -> query.Roster:
+        """The roster that this tablet may see now."""
+        roster = self.ask(query.AskFloor(tablet.session))
+        assert isinstance(roster, query.Roster), roster
+        return roster
+
+    def card(self, tablet: Tablet, handle: bytes, section: Section | None = None) -> query.Reply:
+        """The card that this tablet may see now."""
+        return self.ask(query.AskCard(tablet.session, handle, section))
+
+    def settle(self) -> None:
+        """What the loop does after every item."""
+        if self.gateway.eager:
+            self.gateway.tell(self.now_s)
+        for _ in range(10_000):
+            if not self.gateway.work(self.now_s):
+                break
+        while self.orders:
+            self.gateway.on_built(make_here(self.orders.pop()), self.now_s)
+
+
+class World(Shopfloor):
     """See the module. It starts live, at noon of a Saturday, with an advisor `ada` and a manager `max`.
 
     `well`: the nodes whose radios say every five seconds that they hear; the pharmacy's, unless a test says otherwise.
@@ -191,17 +264,6 @@ class World:
         """One sighting of the phone at a node."""
         self.hears_token(self.token(person, kind, slots), node, rssi_dbm)
 
-    def hears_token(self, heard: bytes, node: str = "shoes-1", rssi_dbm: int | None = -60) -> None:
-        """One sighting of any token."""
-        at_ms = int(self.now_s * 1000)
-        self.gateway.on_sighting(Batch(node, (Sighting(node, heard, rssi_dbm, 1, at_ms, at_ms),)), self.now_s)
-        self.settle()
-
-    def hears_batch(self, batch: Batch) -> None:
-        """What a node heard in half a second."""
-        self.gateway.on_sighting(batch, self.now_s)
-        self.settle()
-
     def walks(self, person: Person, seconds: float, node: str = "shoes-1", rssi_dbm: int = -60) -> None:
         """Presence heard twice a second for so long."""
         for _ in range(round(seconds * 2)):
@@ -220,47 +282,6 @@ class World:
     def tablet_sees(self, associate: str = "ada") -> tuple[query.Visit, ...]:
         """The roster of a fresh tablet of this associate."""
         return self.floor(self.tablet(associate)).visits
-
-    def tablet(self, associate: str = "ada", *, watches: bool = False) -> Tablet:
-        """A newly paired tablet, signed in; perhaps it follows the floor."""
-        code = self.gateway.answer(query.MintPairing(), Asker(True, None), self.now_s)
-        assert isinstance(code, query.PairingCode)
-        paired = self.ask(query.Pair(code.code, "", ""))
-        assert isinstance(paired, query.Paired)
-        signed_in = self.sign_in(paired.tablet, associate)
-        assert isinstance(signed_in, query.SignedIn)
-        tablet = Tablet(signed_in.session)
-        if watches:
-            first = self.gateway.answer(query.Watch(tablet.session), Asker(False, tablet), self.now_s)
-            assert isinstance(first, query.Roster)
-            tablet.pushed.append(first)
-        return tablet
-
-    def sign_in(self, secret: bytes, associate: str, pin: str = PIN) -> query.Reply:
-        """The whole sign-in; in this world every associate's PIN is `PIN`."""
-        reply = self.gateway.answer(query.SignIn(secret, associate, pin), Asker(False, None), self.now_s)
-        if isinstance(reply, Checking):
-            right = reply.check.pin == PIN and bool(reply.check.verifier)
-            reply = self.gateway.pin_checked(reply.check, right, self.now_s)
-        self.settle()
-        return reply
-
-    def ask(self, request: query.Request) -> query.Reply:
-        """Any other question on the tablets' socket."""
-        reply = self.gateway.answer(request, Asker(False, None), self.now_s)
-        assert not isinstance(reply, Checking)
-        self.settle()
-        return reply
-
-    def floor(self, tablet: Tablet) -> query.Roster:
-        """The roster that this tablet may see now."""
-        roster = self.ask(query.AskFloor(tablet.session))
-        assert isinstance(roster, query.Roster), roster
-        return roster
-
-    def card(self, tablet: Tablet, handle: bytes, section: Section | None = None) -> query.Reply:
-        """The card that this tablet may see now."""
-        return self.ask(query.AskCard(tablet.session, handle, section))
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -295,16 +316,6 @@ class World:
         for node in self.well:
             told = Health(node, "none", RadioState.HEARING, None, int(self.now_s * 1000), adverts, 0, 0, ())
             self.gateway.on_sighting(told, self.now_s)
-
-    def settle(self) -> None:
-        """What the loop does after every item."""
-        if self.gateway.eager:
-            self.gateway.tell(self.now_s)
-        for _ in range(10_000):
-            if not self.gateway.work(self.now_s):
-                break
-        while self.orders:
-            self.gateway.on_built(make_here(self.orders.pop()), self.now_s)
 
 
 def make_here(order: Order) -> Built:
