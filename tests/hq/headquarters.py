@@ -64,19 +64,24 @@ def items(scope: str, *labels: str, at_s: int = NOON_MS // 1000 - DAY_S) -> Fiel
 
 
 class Headquarters:
-    """HQ, with one store under the example policy. `now_ms` moves only by `later`."""
+    """HQ, with one store under the example policy, or another `draft`. `now_ms` moves only by `later`."""
 
-    def __init__(self, engine: Engine, now_ms: int = NOON_MS) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, now_ms: int = NOON_MS, draft: Draft | None = None) -> None:
+        self.draft = draft or example_policy()
         self.keys, self.root = make_keys()
-        self.office = Office(engine, self.keys)
-        self.sealer = Sealer(self.keys)
-        self.answers = Answers(engine, self.keys, self.sealer)
+        self.start(engine)
         self.now_ms = now_ms
         self.identity = Ed25519PrivateKey.generate()
         self.office.add_store(STORE, "Berlin", self.identity.public_key().public_bytes_raw(), "main", now_ms)
-        self.office.publish_policy(example_policy(), now_ms)
+        self.office.publish_policy(self.draft, now_ms)
         self.tick()
+
+    def start(self, engine: Engine) -> None:
+        """HQ's program begins on this database: nothing but what is in there is left of an earlier one."""
+        self.engine = engine
+        self.office = Office(engine, self.keys)
+        self.sealer = Sealer(self.keys)
+        self.answers = Answers(engine, self.keys, self.sealer)
 
     @property
     def now_s(self) -> int:
@@ -131,7 +136,7 @@ class Headquarters:
 
     def publish(self, **changes: object) -> None:
         """The policy again, with these changes of the shared part, one version up."""
-        draft = example_policy()
+        draft = self.draft
         with reading(self.engine) as connection:
             held = publication.Policies(connection).main("main")
         version = 1 if held is None else held.version
