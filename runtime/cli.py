@@ -1,6 +1,6 @@
 """The top of every program: its options, its signals, and the one line and exit code on which it ends.
 
-I/O: signals and the process's exit.
+I/O: signals, a pipe and a thread for them, and the process's exit.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -82,22 +83,35 @@ def run(program: Callable[[], int | None], part: str = "") -> NoReturn:
     sys.exit(code)
 
 
-def stop_on_signals(stop: Callable[[], Any]) -> None:
-    """From now on SIGTERM and Ctrl-C call `stop` (once, in the main thread) instead of ending the program at once.
+def stop_on_signals(stop: Callable[[], Any], on_hangup: Callable[[], Any] | None = None) -> None:
+    """From now on SIGTERM and Ctrl-C call `stop`, once, instead of ending the program; SIGHUP calls `on_hangup`.
 
-    For programs whose main loop waits on something `stop` can set.
+    For programs whose main loop waits on something that `stop` can set. Both are called on a thread of their own: what
+    runs in a signal's Python handler runs between two steps of the main thread, which may hold the very lock that
+    `stop` needs. Once a process, from the main thread.
     """
-    told = False
+    heard, told = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(told, False)  # set_wakeup_fd(): the interpreter's own handler must never wait
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    wanted = [signal.SIGTERM, signal.SIGINT, *([] if on_hangup is None else [signal.SIGHUP])]
+    for number in wanted:
+        signal.signal(number, _heard)
+    threading.Thread(target=_obey, args=(heard, stop, on_hangup), name="signals", daemon=True).start()
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        # A second signal interrupts the first one's `stop`, which may hold a lock: to call it again would never end.
-        nonlocal told
-        if not told:
-            told = True
-            stop()
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+def _heard(number: int, frame: FrameType | None) -> None:
+    """Nothing: the signal's number is in the pipe already. Without a handler of Python's it would not be."""
+
+
+def _obey(heard: int, stop: Callable[[], Any], on_hangup: Callable[[], Any] | None) -> None:
+    stopped = False
+    while True:
+        for number in os.read(heard, 64):
+            if number == signal.SIGHUP and on_hangup is not None:
+                on_hangup()
+            elif number in (signal.SIGTERM, signal.SIGINT) and not stopped:
+                stopped = True
+                stop()
 
 
 def _say(log: Log, event: str, remedy: str, **fields: str) -> None:

@@ -4,11 +4,9 @@ I/O: the process: clock, signals, notification.
 """
 
 import os
-import signal
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Final, NoReturn
 
 from runtime import cli, config, logs
@@ -67,7 +65,7 @@ def _serve(file: Path) -> None:
         stopping.set()
         serving.stop()
 
-    def renew(number: int, frame: FrameType | None) -> None:
+    def renew() -> None:
         try:
             renewed = _context(settings)
         except ConfigError as error:
@@ -77,8 +75,7 @@ def _serve(file: Path) -> None:
             serving.renew(renewed)
             log.info("certificate_renewed")
 
-    cli.stop_on_signals(stop)
-    signal.signal(signal.SIGHUP, renew)
+    cli.stop_on_signals(stop, renew)
     scheme = "http" if context is None else "https"
     log.info("ready", scheme=scheme, listen=settings.listen, port=serving.port)
     notify.ready(f"listening on port {serving.port}")

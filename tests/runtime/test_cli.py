@@ -118,6 +118,39 @@ def test_a_signal_that_interrupts_another_is_no_standstill() -> None:
         assert program.wait(20) == 5
 
 
+def test_a_signal_never_waits_for_a_lock_of_the_main_loop() -> None:
+    """`stop` is called while the main thread holds the lock that it needs, and the program ends when it lets go."""
+    body = """
+        ended = threading.Event()
+        cli.stop_on_signals(ended.set)
+        with ended._cond:  # where `wait` and `set` both pass
+            signal.raise_signal(signal.SIGTERM)
+            for _ in range(1000):
+                pass
+        ended.wait()
+        return 5
+    """
+    with started(body) as program:
+        assert program.wait(20) == 5
+
+
+def test_a_hangup_is_obeyed_each_time() -> None:
+    """SIGHUP calls its own part and ends nothing."""
+    body = """
+        stop, hung_up = threading.Event(), threading.Semaphore(0)
+        cli.stop_on_signals(stop.set, hung_up.release)
+        for _ in range(2):
+            signal.raise_signal(signal.SIGHUP)
+            hung_up.acquire()
+        assert not stop.is_set()
+        signal.raise_signal(signal.SIGINT)
+        stop.wait()
+        return 5
+    """
+    with started(body) as program:
+        assert program.wait(20) == 5
+
+
 def test_a_reader_that_has_enough_is_no_failure() -> None:
     """`consentry-hq … | head -1` ends quietly."""
     body = "for _ in range(100000): print('x' * 100)"
