@@ -2,7 +2,7 @@
 
 Clean sessions: what is lost on the way is found by whoever misses it, never here. Callbacks run on this module's
 threads and only hand on; a message is acknowledged whatever is in it. A lost connection is tried again with a wait that
-doubles up to 30 s, spread by chance.
+doubles up to 30 s, spread by chance, and at the next node where the broker is a cluster.
 
 I/O: paho; its only importer.
 """
@@ -23,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime import config
+from runtime.addresses import Address, Turns
 from runtime.errors import CredentialError
 from runtime.logs import Log
 from store_gateway.errors import LinkError, LinkReason
@@ -40,13 +41,10 @@ _NO_CHECK_TIME: Final = 0x200000
 
 
 class At(Protocol):
-    """Where a broker is and how it is known."""
+    """Where a broker's nodes are and how they are known."""
 
     @property
-    def host(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
+    def addresses(self) -> tuple[Address, ...]: ...
 
     @property
     def ca(self) -> Path | None: ...
@@ -115,6 +113,7 @@ class Connection:
         self._on_message = on_message
         self._on_up = on_up
         self._chance = chance
+        self._turns = Turns(plan.at.addresses, chance)
         self._stopping = threading.Event()
         self._changed = threading.Event()
         self._reason: LinkReason | None = None
@@ -208,7 +207,8 @@ class Connection:
             paho.tls_set_context(plan.context())
         self._paho = paho
         try:
-            paho.connect(plan.at.host, plan.at.port, KEEPALIVE_S)
+            at = self._turns.take()
+            paho.connect(at.host, at.port, KEEPALIVE_S)
         except ssl.SSLError as error:
             raise LinkError(LinkReason.TLS) from error
         except (OSError, ValueError, MQTTException) as error:

@@ -7,29 +7,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from runtime import addresses
+from runtime.addresses import Address
 from runtime.config import Form
 from wire.air import TEST_COMPANY
 from wire.receivers import Receiver, check_all
 
 _STORE = Form(pattern=r"[a-z0-9-]{1,40}", words="a store's id of 1 to 40 characters a-z, 0-9 and -")
 _PORT = Form(low=1, high=65_535)
+_MORE = Form(pattern=addresses.FORM, words=addresses.WORDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the MQTT broker is and how it is known. Plain TCP (`tls = false`) is for a demo on loopback only."""
+    """Where the MQTT broker is and how it is known. Plain TCP (`tls = false`) is for a demo on loopback only.
+
+    `more_hosts` are the other nodes of a cluster, each HOST or HOST:PORT.
+    """
 
     host: str
     certificate: Path | None  # of this store, PEM
     ca: Path | None  # PEM
     port: Annotated[int, _PORT] = 8883
     tls: bool = True
+    more_hosts: tuple[Annotated[str, _MORE], ...] = ()
 
     def __post_init__(self) -> None:
         if self.tls and (self.ca is None or self.certificate is None):
             raise ValueError("with tls both ca and certificate are expected")
-        if not self.tls and self.host not in ("localhost", "127.0.0.1", "::1"):
+        if not self.tls and not all(one.is_loopback for one in self.addresses):
             raise ValueError("without tls the host must be on loopback")
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All nodes; any of them will do. Raises: ValueError."""
+        return addresses.all_of(self.host, self.port, self.more_hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,11 @@ class Receivers:
 
     def __post_init__(self) -> None:
         check_all(self.sources)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The one broker of the store."""
+        return (Address(self.host, self.port),)
 
 
 @dataclass(frozen=True, slots=True)
