@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from sqlalchemy import select
 
 from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
+from hq.alarm_commands import PART as ALARMS
 from hq.command_line import Part
 from hq.database import open_database, reading
 from hq.door import Grant
@@ -37,7 +38,7 @@ from wire.sync import Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (ALARMS,)
 
 
 def main() -> NoReturn:

@@ -51,7 +51,7 @@ def raise_(connection: Connection, alarm: Alarm, store: str, now_ms: int, detail
     `store` is empty where it is of HQ itself. `detail` is cut to 200 characters, and replaces that of the open one.
     """
     detail = detail[:MAX_DETAIL]
-    row = {"alarm": alarm.value, "store": store, "detail": detail, "count": 1, "first_ms": now_ms,
+    row = {"alarm": alarm.value, "store": store, "detail": detail, "seen": 1, "first_ms": now_ms,
            "last_ms": now_ms, "over_told": False}  # fmt: skip
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # One statement, so that two processes that see the same at the same time count one alarm.
@@ -61,7 +61,7 @@ def raise_(connection: Connection, alarm: Alarm, store: str, now_ms: int, detail
         .on_conflict_do_update(
             index_elements=[alarms.c.alarm, alarms.c.store],
             index_where=alarms.c.over_ms.is_(None),
-            set_={"count": alarms.c.count + 1, "last_ms": now_ms, "detail": detail},
+            set_={"seen": alarms.c.seen + 1, "last_ms": now_ms, "detail": detail},
         )
     )
 

@@ -5,7 +5,9 @@
     ├── KeyMismatch                       78, a credential that is not in the signed key set
     └── runtime.errors.UnavailableError
         ├── DatabaseUnavailable           69, the database cannot be opened, or failed in mid-work
-        └── BrokerUnavailable             69, the broker refuses us for good
+        │   └── SealBroken                a sealed value does not open: a row was changed outside of HQ
+        ├── BrokerUnavailable             69, the broker refuses us for good
+        └── AlarmNotSent                  69, a mail server or a webhook did not take an alarm
 
 Pure: no I/O, no clock.
 """
@@ -66,5 +68,16 @@ class DatabaseUnavailable(UnavailableError):
     """The database cannot be used; nothing of the transaction under way was written."""
 
 
+class SealBroken(DatabaseUnavailable):
+    """A sealed value does not open under its key and for its place; nothing of the transaction was written."""
+
+
 class BrokerUnavailable(UnavailableError):
     """The broker cannot be used."""
+
+
+class AlarmNotSent(UnavailableError):
+    """Nobody was told by this channel; it is tried again."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"{text} ({reason})", "check [alarms] of hq.toml and what it names")

@@ -14,6 +14,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from hq import clock_job
+from hq.alarm_channels import channels
+from hq.alarm_delivery import Delivery
+from hq.alarm_watch import Watch
 from hq.answers import Answers, Sealer
 from hq.errors import DatabaseUnavailable
 from hq.keys import Keys
@@ -29,6 +32,7 @@ from wire.sync import UP_OF_ALL, down
 
 _LOG = Log("service")
 _POLL_S = 0.05  # of the outbox
+_ALARMS_S = 2.0  # between two looks at what is wrong
 _CLOCK_S = 2.0  # between two runs of the clock job
 _RETRY_S = 1.0
 _TOLD_S = 60.0
@@ -53,6 +57,8 @@ class Service:
         name = f"consentry-hq-{os.urandom(4).hex()}"
         self._down = Link(settings.broker, context, f"{name}-down", (UP_OF_ALL,), self._hear)
         self._now = Link(settings.broker, context, f"{name}-now")
+        self._watch = Watch(engine)
+        self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -70,6 +76,7 @@ class Service:
                 ("outbox-now", lambda: self._drain(NOW, self._now)),
                 ("answers", self._answer),
                 ("clock", self._keep_time),
+                ("alarms", self._alarm),
             )
         ]
         for thread in threads:
@@ -133,6 +140,15 @@ class Service:
                 dropped = {f"dropped_{reason}": count for reason, count in sorted(self._answers.dropped.items())}
                 _LOG.info("counters", overflow=self._overflow, **dropped)
             self._stop.wait(_CLOCK_S)
+
+    def _alarm(self) -> None:
+        """Watches the stores and tells people, in a thread of its own: a mail server that hangs holds up nothing."""
+        while not self._stop.wait(_ALARMS_S):
+            try:
+                self._watch.tick(self._clock_ms())
+                self._delivery.tick(self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
 
     def _tell(self, error: DatabaseUnavailable) -> None:
         _LOG.error("database_failed", reason=error.text, remedy=error.remedy)
