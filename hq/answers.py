@@ -204,7 +204,7 @@ class Answers:
                 if found is None:
                     self.dropped["instance"] += 1
                     continue
-                messages = answer_node(connection, found, node.prefix)
+                messages = answer_node(connection, found, node)
                 replies += [Reply(store.id, self._sealer.close(peer, one, want.nonce)) for one in messages]
         return replies
 

@@ -147,7 +147,9 @@ class Dialogue:
                 else:
                     touched.join(self.vault.apply(records.parts, now_mono_s))
             case sync.Children() | sync.RecordRange() as answer:
-                node = Wanted(answer.instance, answer.prefix)
+                node = Wanted.node(
+                    answer.instance, answer.prefix if isinstance(answer, sync.Children) else answer.first
+                )
                 held = self.vault.holdings.instances.get(answer.instance) if self.vault is not None else None
                 if self.vault is None or held is None or not self._fill.is_asked(node, arrived.nonce):
                     self.courier.dropped["unasked"] += 1
@@ -248,12 +250,12 @@ class Dialogue:
                 return
             touched.join(vault.apply_range(held, parts, now_mono_s))
         else:
-            own = vault.holdings.nodes_below(held, node.prefix)
+            own = vault.holdings.nodes_below(held, node.first)
             named = {
-                node.prefix + bytes([child.byte]): Node(int.from_bytes(child.digest, "little"), child.count)
+                node.first + bytes([child.byte]): Node(int.from_bytes(child.digest, "little"), child.count)
                 for child in answer.nodes
             }
-            empty = tuple(prefix for byte in range(256) if (prefix := node.prefix + bytes([byte])) not in named)
+            empty = tuple(prefix for byte in range(256) if (prefix := node.first + bytes([byte])) not in named)
             equal = tuple(prefix for prefix, hqs in named.items() if own.get(prefix, Node()) == hqs)
             touched.join(vault.apply_children(held, answer.as_of, empty, equal, now_mono_s))
             below = tuple(sorted(named.keys() - set(equal)))

@@ -134,7 +134,7 @@ class Vault:
         touched = Touched()
         records = tuple(record for part in parts for record in part.records)
         with self.writing(now_mono_s):
-            self.holdings.apply_range(held, parts[0].prefix, parts[0].as_of, records, partial(self._note, touched))
+            self.holdings.apply_range(held, parts[0].first, parts[0].as_of, records, partial(self._note, touched))
         self._after(touched)
         return touched
 

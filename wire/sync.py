@@ -205,6 +205,7 @@ class Hello:
     ticket: Annotated[bytes, Size(0, 16)]
     let_go: Annotated[tuple[LetGo, ...], Count(32)]
     software: Annotated[str, Size(1, 64)]
+    quarantined: Annotated[tuple[InstanceId, ...], Count(64)] = ()  # did not agree after 3 rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,16 +284,26 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A node of an instance's tree: a path's first 0 to 2 bytes."""
+    """A node of an instance's tree, `first` = `last` = its prefix; or of two-byte nodes all from `first` to `last`.
+
+    since: the store equalled HQ as of this seq, and needs only what came after; 0: everything.
+    """
 
     ROW = True
     instance: InstanceId
-    prefix: Annotated[bytes, Size(0, 2)]
+    first: Annotated[bytes, Size(0, 2)]
+    last: Annotated[bytes, Size(0, 2)]
+    since: Seq
+
+    @classmethod
+    def node(cls, instance: str, prefix: bytes, since: int = 0) -> "Wanted":
+        """The node of a prefix."""
+        return cls(instance, prefix, prefix, since)
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """`want`: each node is answered by its children or its range, with this nonce in the header."""
+    """`want`: each is answered by children or a range, with this nonce in the header."""
 
     nonce: Id16
     nodes: Annotated[tuple[Wanted, ...], Count(16)]
@@ -320,10 +331,15 @@ class Children:
 
 @dataclass(frozen=True, slots=True)
 class RecordRange:
-    """`range`: all live records below a prefix as of `as_of`, in numbered parts 1..parts (nearly always one)."""
+    """`range`: all live records below the nodes from `first` to `last` as of `as_of`, in parts 1..parts (mostly one).
+
+    since: where it is not 0, only what has a greater seq, and of that the tombstones too.
+    """
 
     instance: InstanceId
-    prefix: Annotated[bytes, Size(0, 2)]
+    first: Annotated[bytes, Size(0, 2)]
+    last: Annotated[bytes, Size(0, 2)]
+    since: Seq
     as_of: Seq
     part: Annotated[int, Range(1, 65_535)]
     parts: Annotated[int, Range(1, 65_535)]

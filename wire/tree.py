@@ -15,6 +15,9 @@ DIGEST_BYTES = 16
 MAX_PREFIX_BYTES = 2
 RANGE_RECORDS = 128  # a node of at most so many records, and of RANGE_BYTES, is answered by its range
 RANGE_BYTES = 48 * 1024
+SPAN_RECORDS = 512  # of the range that answers several nodes, one after the other
+SPAN_BYTES = 56 * 1024  # keys, bodies and RECORD_BYTES for each
+RECORD_BYTES = 16  # what CBOR needs around a key, a seq and a body, at most
 _MODULUS = 2**128
 
 

@@ -65,7 +65,7 @@ class Fill:
             wait_s = min(LAST_QUARANTINE_S, FIRST_QUARANTINE_S * 2 ** (rounds // (ROUNDS + 1) - 1))
             self._quarantined_until[instance] = now_mono_s + wait_s
             return Start.QUARANTINED
-        self._nodes.append(Wanted(instance, b""))
+        self._nodes.append(Wanted.node(instance, b""))
         return Start.BEGUN
 
     def agreed(self, instance: str) -> None:
@@ -117,7 +117,7 @@ class Fill:
         self._asked.pop(node, None)
         self._parts.pop(node, None)
         # Depth first, so that never more than two levels of nodes are remembered.
-        self._nodes.extendleft(Wanted(node.instance, prefix) for prefix in reversed(below))
+        self._nodes.extendleft(Wanted.node(node.instance, prefix) for prefix in reversed(below))
         if self.busy(node.instance):
             return False
         self._ended[node.instance] = now_mono_s

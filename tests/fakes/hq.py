@@ -87,10 +87,18 @@ class FakeInstance:
 
 
 class FakeHQ:
-    """One store's HQ. `range_records`: a node of more records is answered by its children."""
+    """One store's HQ. `range_records`: a node of more is answered by its children; `span_records`: most of a span."""
 
-    def __init__(self, store: str = STORE, *, range_records: int = tree.RANGE_RECORDS, part_records: int = 64) -> None:
+    def __init__(
+        self,
+        store: str = STORE,
+        *,
+        range_records: int = tree.RANGE_RECORDS,
+        part_records: int = 64,
+        span_records: int = 64,
+    ) -> None:
         self.store = store
+        self.span_records = span_records
         self.range_records = range_records
         self.part_records = part_records
         self.root = Ed25519PrivateKey.generate()
@@ -250,19 +258,39 @@ class FakeHQ:
         )
 
     def node(self, wanted: sync.Wanted) -> list[Message]:
-        """Children or range of a node."""
+        """Children or range of a node, or the range of a span."""
         one = self.instances[wanted.instance]
-        below = one.below(wanted.prefix)
-        if len(below) > self.range_records and len(wanted.prefix) < tree.MAX_PREFIX_BYTES:
-            nodes = tuple(sync.Child(byte, node.root, node.count) for byte, node in one.nodes(wanted.prefix).items())
-            return [sync.Children(one.name, wanted.prefix, one.n, tuple(sorted(nodes, key=lambda node: node.byte)))]
-        records = [record for _, record in below]
+        last = wanted.last
+        if wanted.first != wanted.last:
+            below, last = self._span(one, wanted)
+        else:
+            below = [record for _, record in one.below(wanted.first)]
+            if len(below) > self.range_records and len(wanted.first) < tree.MAX_PREFIX_BYTES:
+                nodes = tuple(sync.Child(byte, node.root, node.count) for byte, node in one.nodes(wanted.first).items())
+                return [sync.Children(one.name, wanted.first, one.n, tuple(sorted(nodes, key=lambda node: node.byte)))]
+        since = wanted.since if wanted.first != wanted.last else 0
         size = self.part_records
-        parts = [records[at : at + size] for at in range(0, len(records), size)] or [[]]
+        parts = [below[at : at + size] for at in range(0, len(below), size)] or [[]]
         return [
-            sync.RecordRange(one.name, wanted.prefix, one.n, number, len(parts), tuple(part))
+            sync.RecordRange(one.name, wanted.first, last, since, one.n, number, len(parts), tuple(part))
             for number, part in enumerate(parts, 1)
         ]
+
+    def _span(self, one: FakeInstance, wanted: sync.Wanted) -> tuple[list[Record], bytes]:
+        """As many whole two-byte nodes as have `span_records` records, one at least; and how far they reach."""
+        nodes: dict[bytes, list[Record]] = {}
+        for key, (seq, body) in one.rows.items():
+            place = tree.path(one.digest_key, key)[:2]
+            counts = body is not None if wanted.since == 0 else seq > wanted.since
+            if counts and wanted.first <= place <= wanted.last:
+                nodes.setdefault(place, []).append(Record(key, seq, body))
+        chosen: list[Record] = []
+        reached = wanted.first
+        for place, records in sorted(nodes.items()):
+            if chosen and len(chosen) + len(records) > self.span_records:
+                return chosen, reached
+            chosen, reached = chosen + records, place
+        return chosen, wanted.last
 
     def _challenge(self, boot: bytes, now_s: int) -> bytes:
         stated = now_s.to_bytes(4, "big")

@@ -156,7 +156,7 @@ class FakeStore:
             for key, record in list(rows.items()):
                 place = tree.path(self.digest_keys[found.instance], key)
                 if (
-                    place.startswith(found.prefix)
+                    place.startswith(found.first)
                     and key not in keep
                     and record.seq <= found.as_of
                     and found.parts == 1
@@ -217,7 +217,7 @@ class FakeStore:
             waiting = [] if (node.root, node.count) == (root.root, root.count) else [b""]
             while waiting:
                 asked += 1
-                wanted = Wanted(root.instance, waiting.pop())
+                wanted = Wanted.node(root.instance, waiting.pop())
                 for message in self.say(answers, Want(secrets.token_bytes(16), (wanted,))):
                     if isinstance(message, Children):
                         waiting += [message.prefix + bytes([child.byte]) for child in message.nodes]

@@ -111,7 +111,7 @@ def test_children_name_the_nodes_below_as_of_the_snapshot(hq: Headquarters, stor
     hq.join_many(200)
     store.come_up(hq.answers)
     name = f"members/{STORE}"
-    (found,) = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted(name, b""),)))
+    (found,) = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted.node(name, b""),)))
     assert isinstance(found, Children)
     total = tree.Node()
     for child in found.nodes:
@@ -145,7 +145,7 @@ def test_a_stale_or_strange_echo_is_only_challenged(hq: Headquarters, store: Fak
     """After 60 s, or from another boot, an echo proves nothing: want and events are dropped, hello is challenged."""
     store.come_up(hq.answers)
     hq.now_ms += 61_000
-    wanted = Want(secrets.token_bytes(16), (Wanted("policy/main", b""),))
+    wanted = Want(secrets.token_bytes(16), (Wanted.node("policy/main", b""),))
     assert store.say(hq.answers, wanted) == []
     assert store.say(hq.answers, store.events(withdrawal(1, hq, "m-1", None))) == []
     assert hq.answers.dropped["stale"] == 2
@@ -191,7 +191,7 @@ def test_a_store_asks_only_for_its_own(hq: Headquarters, store: FakeStore) -> No
     hq.office.add_store("berlin-2", "Other", bytes(32), "main", hq.now_ms)
     store.come_up(hq.answers)
     for name in ("members/berlin-2", "catalog/main", "nonsense"):
-        assert store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted(name, b""),))) == []
+        assert store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted.node(name, b""),))) == []
     assert hq.answers.dropped["instance"] == 3
 
 
@@ -199,7 +199,7 @@ def test_an_answer_to_a_want_carries_its_nonce_and_as_of(hq: Headquarters, store
     """The store can tell which question it answers and how new the answer is."""
     store.come_up(hq.answers)
     nonce = secrets.token_bytes(16)
-    (reply,) = hq.answers.answer(store.close(Want(nonce, (Wanted("policy/main", b""),))), hq.now_ms)
+    (reply,) = hq.answers.answer(store.close(Want(nonce, (Wanted.node("policy/main", b""),))), hq.now_ms)
     assert envelope.parse(reply.payload).header.nonce == nonce
     found = store.take(reply.payload)
     assert isinstance(found, RecordRange)
@@ -225,7 +225,7 @@ def test_a_large_node_at_the_bottom_comes_in_numbered_parts(hq: Headquarters, st
             if tree.path(found.digest_key, key).startswith(wanted):
                 commit.put(found.name, key, bytes(40_000))
         commit.write(hq.now_ms)
-    parts = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted(found.name, wanted),)))
+    parts = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted.node(found.name, wanted),)))
     assert [(one.part, one.parts, len(one.records)) for one in parts] == [(1, 3, 1), (2, 3, 1), (3, 3, 1)]
 
 

@@ -66,7 +66,7 @@ def test_a_replaced_signing_key_is_not_believed(ends: tuple[Courier, FakeHQ]) ->
 def test_what_goes_up_is_numbered_signed_and_sealed_to_hq(ends: tuple[Courier, FakeHQ]) -> None:
     """With HQ's last challenge as echo."""
     courier, hq = ends
-    want = sync.Want(b"n" * 16, (sync.Wanted(f"members/{STORE}", b""),))
+    want = sync.Want(b"n" * 16, (sync.Wanted.node(f"members/{STORE}", b""),))
     for number in (1, 2):
         parts = envelope.parse(courier.close(want, b"c" * 16))
         header = parts.header

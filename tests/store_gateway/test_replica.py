@@ -434,7 +434,7 @@ def test_what_answers_nothing_that_was_asked_is_dropped(line: Line, hq: FakeHQ) 
         lease,
         sync.Unlock(incarnation, bytes(32), (), bytes(16)),
         sync.Refusal(RefusalReason.LOCKDOWN, bytes(16)),
-        sync.RecordRange(MEMBERS, b"", 99, 1, 1, ()),
+        sync.RecordRange(MEMBERS, b"", b"", 0, 99, 1, 1, ()),
         sync.Children(MEMBERS, b"", 99, ()),
         sync.Order(bytes(16), sync.Verb.WIPE, incarnation, 0, None, None),
     ):

@@ -32,15 +32,15 @@ def test_a_round_begins_at_the_root_and_goes_down_eight_at_a_time() -> None:
     fill = Fill()
     assert fill.start(NAME, 0.0, 0.0) is Start.BEGUN
     assert fill.start(NAME, 0.0, 0.0) is Start.NOT_NOW
-    root = Wanted(NAME, b"")
+    root = Wanted.node(NAME, b"")
     assert fill.next_wants(nonce(1), 0.0) == (root,)
     assert not fill.answered(root, tuple(bytes([n]) for n in range(20)), 0.0)
     asked = fill.next_wants(nonce(2), 0.0)
-    assert [node.prefix for node in asked] == [bytes([n]) for n in range(IN_FLIGHT)]
+    assert [node.first for node in asked] == [bytes([n]) for n in range(IN_FLIGHT)]
     assert fill.next_wants(nonce(3), 0.0) == ()
     assert not fill.due(0.0)
     fill.answered(asked[0], (), 0.0)
-    assert [node.prefix for node in fill.next_wants(nonce(4), 0.0)] == [bytes([IN_FLIGHT])]
+    assert [node.first for node in fill.next_wants(nonce(4), 0.0)] == [bytes([IN_FLIGHT])]
 
 
 def test_what_is_not_answered_is_asked_again_and_only_the_last_nonce_counts() -> None:
@@ -52,7 +52,7 @@ def test_what_is_not_answered_is_asked_again_and_only_the_last_nonce_counts() ->
     assert fill.next_wants(nonce(2), RETRY_S) == (root,)
     assert not fill.is_asked(root, nonce(1))
     assert fill.is_asked(root, nonce(2))
-    assert not fill.is_asked(Wanted(NAME, b"\x01"), nonce(2))
+    assert not fill.is_asked(Wanted.node(NAME, b"\x01"), nonce(2))
 
 
 def test_a_range_is_whole_once_all_its_parts_came() -> None:
@@ -62,7 +62,7 @@ def test_a_range_is_whole_once_all_its_parts_came() -> None:
     (root,) = fill.next_wants(nonce(1), 0.0)
 
     def part(number: int, of: int, as_of: int) -> RecordRange:
-        return RecordRange(NAME, b"", as_of, number, of, ())
+        return RecordRange(NAME, b"", b"", 0, as_of, number, of, ())
 
     assert fill.collect(root, part(2, 2, 5), 0.0) is None
     assert fill.collect(root, part(1, 3, 7), 1.0) is None
