@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from hq import publication, records, store_events
+from hq import publication, records, shares, store_events
 from hq.database import reading, writing
 from hq.days import valid_days
 from hq.fill import answer_node
@@ -61,6 +61,7 @@ class Peer:
     store: str
     boot: bytes
     sealing_key: bytes
+    key_set_version: int = 0  # of HQ's keys, as the store knows them; 0: not known
 
 
 class Sealer:
@@ -79,6 +80,7 @@ class Sealer:
         """
         with self._lock:
             number = next(self._numbers)
+        signer = self._keys.signer(peer.key_set_version)
         header = envelope.Header(
             sender=HQ,
             recipient=peer.store,
@@ -86,10 +88,10 @@ class Sealer:
             number=number,
             boot=peer.boot,
             nonce=nonce,
-            signed_by=self._keys.signing_number,
+            signed_by=signer.number,
             sealed_to=0,
         )
-        return envelope.close(header, message, self._keys.signing, sealing_public(peer.sealing_key))
+        return envelope.close(header, message, signer.key, sealing_public(peer.sealing_key))
 
 
 class Answers:
@@ -113,10 +115,14 @@ class Answers:
                 row = connection.execute(select(stores).where(stores.c.id == parsed.header.sender)).first()
             if row is None:
                 raise WireError(Reason.SENDER, "expected a store that HQ knows")
-            if parsed.header.sealed_to != self._keys.sealing_number:
-                raise WireError(Reason.SEAL, "sealed to a key that is not in use")
             sender_key = Ed25519PublicKey.from_public_bytes(row.identity)
-            message = envelope.open_(parsed, HQ, sender_key, self._keys.sealing)
+            opening = self._keys.sealing.get(parsed.header.sealed_to)
+            if opening is None:
+                # Sealed to a key that is gone: the store slept through a rotation. It will say again what is lost now.
+                envelope.verify(parsed, HQ, sender_key)
+                self.dropped["sealed_to_old_key"] += 1
+                return [Reply(row.id, self._keys.key_set)]
+            message = envelope.open_(parsed, HQ, sender_key, opening)
             return self._answer(row, parsed.header, message, now_ms)
         except WireError as error:
             self.dropped[error.reason.value] += 1
@@ -167,7 +173,8 @@ class Answers:
         is_locked = hello.readiness is Readiness.LOCKED
         with writing(self._engine) as connection:
             if epoch is None:
-                epoch = _make_incarnation(connection, store.id, hello.incarnation, now_ms)
+                epoch = _make_incarnation(connection, store.id, hello, now_ms)
+            held_shares = shares.of(connection, store.id, hello.incarnation)
             is_leased = not is_locked and hello.ticket == epoch.ticket
             _note_link(connection, peer, hello, now_ms, now_ms + lease_s * 1000 if is_leased else None)
             let_go = sum(one.count for one in hello.let_go)
@@ -175,7 +182,7 @@ class Answers:
                 connection.execute(update(incarnations).where(*_row_of(store.id, epoch)).values(let_go=let_go))
         if not is_leased or not seqs.keys() <= {one.instance for one in hello.held}:
             digest_keys = tuple(DigestKey(one.name, one.digest_key) for one in held)
-            unlock = Unlock(hello.incarnation, epoch.share, digest_keys, epoch.ticket)
+            unlock = Unlock(hello.incarnation, held_shares, digest_keys, epoch.ticket)
             replies.append(Reply(store.id, self._sealer.close(peer, unlock, hello.nonce)))
         if is_leased:
             lease = Lease(
@@ -223,7 +230,8 @@ def _row_of(store: str, epoch: Row[Any]) -> tuple[Any, Any]:
     return incarnations.c.store == store, incarnations.c.incarnation == epoch.incarnation
 
 
-def _make_incarnation(connection: Connection, store: str, incarnation: bytes, now_ms: int) -> Row[Any]:
+def _make_incarnation(connection: Connection, store: str, hello: Hello, now_ms: int) -> Row[Any]:
+    incarnation = hello.incarnation
     # The store's row first: two HQ processes must not make two shares for one cache.
     connection.execute(select(stores.c.id).where(stores.c.id == store).with_for_update())
     if _incarnation(connection, store, incarnation) is None:
@@ -231,7 +239,6 @@ def _make_incarnation(connection: Connection, store: str, incarnation: bytes, no
             insert(incarnations).values(
                 store=store,
                 incarnation=incarnation,
-                share=os.urandom(32),
                 ticket=os.urandom(16),
                 events_through=0,
                 let_go=0,
@@ -239,6 +246,7 @@ def _make_incarnation(connection: Connection, store: str, incarnation: bytes, no
                 made_ms=now_ms,
             )
         )
+        shares.make(connection, store, incarnation, hello.epoch, now_ms)
     made = _incarnation(connection, store, incarnation)
     assert made is not None  # it was written in this transaction
     return made

@@ -23,6 +23,7 @@ from provisioning.recipes import (
     Copy,
     Fixed,
     Kind,
+    Mark,
     PublicKey,
     Revocations,
     Secret,
@@ -38,6 +39,10 @@ REVOKED: Final = "authority/revoked.toml"
 ROOT_KEY: Final = "authority/hq-root.key"
 BROKER_CA: Final = "authority/broker-ca.pem"
 BROKER_CA_KEY: Final = "authority/broker-ca.key"
+HQ_CREDENTIALS: Final = "hq/credentials/hq"
+RINGS: Final = {"signing-key": Kind.SEED, "sealing-key": Kind.SEALING}  # what `consentry-provision hq-keys` rotates
+WRAPPING_KEY: Final = f"{HQ_CREDENTIALS}/wrapping-key"
+WRAPPING_MARK: Final = "authority/wrapping-key.mark"
 _BROKER_PLACE: Final = "etc/mosquitto/consentry"
 _BLUEZ_UNIT: Final = "bluetooth.service.d/consentry.conf"  # for every machine that hears
 _HQ_UNITS: Final = ("consentry-hq.service",)
@@ -72,16 +77,14 @@ def _authority(estate: Estate) -> Iterator[Wanted]:
 
 
 def _hq(folder: Path, estate: Estate, units: Mapping[str, bytes], revoked: frozenset[str]) -> Iterator[Wanted]:
-    etc, credentials, chosen = "hq/etc/consentry", "hq/credentials/hq", estate.hq
+    etc, credentials, chosen = "hq/etc/consentry", HQ_CREDENTIALS, estate.hq
     key_set = f"{etc}/keys.cbor"
-    kinds = {
-        "signing-key": Kind.SEED,
-        "sealing-key": Kind.SEALING,
-        "pairwise-key": Kind.BYTES,
-        "challenge-key": Kind.BYTES,
-    }
-    for name, kind in kinds.items():
+    for name, kind in (("pairwise-key", Kind.BYTES), ("challenge-key", Kind.BYTES)):
         yield Wanted(f"{credentials}/{name}", SECRET, Secret(kind, proof=key_set))
+    for name, kind in RINGS.items():
+        yield Wanted(f"{credentials}/{name}", SECRET, Secret(kind, proof=key_set, several=True))
+    yield Wanted(WRAPPING_KEY, SECRET, Secret(Kind.BYTES, proof=WRAPPING_MARK, several=True))
+    yield Wanted(WRAPPING_MARK, SECRET, Mark(WRAPPING_KEY))
     yield Wanted(f"{credentials}/broker-key", SECRET, TlsKey(revoked))
     yield Wanted(key_set, PUBLIC, SignedKeySet(ROOT_KEY, f"{credentials}/signing-key", f"{credentials}/sealing-key"))
     yield Wanted(f"{etc}/certs/broker-ca.pem", PUBLIC, Copy(BROKER_CA))

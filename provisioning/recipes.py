@@ -64,7 +64,8 @@ class Kind(StrEnum):
     BYTES = "bytes"
 
 
-_LENGTHS: Final = {Kind.SEED: keys.SEED_BYTES, Kind.SEALING: keys.SEALING_PRIVATE_BYTES, Kind.BYTES: 32}
+LENGTHS: Final = {Kind.SEED: keys.SEED_BYTES, Kind.SEALING: keys.SEALING_PRIVATE_BYTES, Kind.BYTES: 32}
+MOST_KEYS: Final = 8  # of several in one secret: as many as a key set holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,53 @@ class Secret:
     """A key that cannot be replaced without cutting somebody off.
 
     `proof` is a file that is only written after it: where that is there and the secret is not, the secret was lost.
+    `several`: after a rotation the file holds up to 8 keys, one after the other, the newest last.
     """
 
     kind: Kind
     proof: str
     inputs: tuple[str, ...] = ()
+    several: bool = False
 
     def make(self, inputs: Inputs, before: bytes | None, now: datetime) -> bytes:
         """New from the system's random generator."""
-        return keys.make_sealing_private() if self.kind is Kind.SEALING else secrets.token_bytes(_LENGTHS[self.kind])
+        return new_key(self.kind)
 
     def fault(self, content: bytes, inputs: Inputs, now: datetime) -> str | None:
         """Another length is damage."""
-        return None if len(content) == _LENGTHS[self.kind] else "damaged"
+        count, rest = divmod(len(content), LENGTHS[self.kind])
+        return None if rest == 0 and 1 <= count <= (MOST_KEYS if self.several else 1) else "damaged"
+
+
+def new_key(kind: Kind) -> bytes:
+    """A new key from the system's random generator."""
+    return keys.make_sealing_private() if kind is Kind.SEALING else secrets.token_bytes(LENGTHS[kind])
+
+
+def split(kind: Kind, content: bytes) -> list[bytes]:
+    """The keys of a secret that holds several, the newest last."""
+    length = LENGTHS[kind]
+    return [content[start : start + length] for start in range(0, len(content), length)]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Names the newest wrapping key without telling it, in hex; HQ tells the same of the key it was started with."""
+
+    key: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The key."""
+        return (self.key,)
+
+    def make(self, inputs: Inputs, before: bytes | None, now: datetime) -> bytes:
+        """Follows from the key."""
+        return (keys.mark(split(Kind.BYTES, inputs[self.key])[-1]).hex() + "\n").encode()
+
+    def fault(self, content: bytes, inputs: Inputs, now: datetime) -> str | None:
+        """Of another key."""
+        return None if content == self.make(inputs, None, now) else "belongs to another key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +287,10 @@ class StoreRow:
 
 @dataclass(frozen=True, slots=True)
 class SignedKeySet:
-    """HQ's key set, signed by the root. A key keeps its number; the version rises with every change."""
+    """HQ's key set, signed by the root: all keys that HQ holds, the newest last.
+
+    A key keeps its number; the version rises with every change.
+    """
 
     root: str
     signing: str
@@ -267,20 +305,17 @@ class SignedKeySet:
         """The next version."""
         root = Ed25519PrivateKey.from_private_bytes(inputs[self.root])
         held = self._opened(before, root.public_key()) if before is not None else None
-        signing = identity.public_of_seed(inputs[self.signing])
-        sealing = keys.sealing_public_bytes(inputs[self.sealing])
-        numbers: dict[bytes, int] = {}
-        if held is not None:
-            numbers = {one.public: one.number for one in held.signing} | {
-                one.public: one.number for one in held.sealing
-            }
-        following = max(numbers.values(), default=0) + 1
+        signing, sealing = self._publics(inputs)
+        listed = (*held.signing, *held.sealing) if held is not None else ()
+        numbers = {one.public: one.number for one in listed}
+        for one in (*signing, *sealing):
+            numbers.setdefault(one, max(numbers.values(), default=0) + 1)
         key_set = keys.KeySet(
             # Seconds, so that it rises even where the earlier set was lost: stores keep the highest they saw.
             version=max(held.version + 1 if held else 1, int(now.timestamp())),
             not_after_s=int((now + _KEY_SET_LIFE).timestamp()),
-            signing=(keys.SigningKey(number=numbers.get(signing, following), public=signing),),
-            sealing=(keys.SealingKey(number=numbers.get(sealing, following), public=sealing),),
+            signing=tuple(keys.SigningKey(number=numbers[one], public=one) for one in signing),
+            sealing=tuple(keys.SealingKey(number=numbers[one], public=one) for one in sealing),
         )
         return keys.sign_key_set(root, key_set)
 
@@ -290,12 +325,15 @@ class SignedKeySet:
         if held is None:
             return "not signed by this root"
         there = ([one.public for one in held.signing], [one.public for one in held.sealing])
-        if there != (
-            [identity.public_of_seed(inputs[self.signing])],
-            [keys.sealing_public_bytes(inputs[self.sealing])],
-        ):
+        if there != self._publics(inputs):
             return "keys changed"
         return "ends soon" if held.not_after_s < (now + _KEY_SET_RENEWED_BEFORE).timestamp() else None
+
+    def _publics(self, inputs: Inputs) -> tuple[list[bytes], list[bytes]]:
+        return (
+            [identity.public_of_seed(one) for one in split(Kind.SEED, inputs[self.signing])],
+            [keys.sealing_public_bytes(one) for one in split(Kind.SEALING, inputs[self.sealing])],
+        )
 
     @staticmethod
     def _opened(content: bytes, root: Ed25519PublicKey) -> keys.KeySet | None:

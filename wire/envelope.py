@@ -109,6 +109,20 @@ def open_(
     Raises:
         WireError: one of them did not.
     """
+    verify(envelope, recipient, sender_key)
+    try:
+        opened = _SUITE.decrypt(envelope.sealed, recipient_key, _INFO + envelope.header_bytes)
+    except (InvalidTag, ValueError) as error:
+        raise WireError(Reason.SEAL, "not sealed to this key") from error
+    return schema.decode(SCHEMAS[envelope.header.kind], opened)
+
+
+def verify(envelope: Envelope, recipient: str, sender_key: Ed25519PublicKey) -> None:
+    """Checks recipient and signature of what cannot be opened, or not yet.
+
+    Raises:
+        WireError: it is for somebody else, or not of its sender.
+    """
     if envelope.header.recipient != recipient:
         raise WireError(Reason.RECIPIENT, "addressed to somebody else")
     stated = cbor.encode([_VERSION, envelope.header_bytes, envelope.sealed])
@@ -116,8 +130,3 @@ def open_(
         sender_key.verify(envelope.signature, _CONTEXT + stated)
     except InvalidSignature as error:
         raise WireError(Reason.SIGNATURE, "not signed by its sender") from error
-    try:
-        opened = _SUITE.decrypt(envelope.sealed, recipient_key, _INFO + envelope.header_bytes)
-    except (InvalidTag, ValueError) as error:
-        raise WireError(Reason.SEAL, "not sealed to this key") from error
-    return schema.decode(SCHEMAS[envelope.header.kind], opened)

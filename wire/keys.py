@@ -6,6 +6,7 @@ ML-KEM seed 64 ‖ X25519 32; public 1,216 bytes = ML-KEM 1,184 ‖ X25519 32.
 Pure: no I/O, no clock.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,6 +26,9 @@ SEALING_PUBLIC_BYTES = 1216
 _MLKEM_SEED_BYTES = 64
 _MLKEM_PUBLIC_BYTES = 1184
 _CONTEXT = b"consentry/1/keys"
+
+_MARK = b"consentry/1/mark"
+_MARK_BYTES = 8
 
 KeyNumber = Annotated[int, Range(1, 2**16)]
 
@@ -123,3 +127,8 @@ def sealing_public_bytes(private_raw: bytes) -> bytes:
 def make_sealing_private() -> bytes:
     """A new private sealing key, 96 bytes from the system's generator."""
     return MLKEM768PrivateKey.generate().private_bytes_raw() + X25519PrivateKey.generate().private_bytes_raw()
+
+
+def mark(key: bytes) -> bytes:
+    """`BLAKE2b-64(key, "consentry/1/mark")`, 8 bytes: names a secret key of 32 bytes without telling it."""
+    return hashlib.blake2b(_MARK, digest_size=_MARK_BYTES, key=key).digest()

@@ -28,6 +28,7 @@ DAY_S = 86_400
 NOON_MS = (20_778 * DAY_S + 12 * 3600) * 1000
 POLICY = Path(__file__).parents[2] / "examples/policy/policy.toml"
 ROLES = ("associate",)
+WRAPPING = b"\x04" * 32  # the key outside of the database
 
 
 def make_keys() -> tuple[keys.Keys, Ed25519PrivateKey]:
@@ -37,7 +38,7 @@ def make_keys() -> tuple[keys.Keys, Ed25519PrivateKey]:
     public = Ed25519PrivateKey.from_private_bytes(signing).public_key().public_bytes_raw()
     key_set = KeySet(3, 2**39, (SigningKey(5, public),), (SealingKey(6, sealing_public_bytes(sealing)),))
     made = keys.assemble(
-        signing, sealing, secrets.token_bytes(32), secrets.token_bytes(32), sign_key_set(root, key_set)
+        signing, sealing, secrets.token_bytes(32), secrets.token_bytes(32), sign_key_set(root, key_set), WRAPPING
     )
     return made, root
 

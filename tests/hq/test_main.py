@@ -17,7 +17,7 @@ from hq.__main__ import PARTS
 from hq.database import open_database, reading, writing
 from hq.office import Office
 from hq.tables import audience, phones, profiles, staff
-from tests.hq.headquarters import NOON_MS, POLICY, STORE, example_policy
+from tests.hq.headquarters import NOON_MS, POLICY, STORE, WRAPPING, example_policy
 from wire import schema
 from wire.keys import (
     KeySet,
@@ -65,7 +65,7 @@ def desk(tmp_path: Path) -> Desk:
     key_set = KeySet(1, 2**39, (SigningKey(1, public),), (SealingKey(1, sealing_public_bytes(sealing)),))
     for name, content in {
         "signing-key": seed, "sealing-key": sealing, "pairwise-key": b"\x02" * 32, "challenge-key": b"\x03" * 32,
-        "keys": sign_key_set(root, key_set),
+        "wrapping-key": WRAPPING, "keys": sign_key_set(root, key_set),
     }.items():  # fmt: skip
         (tmp_path / name).write_bytes(content)
     (tmp_path / "store.json").write_text(json.dumps({"store": STORE, "identity": "ab" * 32}))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hq import keys as hq_keys
 from tests.fakes.store import FakeStore
-from tests.hq.headquarters import STORE, Headquarters, text
+from tests.hq.headquarters import STORE, WRAPPING, Headquarters, text
 from wire import schema, sync
 from wire.keys import KeySet, SealingKey, SigningKey, make_sealing_private, sealing_public_bytes, sign_key_set
 from wire.member import Member
@@ -115,7 +115,7 @@ def office(engine, tmp_path: Path, broker: Broker) -> Headquarters:
     made = _key_set(seed, sealing, headquarters)
     for name, content in {
         "signing-key": seed, "sealing-key": sealing, "pairwise-key": headquarters.keys.pairwise,
-        "challenge-key": headquarters.keys.challenge, "keys": made,
+        "challenge-key": headquarters.keys.challenge, "wrapping-key": WRAPPING, "keys": made,
     }.items():  # fmt: skip
         (tmp_path / name).write_bytes(content)
     headquarters.keys = hq_keys.load(tmp_path / "keys", tmp_path)

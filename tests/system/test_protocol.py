@@ -70,7 +70,8 @@ def test_what_the_store_says_fits_its_rules(shop: Shop, said: list[tuple[str, by
     for topic, payload in said:
         if topic != sync.up(STORE):
             continue
-        message = envelope.open_(envelope.parse(payload), sync.HQ, identity, keys.sealing)
+        parsed = envelope.parse(payload)
+        message = envelope.open_(parsed, sync.HQ, identity, keys.sealing[parsed.header.sealed_to])
         assert fits(cddl.name_of(type(message)), schema.encode(message))
         for event in message.events if isinstance(message, sync.Events) else ():
             rule = cddl.name_of(sync.EVENT_BODIES[event.kind])

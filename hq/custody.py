@@ -1,0 +1,251 @@
+"""Keeps personal values sealed: a key per member and per purpose, all wrapped under a key outside of the database.
+
+Sealed form: nonce 12 ‖ ChaCha20-Poly1305 (RFC 8439). Wrapped form: mark of the wrapping key 8 ‖ the sealed key. A key
+is opened for one transaction and kept nowhere: whoever deletes its row has destroyed it in every HQ process at once.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from hq.custody_tables import member_keys, purpose_keys
+from hq.errors import KeyMismatch, SealBroken
+from hq.tables import members
+from wire.keys import mark
+from wire.tree import DIGEST_KEY_BYTES
+
+KEY_BYTES = 32
+MARK_BYTES = 8
+REFERENCE_BYTES = 16
+SEALED_MORE_BYTES = 28  # nonce and tag
+_NONCE_BYTES = 12  # random: no key seals near the 2^32 values at which 96 random bits might repeat
+_CHUNK = 500
+_CONTEXT = b"consentry/hq/sealed/1"
+_REMEDY = "start HQ with the wrapping key under which this database was sealed"
+
+
+class Place(StrEnum):
+    """The columns that hold sealed values: what was sealed in one opens in no other."""
+
+    MEMBER = "members.content"
+    PHONE = "phones.secret"
+    PROFILE = "profiles.content"
+    CHOICE = "consent_events.choice"
+    RECORD = "records.body"
+    OUTBOX = "outbox.message"
+    STAFF = "staff.name"
+    EVENT = "store_events.body"
+    SHARE = "incarnations.share"
+
+
+class Purpose(StrEnum):
+    """The keys that are no member's and no instance's."""
+
+    LOOKUP = "lookup"  # makes of a member's id what the database knows it by
+    OUTBOX = "outbox"
+    STAFF = "staff"
+    EVENTS = "store_events"  # of events that name no member
+    SHARES = "shares"
+
+
+def bound(place: Place, *parts: bytes) -> bytes:
+    """Associated data: the column and whose row it is, each part with its length (at most 65,535 bytes)."""
+    return b"".join([_CONTEXT, b"\x00", place.encode(), *(len(one).to_bytes(2, "big") + one for one in parts)])
+
+
+class Seal:
+    """Seals and opens under one 32-byte key. Never shown."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = ChaCha20Poly1305(key)
+
+    def __repr__(self) -> str:
+        return "Seal(…)"
+
+    def close(self, content: bytes, bound_to: bytes) -> bytes:
+        """nonce ‖ ciphertext; 28 bytes longer than `content`."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, content, bound_to)
+
+    def open(self, sealed: bytes, bound_to: bytes) -> bytes:
+        """What was sealed for the same place.
+
+        Raises:
+            SealBroken: changed, cut, of another place or of another key.
+        """
+        try:
+            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
+        except (InvalidTag, ValueError):
+            raise SealBroken("a sealed value does not open", "see whether rows were changed outside of HQ") from None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class InstanceKeys:
+    """What belongs to one instance of a collection and ends with it: its digest key (32 bytes), its bodies' seal."""
+
+    digest_key: bytes
+    seal: Seal
+
+
+class Custody:
+    """What opens HQ's database. `wrapping`: the wrapping keys, 32 bytes each, the one in use last. Never shown."""
+
+    __slots__ = ("_mark", "_wrapping")
+
+    def __init__(self, wrapping: Sequence[bytes]) -> None:
+        self._wrapping = {mark(one): Seal(one) for one in wrapping}
+        self._mark = mark(wrapping[-1])
+
+    def __repr__(self) -> str:
+        return "Custody(…)"
+
+    # --- wrapping ------------------------------------------------------------------------------------------------
+
+    @property
+    def newest(self) -> bytes:
+        """The mark of the wrapping key in use, 8 bytes: what is wrapped under it begins with it."""
+        return self._mark
+
+    def wrap(self, key: bytes, whose: bytes) -> bytes:
+        """A key as it may stand in the database, for this owner alone."""
+        return self._mark + self._wrapping[self._mark].close(key, b"wrap\x00" + whose)
+
+    def unwrap(self, wrapped: bytes, whose: bytes) -> bytes:
+        """The key.
+
+        Raises:
+            KeyMismatch: it was wrapped under a key that HQ was not started with. SealBroken: changed.
+        """
+        found = self._wrapping.get(wrapped[:MARK_BYTES])
+        if found is None:
+            raise KeyMismatch("the database was sealed under another wrapping key", _REMEDY)
+        return found.open(wrapped[MARK_BYTES:], b"wrap\x00" + whose)
+
+    def rewrap(self, wrapped: bytes, whose: bytes) -> bytes:
+        """The same key under the wrapping key in use. Raises: as `unwrap`."""
+        return self.wrap(self.unwrap(wrapped, whose), whose)
+
+    # --- members -------------------------------------------------------------------------------------------------
+
+    def make_members(self, connection: Connection, references: Iterable[bytes]) -> dict[bytes, Seal]:
+        """New keys for members whose rows are there."""
+        made = {one: os.urandom(KEY_BYTES) for one in references}
+        rows = [{"member": one, "wrapped": self.wrap(key, member_owner(one))} for one, key in made.items()]
+        if rows:
+            connection.execute(insert(member_keys), rows)
+        return {one: Seal(key) for one, key in made.items()}
+
+    def member(self, reference: bytes, wrapped: bytes) -> Seal:
+        """A member's seal, of its row in `member_keys`. Raises: as `unwrap`."""
+        return Seal(self.unwrap(wrapped, member_owner(reference)))
+
+    def of_members(self, connection: Connection, references: Iterable[bytes]) -> dict[bytes, Seal]:
+        """The seals of these members; who was erased has none. Raises: as `unwrap`."""
+        found = {}
+        listed = sorted(set(references))
+        for start in range(0, len(listed), _CHUNK):
+            chosen = select(member_keys).where(member_keys.c.member.in_(listed[start : start + _CHUNK]))
+            found.update({row.member: self.member(row.member, row.wrapped) for row in connection.execute(chosen)})
+        return found
+
+    def seal(self, connection: Connection, reference: bytes, content: bytes, place: bytes) -> bytes:
+        """Seals one value under a member's key; many go by `of_members`.
+
+        Raises:
+            KeyError: the member was erased. KeyMismatch, SealBroken: as `unwrap`.
+        """
+        return self.of_members(connection, [reference])[reference].close(content, place)
+
+    def open(self, connection: Connection, reference: bytes, sealed: bytes, place: bytes) -> bytes:
+        """Opens one value. Raises: as `seal`."""
+        return self.of_members(connection, [reference])[reference].open(sealed, place)
+
+    def lookup(self, connection: Connection, ids: Iterable[str], *, making: bool = False) -> dict[str, bytes]:
+        """HMAC-SHA256(lookup key, id) of each, 32 bytes; none where nobody was ever a member.
+
+        `making`: in a transaction that writes, so that the key may be made.
+        """
+        key = self._purpose_key(connection, Purpose.LOOKUP, making=making)
+        return {} if key is None else {one: hmac.digest(key, one.encode(), "sha256") for one in ids}
+
+    def references(self, connection: Connection, ids: Iterable[str]) -> dict[str, bytes]:
+        """HQ's own name of each of these members, 16 bytes; who is not a member is not in the answer."""
+        names = {digest: one for one, digest in self.lookup(connection, ids).items()}
+        found = {}
+        listed = sorted(names)
+        for start in range(0, len(listed), _CHUNK):
+            chosen = select(members.c.id, members.c.lookup).where(members.c.lookup.in_(listed[start : start + _CHUNK]))
+            found.update({names[row.lookup]: row.id for row in connection.execute(chosen)})
+        return found
+
+    def reference(self, connection: Connection, member: str) -> bytes | None:
+        """HQ's own name of a member, 16 bytes; None: no such member."""
+        return self.references(connection, [member]).get(member)
+
+    # --- instances and purposes ----------------------------------------------------------------------------------
+
+    def make_instance(self, name: str) -> bytes:
+        """A new instance's keys, wrapped: what stands in its row, and ends with it."""
+        return self.wrap(os.urandom(DIGEST_KEY_BYTES + KEY_BYTES), instance_owner(name))
+
+    def instance(self, name: str, wrapped: bytes) -> InstanceKeys:
+        """An instance's keys. Raises: as `unwrap`."""
+        raw = self.unwrap(wrapped, instance_owner(name))
+        return InstanceKeys(raw[:DIGEST_KEY_BYTES], Seal(raw[DIGEST_KEY_BYTES:]))
+
+    def to_seal(self, connection: Connection, purpose: Purpose) -> Seal:
+        """The seal of a purpose, in a transaction that writes: made where it is missing. Raises: as `unwrap`."""
+        key = self._purpose_key(connection, purpose, making=True)
+        assert key is not None  # it was made
+        return Seal(key)
+
+    def to_open(self, connection: Connection, purpose: Purpose) -> Seal:
+        """The seal of a purpose under which something was sealed before.
+
+        Raises:
+            SealBroken: it is gone. KeyMismatch: as `unwrap`.
+        """
+        key = self._purpose_key(connection, purpose, making=False)
+        if key is None:
+            raise SealBroken("a key of HQ is gone from the database", "restore the database")
+        return Seal(key)
+
+    def _purpose_key(self, connection: Connection, purpose: Purpose, *, making: bool) -> bytes | None:
+        # Not remembered: a key that was made in a transaction that then fails must not be used again.
+        chosen = select(purpose_keys.c.wrapped).where(purpose_keys.c.purpose == purpose.value)
+        wrapped = connection.scalar(chosen)
+        if wrapped is None and making:
+            made = self.wrap(os.urandom(KEY_BYTES), purpose_owner(purpose))
+            try:
+                with connection.begin_nested():
+                    connection.execute(insert(purpose_keys).values(purpose=purpose.value, wrapped=made))
+                return self.unwrap(made, purpose_owner(purpose))
+            except IntegrityError:  # another HQ process made it meanwhile
+                wrapped = connection.scalar(chosen)
+        return None if wrapped is None else self.unwrap(wrapped, purpose_owner(purpose))
+
+
+def member_owner(reference: bytes) -> bytes:
+    """Whose a wrapped member's key is."""
+    return b"member\x00" + reference
+
+
+def instance_owner(name: str) -> bytes:
+    """Whose wrapped instance keys are."""
+    return b"instance\x00" + name.encode()
+
+
+def purpose_owner(purpose: str) -> bytes:
+    """Whose a wrapped purpose's key is."""
+    return b"purpose\x00" + purpose.encode()
