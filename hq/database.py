@@ -16,10 +16,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from hq import alarm_tables as _alarm_tables  # noqa: F401 - its tables are made with the others
 from hq import custody_tables as _custody_tables  # noqa: F401 - likewise
+from hq import order_tables as _order_tables  # noqa: F401 - likewise
+from hq import process_tables as _process_tables  # noqa: F401 - likewise
+from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import tables
 from hq.errors import DatabaseUnavailable
 
 _WRITES = "consentry_writes"
+SHARES_SUFFIX = "-shares"
 _BUSY_S = 30.0
 _REMEDY = "see that the database runs, has room and may be reached; nothing of this step was written"
 
@@ -46,6 +50,9 @@ def _options(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": _BUSY_S, "check_same_thread": False}}
     return {"pool_pre_ping": True}
+    else:  # there the shares are a table among the others
+        event.listen(engine, "connect", _prepare_postgresql)
+        engine = engine.execution_options(schema_translate_map={tables.SHARES_SCHEMA: None})
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -61,6 +68,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+    # HQ's shares of the caches' keys in a file of their own, so that no copy of the database holds them. Not in WAL
+    # mode: there a share that was deleted would lie in the log for long.
+    (_, _, file), *_ = cursor.execute("PRAGMA database_list").fetchall()
+    cursor.execute(f"ATTACH DATABASE ? AS {tables.SHARES_SCHEMA}", (f"{file}{SHARES_SUFFIX}" if file else ":memory:",))
+    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {tables.SHARES_SCHEMA}.{pragma}")
 def _create(engine: Engine) -> None:
     with writing(engine) as connection:
         tables.METADATA.create_all(connection)

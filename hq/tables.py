@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
-SCHEMA_VERSION = 1
+SHARES_SCHEMA = "shares"  # where HQ's shares of cache keys lie, apart from what is backed up (hq.shares)
+SCHEMA_VERSION = 2
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # only so does SQLite number rows by itself
 
@@ -43,6 +44,8 @@ stores = Table(
     _c("identity", LargeBinary(32)),  # Ed25519 public
     _c("policy", String(40), index=True),  # the name of its policy instance
     _c("added_ms", BigInteger),
+    _c("lockdown_ms", BigInteger, nullable=True),  # since when HQ refuses it, until the lockdown is lifted
+    _c("orders_open", Integer, default=0),  # how many orders wait to be done
 )
 
 # What the store's last hello with a valid challenge told. Records are sealed to this boot.
@@ -65,8 +68,10 @@ incarnations = Table(
     METADATA,
     _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
     _c("incarnation", LargeBinary(16), primary_key=True),
-    _c("share", LargeBinary(32)),
-    _c("ticket", LargeBinary(16)),
+    _c("epoch", Integer, default=0),  # of its newest share (hq.shares)
+    _c("roll_due_ms", BigInteger, default=0),  # when it is to be given the next one
+    _c("ticket", LargeBinary(16), nullable=True),  # confirmed: this cache showed it; None: none yet
+    _c("pending", LargeBinary(16), nullable=True),  # given, and not yet shown
     _c("events_through", BigInteger),  # every event up to here is stored or known to be lost
     _c("let_go", BigInteger),  # how many events the store says it dropped
     _c("lost", BigInteger),  # how many numbers were passed over
@@ -216,7 +221,8 @@ outbox = Table(
     _c("id", _BIG, primary_key=True, autoincrement=True),
     _c("store", String(40), ForeignKey("stores.id")),
     _c("lane", String(4)),  # "down" or "now"
-    _c("message", LargeBinary),  # CBOR of wire.sync.Records
+    _c("kind", Integer, default=1),  # of the message, as wire.sync.Kind numbers them
+    _c("message", LargeBinary),  # CBOR of wire.sync.Records, or of what `kind` says
     _c("made_ms", BigInteger),
     Index("outbox_lane", "lane", "id"),
 )

@@ -125,6 +125,7 @@ class Dialogue:
         if arrived is not None:
             self.counts[f"in_{arrived.kind.name.lower()}"] += 1
             self._on_message(arrived, now_mono_s, touched)
+                epoch=1 if cache.header.key_check else 0,
 
     def _take_key_set(self, payload: bytes) -> None:
         try:
@@ -196,7 +197,7 @@ class Dialogue:
             self.courier.dropped["other_incarnation"] += 1
             return
         if self.vault is None:
-            epoch = Seal(epoch_key(self._box.secret, unlock.share, header.incarnation), self._entropy)
+            epoch = Seal(epoch_key(self._box.secret, unlock.shares[-1].share, header.incarnation), self._entropy)
             if header.key_check:
                 verify_check(epoch, header.incarnation, header.key_check)
             else:

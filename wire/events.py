@@ -26,6 +26,7 @@ class Verb(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+    RECALL = 8
 class Order:
     """`order`: doing it twice is doing it once. `subject`: a pseudonym or a tablet's id, as the verb needs."""
 

@@ -13,5 +13,6 @@ MAX_BODY_BYTES = 48 * 1024
 StoreId = Annotated[str, Size(1, 40)]
 Seq = Annotated[int, Range(0, 2**64 - 1)]
 Millis = Annotated[int, Range(0, 2**53)]
+Epoch = Annotated[int, Range(0, 2**31 - 1)]
 Id16 = Annotated[bytes, exactly(16)]
 InstanceId = Annotated[str, Size(3, 64)]

@@ -41,6 +41,7 @@ GENERATION = 2**48  # seq = generation * GENERATION + n
 LAST_NONCES = 8  # so many hellos may be on their way at once
 CHALLENGE_S = 60  # a challenge that is echoed later proves nothing
 KEYRING_BUCKETS = 4096
+from wire.limits import Epoch as Epoch
 
 _STORE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 
@@ -222,6 +223,7 @@ class DigestKey:
     ROW = True
     instance: InstanceId
     key: Annotated[bytes, exactly(32)]
+    epoch: Epoch = 0  # the newest of which this cache has had a share; 0: none yet
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -229,7 +231,7 @@ class Unlock:
     """`unlock`: what this boot needs to open its cache; sent again whenever a hello lacks an instance."""
 
     incarnation: Id16
-    share: Annotated[bytes, exactly(32)]
+    shares: Annotated[tuple[EpochShare, ...], Count(2)]  # by epoch; two while an order to `roll` is open
     digest_keys: Annotated[tuple[DigestKey, ...], Count(64)]
     ticket: Id16
 
@@ -240,6 +242,18 @@ class Unlock:
 @dataclass(frozen=True, slots=True)
 class Root:
     """What HQ holds of one instance as of `as_of`."""
+@dataclass(frozen=True, slots=True, repr=False)
+class EpochShare:
+    """HQ's share of the key of one epoch of a cache."""
+
+    ROW = True
+    epoch: Epoch
+    share: Annotated[bytes, exactly(32)]
+
+    def __repr__(self) -> str:
+        return f"EpochShare({self.epoch}, …)"
+
+
 
     ROW = True
     instance: InstanceId
@@ -285,6 +299,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A node of an instance's tree, `first` = `last` = its prefix; or of two-byte nodes all from `first` to `last`.
+    SHARE_LOST = 6  # nobody can open this cache any more: the store begins a new one
 
     since: the store equalled HQ as of this seq, and needs only what came after; 0: everything.
     """

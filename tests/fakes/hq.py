@@ -110,7 +110,7 @@ class FakeHQ:
         self.key_set_version = 1
         self.lease_s = 120
         self.heartbeat_s = 15
-        self.shares: dict[bytes, bytes] = {}
+        self.shares: dict[bytes, dict[int, bytes]] = {}  # by incarnation and epoch
         self.tickets: dict[bytes, bytes] = {}
         self.events: dict[tuple[bytes, int], Event] = {}
         self.events_seen = 0  # with repeats
@@ -235,12 +235,15 @@ class FakeHQ:
         said = [self.say_key_set()] if hello.key_set_version < self.key_set_version else []
         if self.refuse is not None:
             return [*said, self.say(sync.Refusal(self.refuse, challenge), hello.nonce)]
-        share = self.shares.setdefault(hello.incarnation, secrets.token_bytes(32))
+        first = {} if hello.epoch else {1: secrets.token_bytes(32)}
+        shares = tuple(sync.EpochShare(*one) for one in sorted(self.shares.setdefault(hello.incarnation, first).items()))
+        if not shares:
+            return [*said, self.say(sync.Refusal(sync.RefusalReason.SHARE_LOST, challenge), hello.nonce)]
         ticket = self.tickets.setdefault(hello.incarnation, secrets.token_bytes(16))
-        lacks = not self.instances.keys() <= {held.instance for held in hello.held}
+        lacks = not self.instances.keys() <= {held.instance for held in hello.held} or hello.epoch < shares[-1].epoch
         if hello.readiness is Readiness.LOCKED or lacks:
             digest_keys = tuple(sync.DigestKey(one.name, one.digest_key) for one in self.instances.values())
-            said.append(self.say(sync.Unlock(hello.incarnation, share, digest_keys, ticket), hello.nonce))
+            said.append(self.say(sync.Unlock(hello.incarnation, shares, digest_keys, ticket), hello.nonce))
         if hello.readiness is not Readiness.LOCKED:
             said.append(self.say(self.lease(hello.incarnation, challenge, now_ms), hello.nonce))
         return said

@@ -19,6 +19,7 @@ from wire.sync import (
     KINDS,
     Challenge,
     Children,
+    EpochShare,
     Event,
     Events,
     Held,
@@ -52,7 +53,8 @@ class FakeStore:
         self.now_ms = now_ms
         self.incarnation = secrets.token_bytes(16)
         self.ticket = b""
-        self.share = b""
+        self.shares: tuple[EpochShare, ...] = ()
+        self.epoch = 0
         self.last_event = 0
         self.let_go: tuple[LetGo, ...] = ()
         self.heard: list[Message] = []
@@ -95,6 +97,7 @@ class FakeStore:
             ticket=self.ticket,
             let_go=self.let_go,
             software="fake",
+            epoch=self.epoch,
         )
 
     def events(self, *events: Event) -> Events:
@@ -124,7 +127,8 @@ class FakeStore:
             case Challenge() | Refusal():
                 self.challenge = message.challenge
             case Unlock():
-                self.share, self.ticket = message.share, message.ticket
+                self.shares, self.ticket = message.shares, message.ticket
+                self.epoch = max(self.epoch, *(one.epoch for one in message.shares))
                 self.digest_keys |= {one.instance: one.key for one in message.digest_keys}
                 for name in self.digest_keys:
                     self.rows.setdefault(name, {})

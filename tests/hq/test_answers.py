@@ -123,14 +123,14 @@ def test_children_name_the_nodes_below_as_of_the_snapshot(hq: Headquarters, stor
 def test_the_share_is_one_for_an_incarnation_and_new_for_another(hq: Headquarters, store: FakeStore) -> None:
     """A restarted box opens its cache again; a new cache gets its own share and ticket."""
     store.come_up(hq.answers)
-    first = (store.share, store.ticket)
+    first = (store.shares, store.ticket)
     store.boot_again()
     store.come_up(hq.answers)
-    assert (store.share, store.ticket) == first
+    assert (store.shares, store.ticket) == first
     store.incarnation, store.ticket = secrets.token_bytes(16), b""
     store.boot_again()
     store.come_up(hq.answers)
-    assert store.share != first[0]
+    assert store.shares != first[0]
     assert store.ticket != first[1]
 
 

@@ -162,7 +162,7 @@ def test_a_wrong_share_or_secret_opens_nothing_and_is_said(start: Callable[[], L
     line.up()
     right = dict(hq.shares), hq.box_secret
     if wrong == "share":
-        hq.shares = {incarnation: bytes(32) for incarnation in hq.shares}
+        hq.shares = {incarnation: {1: bytes(32)} for incarnation in hq.shares}
     else:
         hq.box_secret = bytes(32)
     line = start()
@@ -432,7 +432,7 @@ def test_what_answers_nothing_that_was_asked_is_dropped(line: Line, hq: FakeHQ) 
     before = line.replica.lease(line.now_s)
     for message in (
         lease,
-        sync.Unlock(incarnation, bytes(32), (), bytes(16)),
+        sync.Unlock(incarnation, (sync.EpochShare(1, bytes(32)),), (), bytes(16)),
         sync.Refusal(RefusalReason.LOCKDOWN, bytes(16)),
         sync.RecordRange(MEMBERS, b"", b"", 0, 99, 1, 1, ()),
         sync.Children(MEMBERS, b"", 99, ()),
@@ -450,10 +450,11 @@ def test_a_recorded_unlock_does_not_bring_an_older_ticket_back(line: Line, hq: F
     line.run(40)
     conversation = line.replica._hq
     assert conversation.cache is not None
-    incarnation, share = next(iter(hq.shares.items()))
+    incarnation, shares = next(iter(hq.shares.items()))
+    given = tuple(sync.EpochShare(*one) for one in shares.items())
     older, newer = [nonce for nonce, _ in conversation.keeper._nonces][-2:]
     for nonce, ticket in ((older, b"a" * 16), (newer, b"b" * 16), (older, b"a" * 16)):
-        line.replica.on_payload(hq.say(sync.Unlock(incarnation, share, (), ticket), nonce), False, line.now_s)
+        line.replica.on_payload(hq.say(sync.Unlock(incarnation, given, (), ticket), nonce), False, line.now_s)
     assert conversation.cache.header.ticket == b"b" * 16
     assert line.replica.counters()["dropped_older_unlock"] == 1
 

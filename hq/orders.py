@@ -1,0 +1,254 @@
+"""Gives stores orders, sends each again until it is done or too late, and keeps the stores' signed results.
+
+An order goes out at once and then with the answers to the store's hellos, so any HQ process may send it, and it is
+always sealed to the boot that asks. All within the caller's transaction.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+
+from hq import shares
+from hq.alarms import Alarm, raise_
+from hq.database import reading, writing
+from hq.errors import Reason, Refused
+from hq.order_tables import order_parts, orders
+from hq.records import DOWN, NOW
+from hq.tables import incarnations, links, outbox, stores
+from wire import schema
+from wire.sync import Done, Kind, Order, Outcome, Verb
+
+ID_BYTES = 16
+AGAIN_MS = 20_000  # so long after an order went out it goes again
+GRACE_MS = 3_600_000  # a `done` may be on its way when its order ends
+_DAY_MS = 24 * 3_600_000
+_LASTS_MS = {Verb.EXPORT: 7 * _DAY_MS, Verb.RECALL: _DAY_MS, Verb.ROLL: 7 * _DAY_MS}
+_LONGEST_MS = 90 * _DAY_MS  # what only takes away waits long for a store that is off
+_AT_ONCE = 50
+
+# These are about one cache file; any other order is about the store, and follows it to a new cache.
+PINNED = frozenset({Verb.WIPE, Verb.ROLL})
+_WITH_SUBJECT = frozenset({Verb.EXPORT, Verb.ERASE, Verb.UNPAIR})
+_FAILURES = frozenset({Outcome.TOO_LATE, Outcome.FAILED})
+
+
+def issue(
+    connection: Connection,
+    store: str,
+    verb: Verb,
+    now_ms: int,
+    *,
+    subject: bytes | None = None,
+    code: str | None = None,
+    urgent: bool = False,
+) -> bytes:
+    """Gives an order to a store; its id, 16 bytes. `subject`: a pseudonym or a tablet's id, as the verb needs.
+
+    `urgent`: on the fast lane too. A lockdown holds from this transaction on: HQ refuses the store until it is lifted.
+
+    Raises:
+        Refused: no such store, or the subject is not what the verb needs.
+    """
+    if (subject is not None) != (verb in _WITH_SUBJECT) and verb is not Verb.ROLL:
+        raise Refused(Reason.MALFORMED, "subject", f"`{verb.name.lower()}` with what it is about, and nothing else")
+    found = lock(connection, store)
+    link = connection.execute(select(links.c.incarnation).where(links.c.store == store)).first()
+    if verb is Verb.ROLL:
+        subject = _next_epoch(connection, store, link.incarnation if link is not None else None, now_ms)
+    if verb is Verb.ERASE:
+        _forget_results(connection, store, subject)
+    row = {
+        "id": os.urandom(ID_BYTES), "store": store, "verb": int(verb), "subject": subject, "code": code,
+        "incarnation": link.incarnation if link is not None else None, "urgent": urgent, "issued_ms": now_ms,
+        "not_after_ms": now_ms + _LASTS_MS.get(verb, _LONGEST_MS), "sent_ms": now_ms if link is not None else 0,
+    }  # fmt: skip
+    connection.execute(insert(orders).values(**row))
+    more: dict[str, int] = {"lockdown_ms": now_ms} if verb is Verb.LOCKDOWN and found.lockdown_ms is None else {}
+    connection.execute(
+        update(stores).where(stores.c.id == store).values(orders_open=stores.c.orders_open + 1, **more)
+    )  # fmt: skip
+    if link is not None:
+        _post(connection, _message(row), store, now_ms, urgent=urgent)
+    return bytes(row["id"])
+
+
+def lock(connection: Connection, store: str) -> Row[Any]:
+    """The store's row, locked: orders of one store are given and closed one after the other.
+
+    Raises:
+        Refused: no such store.
+    """
+    found = connection.execute(select(stores).where(stores.c.id == store).with_for_update()).first()
+    if found is None:
+        raise Refused(Reason.UNKNOWN_STORE, "store", "a store that was added")
+    return found
+
+
+def due(connection: Connection, store: str, incarnation: bytes, now_ms: int) -> list[Order]:
+    """The open orders that this boot is to be told now, within a transaction that writes. Oldest first."""
+    wanted = select(orders).where(
+        orders.c.store == store, orders.c.outcome.is_(None), orders.c.sent_ms <= now_ms - AGAIN_MS,
+        orders.c.not_after_ms > now_ms,
+    )  # fmt: skip
+    found = []
+    for row in connection.execute(wanted.order_by(orders.c.issued_ms).limit(_AT_ONCE)).all():
+        moves = row.incarnation is None or (row.incarnation != incarnation and Verb(row.verb) not in PINNED)
+        meant = incarnation if moves else row.incarnation
+        connection.execute(update(orders).where(orders.c.id == row.id).values(sent_ms=now_ms, incarnation=meant))
+        found.append(_message({**row._mapping, "incarnation": meant}))
+    return found
+
+
+def done(connection: Connection, store: str, done: Done, now_ms: int, payload: bytes) -> bool:
+    """Keeps one part of a store's answer with its signature; True where the order is closed by it.
+
+    `payload`: the envelope in which it came, whose every check held.
+    """
+    lock(connection, store)
+    row = connection.execute(select(orders).where(orders.c.id == done.order, orders.c.store == store)).first()
+    if row is None or row.outcome is not None or done.part > done.parts:
+        return False
+    of_it = order_parts.c.order == done.order
+    # Another number of parts is another answer: what came before belongs to none.
+    other = (order_parts.c.parts != done.parts) | (order_parts.c.outcome != int(done.outcome))
+    connection.execute(delete(order_parts).where(of_it, other | (order_parts.c.part == done.part)))
+    connection.execute(
+        insert(order_parts).values(
+            order=done.order, part=done.part, parts=done.parts, outcome=int(done.outcome), received_ms=now_ms,
+            payload=payload,
+        )
+    )  # fmt: skip
+    if connection.scalar(select(func.count()).select_from(order_parts).where(of_it)) != done.parts:
+        return False
+    _close(connection, row, done.outcome, now_ms)
+    return True
+
+
+def lift(connection: Connection, store: str) -> bool:
+    """Ends a lockdown; False where there is none. Orders to lock down that are still open are closed with it."""
+    found = lock(connection, store)
+    if found.lockdown_ms is None:
+        return False
+    connection.execute(update(stores).where(stores.c.id == store).values(lockdown_ms=None))
+    still = orders.c.store == store, orders.c.verb == int(Verb.LOCKDOWN), orders.c.outcome.is_(None)
+    for row in connection.execute(select(orders).where(*still)).all():
+        _end(connection, row, Outcome.NOTHING_TO_DO, 0)
+    return True
+
+
+def tick(engine: Engine, now_ms: int) -> int:
+    """What only time does: closes orders that came too late, and has each store roll once a day.
+
+    Returns how many orders were closed or given. Several processes may run it at once.
+    """
+    with reading(engine) as connection:
+        late = connection.execute(
+            select(orders).where(orders.c.outcome.is_(None), orders.c.not_after_ms < now_ms - GRACE_MS).limit(_AT_ONCE)
+        ).all()
+        rolls = connection.execute(_rolls_due(now_ms)).all()
+    for row in late:
+        with writing(engine) as connection:
+            lock(connection, row.store)
+            current = connection.execute(select(orders).where(orders.c.id == row.id)).one()
+            if current.outcome is None:
+                _close(connection, current, Outcome.TOO_LATE, now_ms)
+    given = 0
+    for row in rolls:
+        with writing(engine) as connection:
+            given += roll(connection, row.store, now_ms)
+    return len(late) + given
+
+
+def roll(connection: Connection, store: str, now_ms: int) -> bool:
+    """Has the store begin a new epoch; where it does so already, once more after it: False."""
+    lock(connection, store)
+    open_ = orders.c.store == store, orders.c.verb == int(Verb.ROLL), orders.c.outcome.is_(None)
+    link = connection.execute(select(links.c.incarnation).where(links.c.store == store)).first()
+    if link is None:
+        return False
+    if connection.scalar(select(orders.c.id).where(*open_, orders.c.incarnation == link.incarnation).limit(1)):
+        of_it = incarnations.c.store == store, incarnations.c.incarnation == link.incarnation
+        connection.execute(update(incarnations).where(*of_it).values(roll_due_ms=now_ms))
+        return False
+    issue(connection, store, Verb.ROLL, now_ms)
+    return True
+
+
+# --- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _rolls_due(now_ms: int) -> Any:
+    rolling = (
+        select(orders.c.id)
+        .where(
+            orders.c.store == incarnations.c.store, orders.c.incarnation == incarnations.c.incarnation,
+            orders.c.verb == int(Verb.ROLL), orders.c.outcome.is_(None),
+        )
+        .exists()
+    )  # fmt: skip
+    return (
+        select(incarnations.c.store)
+        .join(links, (links.c.store == incarnations.c.store) & (links.c.incarnation == incarnations.c.incarnation))
+        .where(incarnations.c.roll_due_ms <= now_ms, ~rolling)
+        .limit(_AT_ONCE)
+    )
+
+
+def _next_epoch(connection: Connection, store: str, incarnation: bytes | None, now_ms: int) -> bytes:
+    """Makes the share of the next epoch; its number as the order names it, u32be."""
+    of_it = incarnations.c.store == store, incarnations.c.incarnation == (incarnation or b"")
+    present = connection.scalar(select(incarnations.c.epoch).where(*of_it))
+    if present is None or incarnation is None:
+        raise Refused(Reason.UNKNOWN_STORE, "store", "a store that has said hello")
+    shares.add(connection, store, incarnation, present + 1, now_ms)
+    return int(present + 1).to_bytes(4, "big")
+
+
+def _message(row: Any) -> Order:
+    return Order(
+        id=row["id"], verb=Verb(row["verb"]), incarnation=row["incarnation"], not_after_ms=row["not_after_ms"],
+        subject=row["subject"], code=row["code"],
+    )  # fmt: skip
+
+
+def _post(connection: Connection, order: Order, store: str, now_ms: int, *, urgent: bool) -> None:
+    encoded = schema.encode(order)
+    connection.execute(
+        insert(outbox),
+        [
+            {"store": store, "lane": lane, "kind": int(Kind.ORDER), "message": encoded, "made_ms": now_ms}
+            for lane in ((NOW, DOWN) if urgent else (DOWN,))
+        ],
+    )
+
+
+def _close(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int) -> None:
+    """The order has ended: what follows from it."""
+    _end(connection, row, outcome, now_ms)
+    verb, is_done = Verb(row.verb), outcome in (Outcome.DONE, Outcome.NOTHING_TO_DO)
+    if outcome in _FAILURES:
+        name = verb.name.lower()
+        raise_(connection, Alarm.ORDER_FAILED, row.store, now_ms, f"{name} {row.id.hex()} {outcome.name.lower()}")
+    if verb is Verb.ROLL:
+        if outcome is Outcome.DONE:
+            shares.rolled(connection, row.store, row.incarnation, int.from_bytes(row.subject, "big"), now_ms)
+    elif verb is Verb.WIPE and is_done and row.incarnation is not None:
+        shares.forget(connection, row.store, row.incarnation)
+    elif verb is Verb.ERASE and outcome is Outcome.DONE:
+        roll(connection, row.store, now_ms)  # the keys that opened what was erased end with this epoch
+
+
+def _end(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int) -> None:
+    connection.execute(update(orders).where(orders.c.id == row.id).values(outcome=int(outcome), done_ms=now_ms or None))
+    connection.execute(update(stores).where(stores.c.id == row.store).values(orders_open=stores.c.orders_open - 1))
+
+
+def _forget_results(connection: Connection, store: str, subject: bytes | None) -> None:
+    """Whoever is to be erased is erased from the results of exports too."""
+    of_them = select(orders.c.id).where(
+        orders.c.store == store, orders.c.verb == int(Verb.EXPORT), orders.c.subject == subject
+    )
+    connection.execute(delete(order_parts).where(order_parts.c.order.in_(of_them)))

@@ -1,0 +1,107 @@
+"""Keeps HQ's share of each cache's key, one for each epoch, in a place of their own that no backup of HQ holds.
+
+An incarnation has one share, or two while a `roll` is open: the old one is deleted when the store's signed `done` says
+that nothing in its cache needs it any more. A share that is lost is lost: the store begins a new cache.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hq.alarms import Alarm, raise_
+from hq.order_tables import SHARE_BYTES, epoch_shares
+from hq.tables import incarnations, links
+from wire.sync import EpochShare, Hello
+
+FIRST_EPOCH = 1
+ROLL_MS = 24 * 3_600_000
+_ROLL_EARLIER_MS = 2 * 3_600_000  # so that not all stores roll at once
+_KEEP_MS = 7 * 24 * 3_600_000  # the shares of a cache that another one has replaced
+_AT_ONCE = 100
+
+def next_roll_ms(now_ms: int) -> int:
+    """When a cache that is new or was rolled now is to be rolled: in 22 to 24 hours."""
+    return now_ms + ROLL_MS - secrets.randbelow(_ROLL_EARLIER_MS)
+
+
+def make(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
+    """The first share of a new cache, whose row in `incarnations` is there already.
+
+    `epoch`: as the store's hello tells it. A cache that has had a share, of which HQ knows nothing, gets no other one.
+    """
+    if epoch > 0:
+        return
+    add(connection, store, incarnation, FIRST_EPOCH, now_ms)
+    _note(connection, store, incarnation, epoch=FIRST_EPOCH, roll_due_ms=next_roll_ms(now_ms))
+
+
+def add(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
+    """A further share, of a roll that begins."""
+    row = {"store": store, "incarnation": incarnation, "epoch": epoch, "made_ms": now_ms}
+    connection.execute(insert(epoch_shares).values(**row, share=secrets.token_bytes(SHARE_BYTES)))
+    _note(connection, store, incarnation, epoch=epoch)
+
+
+def of(connection: Connection, store: str, incarnation: bytes) -> tuple[EpochShare, ...]:
+    """The shares of one cache, by epoch: one, two while it is rolled, none where they are lost."""
+    wanted = select(epoch_shares).where(*_of(store, incarnation)).order_by(epoch_shares.c.epoch)
+    return tuple(EpochShare(row.epoch, row.share) for row in connection.execute(wanted))
+
+
+def rolled(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
+    """The store has signed that nothing of this cache needs an epoch before this one: those shares are destroyed."""
+    connection.execute(delete(epoch_shares).where(*_of(store, incarnation), epoch_shares.c.epoch < epoch))
+    _note(connection, store, incarnation, roll_due_ms=next_roll_ms(now_ms))
+
+
+def forget(connection: Connection, store: str, incarnation: bytes) -> None:
+    """The cache is no more: all its shares are destroyed."""
+    connection.execute(delete(epoch_shares).where(*_of(store, incarnation)))
+
+
+def lost(connection: Connection, store: str, incarnation: bytes, hello: Hello, now_ms: int) -> None:
+    """HQ cannot open this cache any more: what it held and had not sent up is counted as lost, once."""
+    forget(connection, store, incarnation)
+    row = connection.execute(
+        select(incarnations).where(incarnations.c.store == store, incarnations.c.incarnation == incarnation)
+    ).first()
+    missing = hello.last_event - (row.events_through if row is not None else 0)
+    if missing > 0:
+        raise_(connection, Alarm.EVENTS_LOST, store, now_ms, f"events={missing}; the share of its cache was lost")
+    if row is not None and missing > 0:
+        _note(connection, store, incarnation, events_through=hello.last_event, lost=row.lost + missing)
+
+
+def sweep(connection: Connection, rolls: Iterable[Any], now_ms: int) -> int:
+    """Deletes what a crash left: shares before the epoch of a finished roll, and those of caches long replaced.
+
+    `rolls`: rows of (store, incarnation, epoch) that stores have signed. Returns how many shares that were.
+    """
+    gone = 0
+    for roll in rolls:
+        stated = delete(epoch_shares).where(*_of(roll.store, roll.incarnation), epoch_shares.c.epoch < roll.epoch)
+        gone += connection.execute(stated).rowcount
+    present = select(incarnations.c.store, incarnations.c.incarnation, incarnations.c.made_ms).join(
+        links, (links.c.store == incarnations.c.store) & (links.c.incarnation == incarnations.c.incarnation)
+    )
+    for row in connection.execute(present.where(incarnations.c.made_ms < now_ms - _KEEP_MS)).all():
+        others = delete(epoch_shares).where(
+            epoch_shares.c.store == row.store,
+            epoch_shares.c.incarnation != row.incarnation,
+            epoch_shares.c.made_ms < row.made_ms,
+        )
+        gone += connection.execute(others).rowcount
+    return gone
+
+
+def _of(store: str, incarnation: bytes) -> tuple[Any, Any]:
+    return epoch_shares.c.store == store, epoch_shares.c.incarnation == incarnation
+
+
+def _note(connection: Connection, store: str, incarnation: bytes, **values: int) -> None:
+    of_it = incarnations.c.store == store, incarnations.c.incarnation == incarnation
+    connection.execute(update(incarnations).where(*of_it).values(**values))
