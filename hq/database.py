@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -25,6 +25,14 @@ from hq.errors import DatabaseUnavailable
 _WRITES = "consentry_writes"
 SHARES_SUFFIX = "-shares"
 _BUSY_S = 30.0
+_MAKING = 0x636F6E73  # the key of the lock under which tables are made
+# A process that stands still, or whose machine is gone, must not hold its locks for hours.
+_POSTGRESQL_LIMITS = {
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "10s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "3",
+}
 _REMEDY = "see that the database runs, has room and may be reached; nothing of this step was written"
 
 
@@ -42,6 +50,8 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
     _create(engine)
     return engine
 
@@ -63,6 +73,13 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     cursor.close()
 
 
+def _prepare_postgresql(connection: Any, record: object) -> None:
+    with connection.cursor() as cursor:
+        for name, value in _POSTGRESQL_LIMITS.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+    connection.commit()
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -76,6 +93,8 @@ def _begin_sqlite(connection: Connection) -> None:
         cursor.execute(f"PRAGMA {tables.SHARES_SCHEMA}.{pragma}")
 def _create(engine: Engine) -> None:
     with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":  # several processes may begin at once
+            connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
         tables.METADATA.create_all(connection)
         found = connection.scalars(select(tables.schema_versions.c.version)).all()
         if not found:

@@ -1,42 +1,46 @@
 """Runs HQ: two connections, the outbox of each lane, the answers and the clock job, each in a thread of its own.
 
-Nothing that matters for correctness lives here: a killed HQ goes on where its database stands.
+Nothing that matters for correctness lives here: a killed HQ goes on where its database stands, and any number of these
+processes may share one database, the stores divided among them.
 
 I/O: threading; the parts that it runs talk to the broker and the database.
 """
 
 import os
-import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from hq import clock_job
+from hq import clock_job, outbox
 from hq.alarm_channels import channels
 from hq.alarm_delivery import Delivery
 from hq.alarm_watch import Watch
 from hq.answers import Answers, Sealer
 from hq.errors import DatabaseUnavailable
+from hq.heard import Heard
 from hq.keys import Keys
 from hq.outbox import Outbox
+from hq.place import Place
+from hq.processes import RENEW_S, Duty
 from hq.publisher import Link, tls_context
 from hq.records import DOWN, NOW
 from hq.settings import Settings
+from hq.waking import Waking
 from runtime.config import CREDENTIALS_VARIABLE, credential
 from runtime.errors import ProgramError
 from runtime.logs import Log
 from runtime.notify import Notify
-from wire.sync import UP_OF_ALL, down
+from wire.sync import down, up
 
 _LOG = Log("service")
-_POLL_S = 0.05  # of the outbox
 _ALARMS_S = 2.0  # between two looks at what is wrong
 _CLOCK_S = 2.0  # between two runs of the clock job
 _RETRY_S = 1.0
 _TOLD_S = 60.0
-_WAITING = 2000  # payloads from stores; more are dropped and said again
+_SWEEP_S = 30.0  # between two looks for what is too old to be sent
+_ANSWERING = 2  # threads: while one waits for the database, the other computes (docs/scale.md)
 _JOIN_S = 5.0
 
 ClockMs = Callable[[], int]
@@ -51,18 +55,19 @@ class Service:
         self._clock_ms = clock_ms
         self._sealer = Sealer(keys)
         self._answers = Answers(engine, keys, self._sealer)
-        self._heard: queue.Queue[bytes] = queue.Queue(_WAITING)
-        self._overflow = 0
+        self._heard = Heard()
+        self._place = Place(engine)
+        self._waking = Waking(engine, (DOWN, NOW))
         context = tls_context(settings.broker, _broker_key(settings))
-        name = f"consentry-hq-{os.urandom(4).hex()}"
-        self._down = Link(settings.broker, context, f"{name}-down", (UP_OF_ALL,), self._hear)
+        name = f"consentry-hq-{self._place.own_id.hex()}"
+        self._down = Link(settings.broker, context, f"{name}-down", self._heard.put)
         self._now = Link(settings.broker, context, f"{name}-now")
         self._watch = Watch(engine)
         self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """Ends `run`; callable from a signal."""
+        """Ends `run`; callable from any thread."""
         self._stop.set()
 
     def run(self, notify: Notify) -> None:
@@ -74,7 +79,9 @@ class Service:
                 ("now", lambda: self._now.run(self._stop)),
                 ("outbox-down", lambda: self._drain(DOWN, self._down)),
                 ("outbox-now", lambda: self._drain(NOW, self._now)),
-                ("answers", self._answer),
+                *((f"answers-{number}", self._answer) for number in range(1, _ANSWERING + 1)),
+                ("place", self._keep_place),
+                ("waking", lambda: self._waking.run(self._stop)),
                 ("clock", self._keep_time),
                 ("alarms", self._alarm),
             )
@@ -91,20 +98,29 @@ class Service:
                 raise ProgramError(f"a part of HQ ended: {', '.join(ended)}", "see the lines before this one")
             notify.alive()
         notify.stopping()
+        self._waking.wake()
         for thread in threads:
             thread.join(_JOIN_S)
-
-    def _hear(self, topic: str, payload: bytes) -> None:
         try:
-            self._heard.put_nowait(payload)
-        except queue.Full:
-            self._overflow += 1
+            self._place.leave()
+        except DatabaseUnavailable as error:
+            _LOG.error("database_failed", reason=error.text, remedy=error.remedy)
+
+    def _keep_place(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._place.tick(self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
+                continue
+            # Each store's own topic and not `+`: what other processes answer for does not even come here.
+            self._down.follow(map(up, self._place.followed))
+            self._stop.wait(RENEW_S)
 
     def _answer(self) -> None:
         while not self._stop.is_set():
-            try:
-                payload = self._heard.get(timeout=0.2)
-            except queue.Empty:
+            payload = self._heard.take(0.2)
+            if payload is None:
                 continue
             try:
                 replies = self._answers.answer(payload, self._clock_ms())
@@ -114,39 +130,50 @@ class Service:
             self._down.post([(down(one.store), one.payload) for one in replies])
 
     def _drain(self, lane: str, link: Link) -> None:
-        box = Outbox(self._engine, self._sealer, lane, link.send)
+        box = Outbox(self._engine, self._sealer, lane, link.send, lambda store: store in self._place.stores)
         while not self._stop.is_set():
             try:
                 waiting, done = box.drain(self._clock_ms()) if link.is_up else (0, 0)
             except DatabaseUnavailable as error:
                 self._tell(error)
                 continue
-            if not waiting or not done:
-                self._stop.wait(_POLL_S if not waiting else _RETRY_S)
+            if not waiting:
+                self._waking.wait(lane)
+            elif not done:
+                self._stop.wait(_RETRY_S)
 
     def _keep_time(self) -> None:
-        told_s = 0.0
+        told_s, swept_s = 0.0, _SWEEP_S
         while not self._stop.is_set():
+            changed = swept = 0
             try:
-                changed = clock_job.tick(self._engine, self._keys, self._clock_ms())
+                if self._place.has(Duty.CLOCK, self._clock_ms()):
+                    changed = clock_job.tick(self._engine, self._keys, self._clock_ms())
+                    swept_s += _CLOCK_S
+                    if swept_s >= _SWEEP_S:
+                        swept_s = 0.0
+                        swept = outbox.sweep(self._engine, self._clock_ms())
             except DatabaseUnavailable as error:
                 self._tell(error)
                 continue
             if changed:
                 _LOG.info("clock_job", records=changed)
+            if swept:
+                _LOG.warning("not_sent", messages=swept, remedy="see that the broker can be reached; stores ask for it")
             told_s += _CLOCK_S
             if told_s >= _TOLD_S:
                 told_s = 0.0
                 dropped = {f"dropped_{reason}": count for reason, count in sorted(self._answers.dropped.items())}
-                _LOG.info("counters", overflow=self._overflow, **dropped)
+                _LOG.info("counters", overflow=self._heard.overflow, **self._down.counts, **dropped)
             self._stop.wait(_CLOCK_S)
 
     def _alarm(self) -> None:
         """Watches the stores and tells people, in a thread of its own: a mail server that hangs holds up nothing."""
         while not self._stop.wait(_ALARMS_S):
             try:
-                self._watch.tick(self._clock_ms())
-                self._delivery.tick(self._clock_ms())
+                if self._place.has(Duty.ALARMS, self._clock_ms()):
+                    self._watch.tick(self._clock_ms())
+                    self._delivery.tick(self._clock_ms())
             except DatabaseUnavailable as error:
                 self._tell(error)
 
