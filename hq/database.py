@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -50,8 +50,9 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    else:
+    else:  # there the shares are a table among the others
         event.listen(engine, "connect", _prepare_postgresql)
+        engine = engine.execution_options(schema_translate_map={tables.SHARES_SCHEMA: None})
     _create(engine)
     return engine
 
@@ -60,9 +61,6 @@ def _options(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": _BUSY_S, "check_same_thread": False}}
     return {"pool_pre_ping": True}
-    else:  # there the shares are a table among the others
-        event.listen(engine, "connect", _prepare_postgresql)
-        engine = engine.execution_options(schema_translate_map={tables.SHARES_SCHEMA: None})
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -70,6 +68,12 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    # HQ's shares of the caches' keys in a file of their own, so that no copy of the database holds them. Not in WAL
+    # mode: there a share that was deleted would lie in the log for long.
+    (_, _, file), *_ = cursor.execute("PRAGMA database_list").fetchall()
+    cursor.execute(f"ATTACH DATABASE ? AS {tables.SHARES_SCHEMA}", (f"{file}{SHARES_SUFFIX}" if file else ":memory:",))
+    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {tables.SHARES_SCHEMA}.{pragma}")
     cursor.close()
 
 
@@ -85,18 +89,18 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-    # HQ's shares of the caches' keys in a file of their own, so that no copy of the database holds them. Not in WAL
-    # mode: there a share that was deleted would lie in the log for long.
-    (_, _, file), *_ = cursor.execute("PRAGMA database_list").fetchall()
-    cursor.execute(f"ATTACH DATABASE ? AS {tables.SHARES_SCHEMA}", (f"{file}{SHARES_SUFFIX}" if file else ":memory:",))
-    for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
-        cursor.execute(f"PRAGMA {tables.SHARES_SCHEMA}.{pragma}")
 def _create(engine: Engine) -> None:
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":  # several processes may begin at once
             connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
+        known = inspect(connection).has_table(tables.schema_versions.name)
+        found = connection.scalars(select(tables.schema_versions.c.version)).all() if known else []
+        if found and max(found) < tables.SCHEMA_VERSION:
+            raise DatabaseUnavailable(
+                "the database was made by an earlier version, which was never released",
+                "name a new database in hq.toml, then publish the policy, add the stores and import the members again",
+            )
         tables.METADATA.create_all(connection)
-        found = connection.scalars(select(tables.schema_versions.c.version)).all()
         if not found:
             connection.execute(tables.schema_versions.insert().values(version=tables.SCHEMA_VERSION))
             connection.execute(tables.chain_heads.insert().values(name="consent_events", number=0, hash=bytes(32)))

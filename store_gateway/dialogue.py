@@ -110,6 +110,7 @@ class Dialogue:
                 ticket=cache.header.ticket,
                 let_go=(),
                 software=self._software,
+                epoch=1 if cache.header.key_check else 0,
             )
         )
 
@@ -125,7 +126,6 @@ class Dialogue:
         if arrived is not None:
             self.counts[f"in_{arrived.kind.name.lower()}"] += 1
             self._on_message(arrived, now_mono_s, touched)
-                epoch=1 if cache.header.key_check else 0,
 
     def _take_key_set(self, payload: bytes) -> None:
         try:

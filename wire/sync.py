@@ -29,6 +29,7 @@ from wire.events import Verb as Verb
 from wire.events import Withdrawal as Withdrawal
 from wire.limits import MAX_BODY_BYTES as MAX_BODY_BYTES
 from wire.limits import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
+from wire.limits import Epoch as Epoch
 from wire.limits import Id16 as Id16
 from wire.limits import InstanceId as InstanceId
 from wire.limits import Millis as Millis
@@ -41,7 +42,6 @@ GENERATION = 2**48  # seq = generation * GENERATION + n
 LAST_NONCES = 8  # so many hellos may be on their way at once
 CHALLENGE_S = 60  # a challenge that is echoed later proves nothing
 KEYRING_BUCKETS = 4096
-from wire.limits import Epoch as Epoch
 
 _STORE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 
@@ -207,6 +207,7 @@ class Hello:
     let_go: Annotated[tuple[LetGo, ...], Count(32)]
     software: Annotated[str, Size(1, 64)]
     quarantined: Annotated[tuple[InstanceId, ...], Count(64)] = ()  # did not agree after 3 rounds
+    epoch: Epoch = 0  # the newest of which this cache has had a share; 0: none yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,18 @@ class DigestKey:
     ROW = True
     instance: InstanceId
     key: Annotated[bytes, exactly(32)]
-    epoch: Epoch = 0  # the newest of which this cache has had a share; 0: none yet
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EpochShare:
+    """HQ's share of the key of one epoch of a cache."""
+
+    ROW = True
+    epoch: Epoch
+    share: Annotated[bytes, exactly(32)]
+
+    def __repr__(self) -> str:
+        return f"EpochShare({self.epoch}, …)"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -242,18 +254,6 @@ class Unlock:
 @dataclass(frozen=True, slots=True)
 class Root:
     """What HQ holds of one instance as of `as_of`."""
-@dataclass(frozen=True, slots=True, repr=False)
-class EpochShare:
-    """HQ's share of the key of one epoch of a cache."""
-
-    ROW = True
-    epoch: Epoch
-    share: Annotated[bytes, exactly(32)]
-
-    def __repr__(self) -> str:
-        return f"EpochShare({self.epoch}, …)"
-
-
 
     ROW = True
     instance: InstanceId
@@ -283,6 +283,7 @@ class RefusalReason(IntEnum):
     NOT_THIS_STORE = 3
     LOCKDOWN = 4
     RECOVERING = 5
+    SHARE_LOST = 6  # nobody can open this cache any more: the store begins a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +300,6 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A node of an instance's tree, `first` = `last` = its prefix; or of two-byte nodes all from `first` to `last`.
-    SHARE_LOST = 6  # nobody can open this cache any more: the store begins a new one
 
     since: the store equalled HQ as of this seq, and needs only what came after; 0: everything.
     """
