@@ -5,14 +5,13 @@ It may run anywhere and any number of times: what is done already is left as it 
 I/O: sqlalchemy.
 """
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, select, update
 
 from hq import help_state, publication, records
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
 from hq.tables import audience, instances, stores
-from hq.tables import records as record_rows
 from wire.sync import KEYRING_BUCKETS, Collection, instance
 
 _MEMBERS_AT_ONCE = 200
@@ -84,5 +83,4 @@ def _build(engine: Engine, store: str, day: int, target: int, now_ms: int) -> tu
 def _drop(engine: Engine, store: str, ring: records.Instance) -> None:
     with writing(engine) as connection:
         records.begin(connection, [instance(Collection.MEMBERS, store), ring.name])
-        connection.execute(delete(record_rows).where(record_rows.c.instance == ring.id))
-        connection.execute(delete(instances).where(instances.c.id == ring.id))
+        records.drop_instance(connection, ring)

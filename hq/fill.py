@@ -1,93 +1,111 @@
 """Answers a wanted node of an instance's tree: by its children, or by the range of its records.
 
+A record's body goes from its row into the message as it is: a first fill is many thousands of them.
+
 I/O: sqlalchemy; reads within the caller's snapshot, which also gave the instance's seq.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
+from hq import nodes
 from hq.records import Instance
 from hq.tables import records
-from wire import tree
-from wire.sync import Child, Children, Record, RecordRange, Wanted
+from wire import cbor, schema, tree
+from wire.sync import GENERATION, Children, Kind, Wanted
+
+Fields = tuple[bytes, int, bytes | None]  # key, seq, body
+_FIELDS = (records.c.key, records.c.seq, records.c.body)
+_NODE_BYTES = tree.MAX_PREFIX_BYTES
 
 
-def answer_node(connection: Connection, found: Instance, wanted: Wanted) -> list[Children] | list[RecordRange]:
-    """One `children`, or a `range` in one part or more, as of the instance's seq in this snapshot."""
-    prefix = wanted.first
-    if wanted.first != wanted.last:
-        return list(_span(connection, found, wanted))
-    live = _below(found, prefix)
-    size = select(func.count(), func.coalesce(func.sum(func.length(records.c.body)), 0)).where(*live)
-    count, size_bytes = connection.execute(size).one()
-    if len(prefix) == tree.MAX_PREFIX_BYTES or (count <= tree.RANGE_RECORDS and size_bytes <= tree.RANGE_BYTES):
-        return list(_range(connection, found, replace(wanted, since=0), live))
-    nodes: dict[int, tree.Node] = defaultdict(tree.Node)
-    columns = select(records.c.key, records.c.path, records.c.seq, records.c.body_hash).where(*live)
-    for row in connection.execute(columns.execution_options(yield_per=2000)):
-        digest = tree.digest(found.digest_key, found.collection, row.key, row.seq, row.body_hash)
-        byte = row.path[len(prefix)]
-        nodes[byte] = nodes[byte].plus(digest)
-    children = tuple(Child(byte, node.root, node.count) for byte, node in sorted(nodes.items()))
-    return [Children(found.name, prefix, found.seq, children)]
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """A message as its CBOR."""
+
+    kind: Kind
+    encoded: bytes
 
 
-def _span(connection: Connection, found: Instance, wanted: Wanted) -> Iterator[RecordRange]:
-    """As many whole two-byte nodes as fit into one range; where not even the first one does, it alone, in parts."""
-    wide = [
+def answer_node(connection: Connection, found: Instance, wanted: Wanted) -> list[Answer]:
+    """`children`, or a `range` in one part or more, as of the instance's seq in this snapshot."""
+    since = wanted.since
+    if since > found.seq or since // GENERATION != found.generation:
+        since = 0  # what the store equalled is no part of what HQ is now
+    wide = _between(found, wanted.first, wanted.last, since)
+    if len(wanted.first) == _NODE_BYTES:
+        return list(_span(connection, found, wanted, since, wide))
+    if since or _live(connection, found, wanted.first) <= tree.RANGE_RECORDS:
+        chosen = select(*_FIELDS).where(*wide).limit(tree.RANGE_RECORDS + 1)
+        rows: Sequence[Any] = connection.execute(chosen).all()
+        if len(rows) <= tree.RANGE_RECORDS and sum(len(row[2] or b"") for row in rows) <= tree.RANGE_BYTES:
+            return [_range(found, wanted.first, wanted.last, since, 1, 1, rows)]
+    children = Children(found.name, wanted.first, found.seq, nodes.children(connection, found.id, wanted.first))
+    return [Answer(Kind.CHILDREN, schema.encode(children))]
+
+
+def _live(connection: Connection, found: Instance, prefix: bytes) -> int:
+    return nodes.live_below(connection, found.id, prefix) if prefix else found.node.count
+
+
+def _between(found: Instance, first: bytes, last: bytes, since: int) -> list[ColumnElement[Any]]:
+    return [
         records.c.instance == found.id,
-        records.c.path >= wanted.first.ljust(tree.PATH_BYTES, b"\x00"),
-        records.c.path <= wanted.last.ljust(tree.PATH_BYTES, b"\xff"),
+        records.c.path >= first.ljust(tree.PATH_BYTES, b"\x00"),
+        records.c.path <= last.ljust(tree.PATH_BYTES, b"\xff"),
+        # Of what came after `since`, what went too.
+        records.c.seq > since if since else records.c.body.is_not(None),
     ]
-    which = records.c.seq > wanted.since if wanted.since else records.c.body.is_not(None)
-    columns = select(records.c.path, records.c.key, records.c.seq, records.c.body).where(*wide, which)
-    fitting: list[tuple[bytes, Record]] = []
-    size_bytes, next_node = 0, None
-    for row in connection.execute(columns.order_by(records.c.path).limit(tree.SPAN_RECORDS + 1)):
-        size_bytes += len(row.key) + len(row.body or b"") + tree.RECORD_BYTES
+
+
+def _span(
+    connection: Connection, found: Instance, wanted: Wanted, since: int, wide: list[ColumnElement[Any]]
+) -> Iterator[Answer]:
+    """As many whole two-byte nodes as fit into one range; where not even the first one does, it alone, in parts."""
+    chosen = select(records.c.path, *_FIELDS).where(*wide).order_by(records.c.path)
+    fitting: list[tuple[bytes, Fields]] = []
+    size_bytes, beyond = 0, None
+    for path, key, seq, body in connection.execute(chosen.limit(tree.SPAN_RECORDS + 1)):
+        size_bytes += len(key) + len(body or b"") + tree.RECORD_BYTES
         if size_bytes > tree.SPAN_BYTES or len(fitting) == tree.SPAN_RECORDS:
-            next_node = row.path[: tree.MAX_PREFIX_BYTES]
+            beyond = path[:_NODE_BYTES]
             break
-        fitting.append((row.path[: tree.MAX_PREFIX_BYTES], Record(row.key, row.seq, row.body)))
-    last = wanted.last
-    if next_node is not None:
-        fitting = [one for one in fitting if one[0] != next_node]
-        if not fitting:
-            upto = records.c.path <= next_node.ljust(tree.PATH_BYTES, b"\xff")
-            yield from _range(connection, found, replace(wanted, last=next_node), [*wide, upto, which])
-            return
-        last = fitting[-1][0]
-    chosen = tuple(record for _, record in fitting)
-    yield RecordRange(found.name, wanted.first, last, wanted.since, found.seq, 1, 1, chosen)
+        fitting.append((path[:_NODE_BYTES], (key, seq, body)))
+    if beyond is None:
+        yield _range(found, wanted.first, wanted.last, since, 1, 1, [fields for _, fields in fitting])
+        return
+    while fitting and fitting[-1][0] == beyond:
+        fitting.pop()
+    if fitting:
+        yield _range(found, wanted.first, fitting[-1][0], since, 1, 1, [fields for _, fields in fitting])
+        return
+    yield from _parts(connection, found, wanted.first, beyond, since)
 
 
-def _below(found: Instance, prefix: bytes) -> list[ColumnElement[Any]]:
-    conditions = [records.c.instance == found.id, records.c.body.is_not(None)]
-    if prefix:
-        conditions.append(records.c.path >= prefix.ljust(tree.PATH_BYTES, b"\x00"))
-        conditions.append(records.c.path <= prefix.ljust(tree.PATH_BYTES, b"\xff"))
-    return conditions
+def _parts(connection: Connection, found: Instance, first: bytes, last: bytes, since: int) -> Iterator[Answer]:
+    wide = _between(found, first, last, since)
+    parts: list[list[Fields]] = [[]]
+    size_bytes = 0
+    for key, seq, body in connection.execute(select(*_FIELDS).where(*wide).order_by(records.c.path, records.c.key)):
+        length = len(body or b"")
+        if parts[-1] and (size_bytes + length > tree.RANGE_BYTES or len(parts[-1]) >= tree.RANGE_RECORDS):
+            parts.append([])
+            size_bytes = 0
+        parts[-1].append((key, seq, body))
+        size_bytes += length
+    for number, part in enumerate(parts, 1):
+        yield _range(found, first, last, since, number, len(parts), part)
 
 
 def _range(
-    connection: Connection, found: Instance, wanted: Wanted, live: list[ColumnElement[Any]]
-) -> Iterator[RecordRange]:
-    columns = select(records.c.key, records.c.seq, records.c.body).where(*live).order_by(records.c.path, records.c.key)
-    parts: list[list[Record]] = [[]]
-    size_bytes = 0
-    for row in connection.execute(columns):
-        length = len(row.body or b"")
-        over = size_bytes + length > tree.RANGE_BYTES or len(parts[-1]) >= tree.RANGE_RECORDS
-        if parts[-1] and over:
-            parts.append([])
-            size_bytes = 0
-        parts[-1].append(Record(row.key, row.seq, row.body))
-        size_bytes += length
-    for number, part in enumerate(parts, 1):
-        yield RecordRange(
-            found.name, wanted.first, wanted.last, wanted.since, found.seq, number, len(parts), tuple(part)
-        )
+    found: Instance, first: bytes, last: bytes, since: int, part: int, parts: int, rows: Sequence[Sequence[Any]]
+) -> Answer:
+    """The CBOR of a `wire.sync.RecordRange`."""
+    plain: dict[int, Any] = {
+        0: found.name, 1: first, 2: last, 3: since, 4: found.seq, 5: part, 6: parts,
+        7: [list(row) for row in rows],
+    }  # fmt: skip
+    return Answer(Kind.RANGE, cbor.encode(plain))

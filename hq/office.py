@@ -57,7 +57,7 @@ class Office:
             connection.execute(
                 insert(stores).values(id=store, label=label, identity=identity, policy=policy, added_ms=now_ms)
             )
-            records.make_instance(connection, Collection.POLICY, policy)
+            records.give(connection, store, records.make_instance(connection, Collection.POLICY, policy))
             records.make_instance(connection, Collection.MEMBERS, store)
             records.make_instance(connection, Collection.STAFF, store)
 
@@ -77,6 +77,8 @@ class Office:
                 if draft.main.version < old.version or (draft.main.version == old.version and draft.main != old):
                     raise Refused(Reason.POLICY_OLD, "version", f"a version above {old.version}, which is in force")
             commit.put(title, MAIN_KEY, schema.encode(draft.main))
+            numbers = {"lease_s": draft.main.lease_s, "heartbeat_s": draft.main.heartbeat_s}
+            connection.execute(update(instances).where(instances.c.name == title).values(**numbers))
             listed = {one.store: schema.encode(one) for one in draft.stores}
             under = connection.scalars(select(stores.c.id).where(stores.c.policy == draft.name)).all()
             for store in {*under, *listed}:

@@ -2,23 +2,28 @@
 
 All within the caller's transaction: consent event, records, counters and what must be published are one commit. Who
 computes a body from other rows does so after `begin`, under the counters' locks: no later seq carries an older truth.
+The nodes of the digest tree are kept in the same transaction (hq.nodes).
 
 I/O: sqlalchemy.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
-from hq.tables import instances, links, outbox, records, stores
+from hq import nodes as tree_nodes
+from hq.recovery_tables import recoveries
+from hq.tables import instances, links, nodes, outbox, records, store_instances
 from wire import schema, tree
 from wire.sync import GENERATION, MAX_BODY_BYTES, Collection, Part, Record, Records, instance
 
 DOWN, NOW = "down", "now"
+SHARED = frozenset({Collection.POLICY, Collection.CATALOG, Collection.AFFINITY})
 _CHUNK = 500  # bound parameters of one statement
 _MESSAGE_BYTES = 48 * 1024  # bodies in one message; with the rest it stays below 64 KiB
 _MESSAGE_RECORDS = 256
@@ -48,32 +53,29 @@ class Instance:
 
 def from_row(row: Row[Any]) -> Instance:
     """The instance of a row of `instances`."""
-    return Instance(
-        id=row.id,
-        name=row.name,
-        collection=Collection(row.collection),
-        store=row.store,
-        day=row.day,
-        filled=row.filled,
-        digest_key=row.digest_key,
-        generation=row.generation,
-        n=row.n,
-        node=tree.Node(int.from_bytes(row.root, "little"), row.live),
-    )
+    return from_columns(tuple(row._mapping[column.name] for column in instances.c))
+
+
+def from_columns(columns: Sequence[Any]) -> Instance:
+    """The instance of the columns of `instances`, in their order."""
+    number, name, collection, store, day, filled, digest_key, generation, n, root, live, *_ = columns
+    node = tree.Node(int.from_bytes(root, "little"), live)
+    return Instance(number, name, Collection(collection), store, day, filled, digest_key, generation, n, node)
 
 
 def make_instance(
     connection: Connection, collection: Collection, name: str, day: int | None = None, *, filled: int = 0
-) -> None:
-    """Makes an instance with its digest key where it is missing; of `policy` it is shared."""
+) -> int:
+    """Makes an instance with its digest key where it is missing; its id. Shared ones are given to stores by `give`."""
     title = instance(collection, name, day)
-    if connection.scalar(select(instances.c.id).where(instances.c.name == title)) is not None:
-        return
-    connection.execute(
+    known = connection.scalar(select(instances.c.id).where(instances.c.name == title))
+    if known is not None:
+        return int(known)
+    made = connection.execute(
         insert(instances).values(
             name=title,
             collection=int(collection),
-            store=None if collection is Collection.POLICY else name,
+            store=None if collection in SHARED else name,
             day=day,
             filled=filled,
             digest_key=os.urandom(tree.DIGEST_KEY_BYTES),
@@ -82,13 +84,33 @@ def make_instance(
             root=tree.Node().root,
             live=0,
         )
-    )
+    ).inserted_primary_key[0]
+    if collection not in SHARED:
+        connection.execute(insert(store_instances).values(store=name, instance=made))
+    return int(made)
 
 
-def of_store(connection: Connection, store: str, policy: str) -> list[Instance]:
+def give(connection: Connection, store: str, shared: int) -> None:
+    """Lists a shared instance, by its id, among those that a store replicates."""
+    there = (store_instances.c.store == store, store_instances.c.instance == shared)
+    if connection.scalar(select(store_instances.c.store).where(*there)) is None:
+        connection.execute(insert(store_instances).values(store=store, instance=shared))
+
+
+def drop_instance(connection: Connection, found: Instance) -> None:
+    """Deletes an instance with all its rows; its counter row is locked."""
+    for table in (records, nodes, store_instances):
+        connection.execute(delete(table).where(table.c.instance == found.id))
+    connection.execute(delete(instances).where(instances.c.id == found.id))
+
+
+def of_store(connection: Connection, store: str) -> list[Instance]:
     """A store's instances with the shared ones, in one indexed read."""
-    shared = instance(Collection.POLICY, policy)
-    wanted = select(instances).where(or_(instances.c.store == store, instances.c.name == shared))
+    wanted = (
+        select(instances)
+        .join(store_instances, store_instances.c.instance == instances.c.id)
+        .where(store_instances.c.store == store)
+    )
     return [from_row(row) for row in connection.execute(wanted.order_by(instances.c.id))]
 
 
@@ -107,12 +129,18 @@ class Commit:
         self._connection = connection
         self.instances = {one.name: one for one in locked}
         self._changes: dict[str, dict[bytes, bytes | None]] = {}
+        self._renewed: dict[str, set[bytes]] = defaultdict(set)
 
     def put(self, name: str, key: bytes, body: bytes | None) -> None:
         """Notes a record's new body; None is `null`, and none at all where the record never was."""
         if body is not None and len(body) > MAX_BODY_BYTES:
             raise ValueError(f"a body has at most {MAX_BODY_BYTES} bytes")
         self._changes.setdefault(name, {})[key] = body
+
+    def renew(self, name: str, key: bytes, body: bytes | None) -> None:
+        """Notes a record that gets a new seq though it may say what it said; of what never was, `null`."""
+        self.put(name, key, body)
+        self._renewed[name].add(key)
 
     def write(self, now_ms: int, *, urgent: bool = False) -> int:
         """Writes what differs from what is there; returns how many records that was.
@@ -130,23 +158,27 @@ class Commit:
 
     def _write_one(self, found: Instance, changes: dict[bytes, bytes | None]) -> list[Record]:
         held = _held(self._connection, found.id, changes)
+        renewed = self._renewed.pop(found.name, set())
         seq = found.seq + 1
-        node, new, known, written = found.node, [], [], []
+        shift = tree_nodes.Shift()
+        new, known, written = [], [], []
         for key, body in sorted(changes.items()):
             old = held.get(key)
             hashed = None if body is None else tree.body_hash(body)
-            if (old is None and body is None) or (old is not None and old.body_hash == hashed):
+            was = None if old is None else old.body_hash
+            if was == hashed and key not in renewed:
                 continue
-            if old is not None and old.body_hash is not None:
-                node = node.minus(tree.digest(found.digest_key, found.collection, key, old.seq, old.body_hash))
+            place = tree.path(found.digest_key, key) if old is None else old.path
+            if was is not None and old is not None:
+                shift.minus(place, tree.digest(found.digest_key, found.collection, key, old.seq, was))
             if hashed is not None:
-                node = node.plus(tree.digest(found.digest_key, found.collection, key, seq, hashed))
-            place = tree.path(found.digest_key, key)
-            row = {"instance": found.id, "key": key, "path": place, "seq": seq, "body_hash": hashed, "body": body}
+                shift.plus(place, tree.digest(found.digest_key, found.collection, key, seq, hashed))
             if old is None:
-                new.append(row)
+                new.append({"instance": found.id, "key": key, "path": place, "seq": seq, "body_hash": hashed,
+                            "body": body})  # fmt: skip
             else:
-                known.append({f"b_{name}": value for name, value in row.items()})
+                known.append({"b_instance": found.id, "b_key": key, "b_seq": seq, "b_body_hash": hashed,
+                              "b_body": body})  # fmt: skip
             written.append(Record(key, seq, body))
         if not written:
             return []
@@ -154,6 +186,8 @@ class Commit:
             self._connection.execute(insert(records), new)
         if known:
             self._connection.execute(_UPDATE, known)
+        tree_nodes.write(self._connection, found.id, shift)
+        node = found.node.join(shift.root)
         self._connection.execute(
             update(instances).where(instances.c.id == found.id).values(n=found.n + 1, root=node.root, live=node.count)
         )
@@ -187,7 +221,7 @@ def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[byt
     held: dict[bytes, Row[Any]] = {}
     listed = sorted(keys)
     for start in range(0, len(listed), _CHUNK):
-        wanted = select(records.c.key, records.c.seq, records.c.body_hash).where(
+        wanted = select(records.c.key, records.c.path, records.c.seq, records.c.body_hash).where(
             records.c.instance == found, records.c.key.in_(listed[start : start + _CHUNK])
         )
         held.update({row.key: row for row in connection.execute(wanted)})
@@ -198,25 +232,30 @@ def _post(connection: Connection, parts: list[tuple[Instance, list[Record]]], no
     """Puts the change into the outbox of every store that it concerns and that has ever said hello."""
     if not parts:
         return
-    shared = [one.name.partition("/")[2] for one, _ in parts if one.store is None]
-    named = [one.store for one, _ in parts if one.store is not None]
+    if connection.scalar(select(_RECOVERING)):
+        return  # no store may learn anything from a restored HQ before HQ has learned from the stores
     wanted = (
-        select(stores.c.id, stores.c.policy)
-        .join(links, links.c.store == stores.c.id)
-        .where(or_(stores.c.id.in_(named), stores.c.policy.in_(shared)))
+        select(store_instances.c.store, store_instances.c.instance)
+        .join(links, links.c.store == store_instances.c.store)
+        .where(store_instances.c.instance.in_([one.id for one, _ in parts]))
     )
-    rows = []
+    concerned: dict[str, set[int]] = defaultdict(set)
     for row in connection.execute(wanted):
-        policy = instance(Collection.POLICY, row.policy)
-        own = [(one.name, written) for one, written in parts if one.store == row.id or one.name == policy]
+        concerned[row.store].add(row.instance)
+    rows = []
+    for store, ids in sorted(concerned.items()):
+        own = [(one.name, written) for one, written in parts if one.id in ids]
         for message in _messages(own):
             encoded = schema.encode(message)
             rows += [
-                {"store": row.id, "lane": lane, "message": encoded, "made_ms": now_ms}
+                {"store": store, "lane": lane, "message": encoded, "made_ms": now_ms}
                 for lane in ((NOW, DOWN) if urgent else (DOWN,))
             ]
     if rows:
         connection.execute(insert(outbox), rows)
+
+
+_RECOVERING = exists().where(recoveries.c.ended_ms.is_(None))
 
 
 def _messages(parts: list[tuple[str, list[Record]]]) -> Iterator[Records]:

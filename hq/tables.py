@@ -48,7 +48,8 @@ stores = Table(
     _c("orders_open", Integer, default=0),  # how many orders wait to be done
 )
 
-# What the store's last hello with a valid challenge told. Records are sealed to this boot.
+# The boot that holds the store's confirmed ticket, and what its hellos told. Records are sealed to this boot, and
+# leases go to no other (docs/decisions/0042).
 links = Table(
     "links",
     METADATA,
@@ -61,6 +62,9 @@ links = Table(
     _c("hello_ms", BigInteger),
     _c("lease_until_ms", BigInteger),  # 0: never had one
     _c("dark_ms", BigInteger),  # sum of the times without a lease, since the first one
+    _c("bound_ms", BigInteger, default=0),  # when the ticket was bound to this boot
+    _c("key_set_version", BigInteger, default=0),  # of HQ's keys, as this boot knows them
+    _c("quarantined", String(4096), default=""),  # the instances that do not agree after three rounds, by name
 )
 
 incarnations = Table(
@@ -92,6 +96,27 @@ instances = Table(
     _c("n", BigInteger),
     _c("root", LargeBinary(16)),
     _c("live", BigInteger),
+    _c("lease_s", Integer, nullable=True),  # of a policy: what a hello's answer needs of it
+    _c("heartbeat_s", Integer, nullable=True),
+)
+
+# Which instances a store replicates: its own, and the shared ones that it was given.
+store_instances = Table(
+    "store_instances",
+    METADATA,
+    _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    _c("instance", BigInteger, ForeignKey("instances.id"), primary_key=True, index=True),
+)
+
+# The digest tree below the root, kept with every change. `place` 0 to 255: the node of that first byte of a path;
+# from 256 on: 256 + the first two bytes, u16be. So the children of a node are one range of places.
+nodes = Table(
+    "nodes",
+    METADATA,
+    _c("instance", BigInteger, ForeignKey("instances.id"), primary_key=True),
+    _c("place", Integer, primary_key=True, autoincrement=False),
+    _c("digest", LargeBinary(16)),
+    _c("live", BigInteger),
 )
 
 records = Table(
@@ -103,7 +128,7 @@ records = Table(
     _c("seq", BigInteger),
     _c("body_hash", LargeBinary(16), nullable=True),
     _c("body", LargeBinary, nullable=True),  # None: a tombstone
-    Index("records_path", "instance", "path"),
+    Index("records_path", "instance", "path", "seq"),
 )
 
 members = Table(

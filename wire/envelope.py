@@ -72,8 +72,19 @@ def close(header: Header, message: Message, signer: Ed25519PrivateKey, recipient
     """
     if KINDS[type(message)] is not header.kind:
         raise WireError(Reason.SHAPE, "the header names another kind")
+    return close_encoded(header, schema.encode(message), signer, recipient)
+
+
+def close_encoded(
+    header: Header, message: bytes, signer: Ed25519PrivateKey, recipient: MLKEM768X25519PublicKey
+) -> bytes:
+    """The payload of a message that is CBOR already, of the header's kind: for ranges, whose records are many.
+
+    Raises:
+        WireError: it exceeds 64 KiB.
+    """
     header_bytes = schema.encode(header)
-    sealed = _SUITE.encrypt(schema.encode(message), recipient, _INFO + header_bytes)
+    sealed = _SUITE.encrypt(message, recipient, _INFO + header_bytes)
     signature = signer.sign(_CONTEXT + cbor.encode([_VERSION, header_bytes, sealed]))
     payload = cbor.encode([_VERSION, header_bytes, sealed, signature])
     if len(payload) > MAX_PAYLOAD_BYTES:

@@ -173,7 +173,7 @@ class Headquarters:
     def instances(self, store: str = STORE) -> dict[str, records.Instance]:
         """The store's instances with the shared ones, by name."""
         with reading(self.engine) as connection:
-            return {one.name: one for one in records.of_store(connection, store, "main")}
+            return {one.name: one for one in records.of_store(connection, store)}
 
     def recomputed(self, found: records.Instance) -> tree.Node:
         """The root as the rows give it."""

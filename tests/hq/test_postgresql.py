@@ -159,7 +159,7 @@ def test_a_snapshot_never_has_a_hole(hq: Headquarters) -> None:
         seen = set()
         while not all(one.done() for one in writers):
             with reading(hq.engine) as connection:
-                found = {one.name: one for one in records.of_store(connection, STORE, "main")}[f"members/{STORE}"]
+                found = {one.name: one for one in records.of_store(connection, STORE)}[f"members/{STORE}"]
                 rows = records.records
                 seqs = connection.scalars(select(rows.c.seq).where(rows.c.instance == found.id)).all()
             assert max(seqs) == found.seq
