@@ -123,8 +123,10 @@ class Answers:
             if found is None or len(node.first) != len(node.last) or node.first > node.last:
                 self.dropped["instance"] += 1
                 continue
-            for one in answer_node(connection, found, node):
-                replies.append(Reply(store, self._sealer.close_encoded(peer, one.kind, one.encoded, want.nonce)))
+            replies += [
+                Reply(store, self._sealer.close_encoded(peer, one.kind, one.encoded, want.nonce))
+                for one in answer_node(connection, found, node)
+            ]
         return replies
 
 

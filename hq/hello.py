@@ -271,7 +271,7 @@ class Hellos:
 
 
 def _is_quiet(facts: Facts, said: _Said) -> bool:
-    """Whether this is the hello of the boot that holds the ticket, with nothing to write and nothing to say but a lease."""
+    """Whether the boot that holds the ticket says it, with nothing to write and nothing to say but a lease."""
     row, hello = facts.row, said.hello
     held = _valid(facts.held, said.now_ms)
     return (

@@ -102,6 +102,7 @@ class Service:
         for thread in threads:
             thread.join(_JOIN_S)
         try:
+            self._answers.settle(self._clock_ms())
             self._place.leave()
         except DatabaseUnavailable as error:
             _LOG.error("database_failed", reason=error.text, remedy=error.remedy)
@@ -147,6 +148,7 @@ class Service:
         while not self._stop.is_set():
             changed = swept = 0
             try:
+                self._answers.settle(self._clock_ms())
                 if self._place.has(Duty.CLOCK, self._clock_ms()):
                     changed = clock_job.tick(self._engine, self._keys, self._clock_ms())
                     swept_s += _CLOCK_S

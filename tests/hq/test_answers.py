@@ -128,7 +128,7 @@ def test_the_share_is_one_for_an_incarnation_and_new_for_another(hq: Headquarter
     store.come_up(hq.answers)
     assert store.shares == first[0]
     assert store.ticket != first[1]
-    store.incarnation, store.ticket = secrets.token_bytes(16), b""
+    store.incarnation, store.ticket, store.epoch = secrets.token_bytes(16), b"", 0
     store.boot_again()
     store.come_up(hq.answers)
     assert store.shares != first[0]
