@@ -5,6 +5,8 @@ Pure: no I/O, no clock.
 
 from dataclasses import dataclass
 
+from wire.events import MuteKind
+
 
 @dataclass(frozen=True, slots=True)
 class Denied:
@@ -12,6 +14,7 @@ class Denied:
 
     everything: bool = False
     scopes: frozenset[str] = frozenset()
+    mutes: frozenset[tuple[MuteKind, str]] = frozenset()  # items, categories and themes by id
 
 
 NOTHING_DENIED = Denied()

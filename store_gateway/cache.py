@@ -258,10 +258,41 @@ class Cache:
             self._tables["floors"].delete_where("instance = ? and as_of <= ?", [instance, as_of])
             self._tables["records"].delete_where("instance = ? and sealed is null and seq <= ?", [instance, as_of])
 
+    # --- the outbox --------------------------------------------------------------------------------------------------
+
+    def outbox_sizes(self, through: int = MAX_SEQ) -> dict[int, int]:
+        """The bytes of the events up to a number, by kind."""
+        # Raw: sqlite-utils has no aggregates.
+        with _mapped():
+            return dict(
+                self._connection.execute(
+                    "select kind, sum(size) from outbox where number <= ? group by kind", (through,)
+                ).fetchall()
+            )
+
+    def outbox_size(self, number: int) -> int:
+        """The bytes of one event."""
+        with _mapped():
+            return int(self._tables["outbox"].get(number)["size"])
+
+    def oldest_events(self, kind: int, most: int) -> list[tuple[int, int]]:
+        """(number, bytes) of the oldest events of a kind."""
+        with _mapped():
+            rows = self._tables["outbox"].rows_where(
+                "kind = ?", [kind], select="number, size", order_by="number", limit=most
+            )
+            return [(row["number"], row["size"]) for row in rows]
+
+    def has_leaf_without_event(self) -> bool:
+        """Whether the log has a leaf whose disclosure is not in the outbox."""
+        with _mapped():
+            lone = self._tables["log"].rows_where("number not in (select number from outbox)", select="number", limit=1)
+            return next(iter(lone), None) is not None
+
     # --- what only this store writes ---------------------------------------------------------------------------------
 
     def local(self, table: str, where: str | None = None, *where_args: Any, limit: int | None = None) -> list[Any]:
-        """Rows of `outbox`, `denies`, `tablets` or `good` as dicts, by their key ascending."""
+        """Rows of a table that only this store writes, as dicts, by their key ascending."""
         with _mapped():
             order = self._tables[table].pks[0]
             return list(self._tables[table].rows_where(where, list(where_args), order_by=order, limit=limit))

@@ -19,7 +19,7 @@ with without("numpy"):  # 20 MB, to know its types; only the child of `build_tab
     from sqlite_utils.migrations import Migrations
 
 INCARNATION_BYTES = 16
-TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good")
+TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good", "log", "log_state", "let_go")
 
 migrations = Migrations("store_gateway.cache")
 
@@ -73,6 +73,27 @@ def _first(db: Database) -> None:
     _table(db, "instances").create_index(["name"], unique=True)
     _table(db, "records").create_index(["instance", "path"])
     _table(db, "tablets").create_index(["secret_hash"], unique=True)
+
+
+@migrations(name="0004_log")
+def _log(db: Database) -> None:
+    """The log of disclosures, and what the outbox needs to let go and to erase without opening rows.
+
+    Rows that are there already get kind 0 until the next unlock gives them theirs.
+    """
+    outbox = _table(db, "outbox")
+    outbox.add_column("kind", int, not_null_default=0)
+    outbox.add_column("size", int, not_null_default=0)  # bytes, with what the row costs besides
+    outbox.add_column("who", bytes)  # a keyed tag of the member
+    outbox.create_index(["kind", "number", "size"])
+    outbox.create_index(["who"])
+    for name, of, pk in (
+        ("log", {"number": int, "leaf": bytes}, "number"),  # of the disclosures that wait in the outbox
+        ("log_state", {"name": str, "sealed": bytes}, "name"),
+        ("let_go", {"kind": int, "count": int}, "kind"),
+    ):
+        _table(db, name).create(of, pk=pk, not_null=list(of), strict=True)
+    db.execute("update outbox set size = length(sealed)")  # sqlite-utils has no words for it
 
 
 def _table(db: Database, name: str) -> Table:

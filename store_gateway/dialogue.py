@@ -20,7 +20,7 @@ from store_gateway.holdings import Instance
 from store_gateway.keys import BoxKeys
 from store_gateway.seal import Entropy, Seal, check_of, epoch_key, verify_check
 from store_gateway.vault import Touched, Vault
-from wire import sync
+from wire import merkle, sync
 from wire.errors import WireError
 from wire.sync import GATING, Collection, Readiness, Wanted
 from wire.tree import Node
@@ -44,6 +44,7 @@ class Dialogue:
         self._fill = Fill()
         self._queue: list[sync.Message] = []
         self._link = False
+        self._settled_mono_s = -math.inf  # of the hello whose lease the members agreed with last
         self._unlocked_mono_s = -math.inf  # when the newest hello was sent that an unlock answered
         self.courier = Courier(store, box, entropy)
         self.keeper = Keeper()
@@ -83,7 +84,10 @@ class Dialogue:
             return
         if self.keeper.hello_due(now_mono_s):
             self._say_hello(self.cache, readiness, now_mono_s)
-        if self.vault is None or not (self._fill.due(now_mono_s) or self.vault.outbox.waits()):
+        if self.vault is None:
+            return
+        self._sign_head(self.vault, now_mono_s)
+        if not (self._fill.due(now_mono_s) or self.vault.outbox.waits()):
             return
         if not self.keeper.challenge_fresh(now_mono_s):
             self.keeper.hello_within(_NEW_CHALLENGE_S)  # HQ concludes nothing from an old echo
@@ -92,7 +96,19 @@ class Dialogue:
             nonce = self._entropy(NONCE_BYTES)
             self._queue.append(sync.Want(nonce, self._fill.next_wants(nonce, now_mono_s)))
         while self.vault.outbox.waits():
-            self._queue.append(sync.Events(self.cache.header.incarnation, self.vault.outbox.batch(now_mono_s)))
+            self._queue.append(self.vault.outbox.events(now_mono_s))
+
+    def _sign_head(self, vault: Vault, now_mono_s: float) -> None:
+        """HQ is to see soon, and hourly, to what the log of disclosures grew."""
+        at_ms = self.keeper.trusted_ms(now_mono_s)
+        if at_ms is None or not vault.outbox.log.head_due(now_mono_s) or self.cache is None:
+            return
+        incarnation = self.cache.header.incarnation
+
+        def sign(size: int, root: bytes, head_ms: int) -> bytes:
+            return self._box.identity.sign(merkle.head_input(self._store, incarnation, size, root, head_ms))
+
+        vault.put_head(sign, at_ms, now_mono_s)
 
     def _say_hello(self, cache: Cache, readiness: Readiness, now_mono_s: float) -> None:
         nonce = self._entropy(NONCE_BYTES)
@@ -108,7 +124,7 @@ class Dialogue:
                 key_set_version=self.courier.key_set.version,
                 readiness=readiness,
                 ticket=cache.header.ticket,
-                let_go=(),
+                let_go=self.vault.outbox.let_go() if self.vault is not None else (),
                 software=self._software,
                 epoch=1 if cache.header.key_check else 0,
             )
@@ -146,7 +162,10 @@ class Dialogue:
                 if self.vault is None:
                     self.courier.dropped["locked"] += 1
                 else:
-                    touched.join(self.vault.apply(records.parts, now_mono_s))
+                    applied = self.vault.apply(records.parts, now_mono_s)
+                    if applied.records and records.committed_ms is not None:
+                        applied.withdrawn.append((_seq(records), records.committed_ms))
+                    touched.join(applied)
             case sync.Children() | sync.RecordRange() as answer:
                 node = Wanted.node(
                     answer.instance, answer.prefix if isinstance(answer, sync.Children) else answer.first
@@ -277,6 +296,9 @@ class Dialogue:
             if held is not None and _agrees(held, root):
                 self._fill.agreed(held.name)
                 self.vault.holdings.settle(held, root.as_of)
+                if held.collection is sync.Collection.MEMBERS and offer.sent_mono_s > self._settled_mono_s:
+                    self._settled_mono_s = offer.sent_mono_s
+                    self.vault.settle_denials(offer.lease.events_through, now_mono_s)
                 continue
             gates = gates or root.instance.split("/")[0] in _GATING_WORDS
             if held is not None:
@@ -299,6 +321,12 @@ class Dialogue:
 
 
 _GATING_WORDS = frozenset(collection.name.lower() for collection in GATING)
+
+
+def _seq(records: sync.Records) -> int:
+    """Of the change: as the members' records have it, where there are any."""
+    parts = sorted(records.parts, key=lambda part: not part.instance.startswith("members/"))
+    return max((record.seq for part in parts[:1] for record in part.records), default=0)
 
 
 def _agrees(held: Instance, root: sync.Root) -> bool:

@@ -25,6 +25,8 @@ class CacheReason(StrEnum):
     WRONG_KEY = "wrong-key"  # made with another box secret or another share
     NEWER = "newer"  # written by a later version of this program
     LOCKED = "locked"  # not unlocked yet: nothing can be sealed
+    OUTBOX_FULL = "outbox-full"  # 256 MiB of events that may not be let go wait for HQ
+    PUT_BACK = "put-back"  # HQ stored events that this file does not know: it is an older copy
 
 
 class LinkReason(StrEnum):
@@ -44,6 +46,8 @@ CACHE_REMEDIES: dict[CacheReason, str] = {
     CacheReason.CORRUPT: "check the disk, move the cache file away and restart; the gateway fills a new one from HQ",
     CacheReason.WRONG_KEY: "restore the credential box-secret, or move the cache file away and restart",
     CacheReason.NEWER: "install the version that wrote this cache, or a later one",
+    CacheReason.OUTBOX_FULL: "connect the box with HQ: it can record no disclosure before HQ has stored the old ones",
+    CacheReason.PUT_BACK: "find out who put an older cache file back; then move it away and restart",
     CacheReason.LOCKED: "wait until HQ has unlocked the box; check that HQ can be reached",
 }
 LINK_REMEDIES: dict[LinkReason, str] = {

@@ -30,7 +30,7 @@ from wire.sync import Readiness
 
 _RECOVER_S = 2.0
 _SMALL = 8  # members of one message that go to the tablets at once: a withdrawn field is not to wait
-_STICKY = frozenset({CacheReason.CORRUPT, CacheReason.WRONG_KEY, CacheReason.NEWER})
+_STICKY = frozenset({CacheReason.CORRUPT, CacheReason.WRONG_KEY, CacheReason.NEWER, CacheReason.PUT_BACK})
 
 _log = Log("replica")
 
@@ -45,6 +45,7 @@ class Changes:
     all that it holds now; days_gone: days whose keys were dropped whole, before `buckets`. What the directory needs.
     staff: associates' ids. light: light or its reason is another.
     urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
+    withdrawn: (seq, HQ's commit in Unix milliseconds) of each change of which HQ wants to know when it took effect.
     After an unlock everything that the cache holds is new: `anew` says so, `policy` and all `keyring_days`, but not
     `members`; the same where HQ began the members anew.
     """
@@ -60,6 +61,7 @@ class Changes:
     staff: frozenset[str] = frozenset()
     light: bool = False
     urgent: bool = False
+    withdrawn: tuple[tuple[int, int], ...] = ()
 
 
 NO_CHANGES = Changes()
@@ -191,6 +193,14 @@ class Replica:
         touched.gone = True
         return self._changes(touched, now_mono_s)
 
+    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float) -> Changes:
+        """A mute in the store, in force at once: local denial and event in one transaction. Raises: CacheError."""
+        with self._writing(now_mono_s) as vault:
+            vault.mute(pseudonym, mute, self.trusted_ms(now_mono_s) or 0, now_mono_s)
+        touched = Touched()
+        touched.members.add(pseudonym)
+        return self._changes(touched, now_mono_s)
+
     def add_tablet(self, tablet: Tablet) -> None:
         """Keeps a paired tablet. Raises: CacheError."""
         with self._writing(None) as vault:
@@ -277,6 +287,7 @@ class Replica:
             policy=touched.policy,
             staff=frozenset(touched.staff),
             light=self._shown != before,
+            withdrawn=tuple(touched.withdrawn),
             urgent=went_dark or touched.gone or (changed and (fast or 0 < len(touched.members) <= _SMALL)),
         )
 
@@ -312,6 +323,8 @@ class Replica:
 
     def _wrote(self) -> None:
         """A write succeeded: what only hindered writing is over."""
+        if self._failure is CacheReason.OUTBOX_FULL and self._hq.vault and not self._hq.vault.outbox.has_room:
+            return
         if self._failure is not None and self._failure not in _STICKY:
             _log.info("cache_recovered", reason=self._failure.value)
             self._failure = None

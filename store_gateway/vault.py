@@ -13,8 +13,10 @@ from typing import Annotated, TypeVar
 from consent.visit import Denied
 from store_gateway.cache import Cache
 from store_gateway.core import admit
+from store_gateway.denials import Denials
+from store_gateway.disclosure_log import Sign
 from store_gateway.holdings import Holdings, Instance
-from store_gateway.outbox import Denials, Entry, Outbox
+from store_gateway.outbox import Entry, Outbox
 from store_gateway.seal import Entropy, Seal
 from wire import keyring, schema, sync
 from wire.errors import WireError
@@ -64,9 +66,11 @@ class Touched:
         "policy",
         "records",
         "staff",
+        "withdrawn",
     )
 
     def __init__(self) -> None:
+        self.withdrawn: list[tuple[int, int]] = []  # (seq, HQ's commit in ms) of what HQ wants to know the effect of
         self.members: set[bytes] = set()
         self.modes: dict[bytes, Mode | None] = {}  # of the members whose record changed
         self.keyed: set[bytes] = set()  # whose day keys are in a keyring record that changed
@@ -83,6 +87,7 @@ class Touched:
         """Adds what another transaction changed."""
         self.members |= other.members
         self.modes |= other.modes
+        self.withdrawn += other.withdrawn
         self.keyed |= other.keyed
         self.buckets |= other.buckets
         self.days_gone |= other.days_gone
@@ -104,7 +109,7 @@ class Vault:
         self._cache = cache
         self._store = store
         self.holdings = Holdings(cache, epoch, entropy)
-        self.outbox = Outbox(cache, self.holdings.buckets)
+        self.outbox = Outbox(cache, self.holdings.buckets, entropy)
         self.denials = Denials(cache, self.holdings.buckets)
         self.refused_bodies = 0
         self._recent: OrderedDict[bytes, Member | None] = OrderedDict()
@@ -113,7 +118,7 @@ class Vault:
     @contextmanager
     def writing(self, now_mono_s: float) -> Iterator[None]:
         """One transaction: rows, roots, events and denials together. Raises: CacheError."""
-        with self.denials.transaction(), self.holdings.transaction(now_mono_s):
+        with self.denials.transaction(), self.outbox.transaction(), self.holdings.transaction(now_mono_s):
             yield
 
     # --- what HQ says ------------------------------------------------------------------------------------------------
@@ -292,6 +297,29 @@ class Vault:
         with self.writing(now_mono_s):
             number = self.outbox.add([(EventKind.WITHDRAWAL, pseudonym, withdrawal)], at_ms)
             self.denials.add(number, pseudonym, withdrawal.scope)
+
+    def mute(self, pseudonym: bytes, mute: sync.Mute, at_ms: int, now_mono_s: float) -> None:
+        """Keeps a mute, in force at once, and its event. Raises: CacheError, WireError."""
+        with self.writing(now_mono_s):
+            number = self.outbox.add([(EventKind.MUTE, pseudonym, mute)], at_ms)
+            self.denials.add(number, pseudonym, (mute.what, mute.id))
+
+    def put_head(self, sign: Sign, at_ms: int, now_mono_s: float) -> None:
+        """Keeps a signed head of the log, to go up with the events. Raises: CacheError."""
+        with self.writing(now_mono_s):
+            head = self.outbox.log.head(sign, at_ms, now_mono_s)
+            self.outbox.add([(EventKind.LOG_HEAD, None, head)], at_ms)
+
+    def settle_denials(self, through: int, now_mono_s: float) -> None:
+        """The members agree as of an answer by which HQ had stored the events up to `through`. Raises: CacheError."""
+        gone = [pseudonym for pseudonym in self.denials.of_events(through) if not self._holds(pseudonym)]
+        if gone:
+            with self.writing(now_mono_s):
+                for pseudonym in gone:
+                    self.denials.erase(pseudonym, through)
+
+    def _holds(self, pseudonym: bytes) -> bool:
+        return any(self.holdings.body(held, pseudonym) is not None for held in self.holdings.of(Collection.MEMBERS))
 
     def denied(self, pseudonym: bytes) -> Denied:
         """What was withdrawn here."""

@@ -12,6 +12,9 @@ from typing import Annotated
 from wire.limits import MAX_BODY_BYTES, Id16, Millis, Seq
 from wire.schema import Count, Range, Size, exactly
 
+EventNumber = Annotated[int, Range(0, 2**63 - 1)]
+Hash32 = Annotated[bytes, exactly(32)]
+
 
 class Verb(IntEnum):
     """What an order tells a store to do."""
@@ -23,10 +26,10 @@ class Verb(IntEnum):
     ROLL = 5
     UNPAIR = 6
     LEAVE = 7
+    RECALL = 8
 
 
 @dataclass(frozen=True, slots=True)
-    RECALL = 8
 class Order:
     """`order`: doing it twice is doing it once. `subject`: a pseudonym or a tablet's id, as the verb needs."""
 
@@ -71,6 +74,7 @@ class EventKind(IntEnum):
     PAIRING = 8
     HEALTH = 9
     LOG_HEAD = 10
+    ERASED = 11
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -87,10 +91,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Events:
-    """`events`: a batch in the order of the numbers, kept by the store until a lease's `events_through`."""
+    """`events`: all that the store still holds of the numbers after `after` and up to `through`, in their order.
+
+    What is missing in between was let go. Everything up to `freed` a lease said to be stored, and it is gone from the
+    store. let_go: how many events of this incarnation the store let go, altogether.
+    """
 
     incarnation: Id16
     events: Annotated[tuple[Event, ...], Count(256)]
+    after: EventNumber
+    through: EventNumber
+    freed: EventNumber
+    let_go: EventNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,41 @@ class Withdrawal:
     scope: Annotated[str, Size(1, 64)] | None
     associate: Annotated[str, Size(1, 64)]
     tablet: Annotated[str, Size(1, 64)]
+
+
+class MuteKind(StrEnum):
+    """What a mute is about."""
+
+    ITEM = "item"
+    CATEGORY = "category"
+    THEME = "theme"
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Body of MUTE: the member wants no suggestion of this any more, for good. `id`: of item, category or theme."""
+
+    what: MuteKind
+    id: Annotated[str, Size(1, 64)]
+    associate: Annotated[str, Size(1, 64)]
+    tablet: Annotated[str, Size(1, 64)]
+
+
+class Response(StrEnum):
+    """What became of a suggestion."""
+
+    SHOWN = "shown"
+    TAKEN = "taken"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionOutcome:
+    """Body of OUTCOME: what the member made of a suggested item; `zone` where the visit was, if that was known."""
+
+    item: Annotated[str, Size(1, 64)]
+    response: Response
+    zone: Annotated[str, Size(1, 64)] | None
 
 
 class ReasonCode(IntEnum):
@@ -113,7 +160,8 @@ class ReasonCode(IntEnum):
 class Disclosure:
     """Body of DISCLOSURE: who saw which fields (names, never values), and by which rule.
 
-    `shown` False: a look that was refused. `roster` True: the visit stood on a roster.
+    `shown` False: a look that was refused. `roster` True: the visit stood on a roster. Each is a leaf of the log
+    (`wire.merkle.leaf_of`); the two salts are random, and given when it is appended.
     """
 
     visit: Id16  # the visit's handle, which nothing outlives but this record
@@ -126,6 +174,53 @@ class Disclosure:
     reason: ReasonCode | None
     shown: bool
     roster: bool
+    salt: Id16 = b""
+    staff_salt: Id16 = b""  # hides the staff in the leaf, so that a receipt names nobody
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogEntry:
+    """What a leaf of the log hashes behind its salt: the disclosure as its member may see it.
+
+    staff: SHA-256 of `staff_salt ‖ CBOR([associate, tablet])`.
+    """
+
+    number: EventNumber
+    at_ms: Millis
+    pseudonym: Annotated[bytes, exactly(16)] | None
+    visit: Id16
+    role: Annotated[str, Size(1, 64)]
+    scopes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(64)]
+    purposes: Annotated[tuple[Annotated[str, Size(1, 64)], ...], Count(16)]
+    rule: Annotated[str, Size(0, 64)]
+    reason: ReasonCode | None
+    shown: bool
+    roster: bool
+    staff: Hash32
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Erased:
+    """Body of ERASED: an event of this number and of kind `was` was erased before it went up.
+
+    leaf: of a disclosure, the hash that stays in the log.
+    """
+
+    was: EventKind
+    leaf: Hash32 | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogHead:
+    """Body of LOG_HEAD: the log of all disclosures with smaller numbers, signed by the box's identity.
+
+    `signature` is over `wire.merkle.head_input` with the event's `at_ms`; `peaks` is the frontier, greatest first.
+    """
+
+    size: EventNumber
+    root: Hash32
+    peaks: Annotated[tuple[Hash32, ...], Count(63)]
+    signature: Annotated[bytes, exactly(64)]
 
 
 class HelpStep(StrEnum):
@@ -149,10 +244,47 @@ class Attendance:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Body of APPLIED: a withdrawal took effect, and how long after HQ's commit the last open tablet showed it."""
+    """Body of APPLIED: a withdrawal took effect, and how long after HQ's commit the last open tablet showed it.
+
+    Of the `open` tablets on which something had to change, `acknowledged` said within 10 s that they show it;
+    `delay_ms` is to the last of these, or to the apply where none did or none was open. seq: of the record.
+    """
 
     seq: Seq
     delay_ms: Annotated[int, Range(0, 2**40)]
+    acknowledged: Annotated[int, Range(0, 65_535)]
+    open: Annotated[int, Range(0, 65_535)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    """How long a visit was in a zone; an empty name is none that is known."""
+
+    ROW = True
+    zone: Annotated[str, Size(0, 64)]
+    dwell_s: Annotated[int, Range(0, 2**32)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VisitEnd:
+    """Body of VISIT: a visit that ended, of a member who agreed to be counted; zones in the order of arrival."""
+
+    arrived_ms: Millis
+    left_ms: Millis
+    zones: Annotated[tuple[Dwell, ...], Count(64)]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """Body of HEALTH, hourly: counts run since the gateway's start."""
+
+    software: Annotated[str, Size(1, 64)]
+    up_s: Annotated[int, Range(0, 2**40)]
+    dark_s: Annotated[int, Range(0, 2**40)]
+    disk_free_bytes: int
+    cache_bytes: int
+    events_waiting: int
+    dropped: int  # messages, sightings and requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +298,13 @@ class Pairing:
 EVENT_BODIES: dict[EventKind, type] = {
     EventKind.DISCLOSURE: Disclosure,
     EventKind.WITHDRAWAL: Withdrawal,
+    EventKind.MUTE: Mute,
+    EventKind.OUTCOME: SuggestionOutcome,
     EventKind.ATTENDANCE: Attendance,
+    EventKind.VISIT: VisitEnd,
     EventKind.APPLIED: Applied,
     EventKind.PAIRING: Pairing,
+    EventKind.HEALTH: StoreHealth,
+    EventKind.LOG_HEAD: LogHead,
+    EventKind.ERASED: Erased,
 }

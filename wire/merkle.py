@@ -21,7 +21,8 @@ from typing import NoReturn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from wire import cbor
+from wire import cbor, schema
+from wire.events import Disclosure, LogEntry
 
 HASH_BYTES = 32
 SALT_BYTES = 16
@@ -197,7 +198,22 @@ def _range(start: int, end: int, of: Subtrees) -> bytes:
     return node_hash(_range(start, middle, of), _range(middle, end, of))
 
 
-# --- signed heads and proofs of receipts ---------------------------------------------------------------------------
+# --- leaves of disclosures, signed heads, proofs of receipts -----------------------------------------------------
+
+
+def entry_of(number: int, at_ms: int, pseudonym: bytes | None, said: Disclosure) -> bytes:
+    """The CBOR of the entry of a disclosure: what its member may see of it; instead of the staff, a salted hash."""
+    staff = hashlib.sha256(said.staff_salt + cbor.encode([said.associate, said.tablet])).digest()
+    entry = LogEntry(
+        number, at_ms, pseudonym, said.visit, said.role, said.scopes, said.purposes, said.rule, said.reason,
+        said.shown, said.roster, staff,
+    )  # fmt: skip
+    return schema.encode(entry)
+
+
+def leaf_of(number: int, at_ms: int, pseudonym: bytes | None, said: Disclosure) -> bytes:
+    """The hash of a disclosure's leaf; number, time and pseudonym are its event's."""
+    return leaf_hash(said.salt + entry_of(number, at_ms, pseudonym, said))
 
 
 def head_input(store: str, incarnation: bytes, size: int, root: bytes, at_ms: int) -> bytes:

@@ -16,16 +16,26 @@ from wire.events import EVENT_BODIES as EVENT_BODIES
 from wire.events import Applied as Applied
 from wire.events import Attendance as Attendance
 from wire.events import Disclosure as Disclosure
+from wire.events import Dwell as Dwell
+from wire.events import Erased as Erased
 from wire.events import Done as Done
 from wire.events import Event as Event
 from wire.events import EventKind as EventKind
 from wire.events import Events as Events
 from wire.events import HelpStep as HelpStep
+from wire.events import LogEntry as LogEntry
+from wire.events import LogHead as LogHead
+from wire.events import Mute as Mute
+from wire.events import MuteKind as MuteKind
 from wire.events import Order as Order
 from wire.events import Outcome as Outcome
 from wire.events import Pairing as Pairing
 from wire.events import ReasonCode as ReasonCode
+from wire.events import Response as Response
+from wire.events import StoreHealth as StoreHealth
+from wire.events import SuggestionOutcome as SuggestionOutcome
 from wire.events import Verb as Verb
+from wire.events import VisitEnd as VisitEnd
 from wire.events import Withdrawal as Withdrawal
 from wire.limits import MAX_BODY_BYTES as MAX_BODY_BYTES
 from wire.limits import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
@@ -156,9 +166,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """`records`: what one transaction at HQ changed; applied in one transaction."""
+    """`records`: what one transaction at HQ changed; applied in one transaction.
+
+    committed_ms: HQ's clock at a commit that takes something away; the store says when it took effect (`applied`).
+    """
 
     parts: Annotated[tuple[Part, ...], Count(64)]
+    committed_ms: Millis | None = None
 
 
 # --- lease ---------------------------------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ class FakeHQ:
         self.shares: dict[bytes, dict[int, bytes]] = {}  # by incarnation and epoch
         self.tickets: dict[bytes, bytes] = {}
         self.events: dict[tuple[bytes, int], Event] = {}
+        self.passed_over: dict[bytes, set[int]] = {}  # numbers of each incarnation that the store let go
         self.events_seen = 0  # with repeats
         self.boot: tuple[bytes, bytes] | None = None  # boot id and its sealing key
         self.number = 0
@@ -221,12 +222,17 @@ class FakeHQ:
                 for event in message.events:
                     self.events_seen += 1
                     self.events.setdefault((message.incarnation, event.number), event)
+                if message.after <= self.through(message.incarnation):
+                    there = {event.number for event in message.events}
+                    self.passed_over.setdefault(message.incarnation, set()).update(
+                        set(range(message.after + 1, message.through + 1)) - there
+                    )
         return []
 
     def through(self, incarnation: bytes) -> int:
         """The number up to which no event of this incarnation is missing."""
         number = 0
-        while (incarnation, number + 1) in self.events:
+        while (incarnation, number + 1) in self.events or number + 1 in self.passed_over.get(incarnation, ()):
             number += 1
         return number
 

@@ -101,8 +101,16 @@ class FakeStore:
         )
 
     def events(self, *events: Event) -> Events:
-        """A batch."""
-        return Events(self.incarnation, events)
+        """A batch without a gap before it; what is missing in it was let go, as `let_go` says."""
+        numbers = [one.number for one in events]
+        return Events(
+            self.incarnation,
+            events,
+            after=min(numbers, default=1) - 1,
+            through=max(numbers, default=0),
+            freed=0,
+            let_go=sum(one.count for one in self.let_go),
+        )
 
     # --- down --------------------------------------------------------------------------------------------------------
 

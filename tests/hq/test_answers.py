@@ -427,7 +427,7 @@ def test_a_new_key_day_is_unlocked_beside_the_lease(hq: Headquarters, store: Fak
 def test_events_of_a_cache_that_hq_does_not_know_wait(hq: Headquarters, store: FakeStore) -> None:
     """Before the unlock made its row nothing is stored; the store sends them again."""
     store.come_up(hq.answers)
-    foreign = Events(secrets.token_bytes(16), (Event(1, EventKind.HEALTH, hq.now_ms, None, b""),))
+    foreign = Events(secrets.token_bytes(16), (Event(1, EventKind.HEALTH, hq.now_ms, None, b""),), 0, 1, 0, 0)
     store.say(hq.answers, foreign)
     with reading(hq.engine) as connection:
         assert connection.execute(select(store_events)).first() is None

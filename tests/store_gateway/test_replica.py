@@ -477,15 +477,24 @@ def test_a_forged_or_misdirected_message_is_counted_by_its_reason(line: Line, hq
 
 
 def test_seqs_that_no_file_can_hold_are_refused(line: Line, hq: FakeHQ) -> None:
-    """A record, a range, a lease or an acknowledgement beyond 63 bits crashes nothing."""
+    """A record, a range or a lease beyond 63 bits crashes nothing."""
     record = sync.Record(ADA, 2**64 - 1, schema.encode(a_member()))
     line.tell(sync.Records((sync.Part(MEMBERS, (record,)),)))
     assert line.replica.member(ADA) is None
     hq.instances[MEMBERS].n = 2**64 - 2
     line.run(20)
+    assert not line.replica.failed()
+
+
+def test_what_hq_stored_and_this_file_does_not_know_makes_it_dark_for_good(line: Line, hq: FakeHQ) -> None:
+    """An older copy of the file was put back: it shows nothing, whatever is written to it later."""
     hq.events[next(iter(hq.shares)), 1] = None  # type: ignore[assignment]
     line.run(20)
-    assert not line.replica.failed()
+    assert line.replica.failed()
+    assert not line.live()
+    line.replica.record(line.now_s, (EventKind.PAIRING, None, sync.Pairing("tablet-1", True)))
+    line.run(20)
+    assert line.replica.failed()
 
 
 def test_a_corrupted_file_makes_the_store_dark_and_loud(

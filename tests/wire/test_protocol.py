@@ -22,7 +22,7 @@ EVENT_BODIES = list(sync.EVENT_BODIES.values())
 BODIES = [Member, Staff, MainPolicy, StorePolicy]
 SATELLITE = [satellite.SatelliteFrame]
 QUERIES = [*typing.get_args(query.Request), *typing.get_args(query.Reply)]
-ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, *BODIES, *QUERIES, *SATELLITE]
+ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, sync.LogEntry, *BODIES, *QUERIES, *SATELLITE]
 REACHED = {cddl.name_of(one): one for one in cddl.reached(*ALL)}
 NOT_DATACLASSES = {
     "payload", "envelope", "signed-key-set", "frame",
