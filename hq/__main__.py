@@ -28,7 +28,7 @@ from hq.errors import Reason, Refused
 from hq.office import Office
 from hq.service import Service
 from hq.settings import Settings
-from hq.tables import links, members, stores
+from hq.tables import links, stores
 from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
 from runtime.notify import Notify
@@ -253,9 +253,10 @@ def _delete_profile(office: Office, chosen: argparse.Namespace) -> None:
 
 def _tell_help(office: Office, chosen: argparse.Namespace) -> None:
     with reading(office.engine) as connection:
-        if connection.scalar(select(members.c.id).where(members.c.id == chosen.member)) is None:
+        member = office.keys.custody.reference(connection, chosen.member)
+        if member is None:
             raise Refused(Reason.UNKNOWN_MEMBER, "MEMBER", "the id of a member")
-        call = help_state.of_member(connection, chosen.member, _now_ms())
+        call = help_state.of_member(connection, member, _now_ms())
     if call is None:
         print("no call for help in the last hour")
         return

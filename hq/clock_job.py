@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from sqlalchemy import Engine, select, update
 
-from hq import help_state, publication, records
+from hq import help_state, membership, publication, records
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
@@ -28,7 +28,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
         if not members:
             break
     help_state.forget(engine, now_ms)
-    return changed + keep_days(engine, now_ms)
+    return changed + keep_days(engine, keys, now_ms)
 
 
 def evaluate_due(engine: Engine, keys: Keys, now_ms: int) -> tuple[int, int]:
@@ -36,11 +36,11 @@ def evaluate_due(engine: Engine, keys: Keys, now_ms: int) -> tuple[int, int]:
     now_s = now_ms // 1000
     with writing(engine) as connection:
         due = select(audience.c.member).where(audience.c.due_s <= now_s).distinct().limit(_MEMBERS_AT_ONCE)
-        locked = publication.lock_members(connection, connection.scalars(due).all())
+        locked = membership.lock(connection, keys.custody, connection.scalars(due).all())
         return len(locked), publication.refresh(connection, keys, locked, now_ms, urgent=True)
 
 
-def keep_days(engine: Engine, now_ms: int) -> int:
+def keep_days(engine: Engine, keys: Keys, now_ms: int) -> int:
     """Builds the keyrings that are due and drops those of days that are over; returns how many records changed."""
     now_s = now_ms // 1000
     days = valid_days(now_s)
@@ -57,7 +57,7 @@ def keep_days(engine: Engine, now_ms: int) -> int:
             target = KEYRING_BUCKETS if day <= today else buckets_due(day, now_s)
             filled = -1 if ring is None else ring.filled
             while filled < target:
-                filled, written = _build(engine, store, day, target, now_ms)
+                filled, written = _build(engine, keys, store, day, target, now_ms)
                 changed += written
     for (store, day), ring in rings.items():
         if day < min(days) or day > today + 1:
@@ -65,7 +65,7 @@ def keep_days(engine: Engine, now_ms: int) -> int:
     return changed
 
 
-def _build(engine: Engine, store: str, day: int, target: int, now_ms: int) -> tuple[int, int]:
+def _build(engine: Engine, keys: Keys, store: str, day: int, target: int, now_ms: int) -> tuple[int, int]:
     title = instance(Collection.KEYRING, store, day)
     with writing(engine) as connection:
         records.make_instance(connection, Collection.KEYRING, store, day)
@@ -75,7 +75,7 @@ def _build(engine: Engine, store: str, day: int, target: int, now_ms: int) -> tu
         until = min(target, filled + _BUCKETS_AT_ONCE)
         if until <= filled:
             return filled, 0
-        publication.put_buckets(connection, commit, store, range(filled, until), only_day=day)
+        publication.put_buckets(connection, keys.custody, commit, store, range(filled, until), only_day=day)
         connection.execute(update(instances).where(instances.c.name == title).values(filled=until))
         return until, commit.write(now_ms)
 

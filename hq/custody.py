@@ -6,6 +6,7 @@ is opened for one transaction and kept nowhere: whoever deletes its row has dest
 I/O: sqlalchemy, and the system's random generator.
 """
 
+import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Sequence
@@ -26,9 +27,11 @@ from wire.tree import DIGEST_KEY_BYTES
 KEY_BYTES = 32
 MARK_BYTES = 8
 REFERENCE_BYTES = 16
+NAME_BYTES = 16
 SEALED_MORE_BYTES = 28  # nonce and tag
 _NONCE_BYTES = 12  # random: no key seals near the 2^32 values at which 96 random bits might repeat
 _CHUNK = 500
+_NAME = b"consentry/name/1"
 _CONTEXT = b"consentry/hq/sealed/1"
 _REMEDY = "start HQ with the wrapping key under which this database was sealed"
 
@@ -65,13 +68,18 @@ def bound(place: Place, *parts: bytes) -> bytes:
 class Seal:
     """Seals and opens under one 32-byte key. Never shown."""
 
-    __slots__ = ("_aead",)
+    __slots__ = ("_aead", "_key")
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._aead = ChaCha20Poly1305(key)
 
     def __repr__(self) -> str:
         return "Seal(…)"
+
+    def name(self, stated: bytes) -> bytes:
+        """16 bytes that follow from what is stated, and tell nothing of it without this key."""
+        return hashlib.blake2b(stated, digest_size=NAME_BYTES, key=self._key, person=_NAME).digest()
 
     def close(self, content: bytes, bound_to: bytes) -> bytes:
         """nonce ‖ ciphertext; 28 bytes longer than `content`."""
@@ -96,6 +104,14 @@ class InstanceKeys:
 
     digest_key: bytes
     seal: Seal
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewKey:
+    """A member's new key: what seals under it, and how it stands in the database."""
+
+    seal: Seal
+    wrapped: bytes
 
 
 class Custody:
@@ -138,13 +154,10 @@ class Custody:
 
     # --- members -------------------------------------------------------------------------------------------------
 
-    def make_members(self, connection: Connection, references: Iterable[bytes]) -> dict[bytes, Seal]:
-        """New keys for members whose rows are there."""
+    def new_members(self, references: Iterable[bytes]) -> dict[bytes, NewKey]:
+        """New keys for new members, as they are to be written into `member_keys`."""
         made = {one: os.urandom(KEY_BYTES) for one in references}
-        rows = [{"member": one, "wrapped": self.wrap(key, member_owner(one))} for one, key in made.items()]
-        if rows:
-            connection.execute(insert(member_keys), rows)
-        return {one: Seal(key) for one, key in made.items()}
+        return {one: NewKey(Seal(key), self.wrap(key, member_owner(one))) for one, key in made.items()}
 
     def member(self, reference: bytes, wrapped: bytes) -> Seal:
         """A member's seal, of its row in `member_keys`. Raises: as `unwrap`."""

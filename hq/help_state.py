@@ -80,7 +80,9 @@ def fold(before: Help | None, store: str, step: HelpStep, at_ms: int) -> Help | 
     return Help(_NEXT[step], store, before.called_ms, at_ms)
 
 
-def take(connection: Connection, store: str, known: Mapping[bytes, str], events: Iterable[Event], now_ms: int) -> None:
+def take(
+    connection: Connection, store: str, known: Mapping[bytes, bytes], events: Iterable[Event], now_ms: int
+) -> None:
     """Folds a batch of a store's events in, in their order; `known`: pseudonym to member, each of them locked."""
     steps = []
     for one in events:
@@ -115,7 +117,7 @@ def take(connection: Connection, store: str, known: Mapping[bytes, str], events:
             connection.execute(insert(help_calls).values(member=member, **values))
 
 
-def of_member(connection: Connection, member: str, now_ms: int) -> Help | None:
+def of_member(connection: Connection, member: bytes, now_ms: int) -> Help | None:
     """The member's newest call for help; None: none, or it ended more than an hour ago."""
     found = _held(connection, {member}).get(member)
     return found.at(now_ms) if found is not None else None
@@ -134,7 +136,7 @@ def forget(engine: Engine, now_ms: int) -> int:
         return connection.execute(delete(help_calls).where(over)).rowcount
 
 
-def _held(connection: Connection, members: set[str]) -> dict[str, Help]:
+def _held(connection: Connection, members: set[bytes]) -> dict[bytes, Help]:
     wanted = select(help_calls).where(help_calls.c.member.in_(sorted(members)))
     return {
         row.member: Help(HelpState(row.state), row.store, row.called_ms, row.since_ms)

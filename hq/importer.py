@@ -6,30 +6,30 @@ phone's secret is known again. Nothing of a refused line is written.
 I/O: sqlalchemy, and the lines that it is given.
 """
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine
 
-from hq import door, ledger, publication
+from hq import door, ledger, membership, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.membership import About, Locked
 from hq.office import all_policies, choices_of
 from hq.state import Choice, Event, EventKind
-from hq.tables import members, phones, profiles
 from wire import schema
 from wire.keyring import MAX_PHONES
-from wire.member import Mode, NameChoice
+from wire.member import Field, Mode, NameChoice
 
 METHOD = "import"
 LINES_AT_ONCE = 500
+EVENT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +92,14 @@ def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int)
     """One transaction; each line of it is taken whole or not at all."""
     refused = []
     with writing(engine) as connection:
-        batch = _Batch(connection, {line.member for _, line in good}, now_ms)
+        batch = _Batch(connection, keys, {line.member for _, line in good}, now_ms)
         for number, line in good:
             try:
                 batch.add(line)
             except Refused as error:
                 refused.append(_problem(number, error))
-        batch.write()
-        # Read again: who is new, and whose age changed.
-        locked = publication.lock_members(connection, batch.touched)
-        ledger.append(connection, batch.entries)
+        locked = batch.write()
+        ledger.append(connection, batch.entries, locked)
         publication.refresh(
             connection, keys, locked, now_ms, urgent=_closes(batch.entries), phones_changed=bool(batch.phones)
         )
@@ -120,89 +118,88 @@ def _closes(entries: list[Entry]) -> bool:
 class _Batch:
     """What the lines of one transaction write, judged line by line against what is there and what went before."""
 
-    def __init__(self, connection: Connection, names: set[str], now_ms: int) -> None:
+    def __init__(self, connection: Connection, keys: Keys, names: set[str], now_ms: int) -> None:
         self._connection = connection
+        self._custody = keys.custody
         self._now_ms = now_ms
         self._policies = publication.Policies(connection)
         self._mains = all_policies(connection)
-        locked = publication.lock_members(connection, names)
-        self._known = set(locked)
-        self._rows = {name: (row.age_at_least, row.jurisdiction) for name, row in locked.items()}
+        locked = membership.lock_by_id(connection, keys.custody, names)
+        self._known = {one.about.id: one for one in locked.values()}
+        self._about = {name: one.about for name, one in self._known.items()}
         self._secrets: dict[str, set[bytes]] = defaultdict(set)
-        for row in connection.execute(select(phones.c.member, phones.c.secret).where(phones.c.member.in_(locked))):
-            self._secrets[row.member].add(row.secret)
+        for reference, listed in membership.secrets(connection, locked).items():
+            self._secrets[locked[reference].about.id].update(listed)
+        self._profiles: dict[str, dict[str, Field]] = defaultdict(dict)
+        for reference, fields in membership.fields(connection, locked).items():
+            self._profiles[locked[reference].about.id] = {one.scope: one for one in fields}
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
-        size = func.length(profiles.c.field).label("size_bytes")
-        for sized in connection.execute(
-            select(profiles.c.member, profiles.c.scope, size).where(profiles.c.member.in_(locked))
-        ):
-            self._sizes[sized.member][sized.scope] = sized.size_bytes
-        self.touched: set[str] = set()
+        self._touched: set[str] = set()
+        self._edited: set[str] = set()
+        self._choices: list[tuple[str, Choice, int | None]] = []
         self.entries: list[Entry] = []
         self.phones: list[tuple[str, bytes]] = []
-        self._fields: dict[tuple[str, str], bytes] = {}
 
     def add(self, line: Line) -> None:
         """Takes a line. Raises: Refused, and then it changed nothing here."""
-        events = [
-            _event(line.member, choice, grant.chosen_s, self._now_ms)
+        member = line.member
+        choices = [
+            (choice, grant.chosen_s)
             for grant, frame in line.grants
             for choice in choices_of(self._policies, frame, grant.notice)
         ]
-        events += [_event(line.member, choice, chosen_s, self._now_ms) for choice, chosen_s in line.choices]
-        fields = {}
+        choices += line.choices
         for field in line.fields:
             door.check_field(field, self._mains)
-            fields[field.scope] = schema.encode(field)
-        sizes = self._sizes[line.member] | {scope: len(encoded) for scope, encoded in fields.items()}
+        profile = self._profiles[member] | {field.scope: field for field in line.fields}
+        sizes = self._sizes_of(member) | {field.scope: len(schema.encode(field)) for field in line.fields}
         if sum(sizes.values()) > door.MAX_PROFILE_BYTES:
             raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
-        fresh = [secret for secret in dict.fromkeys(line.phones) if secret not in self._secrets[line.member]]
-        if len(self._secrets[line.member]) + len(fresh) > MAX_PHONES:
+        fresh = [secret for secret in dict.fromkeys(line.phones) if secret not in self._secrets[member]]
+        if len(self._secrets[member]) + len(fresh) > MAX_PHONES:
             raise Refused(Reason.TOO_MANY, "phones", f"at most {MAX_PHONES} phones of a member")
-        age, jurisdiction = self._rows.get(line.member, (0, ""))
-        self._rows[line.member] = (
-            age if line.age_at_least is None else line.age_at_least,
-            jurisdiction if line.jurisdiction is None else line.jurisdiction,
+        about = self._about.get(member, About(member, 0, ""))
+        self._about[member] = About(
+            member,
+            about.age_at_least if line.age_at_least is None else line.age_at_least,
+            about.jurisdiction if line.jurisdiction is None else line.jurisdiction,
         )
-        self.touched.add(line.member)
-        self._sizes[line.member] = sizes
-        self._secrets[line.member].update(fresh)
-        self._fields.update({(line.member, scope): encoded for scope, encoded in fields.items()})
-        self.phones += [(line.member, secret) for secret in fresh]
-        self.entries += [Entry(line.member, one) for one in events]
+        self._touched.add(member)
+        self._sizes[member] = sizes
+        self._profiles[member] = profile
+        if line.fields:
+            self._edited.add(member)
+        self._secrets[member].update(fresh)
+        self.phones += [(member, secret) for secret in fresh]
+        self._choices += [(member, choice, chosen_s) for choice, chosen_s in choices]
 
-    def write(self) -> None:
-        """Writes members, profiles and phones; the consent events are left to the ledger."""
-        new, changed = [], []
-        for name in sorted(self.touched):
-            age, jurisdiction = self._rows[name]
-            if name in self._known:
-                changed.append({"b_id": name, "age_at_least": age, "jurisdiction": jurisdiction})
-            else:
-                row = {"id": name, "age_at_least": age, "jurisdiction": jurisdiction, "added_ms": self._now_ms}
-                new.append(row)
-        places = [{"b_member": member, "b_scope": scope} for member, scope in self._fields if member in self._known]
-        fields = [{"member": name, "scope": scope, "field": one} for (name, scope), one in self._fields.items()]
-        secrets = [
-            {"id": os.urandom(8), "member": member, "secret": secret, "added_ms": self._now_ms}
-            for member, secret in self.phones
-        ]
-        for statement, rows in (
-            (insert(members), new),
-            (update(members).where(members.c.id == bindparam("b_id")), changed),
-            (_FORGET, places),
-            (insert(profiles), fields),
-            (insert(phones), secrets),
-        ):
-            if rows:
-                self._connection.execute(statement, rows)
+    def _sizes_of(self, member: str) -> dict[str, int]:
+        if member not in self._sizes:
+            self._sizes[member] = {scope: len(schema.encode(one)) for scope, one in self._profiles[member].items()}
+        return self._sizes[member]
 
-
-_FORGET = delete(profiles).where(profiles.c.member == bindparam("b_member"), profiles.c.scope == bindparam("b_scope"))
+    def write(self) -> dict[bytes, Locked]:
+        """Writes members, profiles and phones, and returns them; the consent events are left to the ledger."""
+        connection = self._connection
+        new = [self._about[name] for name in sorted(self._touched - self._known.keys())]
+        locked = membership.make(connection, self._custody, new, self._now_ms)
+        changed = []
+        for name in self._touched & self._known.keys():
+            one = replace(self._known[name], about=self._about[name])
+            locked[one.reference] = one
+            if one.about != self._known[name].about:
+                changed.append(one)
+        membership.change(connection, changed)
+        by_id = {one.about.id: one for one in locked.values()}
+        edited = {by_id[name].reference: self._profiles[name].values() for name in self._edited}
+        membership.put_fields(connection, locked, edited)
+        membership.add_phones(connection, [(by_id[name], secret) for name, secret in self.phones], self._now_ms)
+        self.entries = [_entry(by_id[name], choice, chosen_s, self._now_ms) for name, choice, chosen_s in self._choices]
+        return locked
 
 
-def _event(member: str, choice: Choice, chosen_s: int | None, now_ms: int) -> Event:
-    stated = member.encode() + b"\x00" + str(chosen_s).encode() + b"\x00" + schema.encode(choice)
-    made = os.urandom(16) if chosen_s is None else hashlib.sha256(stated).digest()[:16]
-    return Event(made, METHOD, chosen_s, now_ms // 1000, choice)
+def _entry(one: Locked, choice: Choice, chosen_s: int | None, now_ms: int) -> Entry:
+    stated = str(chosen_s).encode() + b"\x00" + schema.encode(choice)
+    # Under the member's key: who reads the events' ids cannot try choices on them.
+    made = os.urandom(EVENT_BYTES) if chosen_s is None else one.seal.name(stated)
+    return Entry(one.reference, Event(made, METHOD, chosen_s, now_ms // 1000, choice))

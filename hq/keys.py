@@ -138,9 +138,12 @@ def _wrapping(credentials: Path | None) -> bytes:
         ) from error
 
 
-def pseudonym(keys: Keys, store: str, member: str) -> bytes:
-    """`HMAC-SHA256(pairwise key, store ‖ 0x00 ‖ member)`, first 16 bytes (docs/protocol.md, section 5)."""
-    return hmac.digest(keys.pairwise, store.encode() + b"\x00" + member.encode(), "sha256")[:_PSEUDONYM_BYTES]
+def pseudonym(keys: Keys, store: str, member: bytes) -> bytes:
+    """`HMAC-SHA256(pairwise key, store ‖ 0x00 ‖ member)`, first 16 bytes (docs/protocol.md, section 5).
+
+    `member` is HQ's own reference, 16 random bytes: who comes back after an erasure is somebody new in every store.
+    """
+    return hmac.digest(keys.pairwise, store.encode() + b"\x00" + member, "sha256")[:_PSEUDONYM_BYTES]
 
 
 def make_challenge(keys: Keys, store: str, boot: bytes, now_s: int) -> bytes:

@@ -7,12 +7,14 @@ I/O: sqlalchemy.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, insert, select, update
 
+from hq.custody import Place, Seal, bound
+from hq.membership import Locked
 from hq.state import Choice, Event
 from hq.tables import chain_heads, consent_events
 from wire import cbor, schema
@@ -27,14 +29,15 @@ _CHUNK = 500  # bound parameters of one statement
 class Entry:
     """One event of one member, to be appended."""
 
-    member: str
+    member: bytes
     event: Event
 
 
-def append(connection: Connection, entries: Iterable[Entry]) -> int:
+def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[bytes, Locked]) -> int:
     """Appends the events whose ids are not there yet, and returns how many that were.
 
-    The caller holds the members' row locks. Part of the caller's transaction: all of it or nothing is written.
+    `locked`: their members, whose row locks the caller holds; the choices are sealed under their keys. It is part of
+    the caller's transaction: all of it or nothing is written.
     """
     wanted = {one.event.id: one for one in entries}
     if not wanted:
@@ -48,21 +51,20 @@ def append(connection: Connection, entries: Iterable[Entry]) -> int:
     rows = []
     for entry in wanted.values():
         number += 1
-        choice = schema.encode(entry.event.choice)
-        digest = chained(previous, number, entry, choice)
-        rows.append(
-            {
-                "number": number,
-                "id": entry.event.id,
-                "member": entry.member,
-                "method": entry.event.method,
-                "chosen_s": entry.event.chosen_s,
-                "recorded_s": entry.event.recorded_s,
-                "choice": choice,
-                "previous_hash": previous,
-                "hash": digest,
-            }
+        choice = locked[entry.member].seal.close(
+            schema.encode(entry.event.choice), _bound(entry.member, entry.event.id)
         )
+        row = {
+            "number": number,
+            "id": entry.event.id,
+            "member": entry.member,
+            "method": entry.event.method,
+            "chosen_s": entry.event.chosen_s,
+            "recorded_s": entry.event.recorded_s,
+            "choice": choice,
+        }
+        digest = _chained(previous, row)
+        rows.append({**row, "previous_hash": previous, "hash": digest})
         previous = digest
     if rows:
         connection.execute(insert(consent_events), rows)
@@ -72,11 +74,13 @@ def append(connection: Connection, entries: Iterable[Entry]) -> int:
     return len(rows)
 
 
-def chained(previous: bytes, number: int, entry: Entry, choice: bytes) -> bytes:
-    """SHA-256 over the previous row's hash and this row."""
-    event = entry.event
-    stated = cbor.encode([number, event.id, entry.member, event.method, event.chosen_s, event.recorded_s, choice])
-    return hashlib.sha256(_CONTEXT + previous + stated).digest()
+_HASHED = ("number", "id", "member", "method", "chosen_s", "recorded_s", "choice")
+
+
+def _chained(previous: bytes, row: Mapping[str, Any] | RowMapping) -> bytes:
+    """SHA-256 over the previous row's hash and this row, its choice as it is sealed."""
+    stated = [row[name] for name in _HASHED]
+    return hashlib.sha256(_CONTEXT + previous + cbor.encode(stated)).digest()
 
 
 def _lock_head(connection: Connection) -> tuple[int, bytes]:
@@ -87,26 +91,28 @@ def _lock_head(connection: Connection) -> tuple[int, bytes]:
     return 0, ZERO_HASH
 
 
-def of_members(connection: Connection, members: Collection[str]) -> dict[str, list[Event]]:
+def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Event]]:
     """Each member's events; a member without any has an empty list."""
-    found: dict[str, list[Event]] = defaultdict(list)
-    names = sorted(members)
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
+    found: dict[bytes, list[Event]] = defaultdict(list)
+    listed = sorted(locked)
+    for start in range(0, len(listed), _CHUNK):
+        chunk = listed[start : start + _CHUNK]
         for row in connection.execute(select(consent_events).where(consent_events.c.member.in_(chunk))):
-            found[row.member].append(_event(row))
+            found[row.member].append(_event(row, locked[row.member].seal))
     return found
 
 
 def first_broken(connection: Connection) -> int | None:
-    """The number of the first row that does not follow from the one before; None: the chain is whole up to its head."""
+    """The number of the first row that does not follow from the one before; None: the chain is whole up to its head.
+
+    It hashes what is sealed, so nothing is opened, and it holds after an erasure as it did before.
+    """
     previous, number = ZERO_HASH, 0
     for row in connection.execute(select(consent_events).order_by(consent_events.c.number)):
         number += 1
-        entry = Entry(row.member, _event(row))
         if (row.number, row.previous_hash) != (number, previous):
             return number
-        previous = chained(previous, number, entry, row.choice)
+        previous = _chained(previous, row._mapping)
         if row.hash != previous:
             return number
     head = connection.execute(select(chain_heads).where(chain_heads.c.name == _CHAIN)).first()
@@ -115,11 +121,15 @@ def first_broken(connection: Connection) -> int | None:
     return None
 
 
-def _event(row: Row[Any]) -> Event:
+def _bound(member: bytes, event: bytes) -> bytes:
+    return bound(Place.CHOICE, member, event)
+
+
+def _event(row: Row[Any], seal: Seal) -> Event:
     return Event(
         id=row.id,
         method=row.method,
         chosen_s=row.chosen_s,
         recorded_s=row.recorded_s,
-        choice=schema.decode(Choice, row.choice),
+        choice=schema.decode(Choice, seal.open(row.choice, _bound(row.member, row.id))),
     )

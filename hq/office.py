@@ -8,20 +8,21 @@ I/O: sqlalchemy, and the system's random generator.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from hq import door, ledger, publication, records
+from hq import door, ledger, membership, publication, records
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.membership import About, Locked
 from hq.policy_rules import Draft, check
 from hq.state import Choice, Event, EventKind
-from hq.tables import audience, instances, members, notices, phones, profiles, staff, stores
+from hq.tables import audience, instances, notices, phones, staff, stores
 from wire import keyring, schema
 from wire.errors import WireError
 from wire.member import Field, Mode, NameChoice, Staff
@@ -32,7 +33,6 @@ from wire.token import SECRET_BYTES
 # PINs are verified in the gateway, one at a time, at 19 MiB (OWASP's parameters for argon2id).
 _PINS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _LEAST_PIN = 4
-_PHONE_BYTES = 8
 _EVENT_BYTES = 16
 
 
@@ -98,37 +98,37 @@ class Office:
         door.check_id(member, "member")
         _check_age(age_at_least, jurisdiction)
         with writing(self.engine) as connection:
-            if connection.scalar(select(members.c.id).where(members.c.id == member)) is not None:
+            if self.keys.custody.reference(connection, member) is not None:
                 raise Refused(Reason.EXISTS, "member", "an id that no member has")
-            connection.execute(
-                insert(members).values(id=member, age_at_least=age_at_least, jurisdiction=jurisdiction, added_ms=now_ms)
-            )
+            membership.make(connection, self.keys.custody, [About(member, age_at_least, jurisdiction)], now_ms)
 
     def change_age(self, member: str, age_at_least: int, jurisdiction: str, now_ms: int) -> None:
         """Corrects a member's age and jurisdiction."""
         _check_age(age_at_least, jurisdiction)
-        with self._change([member], now_ms, urgent=True) as (connection, locked):
-            values = {"age_at_least": age_at_least, "jurisdiction": jurisdiction}
-            connection.execute(update(members).where(members.c.id == member).values(**values))
-            locked.update(publication.lock_members(connection, [member]))
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
+            found = _only(locked)
+            changed = replace(found, about=About(member, age_at_least, jurisdiction))
+            membership.change(connection, [changed])
+            locked[found.reference] = changed
 
     def add_phone(self, member: str, now_ms: int, secret: bytes | None = None) -> tuple[bytes, bytes]:
         """Adds a phone; returns its id and its presence secret, which only the phone shall hold beside HQ."""
         made = os.urandom(SECRET_BYTES) if secret is None else secret
         if len(made) != SECRET_BYTES:
             raise Refused(Reason.MALFORMED, "secret", f"{SECRET_BYTES} bytes")
-        phone = os.urandom(_PHONE_BYTES)
-        with self._change([member], now_ms, phones_changed=True) as (connection, _):
-            count = connection.scalar(select(func.count()).select_from(phones).where(phones.c.member == member)) or 0
-            if count >= keyring.MAX_PHONES:
+        with self._change(member, now_ms, phones_changed=True) as (connection, locked):
+            one = _only(locked)
+            held = select(func.count()).select_from(phones).where(phones.c.member == one.reference)
+            if (connection.scalar(held) or 0) >= keyring.MAX_PHONES:
                 raise Refused(Reason.TOO_MANY, "phone", f"at most {keyring.MAX_PHONES} phones of a member")
-            connection.execute(insert(phones).values(id=phone, member=member, secret=made, added_ms=now_ms))
+            (phone,) = membership.add_phones(connection, [(one, made)], now_ms)
         return phone, made
 
     def remove_phone(self, member: str, phone: bytes, now_ms: int) -> None:
         """Removes a phone: from now on no store recognises it."""
-        with self._change([member], now_ms, urgent=True, phones_changed=True) as (connection, _):
-            gone = connection.execute(delete(phones).where(phones.c.id == phone, phones.c.member == member))
+        with self._change(member, now_ms, urgent=True, phones_changed=True) as (connection, locked):
+            whose = _only(locked).reference
+            gone = connection.execute(delete(phones).where(phones.c.id == phone, phones.c.member == whose))
             if gone.rowcount != 1:
                 raise Refused(Reason.UNKNOWN_PHONE, "phone", "the id of a phone of this member")
 
@@ -137,10 +137,10 @@ class Office:
     def grant(self, member: str, grant: Grant, now_ms: int, method: str = "command") -> tuple[bytes, ...]:
         """Records a grant and publishes what it allows; returns the ids of the consent events, one per policy."""
         frame = door.check_times(grant, now_ms // 1000)
-        with self._change([member], now_ms, urgent=True) as (connection, _):
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
             choices = choices_of(publication.Policies(connection), frame, grant.notice)
             events = [_event(one, method, grant.chosen_s, now_ms) for one in choices]
-            ledger.append(connection, [Entry(member, one) for one in events])
+            ledger.append(connection, [Entry(_only(locked).reference, one) for one in events], locked)
         return tuple(one.id for one in events)
 
     def withdraw(
@@ -175,24 +175,25 @@ class Office:
 
     def _choose(self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str) -> bytes:
         event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms)
-        with self._change([member], now_ms, urgent=True) as (connection, _):
-            ledger.append(connection, [Entry(member, event)])
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
+            ledger.append(connection, [Entry(_only(locked).reference, event)], locked)
         return event.id
 
     # --- profile -------------------------------------------------------------------------------------------------
 
     def set_profile(self, member: str, fields: Sequence[Field], now_ms: int) -> None:
         """Sets these values of the member's profile, replacing those of the same scopes."""
-        with self._change([member], now_ms, urgent=True) as (connection, _):
-            put_fields(connection, member, fields, all_policies(connection))
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
+            put_fields(connection, locked, fields, all_policies(connection))
 
     def delete_profile(self, member: str, scopes: Iterable[str], now_ms: int) -> int:
         """Deletes the values of these scopes; returns how many there were."""
-        with self._change([member], now_ms, urgent=True) as (connection, _):
-            gone = connection.execute(
-                delete(profiles).where(profiles.c.member == member, profiles.c.scope.in_(list(scopes)))
-            )
-            return int(gone.rowcount)
+        gone = frozenset(scopes)
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
+            held = membership.fields(connection, locked).get(_only(locked).reference, ())
+            left = [one for one in held if one.scope not in gone]
+            membership.put_fields(connection, locked, {_only(locked).reference: left})
+        return len(held) - len(left)
 
     # --- staff ---------------------------------------------------------------------------------------------------
 
@@ -223,17 +224,22 @@ class Office:
 
     @contextmanager
     def _change(
-        self, names: list[str], now_ms: int, *, urgent: bool = False, phones_changed: bool = False
-    ) -> Iterator[tuple[Connection, dict[str, Row[Any]]]]:
-        """Locks members, lets the caller change what is theirs, then brings their records up to it."""
+        self, member: str, now_ms: int, *, urgent: bool = False, phones_changed: bool = False
+    ) -> Iterator[tuple[Connection, dict[bytes, Locked]]]:
+        """Locks a member, lets the caller change what is theirs, then brings their records up to it."""
         with writing(self.engine) as connection:
-            locked = publication.lock_members(connection, names)
-            if len(locked) != len(set(names)):
+            locked = membership.lock_by_id(connection, self.keys.custody, [member])
+            if not locked:
                 raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
             yield connection, locked
             publication.refresh(
                 connection, self.keys, locked, now_ms, urgent=urgent, phones_changed=phones_changed
             )  # fmt: skip
+
+
+def _only(locked: dict[bytes, Locked]) -> Locked:
+    (found,) = locked.values()
+    return found
 
 
 def choices_of(policies: publication.Policies, frame: Choice, notice: bytes | None) -> list[Choice]:
@@ -264,24 +270,21 @@ def choices_of(policies: publication.Policies, frame: Choice, notice: bytes | No
     ]  # fmt: skip
 
 
-def put_fields(connection: Connection, member: str, fields: Sequence[Field], policies: Sequence[MainPolicy]) -> None:
-    """Writes values of a locked member's profile.
+def put_fields(
+    connection: Connection, locked: dict[bytes, Locked], fields: Sequence[Field], policies: Sequence[MainPolicy]
+) -> None:
+    """Writes values of the profile of the one member who is locked.
 
     Raises:
         Refused: one that no policy declares, or too many bytes in all.
     """
     for field in fields:
         door.check_field(field, policies)
-    scopes = [field.scope for field in fields]
-    connection.execute(delete(profiles).where(profiles.c.member == member, profiles.c.scope.in_(scopes)))
-    size_bytes = connection.scalar(
-        select(func.coalesce(func.sum(func.length(profiles.c.field)), 0)).where(profiles.c.member == member)
-    )
-    rows = [{"member": member, "scope": field.scope, "field": schema.encode(field)} for field in fields]
-    if int(size_bytes or 0) + sum(len(row["field"]) for row in rows) > door.MAX_PROFILE_BYTES:
+    member = _only(locked).reference
+    found = {one.scope: one for one in (*membership.fields(connection, locked).get(member, ()), *fields)}
+    if sum(len(schema.encode(one)) for one in found.values()) > door.MAX_PROFILE_BYTES:
         raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
-    if rows:
-        connection.execute(insert(profiles), rows)
+    membership.put_fields(connection, locked, {member: found.values()})
 
 
 def all_policies(connection: Connection) -> list[MainPolicy]:

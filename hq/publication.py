@@ -7,19 +7,21 @@ I/O: sqlalchemy.
 
 from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from hq import audience as audiences
-from hq import ledger, records
+from hq import ledger, membership, records
+from hq.custody import Custody
+from hq.custody_tables import member_keys
 from hq.keys import PAIRWISE_NUMBER, Keys, pseudonym
+from hq.membership import Locked
 from hq.state import Standing, fold
-from hq.tables import audience, members, phones, profiles, stores
+from hq.tables import audience, phones, stores
 from wire import keyring, schema
-from wire.member import Field
 from wire.policy import MAIN_KEY, MainPolicy, Policy, StorePolicy, store_key
 from wire.sync import Collection, bucket_key, instance
 from wire.token import day_key
@@ -31,19 +33,9 @@ _CHUNK = 500
 class _Seat:
     """One (member, store) that may be or have been in an audience."""
 
-    member: str
+    member: bytes
     store: str
     row: Row[Any] | None  # of `audience`; None: not there yet
-
-
-def lock_members(connection: Connection, wanted: Iterable[str]) -> dict[str, Row[Any]]:
-    """Locks these members' rows in ascending id; who is missing is not in the answer."""
-    found = {}
-    names = sorted(set(wanted))
-    for start in range(0, len(names), _CHUNK):
-        chosen = select(members).where(members.c.id.in_(names[start : start + _CHUNK])).order_by(members.c.id)
-        found.update({row.id: row for row in connection.execute(chosen.with_for_update())})
-    return found
 
 
 class Policies:
@@ -85,7 +77,7 @@ class Policies:
 def refresh(
     connection: Connection,
     keys: Keys,
-    locked: dict[str, Row[Any]],
+    locked: Mapping[bytes, Locked],
     now_ms: int,
     *,
     urgent: bool = False,
@@ -98,8 +90,9 @@ def refresh(
     if not locked:
         return 0
     now_s = now_ms // 1000
-    standing = {name: fold(events) for name, events in _events(connection, locked).items()}
-    fields = _fields(connection, locked)
+    events = ledger.of_members(connection, locked)
+    standing = {member: fold(events.get(member, ())) for member in locked}
+    fields = membership.fields(connection, locked)
     seats = _seats(connection, standing)
     named = sorted({seat.store for seat in seats})
     rings = [one.name for one in records.keyrings(connection, named)]
@@ -112,8 +105,8 @@ def refresh(
     new, known = [], []
     touched: dict[str, set[int]] = defaultdict(set)
     for seat in seats:
-        row = locked[seat.member]
-        about = audiences.Known(row.age_at_least, row.jurisdiction, fields.get(seat.member, ()))
+        known_of = locked[seat.member].about
+        about = audiences.Known(known_of.age_at_least, known_of.jurisdiction, fields.get(seat.member, ()))
         old = seat.row
         acts = audiences.Acts() if old is None else audiences.Acts(old.acts_incarnation, old.acts_through)
         found = audiences.place(standing[seat.member], about, acts, seat.store, policies.of(seat.store), now_s)
@@ -136,7 +129,7 @@ def refresh(
     if known:
         connection.execute(_UPDATE_PLACE, known)
     for store, buckets in touched.items():
-        put_buckets(connection, commit, store, buckets)
+        put_buckets(connection, keys.custody, commit, store, buckets)
     return commit.write(now_ms, urgent=urgent)
 
 
@@ -146,7 +139,13 @@ _UPDATE_PLACE = update(audience).where(
 
 
 def put_buckets(
-    connection: Connection, commit: records.Commit, store: str, buckets: Several[int], *, only_day: int | None = None
+    connection: Connection,
+    custody: Custody,
+    commit: records.Commit,
+    store: str,
+    buckets: Several[int],
+    *,
+    only_day: int | None = None,
 ) -> None:
     """Puts these buckets of a store's keyrings, as the audience is now; of a day still being built, those built.
 
@@ -159,7 +158,7 @@ def put_buckets(
     ]
     if not rings:
         return
-    secrets = _secrets(connection, store, buckets)
+    secrets = _secrets(connection, custody, store, buckets)
     for ring in rings:
         if ring.day is None:
             continue
@@ -173,13 +172,16 @@ def put_buckets(
             commit.put(ring.name, bucket.to_bytes(2, "big"), keyring.pack(entries) if entries else None)
 
 
-def _secrets(connection: Connection, store: str, buckets: Several[int]) -> dict[int, dict[bytes, list[bytes]]]:
+def _secrets(
+    connection: Connection, custody: Custody, store: str, buckets: Several[int]
+) -> dict[int, dict[bytes, list[bytes]]]:
     found: dict[int, dict[bytes, list[bytes]]] = defaultdict(lambda: defaultdict(list))
     listed = sorted(buckets)
     for start in range(0, len(listed), _CHUNK):
         wanted = (
-            select(audience.c.bucket, audience.c.pseudonym, phones.c.secret)
+            select(audience.c.bucket, audience.c.pseudonym, phones, member_keys.c.wrapped)
             .join(phones, phones.c.member == audience.c.member)
+            .join(member_keys, member_keys.c.member == audience.c.member)
             .where(
                 audience.c.store == store,
                 audience.c.bucket.in_(listed[start : start + _CHUNK]),
@@ -188,27 +190,13 @@ def _secrets(connection: Connection, store: str, buckets: Several[int]) -> dict[
             .order_by(phones.c.id)
         )
         for row in connection.execute(wanted):
-            found[row.bucket][row.pseudonym].append(row.secret)
+            seal = custody.member(row.member, row.wrapped)
+            found[row.bucket][row.pseudonym].append(membership.phone_secret(seal, row.id, row.member, row.secret))
     return found
 
 
-def _events(connection: Connection, locked: dict[str, Row[Any]]) -> dict[str, list[Any]]:
-    found = ledger.of_members(connection, locked)
-    return {name: found.get(name, []) for name in locked}
-
-
-def _fields(connection: Connection, locked: dict[str, Row[Any]]) -> dict[str, tuple[Field, ...]]:
-    found: dict[str, list[Field]] = defaultdict(list)
-    names = sorted(locked)
-    for start in range(0, len(names), _CHUNK):
-        wanted = select(profiles).where(profiles.c.member.in_(names[start : start + _CHUNK]))
-        for row in connection.execute(wanted.order_by(profiles.c.member, profiles.c.scope)):
-            found[row.member].append(schema.decode(Field, row.field))
-    return {name: tuple(listed) for name, listed in found.items()}
-
-
-def _seats(connection: Connection, standing: dict[str, Standing]) -> list[_Seat]:
-    known: dict[tuple[str, str], Row[Any]] = {}
+def _seats(connection: Connection, standing: dict[bytes, Standing]) -> list[_Seat]:
+    known: dict[tuple[bytes, str], Row[Any]] = {}
     names = sorted(standing)
     for start in range(0, len(names), _CHUNK):
         wanted = select(audience).where(audience.c.member.in_(names[start : start + _CHUNK]))

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from hq import door, help_state, ledger, publication
+from hq import door, help_state, ledger, membership, publication
 from hq.errors import Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.membership import Locked
 from hq.state import Event as ConsentEvent
 from hq.tables import audience, incarnations, store_events
 from wire import schema
@@ -45,7 +46,7 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     lost = fresh[-1].number - row.events_through - len(fresh)
     told = [one for one in fresh if one.kind in _FOLDED]
     known = _members(connection, store, {one.pseudonym for one in told if one.pseudonym is not None})
-    locked = publication.lock_members(connection, known.values())
+    locked = membership.lock(connection, keys.custody, known.values())
     withdrawals = [one for one in told if one.kind is EventKind.WITHDRAWAL]
     _fold(connection, keys, store, batch.incarnation, withdrawals, known, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
@@ -84,13 +85,13 @@ def _fold(
     store: str,
     incarnation: bytes,
     withdrawals: list[Event],
-    known: dict[bytes, str],
-    locked: dict[str, Row[Any]],
+    known: dict[bytes, bytes],
+    locked: dict[bytes, Locked],
     now_ms: int,
 ) -> None:
     """Each withdrawal as a consent event, and the members' records published with how far that goes."""
     entries = []
-    through: dict[str, int] = {}
+    through: dict[bytes, int] = {}
     for one in withdrawals:
         member = known.get(one.pseudonym or b"")
         if member is None:
@@ -106,7 +107,7 @@ def _fold(
         chosen_s = (one.at_ms or now_ms) // 1000
         event = ConsentEvent(hashlib.sha256(stated).digest()[:16], METHOD, chosen_s, now_ms // 1000, choice)
         entries.append(Entry(member, event))
-    ledger.append(connection, entries)
+    ledger.append(connection, entries, locked)
     for member, number in through.items():
         connection.execute(
             update(audience)
@@ -117,7 +118,7 @@ def _fold(
     publication.refresh(connection, keys, concerned, now_ms, urgent=True)
 
 
-def _members(connection: Connection, store: str, pseudonyms: set[bytes]) -> dict[bytes, str]:
+def _members(connection: Connection, store: str, pseudonyms: set[bytes]) -> dict[bytes, bytes]:
     wanted = select(audience.c.pseudonym, audience.c.member).where(
         audience.c.store == store, audience.c.pseudonym.in_(sorted(pseudonyms))
     )

@@ -131,12 +131,13 @@ records = Table(
     Index("records_path", "instance", "path", "seq"),
 )
 
+# What is sealed is so under the member's key (hq.custody), bound to its column and row; `id` is HQ's own reference.
 members = Table(
     "members",
     METADATA,
-    _c("id", String(64), primary_key=True),
-    _c("age_at_least", Integer),  # 0: unknown
-    _c("jurisdiction", String(16)),
+    _c("id", LargeBinary(16), primary_key=True),
+    _c("lookup", LargeBinary(32), unique=True, nullable=True),  # finds the member's id; None: erased
+    _c("content", LargeBinary, nullable=True),  # sealed hq.membership.About; None: erased
     _c("added_ms", BigInteger),
 )
 
@@ -144,17 +145,16 @@ phones = Table(
     "phones",
     METADATA,
     _c("id", LargeBinary(8), primary_key=True),
-    _c("member", String(64), ForeignKey("members.id"), index=True),
-    _c("secret", LargeBinary(32)),  # shown once, logged never
+    _c("member", LargeBinary(16), ForeignKey("members.id"), index=True),
+    _c("secret", LargeBinary(60)),  # sealed; shown once, logged never
     _c("added_ms", BigInteger),
 )
 
 profiles = Table(
     "profiles",
     METADATA,
-    _c("member", String(64), ForeignKey("members.id"), primary_key=True),
-    _c("scope", String(64), primary_key=True),
-    _c("field", LargeBinary),  # CBOR of wire.member.Field
+    _c("member", LargeBinary(16), ForeignKey("members.id"), primary_key=True),
+    _c("content", LargeBinary),  # sealed hq.membership.Profile
 )
 
 consent_events = Table(
@@ -162,11 +162,11 @@ consent_events = Table(
     METADATA,
     _c("number", BigInteger, primary_key=True, autoincrement=False),  # without a gap, from 1
     _c("id", LargeBinary(16), unique=True),
-    _c("member", String(64), ForeignKey("members.id"), index=True),
+    _c("member", LargeBinary(16), ForeignKey("members.id"), index=True),
     _c("method", String(32)),
     _c("chosen_s", BigInteger, nullable=True),
     _c("recorded_s", BigInteger),
-    _c("choice", LargeBinary),  # CBOR of hq.state.Choice
+    _c("choice", LargeBinary),  # sealed hq.state.Choice; the chain hashes it as it stands
     _c("previous_hash", LargeBinary(32)),
     _c("hash", LargeBinary(32)),
 )
@@ -184,7 +184,7 @@ audience = Table(
     "audience",
     METADATA,
     _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
-    _c("member", String(64), ForeignKey("members.id"), primary_key=True, index=True),
+    _c("member", LargeBinary(16), ForeignKey("members.id"), primary_key=True, index=True),
     _c("pseudonym", LargeBinary(16)),  # made once, never recomputed
     _c("key_number", Integer),  # of the pairwise key that made it
     _c("bucket", Integer),
@@ -233,7 +233,7 @@ store_events = Table(
 help_calls = Table(
     "help_calls",
     METADATA,
-    _c("member", String(64), ForeignKey("members.id"), primary_key=True),
+    _c("member", LargeBinary(16), ForeignKey("members.id"), primary_key=True),
     _c("store", String(40), ForeignKey("stores.id")),
     _c("state", String(16)),
     _c("called_ms", BigInteger),

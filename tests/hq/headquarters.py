@@ -149,8 +149,9 @@ class Headquarters:
     def pseudonym(self, member: str, store: str = STORE) -> bytes | None:
         """The member's name in that store; None: never was in its audience."""
         with reading(self.engine) as connection:
+            reference = self.keys.custody.reference(connection, member)
             return connection.scalar(
-                select(audience.c.pseudonym).where(audience.c.member == member, audience.c.store == store)
+                select(audience.c.pseudonym).where(audience.c.member == reference, audience.c.store == store)
             )
 
     def record(self, member: str, store: str = STORE) -> Member | None:

@@ -17,6 +17,7 @@ from tests.hq.headquarters import Headquarters
 )  # fmt: skip
 def test_a_failure_of_the_database_is_one_error_that_quotes_nothing(mocker, hq: Headquarters, kind: type) -> None:
     """Nothing was written, and neither the statement nor its parameters are in the text."""
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
     failure = kind("INSERT canary", {"name": "canary"}, Exception("canary"))
     mocker.patch.object(Connection, "execute", side_effect=failure)
     with pytest.raises(DatabaseUnavailable) as found:

@@ -41,7 +41,9 @@ def event(
 def state(hq: Headquarters, member: str = "m-1") -> Help | None:
     """What the member's app would be told now."""
     with reading(hq.engine) as connection:
-        return help_state.of_member(connection, member, hq.now_ms)
+        reference = hq.keys.custody.reference(connection, member)
+        assert reference is not None
+        return help_state.of_member(connection, reference, hq.now_ms)
 
 
 def test_waiting_on_the_way_done(hq: Headquarters, store: FakeStore) -> None:

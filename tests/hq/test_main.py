@@ -12,11 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from hq import help_state, keys, options
+from hq import help_state, keys, membership, options
 from hq.__main__ import PARTS
 from hq.database import open_database, reading, writing
 from hq.office import Office
-from hq.tables import audience, phones, profiles, staff
+from hq.tables import audience, staff
 from tests.hq.headquarters import NOON_MS, POLICY, STORE, WRAPPING, example_policy
 from wire import schema
 from wire.keys import (
@@ -27,7 +27,6 @@ from wire.keys import (
     sealing_public_bytes,
     sign_key_set,
 )
-from wire.member import Field
 from wire.sync import Attendance, Event, EventKind, HelpStep
 
 TOP = Path(__file__).parents[2]
@@ -94,8 +93,10 @@ def test_a_members_life_by_commands(desk: Desk) -> None:
     office = desk.office()
     with reading(office.engine) as connection:
         assert connection.scalar(select(audience.c.present)) is True
-        assert connection.scalar(select(phones.c.secret)) == bytes.fromhex(added.stdout)
-        fields = [schema.decode(Field, one) for one in connection.scalars(select(profiles.c.field))]
+        locked = membership.lock_by_id(connection, office.keys.custody, ["m-1"])
+        (secrets,) = membership.secrets(connection, locked).values()
+        assert secrets == [bytes.fromhex(added.stdout)]
+        (fields,) = membership.fields(connection, locked).values()
     assert {one.scope for one in fields} == {"size.shoe", "brand.liked", "wishlist"}
     desk.run("mode", "m-1", "open")
     desk.run("name", "m-1", "always")
@@ -135,7 +136,9 @@ def test_help_is_told_in_one_line(desk: Desk) -> None:
             Event(number, EventKind.ATTENDANCE, now_ms, bytes(16), schema.encode(Attendance("", step)))
             for number, step in enumerate(steps, 1)
         ]
-        help_state.take(connection, STORE, {bytes(16): "m-1"}, events, now_ms)
+        member = office.keys.custody.reference(connection, "m-1")
+        assert member is not None
+        help_state.take(connection, STORE, {bytes(16): member}, events, now_ms)
     office.engine.dispose()
     assert re.fullmatch(rf"on the way in {STORE} since [0-9: -]+Z; called [0-9: -]+Z\n", desk.run("help", "m-1").stdout)
     assert "unknown_member" in desk.run("help", "canary", code=65).stderr

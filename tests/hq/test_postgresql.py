@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, delete, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
 
-from hq import clock_job, help_state, publication, records
+from hq import clock_job, help_state, membership, publication, records
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
 from hq.tables import consent_events, help_calls, members
@@ -125,8 +125,9 @@ def test_many_writers_at_once_leave_one_truth(hq: Headquarters) -> None:
         numbers = connection.scalars(select(consent_events.c.number).order_by(consent_events.c.number)).all()
         assert list(numbers) == list(range(1, len(numbers) + 1))
     with writing(hq.engine) as connection:
-        locked = publication.lock_members(connection, names)
-        assert set(connection.scalars(select(members.c.id))) == set(names)
+        locked = membership.lock_by_id(connection, hq.keys.custody, names)
+        assert len(locked) == len(names)
+        assert set(connection.scalars(select(members.c.id))) == set(locked)
         assert publication.refresh(connection, hq.keys, locked, hq.now_ms, phones_changed=True) == 0
 
 

@@ -28,6 +28,7 @@ from demo.phones import Format, Heard, Phone, adverts
 from demo.store import Plan, Store, now_ms
 from demo.tablet import Json, Stream, Tablet
 from hq import keys as hq_keys
+from hq.database import reading
 from hq.door import Grant
 from provisioning import identity
 from tests.fakes.private_bus import PrivateBus
@@ -303,7 +304,10 @@ class Shop:
 
     def pseudonym(self, person: Person) -> bytes:
         """The member's name at this store."""
-        return hq_keys.pseudonym(self.hq_keys(), STORE, person.member)
+        with reading(self.store.office.engine) as connection:
+            reference = self.hq_keys().custody.reference(connection, person.member)
+        assert reference is not None
+        return hq_keys.pseudonym(self.hq_keys(), STORE, reference)
 
 
 class Ear:

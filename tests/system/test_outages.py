@@ -224,6 +224,8 @@ def standing(shop: Shop, member: str) -> bool:
     from hq.database import reading
     from hq.tables import audience
 
-    with reading(shop.store.office.engine) as connection:
-        chosen = select(audience.c.present).where(audience.c.store == STORE, audience.c.member == member)
+    office = shop.store.office
+    with reading(office.engine) as connection:
+        reference = office.keys.custody.reference(connection, member)
+        chosen = select(audience.c.present).where(audience.c.store == STORE, audience.c.member == reference)
         return bool(connection.scalar(chosen))

@@ -1,0 +1,164 @@
+"""Members' rows, profiles and phones: locked for a transaction, opened under each member's key, and written sealed.
+
+The database knows a member by a reference of HQ's own, 16 random bytes; the id that people use stands sealed in the
+row, and beside it only what finds it again (HMAC-SHA256 under a key of HQ's).
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from hq.custody import REFERENCE_BYTES, Custody, Place, Seal, bound
+from hq.custody_tables import member_keys
+from hq.tables import members, phones, profiles
+from wire import schema
+from wire.member import Field
+from wire.schema import Count, Range, Size
+
+_CHUNK = 500
+_PHONE_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class About:
+    """What stands sealed in a member's row."""
+
+    id: Annotated[str, Size(1, 64)]
+    age_at_least: Annotated[int, Range(0, 150)]  # years; 0: unknown
+    jurisdiction: Annotated[str, Size(0, 16)]  # empty: unknown
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Profile:
+    """What stands sealed in a member's profile."""
+
+    fields: Annotated[tuple[Field, ...], Count(1024)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Locked:
+    """A member whose row is locked in this transaction, and what opens the rest of it."""
+
+    reference: bytes
+    about: About
+    seal: Seal
+
+
+def lock(connection: Connection, custody: Custody, references: Iterable[bytes]) -> dict[bytes, Locked]:
+    """Locks these members' rows in ascending reference; who is missing or erased is not in the answer."""
+    found = {}
+    listed = sorted(set(references))
+    for start in range(0, len(listed), _CHUNK):
+        chosen = (
+            select(members.c.id, members.c.content, member_keys.c.wrapped)
+            .join(member_keys, member_keys.c.member == members.c.id)
+            .where(members.c.id.in_(listed[start : start + _CHUNK]))
+            .order_by(members.c.id)
+            .with_for_update()
+        )
+        found.update({row.id: _opened(custody, row.id, row.wrapped, row.content) for row in connection.execute(chosen)})
+    return found
+
+
+def lock_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> dict[bytes, Locked]:
+    """The same of members by the ids that people use."""
+    return lock(connection, custody, custody.references(connection, ids).values())
+
+
+def _opened(custody: Custody, reference: bytes, wrapped: bytes, content: bytes) -> Locked:
+    seal = custody.member(reference, wrapped)
+    return Locked(reference, schema.decode(About, seal.open(content, bound(Place.MEMBER, reference))), seal)
+
+
+def make(connection: Connection, custody: Custody, people: Iterable[About], now_ms: int) -> dict[bytes, Locked]:
+    """New members, each with a key of its own; the caller saw that nobody has these ids."""
+    made = {os.urandom(REFERENCE_BYTES): one for one in people}
+    if not made:
+        return {}
+    lookups = custody.lookup(connection, [one.id for one in made.values()], making=True)
+    keys = custody.new_members(made)
+    locked = {one: Locked(one, about, keys[one].seal) for one, about in made.items()}
+    rows = [{**_row(one), "lookup": lookups[one.about.id], "added_ms": now_ms} for one in locked.values()]
+    connection.execute(insert(members), rows)
+    connection.execute(insert(member_keys), [{"member": one, "wrapped": key.wrapped} for one, key in keys.items()])
+    return locked
+
+
+def change(connection: Connection, changed: Iterable[Locked]) -> None:
+    """Writes what is now known about these members."""
+    rows = [{f"b_{name}": value for name, value in _row(one).items()} for one in changed]
+    if rows:
+        connection.execute(_CHANGE, rows)
+
+
+_CHANGE = update(members).where(members.c.id == bindparam("b_id")).values(content=bindparam("b_content"))
+
+
+def _row(one: Locked) -> dict[str, Any]:
+    content = one.seal.close(schema.encode(one.about), bound(Place.MEMBER, one.reference))
+    return {"id": one.reference, "content": content}
+
+
+def fields(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, tuple[Field, ...]]:
+    """The profile of each, in ascending scope; who has none is not in the answer."""
+    found = {}
+    listed = sorted(locked)
+    for start in range(0, len(listed), _CHUNK):
+        chosen = select(profiles).where(profiles.c.member.in_(listed[start : start + _CHUNK]))
+        for row in connection.execute(chosen):
+            opened = locked[row.member].seal.open(row.content, bound(Place.PROFILE, row.member))
+            found[row.member] = schema.decode(Profile, opened).fields
+    return found
+
+
+def put_fields(connection: Connection, locked: Mapping[bytes, Locked], found: Mapping[bytes, Iterable[Field]]) -> None:
+    """Writes whole profiles in place of those before."""
+    if not found:
+        return
+    connection.execute(_FORGET_PROFILE, [{"b_member": one} for one in found])
+    rows = []
+    for member, listed in found.items():
+        inner = Profile(tuple(sorted(listed, key=lambda one: one.scope)))
+        if inner.fields:
+            content = locked[member].seal.close(schema.encode(inner), bound(Place.PROFILE, member))
+            rows.append({"member": member, "content": content})
+    if rows:
+        connection.execute(insert(profiles), rows)
+
+
+_FORGET_PROFILE = delete(profiles).where(profiles.c.member == bindparam("b_member"))
+
+
+def secrets(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[bytes]]:
+    """The presence secrets of the phones of each, 32 bytes."""
+    found: dict[bytes, list[bytes]] = defaultdict(list)
+    listed = sorted(locked)
+    for start in range(0, len(listed), _CHUNK):
+        chosen = select(phones).where(phones.c.member.in_(listed[start : start + _CHUNK])).order_by(phones.c.id)
+        for row in connection.execute(chosen):
+            found[row.member].append(phone_secret(locked[row.member].seal, row.id, row.member, row.secret))
+    return found
+
+
+def phone_secret(seal: Seal, phone: bytes, member: bytes, sealed: bytes) -> bytes:
+    """A phone's presence secret, 32 bytes, of its row. Raises: SealBroken."""
+    return seal.open(sealed, bound(Place.PHONE, member, phone))
+
+
+def add_phones(connection: Connection, added: Sequence[tuple[Locked, bytes]], now_ms: int) -> list[bytes]:
+    """Phones of these members with these secrets; returns the phones' new ids, 8 bytes each."""
+    made, rows = [], []
+    for one, secret in added:
+        phone = os.urandom(_PHONE_BYTES)
+        sealed = one.seal.close(secret, bound(Place.PHONE, one.reference, phone))
+        rows.append({"id": phone, "member": one.reference, "secret": sealed, "added_ms": now_ms})
+        made.append(phone)
+    if rows:
+        connection.execute(insert(phones), rows)
+    return made
