@@ -28,12 +28,12 @@ from store_gateway.pins import PinChecker
 from store_gateway.receivers_link import ReceiversLink
 from store_gateway.replica import Replica
 from store_gateway.settings import Settings
-from store_gateway.streams import Streams
+from store_gateway.streams import Door, Streams
 from wire import query
 
 PROGRAM = "consentry-gateway"
 CONFIG = Path("/etc/consentry/gateway.toml")
-SIGHTINGS, TABLETS, OPERATOR = "sightings.sock", "tablets.sock", "operator.sock"
+SIGHTINGS, TABLETS, OPERATOR, PROBE = "sightings.sock", "tablets.sock", "operator.sock", "probe.sock"
 CACHE = "cache.db"
 _ALIVE_S = 1.0
 _SWITCH_S = 0.001  # a thread that reads sockets must not hold the state thread for 5 ms
@@ -88,12 +88,14 @@ def serve(config_file: Path, settings: Settings) -> int:
     edges = sockets.uids(settings.edge_users, config_file, "edge_users")
     tablets = sockets.uids(settings.tablet_users, config_file, "tablet_users")
     operators = sockets.uids(settings.operator_users, config_file, "operator_users")
+    probes = sockets.uids(settings.probe_users, config_file, "probe_users")
     box = keys.load(settings.hq_root_key, settings.hq_keys, settings.credentials_dir)
     notify = Notify.from_environment()
     inbox: Inbox[Item] = Inbox()
     sightings = sockets.bind(settings.runtime_dir / SIGHTINGS, socket.SOCK_DGRAM)
     tablet_door = sockets.bind(settings.runtime_dir / TABLETS, socket.SOCK_STREAM)
     operator_door = sockets.bind(settings.runtime_dir / OPERATOR, socket.SOCK_STREAM)
+    probe_door = sockets.bind(settings.runtime_dir / PROBE, socket.SOCK_STREAM)
     software = f"consentry/{cli.version()}"
     replica = Replica(settings.store, settings.state_dir / CACHE, box, software)
     tables = TableMaker(inbox.put)
@@ -120,14 +122,18 @@ def serve(config_file: Path, settings: Settings) -> int:
     gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link_counters)
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
-        [(tablet_door, tablets, False), (operator_door, operators, True)],
+        [
+            (tablet_door, tablets, Door.TABLETS),
+            (operator_door, operators, Door.OPERATOR),
+            (probe_door, probes, Door.PROBE),
+        ],
         lambda line, number, request: inbox.put(Asked(line, number, request)),
         lambda line: inbox.put(Gone(line)),
         gateway.counts,
     )
     loop = Loop(gateway, inbox, pins, link.publish, _watchdog(notify), boot_s)
     hearing = threading.Thread(
-        target=hear, args=(sightings, edges, inbox, gateway.counts), name="sightings", daemon=True
+        target=hear, args=(sightings, edges, probes, inbox, gateway.counts), name="sightings", daemon=True
     )
     cli.stop_on_signals(lambda: inbox.put(Stop()))
     pins.start()
@@ -144,7 +150,8 @@ def serve(config_file: Path, settings: Settings) -> int:
     finally:
         notify.stopping()
         streams.stop()
-        for name, door in ((SIGHTINGS, sightings), (TABLETS, tablet_door), (OPERATOR, operator_door)):
+        doors = {SIGHTINGS: sightings, TABLETS: tablet_door, OPERATOR: operator_door, PROBE: probe_door}
+        for name, door in doors.items():
             (settings.runtime_dir / name).unlink(missing_ok=True)
             door.close()
         if receivers is not None:
@@ -157,17 +164,21 @@ def serve(config_file: Path, settings: Settings) -> int:
     return 0
 
 
-def hear(sightings: socket.socket, edges: frozenset[int], inbox: Inbox[Item], counts: Counts) -> None:
-    """Puts what the edges send into the inbox, until the socket is closed."""
+def hear(
+    sightings: socket.socket, edges: frozenset[int], probes: frozenset[int], inbox: Inbox[Item], counts: Counts
+) -> None:
+    """Puts what the edges and the probe send into the inbox, until the socket is closed."""
     while True:
         try:
             content, uid = sockets.receive(sightings)
         except OSError:
             return
-        if uid not in edges:
-            counts.strangers += 1
-        else:
+        if uid in edges:
             put_heard(Datagram(content), inbox, counts)
+        elif uid in probes:
+            put_heard(Datagram(content, probe=True), inbox, counts)
+        else:
+            counts.strangers += 1
 
 
 def put_heard(item: Datagram | Heard, inbox: Inbox[Item], counts: Counts) -> None:

@@ -21,9 +21,10 @@ from store_gateway.errors import CacheError, receiver_remedy
 from store_gateway.floor import Floor, Watcher
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
 from store_gateway.looks import WITHHELD, Looks
+from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
-from wire import query, sync
+from wire import query, sync, synthetic
 from wire.member import Mode
 from wire.query import Action, Light, Refused, RefusedReason
 from wire.scopes import is_scope
@@ -38,6 +39,7 @@ class Asker:
 
     operator: bool
     watcher: Watcher | None
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +74,7 @@ class Gateway:
         self._receivers = Receivers()
         self._floor = Floor(replica, self._standing, self._looks, self._receivers.outages)
         self._doors = Doors(store, replica, entropy)
+        self._probe = Probe(replica, self._doors.mint_probe)
         self._changed = True
         self._light = Light.LOCKED
         self.counts = Counts()
@@ -85,20 +88,30 @@ class Gateway:
             self._receivers.heard(heard, now_mono_s)
             self._presence.radio(heard, now_mono_s)
             return
-        now_ms = self._replica.trusted_ms(now_mono_s)
         self.counts.sightings += len(heard.sightings)
+        self.counts.resolved += self._hear(heard, now_mono_s)
+
+    def on_probe(self, heard: Batch | Health, now_mono_s: float) -> None:
+        """What the probe says that it heard; it moves no count."""
+        own = self._probe.heard(heard, now_mono_s) if isinstance(heard, Batch) else None
+        if own is not None:
+            self._hear(own, now_mono_s)
+
+    def _hear(self, heard: Batch, now_mono_s: float) -> int:
+        now_ms = self._replica.trusted_ms(now_mono_s)
         if now_ms is None:
-            return
-        slot = now_ms // SLOT_MS
+            return 0
+        slot, resolved = now_ms // SLOT_MS, 0
         self._presence.alive(heard.node, now_mono_s)
         for sighting in heard.sightings:
             who = self._directory.resolve(sighting.token, slot)
             if who is not None:
-                self.counts.resolved += 1
+                resolved += 1
                 self._moved(
                     self._presence.hear(who, sighting.token, heard.node, sighting.rssi_dbm, now_mono_s, now_ms),
                     now_mono_s,
                 )
+        return resolved
 
     def on_message(self, payload: bytes, fast: bool, now_mono_s: float) -> None:
         """A message from the broker."""
@@ -110,6 +123,8 @@ class Gateway:
 
     def answer(self, request: query.Request, asker: Asker, now_mono_s: float) -> query.Reply | Checking:
         """The answer, or what it waits for."""
+        if asker.probe or isinstance(request, query.AskProbe | query.TellProbe):
+            return self._probe.answer(request, now_mono_s) if asker.probe else Refused(RefusedReason.FORBIDDEN)
         match request:
             case query.AskStatus():
                 return self.status(now_mono_s, operator=asker.operator)
@@ -223,7 +238,7 @@ class Gateway:
             lease=self._replica.lease(now_mono_s),
             software=self._software,
             sessions=self._doors.sessions,
-            tablets=len(self._replica.tablets()),
+            tablets=self._doors.tablets,
             visits_open=0 if now_ms is None else self._waiting(now_ms, some=operator),
             counters=self.counts.as_counters(*figures),
             radios=self._receivers.views(now_mono_s, operator=operator),
@@ -371,7 +386,7 @@ class Gateway:
                 if visit.help and visit.attended_by is None
             }
             for role in (policy.main.roles if policy is not None else ())
-            if role.sees_floor
+            if role.sees_floor and role.id != synthetic.ROLE
         ]
         if not seen:
             return 0

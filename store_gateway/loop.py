@@ -13,7 +13,7 @@ from store_gateway.doors import PinCheck
 from store_gateway.gateway import Asker, Checking, Gateway
 from store_gateway.inbox import Inbox
 from store_gateway.keyring import Built
-from store_gateway.streams import Line
+from store_gateway.streams import Door, Line
 from wire import query, sighting
 from wire.errors import WireError
 from wire.sighting import Batch, Health
@@ -52,9 +52,10 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Datagram:
-    """Something from an edge, not read yet."""
+    """Something from an edge, or from the probe, not read yet."""
 
     content: bytes
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,13 +148,16 @@ class Loop:
                 self._reply(asked, self._gateway.pin_checked(check, right, now_mono_s), now_mono_s)
             case Gone(line):
                 self._gateway.unwatch(line)
-            case Datagram(content):
+            case Datagram(content, probe):
                 try:
                     heard = sighting.decode(content)
                 except WireError:
                     self._gateway.counts.malformed += 1
                     return
-                self._gateway.on_sighting(heard, now_mono_s)
+                if probe:
+                    self._gateway.on_probe(heard, now_mono_s)
+                else:
+                    self._gateway.on_sighting(heard, now_mono_s)
             case Heard(heard):
                 self._gateway.on_sighting(heard, now_mono_s)
             case Payload(content, fast):
@@ -169,7 +173,8 @@ class Loop:
         line, request = asked.line, asked.request
         if isinstance(request, query.Watch):
             line.watched(asked.number)
-        reply = self._gateway.answer(request, Asker(line.operator, line), now_mono_s)
+        asker = Asker(line.door is Door.OPERATOR, line, line.door is Door.PROBE)
+        reply = self._gateway.answer(request, asker, now_mono_s)
         if isinstance(reply, Checking):
             self._pins.submit(reply.check, asked)
         else:

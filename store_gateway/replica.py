@@ -127,6 +127,12 @@ class Replica:
 
     def policy(self) -> Policy | None:
         """The last good pair of policy records."""
+    def members_key(self) -> bytes | None:
+        """The digest key of the store's members, from which what is synthetic derives; None while locked."""
+        if self._hq.vault is None:
+            return None
+        return next((one.digest_key for one in self._hq.vault.holdings.of(sync.Collection.MEMBERS)), None)
+
         return self._hq.vault.policy if self._hq.vault is not None else None
 
     def member(self, pseudonym: bytes) -> Member | None:

@@ -81,4 +81,5 @@ class Settings:
     edge_users: tuple[str, ...] = ("consentry-edge",)
     tablet_users: tuple[str, ...] = ("consentry-tablets",)
     operator_users: tuple[str, ...] = ("root",)
+    probe_users: tuple[str, ...] = ()
     receivers: Receivers | None = None

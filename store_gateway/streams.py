@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 
 from store_gateway.counts import Counts
 from store_gateway.sockets import peer_uid
@@ -20,10 +21,22 @@ from wire.query import LENGTH_BYTES, Refused, RefusedReason
 
 MOST_CONNECTIONS = 128  # of tablets' APIs
 MOST_OPERATORS = 8  # besides: an operator gets in while all the others are taken
+MOST_PROBES = 2
 MOST_IN_FLIGHT = 32  # requests of one connection that are not answered yet
 _READ_BYTES = 64 * 1024
 _MALFORMED = Refused(RefusedReason.MALFORMED)
 _BUSY = Refused(RefusedReason.BUSY, 1)
+
+
+class Door(Enum):
+    """On which socket somebody came."""
+
+    TABLETS = auto()
+    OPERATOR = auto()
+    PROBE = auto()
+
+
+_MOST = {Door.TABLETS: MOST_CONNECTIONS, Door.OPERATOR: MOST_OPERATORS, Door.PROBE: MOST_PROBES}
 
 
 class Line:
@@ -31,12 +44,12 @@ class Line:
 
     __slots__ = (
         "_card", "_lock", "_replies", "_roster", "_streams", "_watch",
-        "blocked", "closing", "in_flight", "inbound", "operator", "outbound", "socket",
+        "blocked", "closing", "door", "in_flight", "inbound", "outbound", "socket",
     )  # fmt: skip
 
-    def __init__(self, streams: "Streams", connection: socket.socket, operator: bool) -> None:
+    def __init__(self, streams: "Streams", connection: socket.socket, door: Door) -> None:
         self.socket = connection
-        self.operator = operator
+        self.door = door
         self.inbound = bytearray()
         self.outbound = bytearray()
         self.in_flight = 0
@@ -97,7 +110,7 @@ class Streams:
 
     def __init__(
         self,
-        listeners: list[tuple[socket.socket, frozenset[int], bool]],
+        listeners: list[tuple[socket.socket, frozenset[int], Door]],
         on_request: Callable[[Line, int, query.Request], None],
         on_gone: Callable[[Line], None],
         counts: Counts,
@@ -114,9 +127,9 @@ class Streams:
         for end in (self._waker, self._woke):
             end.setblocking(False)
         self._selector.register(self._woke, selectors.EVENT_READ, None)
-        for listener, allowed, operator in listeners:
+        for listener, allowed, door in listeners:
             listener.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ, (listener, allowed, operator))
+            self._selector.register(listener, selectors.EVENT_READ, (listener, allowed, door))
         self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
 
     def start(self) -> None:
@@ -165,7 +178,7 @@ class Streams:
             if line in self._lines:
                 self._write(line)
 
-    def _accept(self, listener: socket.socket, allowed: frozenset[int], operator: bool) -> None:
+    def _accept(self, listener: socket.socket, allowed: frozenset[int], door: Door) -> None:
         try:
             connection, _ = listener.accept()
         except OSError:
@@ -176,15 +189,14 @@ class Streams:
         except OSError:
             connection.close()
             return
-        most = MOST_OPERATORS if operator else MOST_CONNECTIONS
-        if not welcome or sum(line.operator is operator for line in self._lines) >= most:
+        if not welcome or sum(line.door is door for line in self._lines) >= _MOST[door]:
             if welcome:
                 self._counts.refused += 1
             else:
                 self._counts.strangers += 1
             connection.close()
             return
-        line = Line(self, connection, operator)
+        line = Line(self, connection, door)
         self._lines.add(line)
         self._selector.register(connection, selectors.EVENT_READ, line)
 

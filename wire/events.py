@@ -75,6 +75,7 @@ class EventKind(IntEnum):
     HEALTH = 9
     LOG_HEAD = 10
     ERASED = 11
+    SYNTHETIC = 12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -295,6 +296,21 @@ class Pairing:
     paired: bool
 
 
+class Seen(StrEnum):
+    """What the probe's tablet shows of the store's synthetic member."""
+
+    SHOWN = "shown"
+    GONE = "gone"  # the store is live, and does not show it
+    DARK = "dark"  # nobody is shown anything
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """Body of SYNTHETIC: what the probe's tablet shows from now on; told at each change."""
+
+    seen: Seen
+
+
 EVENT_BODIES: dict[EventKind, type] = {
     EventKind.DISCLOSURE: Disclosure,
     EventKind.WITHDRAWAL: Withdrawal,
@@ -307,4 +323,5 @@ EVENT_BODIES: dict[EventKind, type] = {
     EventKind.HEALTH: StoreHealth,
     EventKind.LOG_HEAD: LogHead,
     EventKind.ERASED: Erased,
+    EventKind.SYNTHETIC: Synthetic,
 }

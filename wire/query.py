@@ -13,6 +13,7 @@ from typing import Annotated
 
 from wire import cbor, schema
 from wire.errors import Reason, WireError
+from wire.events import Seen as Seen
 from wire.policy import Section
 from wire.schema import Size
 from wire.views import Accepted as Accepted
@@ -31,6 +32,7 @@ from wire.views import Name as Name
 from wire.views import Outage as Outage
 from wire.views import Paired as Paired
 from wire.views import PairingCode as PairingCode
+from wire.views import ProbeKit as ProbeKit
 from wire.views import Radio as Radio
 from wire.views import ReceiverState as ReceiverState
 from wire.views import Refused as Refused
@@ -151,6 +153,18 @@ class MintPairing:
     """A one-time pairing code; on the operator's socket only. → PairingCode | Refused"""
 
 
+@dataclass(frozen=True, slots=True)
+class AskProbe:
+    """What a probe needs to be the synthetic member's phone and associate; on its socket only. → ProbeKit | Refused"""
+
+
+@dataclass(frozen=True, slots=True)
+class TellProbe:
+    """What the probe's tablet shows of the synthetic member from now on. → Accepted | Refused"""
+
+    seen: Seen
+
+
 Request = (
     Pair
     | SignIn
@@ -164,6 +178,8 @@ Request = (
     | Withdraw
     | AskStatus
     | MintPairing
+    | AskProbe
+    | TellProbe
 )
 
 
@@ -180,6 +196,7 @@ Reply = (
     | Conflict
     | PairingCode
     | Status
+    | ProbeKit
 )
 
 
@@ -198,6 +215,8 @@ class QueryKind(IntEnum):
     WITHDRAW = 10
     ASK_STATUS = 11
     MINT_PAIRING = 12
+    ASK_PROBE = 13
+    TELL_PROBE = 14
     REFUSED = 64
     PAIRED = 65
     SIGNED_IN = 66
@@ -210,6 +229,7 @@ class QueryKind(IntEnum):
     CONFLICT = 73
     PAIRING_CODE = 74
     STATUS = 75
+    PROBE_KIT = 76
 
 
 _REQUESTS: dict[QueryKind, type[Request]] = {
@@ -225,6 +245,8 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.WITHDRAW: Withdraw,
     QueryKind.ASK_STATUS: AskStatus,
     QueryKind.MINT_PAIRING: MintPairing,
+    QueryKind.ASK_PROBE: AskProbe,
+    QueryKind.TELL_PROBE: TellProbe,
 }
 _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.REFUSED: Refused,
@@ -239,6 +261,7 @@ _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.CONFLICT: Conflict,
     QueryKind.PAIRING_CODE: PairingCode,
     QueryKind.STATUS: Status,
+    QueryKind.PROBE_KIT: ProbeKit,
 }
 _NUMBERS = frozenset(kind.value for kind in QueryKind)
 _KINDS: dict[type, QueryKind] = {cls: kind for kind, cls in (*_REQUESTS.items(), *_REPLIES.items())}

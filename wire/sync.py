@@ -16,9 +16,9 @@ from wire.events import EVENT_BODIES as EVENT_BODIES
 from wire.events import Applied as Applied
 from wire.events import Attendance as Attendance
 from wire.events import Disclosure as Disclosure
+from wire.events import Done as Done
 from wire.events import Dwell as Dwell
 from wire.events import Erased as Erased
-from wire.events import Done as Done
 from wire.events import Event as Event
 from wire.events import EventKind as EventKind
 from wire.events import Events as Events
@@ -32,8 +32,10 @@ from wire.events import Outcome as Outcome
 from wire.events import Pairing as Pairing
 from wire.events import ReasonCode as ReasonCode
 from wire.events import Response as Response
+from wire.events import Seen as Seen
 from wire.events import StoreHealth as StoreHealth
 from wire.events import SuggestionOutcome as SuggestionOutcome
+from wire.events import Synthetic as Synthetic
 from wire.events import Verb as Verb
 from wire.events import VisitEnd as VisitEnd
 from wire.events import Withdrawal as Withdrawal

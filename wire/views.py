@@ -90,6 +90,8 @@ class DarkReason(StrEnum):
     CATCHING_UP = "catching-up"  # HQ answers; the records do not agree yet
     NO_POLICY = "no-policy"
     REFUSED = "refused"
+    RESTORED = "restored"  # the cache is an old copy, or another box uses its identity
+    HQ_RESTORED = "hq-restored"  # HQ knows less than the store, and is being brought up to it
     DISK = "disk"
     LOCKDOWN = "lockdown"
     NO_GATEWAY = "no-gateway"  # said by the tablet API itself
@@ -235,6 +237,20 @@ class PairingCode:
 
     code: Annotated[str, Size(1, 64)]
     for_s: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ProbeKit:
+    """What a probe needs: its phone's presence secret, its associate, and a one-time code to pair its tablet with.
+
+    `now_ms` is trusted time, by which the phone makes its tokens.
+    """
+
+    secret: Secret
+    associate: Name
+    pin: Annotated[str, Size(1, 64)]
+    code: Annotated[str, Size(1, 64)]
+    now_ms: Millis
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,12 @@ _GROWTH = 1.5
 _JITTER = 0.2
 _BURST = 4  # so many hellos may go at once within _BURST_S; HQ's answers cannot make the store shout
 _BURST_S = 2.0
+_REFUSED = {
+    sync.RefusalReason.STALE_TICKET: DarkReason.RESTORED,
+    sync.RefusalReason.AHEAD_OF_HQ: DarkReason.HQ_RESTORED,
+    sync.RefusalReason.RECOVERING: DarkReason.HQ_RESTORED,
+    sync.RefusalReason.LOCKDOWN: DarkReason.LOCKDOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +165,16 @@ class Keeper:
         light, reason = self._light(now_mono_s, locked, failed, policy)
         if light is not Light.LIVE or self._begun is None:
             return Lease(light, reason, 0, 0, last_word_ms)
-        return Lease(light, reason, math.ceil(self.left_s(now_mono_s)), self._begun.lease.lease_s, last_word_ms)
+        left_s, length_s = math.ceil(self.left_s(now_mono_s)), self._begun.lease.lease_s
+        if self.offer is not None and left_s * 2 <= length_s:
+            reason = DarkReason.CATCHING_UP  # HQ answers, so that is not why the lease runs out
+        return Lease(light, reason, left_s, length_s, last_word_ms)
 
     def _light(self, now_mono_s: float, locked: bool, failed: bool, policy: bool) -> tuple[Light, DarkReason]:
         if failed:
             return (Light.LOCKED if locked else Light.DARK), DarkReason.DISK
         if self.refused is not None:
-            reason = DarkReason.LOCKDOWN if self.refused is sync.RefusalReason.LOCKDOWN else DarkReason.REFUSED
-            return (Light.LOCKED if locked else Light.DARK), reason
+            return (Light.LOCKED if locked else Light.DARK), _REFUSED.get(self.refused, DarkReason.REFUSED)
         if locked:
             return Light.LOCKED, DarkReason.STARTING
         if self.left_s(now_mono_s) > 0:

@@ -18,6 +18,7 @@ from wire.policy import Policy
 from wire.query import DarkReason, Light
 
 Keys = tuple[bytes, ...]
+MEMBERS_KEY = bytes(range(32))
 
 
 class FakeReplica:
@@ -107,6 +108,10 @@ class FakeReplica:
     def trusted_ms(self, now_mono_s: float) -> int | None:
         """Trusted time."""
         return None if self.epoch_ms is None else self.epoch_ms + int(now_mono_s * 1000)
+
+    def members_key(self) -> bytes | None:
+        """The digest key of the members."""
+        return MEMBERS_KEY
 
     def policy(self) -> Policy | None:
         """The policy in force."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime.errors import ConfigError, UnavailableError
 from store_gateway import sockets
 from store_gateway.counts import Counts
-from store_gateway.streams import MOST_CONNECTIONS, MOST_IN_FLIGHT, Line, Streams
+from store_gateway.streams import MOST_CONNECTIONS, MOST_IN_FLIGHT, Door, Line, Streams
 from wire import query
 from wire.query import Refused, RefusedReason
 
@@ -34,7 +34,7 @@ class Server:
         self.counts = Counts()
         self.listener = sockets.bind(path, socket.SOCK_STREAM)
         self.streams = Streams(
-            [(self.listener, allowed, False)],
+            [(self.listener, allowed, Door.TABLETS)],
             lambda line, number, request: self.asked.put((line, number, request)),
             self.gone.put,
             self.counts,
@@ -196,7 +196,7 @@ def test_an_operator_gets_in_while_tablets_take_all_places(tmp_path: Path) -> No
     counts = Counts()
     listeners = [sockets.bind(tmp_path / name, socket.SOCK_STREAM) for name in ("tablets", "operator")]
     streams = Streams(
-        [(listeners[0], MINE, False), (listeners[1], MINE, True)],
+        [(listeners[0], MINE, Door.TABLETS), (listeners[1], MINE, Door.OPERATOR)],
         lambda line, number, request: line.reply(number, query.Accepted()),
         lambda line: None,
         counts,

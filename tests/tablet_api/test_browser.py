@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from tablet_api import forms
+from tablet_api import forms, texts
 from tests.fakes.gateway import LIVE, FakeGateway, handle
 from tests.tablet_api.conftest import Serve
 from tests.tablet_api.floor_of import card, fill, line, visit
@@ -213,7 +213,7 @@ def test_a_receiver_that_is_out_is_told_calmly_and_taken_back(opened: Open, gate
         "The receiver in Pharmacy is out. Some calls may not show meanwhile."
     )
     gateway.burn(DARK)
-    expect(page.get_by_role("heading", name="Nothing may be shown now")).to_be_visible()
+    expect(page.get_by_role("heading", name="The floor is closed")).to_be_visible()
     expect(page.locator("#outage")).to_have_text("")
     gateway.burn(LIVE)
     expect(page.locator("#outage")).to_contain_text("Shoes")
@@ -245,17 +245,86 @@ def test_dark_locked_and_back(opened: Open, gateway: FakeGateway) -> None:
     page.locator(".row").click()
     expect(page.get_by_text("42 ½")).to_be_visible()
     gateway.burn(DARK)
-    expect(page.get_by_text("Headquarters was not heard in time", exact=False)).to_be_visible()
+    expect(page.get_by_text("No word from headquarters; closed until it is back.", exact=False)).to_be_visible()
     assert "42 ½" not in page.content()
     assert "Orange" not in page.locator("main").inner_html()
     gateway.burn(Lease(Light.LOCKED, DarkReason.STARTING, 0, 0, None))
-    expect(page.get_by_role("heading", name="The store’s box is locked")).to_be_visible()
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     gateway.burn(LIVE)
     expect(page.locator(".row")).to_have_count(1)
     gateway.stop()
     expect(page.get_by_text("The store’s box does not answer.", exact=False)).to_be_visible()
     gateway.start()
     expect(page.locator(".row")).to_have_count(1)
+
+
+def _time_on_the_wall(page: Page, at_ms: int) -> str:
+    """Hours and minutes as this browser's own zone has them."""
+    return str(page.evaluate("ms => new Date(ms).toTimeString().slice(0, 5)", at_ms))
+
+
+def test_each_reason_is_told_in_plain_words(opened: Open, gateway: FakeGateway) -> None:
+    """Why it is closed, since when nothing was heard, and what ends it; and no word of the code's own."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened("phone")
+    expect(page.locator(".row")).to_have_count(1)
+    heard_ms = gateway.now_ms - 9 * 60_000
+    time_told = _time_on_the_wall(page, heard_ms)
+    for reason in [one for one in DarkReason if one is not DarkReason.NONE]:
+        light = Light.LOCKED if reason is DarkReason.STARTING else Light.DARK
+        gateway.burn(Lease(light, reason, 0, 0, heard_ms))
+        key = "dark.locked" if reason is DarkReason.STARTING else f"dark.{reason.value}"
+        expect(page.locator("#calm-text")).to_have_text(texts.ENGLISH[key].replace("{time}", time_told))
+        said = page.locator("#screen-calm").inner_text()
+        assert time_told in said
+        assert "{" not in said and "_" not in said
+        assert page.locator(".row").count() == 0
+
+
+def test_a_lease_that_runs_out_is_counted_down_from_half_of_it(opened: Open, gateway: FakeGateway) -> None:
+    """Up to date; then since when HQ is silent and how long until it closes, each second; renewed, quiet again."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    gateway.lease = Lease(Light.LIVE, DarkReason.NONE, 119, 120, gateway.now_ms)
+    page = opened("tablet")
+    chip = page.locator("#lease")
+    expect(chip).to_have_text("Up to date ")
+    heard_ms = gateway.now_ms - 58_000
+    place = page.locator(".row").bounding_box()
+    gateway.burn(Lease(Light.LIVE, DarkReason.NONE, 62, 120, heard_ms))
+    expect(chip).to_contain_text("Up to date")
+    expect(chip).to_contain_text("closes in 1:00")
+    expect(chip).to_contain_text(f"No word from headquarters since {_time_on_the_wall(page, heard_ms)}")
+    expect(chip).to_contain_text("closes in 0:58")
+    assert page.locator(".row").bounding_box() == place
+    gateway.burn(Lease(Light.LIVE, DarkReason.NONE, 118, 120, gateway.now_ms))
+    expect(chip).to_have_text("Up to date ")
+    gateway.burn(Lease(Light.LIVE, DarkReason.CATCHING_UP, 40, 120, gateway.now_ms))
+    expect(chip).to_contain_text("Catching up with headquarters")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_countdown_is_spoken_seldom_and_seen_beside_a_card(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """A screen reader hears it once on the way, not each second; over an open card it is still there, and fits."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    gateway.lease = Lease(Light.LIVE, DarkReason.NONE, 50, 120, gateway.now_ms - 70_000)
+    page = opened(size)
+    page.evaluate(
+        """() => { window.spoken = []; new MutationObserver(() => spoken.push(
+            document.getElementById('lease-told').textContent)).observe(
+            document.getElementById('lease-told'), {childList: true, characterData: true, subtree: true}); }"""
+    )
+    page.locator(".row").click()
+    expect(page.get_by_text("42 ½")).to_be_visible()
+    expect(page.locator("#lease")).to_contain_text("closes in 0:47")
+    expect(page.locator("#lease")).to_be_visible()
+    assert page.locator("#lease-left").get_attribute("aria-hidden") == "true"
+    assert len(page.evaluate("spoken")) <= 1
+    box, back = page.locator("#lease").bounding_box(), page.locator("#card-back").bounding_box()
+    width = SIZES[size][0]
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+    if size == "phone" and back is not None:
+        assert back["x"] + back["width"] <= box["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_page_that_hears_nothing_blanks_and_comes_back(opened: Open, gateway: FakeGateway) -> None:

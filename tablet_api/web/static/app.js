@@ -5,14 +5,16 @@ import { Card } from "./card.js";
 import { $, toast, write } from "./dom.js";
 import { Floor } from "./floor.js";
 import { clearPin, codeFromAddress, pairWith, startPairing, startSigningIn } from "./gate.js";
+import { Lease } from "./lease.js";
 import { Stream } from "./stream.js";
-import { ago, has, say, setClock } from "./words.js";
+import { clockTime, has, say, setClock } from "./words.js";
 
 const SCREENS = ["pair", "signin", "calm", "floor"];
 let wanted = null; // the handle whose card is to be open again when the page is back
 let signedIn = false;
 let goingBack = false;
 
+const lease = new Lease();
 const floor = new Floor((handle) => openCard(handle));
 const card = new Card({ closed: cardClosed, refused: refused });
 const stream = new Stream({ roster, change, card: cardChanged, dark, silent, refused: () => checkSession() });
@@ -20,7 +22,8 @@ const stream = new Stream({ roster, change, card: cardChanged, dark, silent, ref
 function show(name) {
   for (const screen of SCREENS) $(`screen-${screen}`).hidden = screen !== name;
   $("bar").hidden = name === "pair" || name === "signin" || !signedIn;
-  $("live").hidden = name !== "floor";
+  $("lease").hidden = name !== "floor";
+  if (name !== "floor") lease.drop();
   document.body.dataset.screen = name;
 }
 
@@ -119,6 +122,7 @@ function painted(version) {
 function roster(body) {
   setClock(body.as_of);
   if ($("screen-floor").hidden) show("floor");
+  lease.hold(body.lease);
   floor.replace(body.visits, body.radios);
   const open = card.handle ?? wanted;
   wanted = null;
@@ -129,6 +133,7 @@ function roster(body) {
 
 function change(body) {
   setClock(body.as_of);
+  lease.hold(body.lease);
   if (card.handle !== null && body.gone.includes(card.handle)) card.close();
   floor.change(body);
   if (card.handle !== null && body.visits.some((visit) => visit.handle === card.handle)) card.refresh();
@@ -144,10 +149,13 @@ function dark(body) {
   blank();
   const { light, reason, last_word } = body.lease;
   if (last_word) setClock(body.as_of);
-  const key = light === "locked" ? "dark.locked" : has(`dark.${reason}`) ? `dark.${reason}` : "dark.none";
-  const word = last_word ? say("dark.last_word", { time: ago(last_word) }) : "";
-  const title = light === "locked" ? say("dark.title_locked") : say("dark.title");
-  calm(light === "locked" ? "lock" : "moon", title, say(key), [word, say("dark.comes_back")].filter(Boolean).join(" "));
+  const locked = light === "locked" && reason === "starting";
+  const key = locked ? "dark.locked" : has(`dark.${reason}`) ? `dark.${reason}` : "dark.none";
+  const time = last_word ? clockTime(last_word) : "";
+  const text = time || !has(`${key}_yet`) ? say(key, { time }) : say(`${key}_yet`);
+  const comes = has(`${key}_more`) ? say(`${key}_more`) : say("dark.comes_back");
+  const word = time && !say(key).includes("{time}") ? say("dark.last_word", { time }) : "";
+  calm(locked ? "lock" : "moon", say(locked ? "dark.title_locked" : "dark.title"), text, [word, comes].filter(Boolean).join(" "));
   if (body.version !== "0") painted(body.version);
 }
 

@@ -28,13 +28,23 @@ export function span(minutes) {
   return say("time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
-export function ago(instant) {
-  const minutes = minutesSince(instant);
-  return minutes < 1 ? say("time.now") : say("time.ago", { time: span(minutes) });
-}
-
 export function wait(seconds) {
   return seconds < 60 ? say("time.seconds", { count: seconds }) : span(Math.ceil(seconds / 60));
+}
+
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockAndDay = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+// 14:02; with the day where that was not in the last twelve hours.
+export function clockTime(instant) {
+  return (minutesSince(instant) < 720 ? clock : clockAndDay).format(new Date(instant));
+}
+
+// 1:05, and 1:02:05 from an hour on.
+export function countdown(seconds) {
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
 const dates = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });

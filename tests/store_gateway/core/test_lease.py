@@ -118,6 +118,19 @@ def test_a_recording_of_a_lease_does_not_outlive_a_later_refusal() -> None:
     assert view(keeper, 3.0) == (Light.DARK, DarkReason.LOCKDOWN)
 
 
+def test_a_lease_that_runs_out_though_hq_answers_says_so() -> None:
+    """From half of it on, where HQ's newer offer cannot begin, it is for catching up; before that nothing is said."""
+    keeper = Keeper()
+    keeper.on_lease(a_lease(), 10.0, 10.1)
+    keeper.begin()
+    keeper.on_lease(a_lease(), 25.0, 25.1)
+    half_s = 10.0 + a_lease().lease_s / 2
+    assert view(keeper, half_s - 1) == (Light.LIVE, DarkReason.NONE)
+    assert view(keeper, half_s) == (Light.LIVE, DarkReason.CATCHING_UP)
+    keeper.begin()
+    assert view(keeper, half_s) == (Light.LIVE, DarkReason.NONE)
+
+
 def test_a_refusal_ends_the_lease_of_earlier_hellos_and_says_so() -> None:
     """HQ's later word counts; a recording of an earlier refusal does not."""
     keeper = Keeper()
@@ -126,9 +139,16 @@ def test_a_refusal_ends_the_lease_of_earlier_hellos_and_says_so() -> None:
     keeper.on_refusal(RefusalReason.STALE_TICKET, 5.0)
     assert view(keeper, 11.0)[0] is Light.LIVE
     keeper.on_refusal(RefusalReason.STALE_TICKET, 11.0)
-    assert view(keeper, 11.0) == (Light.DARK, DarkReason.REFUSED)
-    keeper.on_refusal(RefusalReason.LOCKDOWN, 12.0)
-    assert view(keeper, 12.0) == (Light.DARK, DarkReason.LOCKDOWN)
+    assert view(keeper, 11.0) == (Light.DARK, DarkReason.RESTORED)
+    reasons = (
+        (RefusalReason.AHEAD_OF_HQ, DarkReason.HQ_RESTORED),
+        (RefusalReason.RECOVERING, DarkReason.HQ_RESTORED),
+        (RefusalReason.NOT_THIS_STORE, DarkReason.REFUSED),
+        (RefusalReason.LOCKDOWN, DarkReason.LOCKDOWN),
+    )
+    for turn, (reason, shown) in enumerate(reasons):
+        keeper.on_refusal(reason, 12.0 + turn / 10)
+        assert view(keeper, 12.9) == (Light.DARK, shown)
     keeper.on_lease(a_lease(), 13.0, 13.1)
     keeper.begin()
     assert view(keeper, 13.1)[0] is Light.LIVE
