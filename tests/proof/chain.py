@@ -32,6 +32,7 @@ from tests.proof.witness import Denial, OverheardSealer, Witness
 from tests.world import PIN, Shopfloor, entropy
 from wire import envelope, query, sync, tree
 from wire.keys import open_key_set
+from wire.member import Member
 from wire.policy import Hours
 from wire.query import Light
 from wire.token import Kind, day_key, day_of_slot, token
@@ -76,6 +77,11 @@ class Box(Shopfloor):
     """One store's box: its cache file, its gateway, one tablet, and the phones of whoever walks in."""
 
     def __init__(self, chain: "Chain", store: str, keys: BoxKeys, file: Path) -> None:
+        self.prepare(chain, store, keys, file)
+        self.start()
+
+    def prepare(self, chain: "Chain", store: str, keys: BoxKeys, file: Path) -> None:
+        """The box stands there, and its program does not run yet."""
         self.chain = chain
         self.store = store
         self.keys = keys
@@ -86,7 +92,6 @@ class Box(Shopfloor):
         self._skew_ms = chain.hq.now_ms - int(BOOT_S * 1000)
         self._secret: bytes | None = None  # of the paired tablet
         self._session: bytes | None = None
-        self.start()
 
     @property
     def now_s(self) -> float:  # type: ignore[override]
@@ -187,6 +192,22 @@ class Box(Shopfloor):
         """Whether the store may disclose."""
         return self.replica.live(self.now_s)
 
+    def waiting(self) -> int:
+        """How many events HQ has not said to have stored; -1 while locked."""
+        return self.replica.counters().get("events_waiting", -1)
+
+    def member(self, pseudonym: bytes) -> Member | None:
+        """The member's record here."""
+        return self.replica.member(pseudonym)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.replica.close()
+
+    def counters(self) -> dict[str, int]:
+        """What the replica counted."""
+        return self.replica.counters()
+
     def light(self) -> tuple[Light, query.DarkReason]:
         """Light and reason."""
         lease = self.replica.lease(self.now_s)
@@ -221,6 +242,20 @@ class Box(Shopfloor):
             for key, (seq, body) in rows.items():
                 node = node.plus(tree.digest(one.digest_key, one.collection, key, seq, tree.body_hash(body)))
             assert node == one.node, name
+
+    def check_shown(self) -> None:
+        """What the tablet sees, judged by what reached the store, by the denials made in it, and by its leases."""
+        witness = self.chain.witness
+        for found in self.chain.secrets.values():
+            for secret in found:
+                self.calls(secret)
+        seen = self.sees()
+        assert not seen or witness.may_disclose(self.boot, self.now_s), "shown without a lease"
+        assert not seen or self.live()
+        for pseudonym, (_, scopes) in seen.items():
+            assert witness.standing(self.store, pseudonym), "shown after a withdrawal"
+            for scope in scopes - {"name.first"}:
+                assert witness.may_show(self.store, pseudonym, scope), f"{scope} shown after a withdrawal"
 
     # --- the shop ----------------------------------------------------------------------------------------------------
 
@@ -340,7 +375,7 @@ class Chain:
     def close(self) -> None:
         """Lets go of the files."""
         for box in self.boxes:
-            box.replica.close()
+            box.close()
         self.hq.engine.dispose()
 
     @property
@@ -460,7 +495,7 @@ class Chain:
             if all(box.live() for box in self.boxes) and self.agrees():
                 return
             step_s = min(5.0, step_s + 1)
-        raise AssertionError([(box.store, box.light(), box.replica.counters()) for box in self.boxes])
+        raise AssertionError([(box.store, box.light(), box.counters()) for box in self.boxes])
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
@@ -470,29 +505,14 @@ class Chain:
 
     def agrees(self) -> bool:
         """Whether all roots are equal and nothing waits to go up."""
-        return all(
-            box.held() == self.roots(box.store) and box.replica.counters()["events_waiting"] == 0 for box in self.boxes
-        )
+        return all(box.held() == self.roots(box.store) and box.waiting() == 0 for box in self.boxes)
 
     def check(self) -> None:
         """What holds after any step: the trees are those of the rows, and nothing is shown that may not be."""
         self.hq.check()
         for box in self.boxes:
             box.check_tree()
-            self.check_shown(box)
-
-    def check_shown(self, box: Box) -> None:
-        """What the tablet sees, judged by what reached the store, by the denials made in it, and by its leases."""
-        for found in self.secrets.values():
-            for secret in found:
-                box.calls(secret)
-        seen = box.sees()
-        assert not seen or self.witness.may_disclose(box.boot, box.now_s), "shown without a lease"
-        assert not seen or box.live()
-        for pseudonym, (_, scopes) in seen.items():
-            assert self.witness.standing(box.store, pseudonym), "shown after a withdrawal"
-            for scope in scopes - {"name.first"}:
-                assert self.witness.may_show(box.store, pseudonym, scope), f"{scope} shown after a withdrawal"
+            box.check_shown()
 
     def stored_events(self, box: Box) -> list[tuple[int, int]]:
         """(number, kind) of the events of the box's cache that HQ stored, in order."""
@@ -512,7 +532,7 @@ class Chain:
             assert [number for number, _ in stored] == list(range(1, len(stored) + 1))
             assert {(number, int(kind)) for number, kind in box.kept} <= set(stored), "an event was lost"
             for known_as, body in self.bodies(box.store):
-                assert box.replica.member(known_as) == body
+                assert box.member(known_as) == body
 
     def bodies(self, store: str) -> Iterator[tuple[bytes, object]]:
         """Pseudonym and record of every member that ever was in the store's audience."""
