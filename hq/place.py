@@ -47,7 +47,7 @@ class Place:
         if (live, listed) != (self._live, self._listed):
             self._live, self._listed = live, listed
             self.stores = owned(self.own_id, live, listed)
-            _LOG.info("place", processes=len(live), stores=len(self.stores), of=len(listed))
+            _LOG.info("place", id=self.own_id.hex(), processes=len(live), stores=len(self.stores), of=len(listed))
         self.followed = self.stores | before
 
     def has(self, duty: Duty, now_ms: int) -> bool:

@@ -57,9 +57,9 @@ class Waking:
         with self._engine.connect() as pooled:
             line = pooled.execution_options(isolation_level="AUTOCOMMIT")
             line.exec_driver_sql(f"LISTEN {CHANNEL}")
-            line.detach()  # it listens for as long as it lives: it must not go back into the pool
             driver = line.connection.driver_connection
             assert driver is not None
+            line.detach()  # it listens for as long as it lives: it must not go back into the pool
             self._hears = True
             self.wake()  # what came before
             while not stop.is_set():

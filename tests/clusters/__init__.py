@@ -1,0 +1,1 @@
+"""HQ and a store over the brokers that people run: one suite, three engines."""

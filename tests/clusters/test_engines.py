@@ -1,0 +1,266 @@
+"""One suite over mosquitto, RabbitMQ and NATS: an HQ of two processes, a store, and nodes that are killed.
+
+mosquitto is one node over SQLite and runs with all tests; the clusters, over PostgreSQL, with the long ones.
+"""
+
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from random import Random
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from store_gateway.replica import Replica
+from tests import postgresql
+from tests.clusters.engines import HOST, Mosquitto, Nats, Rabbit, until
+from tests.clusters.estate import LEASE_S, OTHER, PATIENCE_S, SCOPE, STORE, Box, Estate, boot_s, shows
+from wire import sync
+
+pytestmark = pytest.mark.system
+MEMBERS = 40
+TRAFFIC_S = 4.0  # before and after each blow
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Short: paths of sockets end at 107 bytes."""
+    made = Path(tempfile.mkdtemp(prefix="consentry-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(Mosquitto, id="mosquitto"),
+        pytest.param(Rabbit, id="rabbitmq", marks=pytest.mark.long),
+        pytest.param(Nats, id="nats", marks=pytest.mark.long),
+    ],
+)
+def estate(request, needs, tmp_path_factory, folder: Path) -> Iterator[Estate]:
+    """Two HQ processes over one engine."""
+    at = folder / request.param.__name__
+    nodes, own = at / "nodes", at / "estate"
+    for one in (nodes, own):
+        one.mkdir(parents=True)
+    engine = request.param(needs, nodes)
+    with postgresql.server(needs, tmp_path_factory.mktemp("pg")) if len(engine.ports) > 1 else _sqlite(own) as url:
+        database = postgresql.make_database(url, f"hq_{secrets.token_hex(4)}") if len(engine.ports) > 1 else url
+        opened = None
+        try:
+            opened = Estate(own, engine, database)
+            for name in ("hq-1", "hq-2"):
+                opened.start_hq(name)
+            yield opened
+        finally:
+            engine.close() if opened is None else opened.close()
+
+
+def _sqlite(folder: Path):
+    return nullcontext(f"sqlite:///{folder}/hq.db")
+
+
+@pytest.fixture(scope="module")
+def box(estate: Estate) -> Box:
+    """The store's box, live and filled with forty members."""
+    for _ in range(MEMBERS):
+        estate.join()
+    opened = estate.open_box()
+    opened.wait_live()
+    return opened
+
+
+def agree(estate: Estate, box: Box) -> None:
+    """Waits until both sides hold the same."""
+    until(lambda: box.held() == estate.roots(), PATIENCE_S, "agreement of the roots")
+
+
+def held(box: Box, pseudonym: bytes) -> bool:
+    """Whether the store has the member's shoe size."""
+    found = box.ask(lambda replica: replica.member(pseudonym))
+    return found is not None and SCOPE in {one.scope for one in found.fields}
+
+
+def deny(box: Box, pseudonym: bytes) -> None:
+    """The member takes the shoe size back in the store."""
+    said = sync.Withdrawal(SCOPE, "nina", "t-1")
+    box.ask(lambda replica: replica.deny(pseudonym, SCOPE, said, boot_s()))
+
+
+def test_a_store_is_filled_and_comes_under_a_lease(estate: Estate, box: Box) -> None:
+    """It holds exactly what HQ holds, and goes on doing so over several leases."""
+    agree(estate, box)
+    assert estate.roots()[f"members/{STORE}"][1] == MEMBERS
+    end = time.monotonic() + 2 * LEASE_S
+    while time.monotonic() < end:
+        assert box.is_live()
+        time.sleep(0.5)
+
+
+def test_a_withdrawal_comes_on_the_fast_lane(estate: Estate, box: Box) -> None:
+    """On the connection of its own; the store drops the field and both sides agree."""
+    member = estate.join()
+    pseudonym = estate.pseudonym(member)
+    until(lambda: held(box, pseudonym), PATIENCE_S, "the member's arrival")
+    before = box.fast
+    estate.office.withdraw(member, time.time_ns() // 1_000_000, scopes=(SCOPE,))
+    until(lambda: not held(box, pseudonym), PATIENCE_S, "the withdrawal")
+    until(lambda: box.fast > before, PATIENCE_S, "the fast lane's message")
+    agree(estate, box)
+
+
+def test_what_happens_in_the_store_arrives_at_hq_once(estate: Estate, box: Box) -> None:
+    """Numbers without gap or repeat, and HQ's record says that it acted."""
+    before = len(estate.events())
+    members = [estate.pseudonym(estate.join()) for _ in range(5)]
+    for pseudonym in members:
+        until(lambda one=pseudonym: held(box, one), PATIENCE_S, "the member's arrival")
+        deny(box, pseudonym)
+    until(lambda: len(estate.events()) == before + 5, PATIENCE_S, "the events at HQ")
+    for pseudonym in members:
+        until(lambda one=pseudonym: not held(box, one), PATIENCE_S, "HQ's own word on it")
+    assert {row.pseudonym for row in estate.events()} >= set(members)
+    agree(estate, box)
+
+
+def test_a_store_uses_no_topic_of_another(estate: Estate, box: Box) -> None:
+    """The other store's credential hears nothing of this one, and what it says in its name reaches nobody."""
+    certificates = estate.folder / "broker/etc/mosquitto/consentry"
+    at = estate.folder / f"stores/{OTHER}"
+    heard: list[str] = []
+    ears = []
+    for topic in (sync.down(STORE), "#"):
+        ear = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"{OTHER}-main", protocol=mqtt.MQTTv311)
+        ear.tls_set(
+            str(certificates / "ca.pem"), str(at / "etc/consentry/certs/store.pem"),
+            str(at / "credentials/gateway/broker-key"),
+        )  # fmt: skip
+        ear.on_message = lambda _client, _own, message: heard.append(message.topic)
+        ear.on_connect = lambda client, *rest, topic=topic: client.subscribe(topic, 1)
+        ear.connect(HOST, estate.engine.ports[0])
+        ear.loop_start()
+        ears.append(ear)
+        time.sleep(0.5)
+    pseudonym = estate.pseudonym(estate.join())
+    until(lambda: held(box, pseudonym), PATIENCE_S, "the member's arrival")
+    for ear in ears:
+        ear.disconnect()
+        ear.loop_stop()
+    assert heard == []
+    agree(estate, box)
+
+
+class Traffic:
+    """Edits and withdrawals at HQ and in the store, until it is told to stop; and what may never be seen meanwhile."""
+
+    def __init__(self, estate: Estate, box: Box, seed: int) -> None:
+        self._estate, self._box, self._chance = estate, box, Random(seed)
+        self.members = {name: estate.pseudonym(name) for name in [estate.join() for _ in range(MEMBERS)]}
+        self.withdrawn: dict[bytes, float] = {}  # when HQ had committed it, on the box's clock
+        self.denied: set[bytes] = set()
+        self.looked = self.shown = 0
+        self._gone: set[bytes] = set()
+        self._stop = threading.Event()
+        self.faults: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Traffic":
+        for pseudonym in self.members.values():
+            until(lambda one=pseudonym: held(self._box, one), PATIENCE_S, "the members' arrival")
+        self._box.watch = self._look
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+        self._box.watch = lambda replica, now_s: None
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(0.05):
+                name, pseudonym = self._chance.choice(sorted(self.members.items()))
+                untouched = pseudonym not in self.withdrawn and pseudonym not in self.denied
+                match self._chance.randrange(8):
+                    case 0 if untouched and len(self.withdrawn) < MEMBERS // 3:
+                        self._estate.office.withdraw(name, time.time_ns() // 1_000_000, scopes=(SCOPE,))
+                        self.withdrawn[pseudonym] = boot_s()
+                    case 1 if untouched and len(self.denied) < MEMBERS // 3 and self._box.is_live():
+                        deny(self._box, pseudonym)
+                        self.denied.add(pseudonym)
+                    case _:
+                        self._estate.edit(name, str(self._chance.random()))
+        except BaseException as error:
+            self.faults.append(error)
+            raise
+
+    def _look(self, replica: Replica, now_s: float) -> None:
+        """On the box's thread, between any two messages."""
+        for pseudonym in self.members.values():
+            can_show = shows(replica, pseudonym, now_s)
+            self.looked += 1
+            self.shown += can_show
+            if pseudonym in self.denied:
+                assert not can_show, "what was taken back in the store was shown again"
+            since_s = self.withdrawn.get(pseudonym)
+            if since_s is None:
+                continue
+            found = replica.member(pseudonym)
+            if found is None or SCOPE not in {one.scope for one in found.fields}:
+                self._gone.add(pseudonym)
+            assert not (can_show and pseudonym in self._gone), "what had been withdrawn came back"
+            assert not (can_show and now_s > since_s + LEASE_S), "shown after a withdrawal, past every lease"
+
+    def check(self) -> None:
+        """Whether it ran as it should."""
+        assert self.faults == []
+        assert self._box.faults == []
+        assert self.shown > 0
+        assert self.withdrawn
+        assert self.denied
+
+
+def test_nodes_and_processes_are_killed_in_the_middle(estate: Estate, box: Box) -> None:
+    """Each node in turn, and the HQ process that answers for the store; in the end all is as if nothing had been."""
+    before = len(estate.events())
+    is_cluster = len(estate.engine.ports) > 1
+    with Traffic(estate, box, 1) as traffic:
+        for node in range(len(estate.engine.ports)):
+            time.sleep(TRAFFIC_S)
+            estate.engine.kill(node)
+            if is_cluster:
+                time.sleep(TRAFFIC_S)
+                box.wait_live()  # by the others
+                estate.engine.revive(node)
+            else:
+                time.sleep(1.0)
+                estate.engine.revive(node)
+            box.wait_live()
+        name = estate.answering()
+        # A killed process keeps its place for a lease of 30 s: longer than this store's; one that ends gives it away.
+        estate.end_hq(name, signal.SIGKILL if is_cluster else signal.SIGTERM)
+        time.sleep(2 * TRAFFIC_S if is_cluster else 1.0)
+        box.wait_live()
+        estate.start_hq("hq-3")
+        time.sleep(TRAFFIC_S)
+    traffic.check()
+    box.wait_live()
+    until(lambda: box.ask(lambda replica: replica.counters()["events_waiting"]) == 0, PATIENCE_S, "the last event")
+    agree(estate, box)
+    told = estate.events()[before:]
+    assert {row.pseudonym for row in told} == traffic.denied
+    assert len(told) == len(traffic.denied)
+    assert estate.lost() == 0
+    for pseudonym in {*traffic.denied, *traffic.withdrawn}:
+        assert not held(box, pseudonym)
+    end = time.monotonic() + LEASE_S
+    while time.monotonic() < end:
+        assert box.is_live()
+        time.sleep(0.5)

@@ -1,0 +1,68 @@
+"""A PostgreSQL server of the tests' own, on a Unix socket in a folder; nothing of the machine's own is touched."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+
+@contextmanager
+def server(needs: Callable[[str], str], folder: Path, *settings: str) -> Iterator[str]:
+    """Its URL while it runs; `settings` are further ones of postgresql.conf, each `name=value`. It does not sync."""
+    initdb, program = needs("initdb"), needs("postgres")
+    folder.chmod(0o777)
+    for parent in folder.parents:
+        if parent.owner() == "root" and str(parent).startswith("/tmp/"):
+            parent.chmod(parent.stat().st_mode | 0o111)
+    # PostgreSQL refuses to run as root.
+    run_as = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    place, sockets = folder / "db", folder / "s"
+    sockets.mkdir()
+    sockets.chmod(0o777)
+    made = subprocess.run(
+        [initdb, "--auth=trust", "--no-sync", "--username=hq", "--encoding=UTF8", "--locale=C", "-D", str(place)],
+        cwd="/", capture_output=True, text=True, **run_as,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    chosen = [word for setting in ("listen_addresses=", "fsync=off", *settings) for word in ("-c", setting)]
+    running = subprocess.Popen(
+        [program, "-D", str(place), "-k", str(sockets), *chosen],
+        cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as,
+    )  # fmt: skip
+    try:
+        url = f"postgresql+psycopg://hq@/postgres?host={sockets}"
+        _wait_for(url, running)
+        yield url
+    finally:
+        running.send_signal(signal.SIGINT)  # ends connections that are still there; SIGTERM would wait for them
+        running.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_database(url: str, name: str) -> str:
+    """The URL of a new database on that server."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _wait_for(url: str, running: "subprocess.Popen[bytes]") -> None:
+    for _ in range(200):
+        try:
+            with create_engine(url).connect() as connection:
+                connection.execute(text("select 1"))
+                return
+        except OperationalError:
+            assert running.poll() is None, "PostgreSQL ended"
+            time.sleep(0.1)
+    raise AssertionError("PostgreSQL did not start")
