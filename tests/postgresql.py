@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +16,12 @@ from sqlalchemy.exc import OperationalError
 
 
 @contextmanager
-def server(needs: Callable[[str], str], folder: Path, *settings: str) -> Iterator[str]:
+def server(needs: Callable[[str], str], *settings: str) -> Iterator[str]:
     """Its URL while it runs; `settings` are further ones of postgresql.conf, each `name=value`. It does not sync."""
     initdb, program = needs("initdb"), needs("postgres")
+    # Not in pytest's folder, which it closes to all other accounts whenever somebody starts it.
+    folder = Path(tempfile.mkdtemp(prefix="consentry-pg-"))
     folder.chmod(0o777)
-    for parent in folder.parents:
-        if parent.owner() == "root" and str(parent).startswith("/tmp/"):
-            parent.chmod(parent.stat().st_mode | 0o111)
     # PostgreSQL refuses to run as root.
     run_as = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
     place, sockets = folder / "db", folder / "s"

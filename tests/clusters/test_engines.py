@@ -44,14 +44,14 @@ def folder() -> Iterator[Path]:
         pytest.param(Nats, id="nats", marks=pytest.mark.long),
     ],
 )
-def estate(request, needs, tmp_path_factory, folder: Path) -> Iterator[Estate]:
+def estate(request, needs, folder: Path) -> Iterator[Estate]:
     """Two HQ processes over one engine."""
     at = folder / request.param.__name__
     nodes, own = at / "nodes", at / "estate"
     for one in (nodes, own):
         one.mkdir(parents=True)
     engine = request.param(needs, nodes)
-    with postgresql.server(needs, tmp_path_factory.mktemp("pg")) if len(engine.ports) > 1 else _sqlite(own) as url:
+    with postgresql.server(needs) if len(engine.ports) > 1 else _sqlite(own) as url:
         database = postgresql.make_database(url, f"hq_{secrets.token_hex(4)}") if len(engine.ports) > 1 else url
         opened = None
         try:

@@ -26,7 +26,7 @@ def hq(engine: Engine) -> Headquarters:
 
 
 @pytest.fixture(scope="session")
-def postgresql(needs, tmp_path_factory) -> Iterator[str]:
+def postgresql(needs) -> Iterator[str]:
     """The URL of a PostgreSQL server of this session, on a Unix socket; each test makes a database in it."""
-    with server(needs, tmp_path_factory.mktemp("pg", numbered=True)) as url:
+    with server(needs) as url:
         yield url
