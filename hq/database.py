@@ -20,6 +20,7 @@ from hq import order_tables as _order_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
 from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import tables
+from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
 from hq.errors import DatabaseUnavailable
 
 _WRITES = "consentry_writes"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
 from hq.state import NO_NOTICE, PRESENCE, Choice, EventKind
-from wire import schema
+from hq.synthetic_choices import is_synthetic
+from wire import schema, synthetic
 from wire.errors import WireError
 from wire.member import Field
 from wire.policy import MainPolicy, Policy
@@ -42,12 +43,16 @@ class Grant:
     notice: bytes | None = None
 
 
-def check_id(text: str, field: str) -> None:
+def check_id(text: str, field: str, *, reserved: bool = False) -> None:
     """Passes the id of a member or an associate: 1 to 64 letters, digits and `. _ : @ -`.
+
+    `reserved`: it may be one of those that are kept for synthetic members and their associate.
 
     Raises:
         Refused: another form.
     """
+    if not reserved and (is_synthetic(text) or text == synthetic.ASSOCIATE):
+        raise Refused(Reason.MALFORMED, field, f"another id: `{synthetic.ASSOCIATE}` stands for nobody")
     if _ID.fullmatch(text) is None:
         raise Refused(Reason.MALFORMED, field, "1 to 64 letters, digits and . _ : @ -")
 

@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, insert, select, update
 
+from hq import synthetic_choices
 from hq.custody import Place, Seal, bound
 from hq.membership import Locked
 from hq.state import Choice, Event
+from hq.synthetic_choices import is_synthetic
 from hq.tables import chain_heads, consent_events
 from wire import cbor, schema
 
@@ -39,9 +41,13 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
     `locked`: their members, whose row locks the caller holds; the choices are sealed under their keys. It is part of
     the caller's transaction: all of it or nothing is written.
     """
-    wanted = {one.event.id: one for one in entries}
+    listed = list(entries)
+    nobodys = {one for one, found in locked.items() if is_synthetic(found.about.id)}
+    apart = [(one.member, one.event) for one in listed if one.member in nobodys]
+    kept = synthetic_choices.keep(connection, apart) if apart else 0
+    wanted = {one.event.id: one for one in listed if one.member not in nobodys}
     if not wanted:
-        return 0
+        return kept
     number, previous = _lock_head(connection)
     ids = list(wanted)
     for start in range(0, len(ids), _CHUNK):
@@ -71,7 +77,7 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
         connection.execute(
             update(chain_heads).where(chain_heads.c.name == _CHAIN).values(number=number, hash=previous)
         )  # fmt: skip
-    return len(rows)
+    return kept + len(rows)
 
 
 _HASHED = ("number", "id", "member", "method", "chosen_s", "recorded_s", "choice")
@@ -99,6 +105,9 @@ def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[b
         chunk = listed[start : start + _CHUNK]
         for row in connection.execute(select(consent_events).where(consent_events.c.member.in_(chunk))):
             found[row.member].append(_event(row, locked[row.member].seal))
+    for member in listed:
+        if is_synthetic(locked[member].about.id):
+            found[member] = synthetic_choices.of_member(connection, member)
     return found
 
 

@@ -20,10 +20,11 @@ from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Locked
-from hq.policy_rules import Draft, check
+from hq.policy_rules import Draft, check, with_synthetic
 from hq.state import Choice, Event, EventKind
+from hq.synthetic_choices import is_synthetic
 from hq.tables import audience, instances, notices, phones, staff, stores
-from wire import keyring, schema
+from wire import keyring, schema, synthetic
 from wire.errors import WireError
 from wire.member import Field, Mode, NameChoice, Staff
 from wire.policy import MAIN_KEY, MainPolicy, Policy, store_key
@@ -67,6 +68,7 @@ class Office:
         All members of its stores are due for a new evaluation then, which `hq.clock_job` does, in batches.
         """
         check(draft)
+        draft = replace(draft, main=with_synthetic(draft.main))
         title = instance(Collection.POLICY, draft.name)
         with writing(self.engine) as connection:
             records.make_instance(connection, Collection.POLICY, draft.name)
@@ -93,9 +95,11 @@ class Office:
 
     # --- members -------------------------------------------------------------------------------------------------
 
-    def add_member(self, member: str, age_at_least: int, jurisdiction: str, now_ms: int) -> None:
+    def add_member(
+        self, member: str, age_at_least: int, jurisdiction: str, now_ms: int, *, reserved: bool = False
+    ) -> None:
         """Adds a member; `age_at_least` in years, 0 where it is unknown; `jurisdiction` "" where it is unknown."""
-        door.check_id(member, "member")
+        door.check_id(member, "member", reserved=reserved)
         _check_age(age_at_least, jurisdiction)
         with writing(self.engine) as connection:
             if self.keys.custody.reference(connection, member) is not None:
@@ -138,7 +142,8 @@ class Office:
         """Records a grant and publishes what it allows; returns the ids of the consent events, one per policy."""
         frame = door.check_times(grant, now_ms // 1000)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
-            choices = choices_of(publication.Policies(connection), frame, grant.notice)
+            policies = publication.Policies(connection)
+            choices = choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
             events = [_event(one, method, grant.chosen_s, now_ms) for one in choices]
             ledger.append(connection, [Entry(_only(locked).reference, one) for one in events], locked)
         return tuple(one.id for one in events)
@@ -197,9 +202,11 @@ class Office:
 
     # --- staff ---------------------------------------------------------------------------------------------------
 
-    def add_staff(self, associate: str, store: str, name: str, role: str, pin: str, now_ms: int) -> None:
+    def add_staff(
+        self, associate: str, store: str, name: str, role: str, pin: str, now_ms: int, *, reserved: bool = False
+    ) -> None:
         """Adds an associate, or changes name, role and PIN of one; the PIN is kept as an argon2id verifier only."""
-        door.check_id(associate, "id")
+        door.check_id(associate, "id", reserved=reserved)
         if not (pin.isascii() and pin.isdecimal() and _LEAST_PIN <= len(pin) <= 12):
             raise Refused(Reason.WEAK_PIN, "pin", f"{_LEAST_PIN} to 12 digits")
         verifier = _PINS.hash(pin)
@@ -207,7 +214,7 @@ class Office:
             policy = publication.Policies(connection).of(store)
             if policy is None:
                 raise Refused(Reason.NO_POLICY, "store", "a store whose policy is published")
-            if role not in {one.id for one in policy.main.roles}:
+            if role not in {one.id for one in policy.main.roles} or (role == synthetic.ROLE) is not reserved:
                 raise Refused(Reason.UNDECLARED_ROLE, "role", "a role that the store's policy declares")
             _put_staff(connection, associate, store, Staff(name, role, verifier, active=True), now_ms)
 
@@ -242,12 +249,16 @@ def _only(locked: dict[bytes, Locked]) -> Locked:
     return found
 
 
-def choices_of(policies: publication.Policies, frame: Choice, notice: bytes | None) -> list[Choice]:
+def choices_of(
+    policies: publication.Policies, frame: Choice, notice: bytes | None, *, reserved: bool = False
+) -> list[Choice]:
     """A grant's frame judged by its stores' policies: one choice for each policy, so that each names its version.
 
     Raises:
         Refused: an unknown store, one without a policy, or something that its policy does not declare.
     """
+    if (synthetic.ROLE in frame.roles) is not reserved:
+        raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
     groups: dict[str, list[tuple[str, Policy]]] = {}
     for store in frame.stores or ():
         name = policies.name(store)

@@ -6,16 +6,19 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hq.errors import Reason, Refused
 from hq.state import PRESENCE
+from wire import synthetic
 from wire.errors import WireError
-from wire.policy import Hours, MainPolicy, StorePolicy, Zone, must_be_blind
+from wire.policy import Hours, MainPolicy, Role, StorePolicy, Zone, must_be_blind
 from wire.schema import encode
 from wire.scopes import is_scope
 from wire.sync import is_store
+
+_MOST_ROLES = 31  # and one of HQ's own
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,6 +49,10 @@ def problems(draft: Draft) -> Iterator[Refused]:
     yield from _scopes(draft.main)
     main = draft.main
     yield from _once("roles", [one.id for one in main.roles])
+    if synthetic.ROLE in {one.id for one in main.roles}:
+        yield Refused(Reason.POLICY_INCONSISTENT, f"roles.{synthetic.ROLE}", "another id: that role is HQ's own")
+    if len(main.roles) > _MOST_ROLES:
+        yield Refused(Reason.TOO_MANY, "roles", f"at most {_MOST_ROLES} roles")
     yield from _once("ages", [one.jurisdiction for one in main.ages])
     if not main.ages:
         yield Refused(Reason.POLICY_INCOMPLETE, "ages", "at least one rule of the least age")
@@ -68,6 +75,11 @@ def problems(draft: Draft) -> Iterator[Refused]:
             encode(part)
         except WireError as error:
             yield Refused(Reason.MALFORMED, where, error.hint)
+
+
+def with_synthetic(main: MainPolicy) -> MainPolicy:
+    """The policy as stores get it: with the role that nobody has and to which synthetic members are shown."""
+    return replace(main, roles=(*main.roles, Role(synthetic.ROLE, "Synthetic member", True)))
 
 
 def _purposes(draft: Draft) -> Iterator[Refused]:

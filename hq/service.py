@@ -21,12 +21,14 @@ from hq.answers import Answers, Sealer
 from hq.errors import DatabaseUnavailable
 from hq.heard import Heard
 from hq.keys import Keys
+from hq.office import Office
 from hq.outbox import Outbox
 from hq.place import Place
 from hq.processes import RENEW_S, Duty
 from hq.publisher import Link, tls_context
 from hq.records import DOWN, NOW
 from hq.settings import Settings
+from hq.synthetic import Rounds
 from hq.waking import Waking
 from runtime.config import CREDENTIALS_VARIABLE, credential
 from runtime.errors import ProgramError
@@ -63,6 +65,7 @@ class Service:
         self._down = Link(settings.broker, context, f"{name}-down", self._heard.put)
         self._now = Link(settings.broker, context, f"{name}-now")
         self._watch = Watch(engine)
+        self._rounds = Rounds(engine, Office(engine, keys), settings.alarms.synthetic_every_s)
         self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
         self._stop = threading.Event()
 
@@ -175,6 +178,7 @@ class Service:
             try:
                 if self._place.has(Duty.ALARMS, self._clock_ms()):
                     self._watch.tick(self._clock_ms())
+                    self._rounds.tick(self._clock_ms())
                     self._delivery.tick(self._clock_ms())
             except DatabaseUnavailable as error:
                 self._tell(error)
