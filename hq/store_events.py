@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from hq import disclosure_log, door, event_bodies, help_state, ledger, membership, publication, synthetic_reports
-from hq.alarms import Alarm, raise_
+from hq import door, help_state, ledger, membership, publication, synthetic_reports
 from hq.errors import Refused
 from hq.keys import Keys
 from hq.ledger import Entry
@@ -52,9 +51,22 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     _fold(connection, keys, store, batch.incarnation, withdrawals, known, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
     synthetic_reports.take(connection, store, fresh)
-    _log(log, fresh, now_ms)
-    _note_applied(connection, store, batch.incarnation, fresh)
-    _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
+    connection.execute(
+        insert(store_events),
+        [
+            {
+                "store": store,
+                "incarnation": batch.incarnation,
+                "number": one.number,
+                "kind": int(one.kind),
+                "at_ms": one.at_ms,
+                "pseudonym": one.pseudonym,
+                "body": one.body,
+                "received_ms": now_ms,
+            }
+            for one in fresh
+        ],
+    )
     connection.execute(
         update(incarnations)
         .where(incarnations.c.store == store, incarnations.c.incarnation == batch.incarnation)
