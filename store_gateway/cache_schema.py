@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.without import without
+from wire.tree import MAX_PREFIX_BYTES, Node
 
 with without("numpy"):  # 20 MB, to know its types; only the child of `build_table` is to have it
     from sqlite_utils import Database
@@ -19,9 +20,38 @@ with without("numpy"):  # 20 MB, to know its types; only the child of `build_tab
     from sqlite_utils.migrations import Migrations
 
 INCARNATION_BYTES = 16
-TABLES: Final = ("header", "instances", "buckets", "records", "floors", "outbox", "denies", "tablets", "good", "log", "log_state", "let_go")
+TABLES: Final = (
+    "header",
+    "instances",
+    "buckets",
+    "records",
+    "floors",
+    "outbox",
+    "denies",
+    "tablets",
+    "good",
+    "log",
+    "log_state",
+    "let_go",
+)
 
 migrations = Migrations("store_gateway.cache")
+
+_TREE = """
+create table placed (
+    instance integer not null, path blob not null, key_column blob not null, seq integer not null,
+    digest blob not null, sealed blob, primary key (instance, path, key_column)
+) strict, without rowid;
+insert into placed (instance, path, key_column, seq, digest, sealed)
+    select instance, path, key_column, seq, digest, sealed from records order by instance, path, key_column;
+drop table records;
+alter table placed rename to records;
+create index tombstones on records (instance, seq) where sealed is null;
+create table nodes (
+    instance integer not null, depth integer not null, prefix blob not null, digest blob not null,
+    count integer not null, primary key (instance, depth, prefix)
+) strict, without rowid
+"""
 
 
 @migrations(name="0001_first")
@@ -94,6 +124,25 @@ def _log(db: Database) -> None:
     ):
         _table(db, name).create(of, pk=pk, not_null=list(of), strict=True)
     db.execute("update outbox set size = length(sealed)")  # sqlite-utils has no words for it
+
+
+@migrations(name="0002_tree")
+def _tree(db: Database) -> None:
+    """The nodes of the digest trees, and the rows as they lie in the tree: by path, in one b-tree without rowid.
+
+    A fill then appends, a range is read from neighbouring pages, and no index beside it is written.
+    """
+    for statement in _TREE.split(";"):
+        db.execute(statement)  # sqlite-utils has no words for a table without rowid
+    nodes: dict[tuple[int, bytes], Node] = {}
+    for instance, path, digest in db.execute("select instance, path, digest from records where sealed is not null"):
+        for depth in range(1, MAX_PREFIX_BYTES + 1):
+            place = instance, path[:depth]
+            nodes[place] = nodes.get(place, Node()).plus(int.from_bytes(digest, "little"))
+    db.conn.executemany(
+        "insert into nodes (instance, depth, prefix, digest, count) values (?, ?, ?, ?, ?)",
+        ((instance, len(prefix), prefix, node.root, node.count) for (instance, prefix), node in nodes.items()),
+    )
 
 
 def _table(db: Database, name: str) -> Table:

@@ -11,21 +11,18 @@ from collections import Counter
 from collections.abc import Callable
 
 from runtime.logs import Log
-from store_gateway.cache import MAX_SEQ, Cache
-from store_gateway.core.fill import Fill, Start
+from store_gateway.cache import Cache
 from store_gateway.core.lease import Keeper
 from store_gateway.courier import Arrived, Courier
 from store_gateway.errors import CacheError, CacheReason
-from store_gateway.holdings import Instance
 from store_gateway.keys import BoxKeys
+from store_gateway.replication import NONCE_BYTES, Replication
 from store_gateway.seal import Entropy, Seal, check_of, epoch_key, verify_check
 from store_gateway.vault import Touched, Vault
 from wire import merkle, sync
 from wire.errors import WireError
-from wire.sync import GATING, Collection, Readiness, Wanted
-from wire.tree import Node
+from wire.sync import Collection, Readiness
 
-NONCE_BYTES = 16
 _PERSIST_TIME_MS = 3_600_000  # an hour: so much too late at most is a key set's expiry judged after a start
 _NEW_CHALLENGE_S = 5.0
 
@@ -41,7 +38,6 @@ class Dialogue:
         self._software = software
         self._entropy = entropy
         self._chance = chance
-        self._fill = Fill()
         self._queue: list[sync.Message] = []
         self._link = False
         self._settled_mono_s = -math.inf  # of the hello whose lease the members agreed with last
@@ -49,6 +45,7 @@ class Dialogue:
         self.courier = Courier(store, box, entropy)
         self.keeper = Keeper()
         self.counts: Counter[str] = Counter()
+        self.replication = Replication(entropy, self.counts)
         self.cache: Cache | None = None
         self.vault: Vault | None = None
 
@@ -71,6 +68,7 @@ class Dialogue:
             self.vault.outbox.rewind()
         if up:
             self.keeper.hello_soon(now_mono_s)
+            self.replication.relink()
 
     def outgoing(self) -> list[bytes]:
         """What is to go up, each once."""
@@ -87,14 +85,13 @@ class Dialogue:
         if self.vault is None:
             return
         self._sign_head(self.vault, now_mono_s)
-        if not (self._fill.due(now_mono_s) or self.vault.outbox.waits()):
+        if not (self.replication.due(now_mono_s) or self.vault.outbox.waits()):
             return
         if not self.keeper.challenge_fresh(now_mono_s):
             self.keeper.hello_within(_NEW_CHALLENGE_S)  # HQ concludes nothing from an old echo
             return
-        if self._fill.due(now_mono_s):
-            nonce = self._entropy(NONCE_BYTES)
-            self._queue.append(sync.Want(nonce, self._fill.next_wants(nonce, now_mono_s)))
+        if self.replication.due(now_mono_s):
+            self._queue.append(self.replication.want(now_mono_s))
         while self.vault.outbox.waits():
             self._queue.append(self.vault.outbox.events(now_mono_s))
 
@@ -126,6 +123,7 @@ class Dialogue:
                 ticket=cache.header.ticket,
                 let_go=self.vault.outbox.let_go() if self.vault is not None else (),
                 software=self._software,
+                quarantined=self.replication.quarantined(),
                 epoch=1 if cache.header.key_check else 0,
             )
         )
@@ -167,14 +165,13 @@ class Dialogue:
                         applied.withdrawn.append((_seq(records), records.committed_ms))
                     touched.join(applied)
             case sync.Children() | sync.RecordRange() as answer:
-                node = Wanted.node(
-                    answer.instance, answer.prefix if isinstance(answer, sync.Children) else answer.first
-                )
-                held = self.vault.holdings.instances.get(answer.instance) if self.vault is not None else None
-                if self.vault is None or held is None or not self._fill.is_asked(node, arrived.nonce):
+                ended = None
+                if self.vault is not None:
+                    ended = self.replication.on_answer(self.vault, answer, arrived.nonce, now_mono_s)
+                if ended is None:
                     self.courier.dropped["unasked"] += 1
-                else:
-                    self._on_node(self.vault, held, node, answer, now_mono_s, touched)
+                elif ended:
+                    self.keeper.hello_soon(now_mono_s)  # the round ended: HQ's newest root is to be compared
             case sync.Order():
                 self.counts["orders_unsupported"] += 1
             case _:
@@ -230,7 +227,7 @@ class Dialogue:
         elif header.ticket != unlock.ticket:
             cache.put_header(dataclasses.replace(header, ticket=unlock.ticket))
         for name in self.vault.holdings.learn(unlock.digest_keys):
-            self._fill.drop(name)
+            self.replication.drop(name)
             collection, _, day = sync.parse_instance(name)
             if day is not None:
                 touched.days.add(day)
@@ -247,40 +244,11 @@ class Dialogue:
         for held in tuple(vault.holdings.instances.values()):
             if held.name not in named or (held.day is not None and held.day not in lease.key_days):
                 vault.drop(held.name, touched)
-                self._fill.drop(held.name)
+                self.replication.drop(held.name)
         assert self.cache is not None  # the vault is its content
         trusted_ms = self.keeper.trusted_ms(now_mono_s) or 0
         if trusted_ms >= self.cache.header.trusted_ms + _PERSIST_TIME_MS:
             self.cache.put_header(dataclasses.replace(self.cache.header, trusted_ms=trusted_ms))
-
-    def _on_node(
-        self,
-        vault: Vault,
-        held: Instance,
-        node: Wanted,
-        answer: sync.Children | sync.RecordRange,
-        now_mono_s: float,
-        touched: Touched,
-    ) -> None:
-        """What HQ holds at a node that we asked for."""
-        below: tuple[bytes, ...] = ()
-        if isinstance(answer, sync.RecordRange):
-            parts = self._fill.collect(node, answer, now_mono_s)
-            if parts is None:
-                return
-            touched.join(vault.apply_range(held, parts, now_mono_s))
-        else:
-            own = vault.holdings.nodes_below(held, node.first)
-            named = {
-                node.first + bytes([child.byte]): Node(int.from_bytes(child.digest, "little"), child.count)
-                for child in answer.nodes
-            }
-            empty = tuple(prefix for byte in range(256) if (prefix := node.first + bytes([byte])) not in named)
-            equal = tuple(prefix for prefix, hqs in named.items() if own.get(prefix, Node()) == hqs)
-            touched.join(vault.apply_children(held, answer.as_of, empty, equal, now_mono_s))
-            below = tuple(sorted(named.keys() - set(equal)))
-        if self._fill.answered(node, below, now_mono_s):
-            self.keeper.hello_soon(now_mono_s)  # the round ended: HQ's newest root is to be compared
 
     # --- the roots ---------------------------------------------------------------------------------------------------
 
@@ -289,48 +257,27 @@ class Dialogue:
         offer = self.keeper.offer
         if offer is None or self.vault is None:
             return
-        differing: list[str] = []
-        gates = False
-        for root in offer.lease.roots:
-            held = self.vault.holdings.instances.get(root.instance)
-            if held is not None and _agrees(held, root):
-                self._fill.agreed(held.name)
-                self.vault.holdings.settle(held, root.as_of)
-                if held.collection is sync.Collection.MEMBERS and offer.sent_mono_s > self._settled_mono_s:
-                    self._settled_mono_s = offer.sent_mono_s
-                    self.vault.settle_denials(offer.lease.events_through, now_mono_s)
-                continue
-            gates = gates or root.instance.split("/")[0] in _GATING_WORDS
-            if held is not None:
-                differing.append(held.name)
-        if not gates:
-            self.keeper.begin()
-        waits = gates and not self.keeper.wait_over(now_mono_s)
-        for name in differing:
-            held = self.vault.holdings.instances[name]
-            if waits and held.seq > 0:
-                continue  # messages under way may make them equal; what is still empty needs its fill at once
-            match self._fill.start(name, offer.sent_mono_s, now_mono_s):
-                case Start.BEGUN:
-                    self.counts["rounds"] += 1
-                case Start.QUARANTINED:
-                    self.counts["quarantined"] += 1
-                    _log.error("quarantined", instance=name, remedy="tried again by itself; report it if it goes on")
-                case Start.NOT_NOW:
-                    pass
+        for held in self.replication.compare(self.vault, self.keeper, offer, now_mono_s):
+            if held.collection is sync.Collection.MEMBERS and offer.sent_mono_s > self._settled_mono_s:
+                self._settled_mono_s = offer.sent_mono_s
+                self.vault.settle_denials(offer.lease.events_through, now_mono_s)
 
+    # --- slices ------------------------------------------------------------------------------------------------------
 
-_GATING_WORDS = frozenset(collection.name.lower() for collection in GATING)
+    def work(self, most_rows: int, now_mono_s: float, touched: Touched) -> bool:
+        """A slice of what nobody waits for; whether there is more. Raises: CacheError."""
+        if self.vault is None:
+            return False
+        if self.replication.busy():
+            changed, ended = self.replication.work(self.vault, most_rows, now_mono_s)
+            touched.join(changed)
+            if ended:
+                self.keeper.hello_soon(now_mono_s)  # HQ's newest root is to be compared
+            return True
+        return self.vault.holdings.sweep()
 
 
 def _seq(records: sync.Records) -> int:
     """Of the change: as the members' records have it, where there are any."""
     parts = sorted(records.parts, key=lambda part: not part.instance.startswith("members/"))
     return max((record.seq for part in parts[:1] for record in part.records), default=0)
-
-
-def _agrees(held: Instance, root: sync.Root) -> bool:
-    if root.as_of > MAX_SEQ:
-        return False
-    as_of = held.deltas.root_as_of(held.node, root.as_of)
-    return as_of.root == root.root and as_of.count == root.count

@@ -187,10 +187,16 @@ class Gateway:
         changed, self._changed, self.eager = self._changed, False, False
         self._floor.tell(now_mono_s, lambda session: self._doors.holds(session, now_mono_s), changed=changed)
 
-    def work(self, now_mono_s: float) -> bool:
-        """A slice of work that nobody waits for, 1 to 3 ms; whether there is more to do at once."""
+    def work(self, now_mono_s: float, most_rows: int = 256) -> bool:
+        """A slice of work that nobody waits for: about so many rows of a fill, and 1 to 3 ms for the directory.
+
+        Returns whether there is more to do at once.
+        """
+        changes, more = self._replica.work(most_rows, now_mono_s)
+        if more:
+            self._take(changes, now_mono_s)
         now_ms = self._replica.trusted_ms(now_mono_s)
-        return self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s)
+        return self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s) or more
 
     def on_built(self, built: Built, now_mono_s: float) -> None:
         """Tables of tokens were made, or could not be."""

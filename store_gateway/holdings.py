@@ -1,17 +1,19 @@
-"""Holds the instances of an unlocked cache: applies records and ranges, and knows each instance's root.
+"""Holds the instances of an unlocked cache: applies records and ranges, and knows each instance's digest tree.
 
-What is written in one `transaction` is kept together with the roots; where it fails, memory says what the file says.
+What is written in one `transaction` is kept together with nodes and roots; where it fails, memory says what the file
+says.
 
 I/O: the cache file, through `store_gateway.cache`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from store_gateway.buckets import Buckets
 from store_gateway.cache import MAX_SEQ, Cache
 from store_gateway.cache_schema import InstanceRow, Row
+from store_gateway.core.floors import Floors, bounds, prefixes
 from store_gateway.core.ledger import Deltas, judge_range, takes
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.seal import Entropy, Seal
@@ -20,14 +22,17 @@ from wire.sync import Collection, Record
 from wire.tree import Node
 
 Seen = Callable[["Instance", bytes, bytes | None], None]
+SWEEP_ROWS = 128  # erased at once of what is not needed any more
+
+_PREFIX = tree.MAX_PREFIX_BYTES
 
 
 class Instance:
     """One instance in memory. `node`: root and count; `seq`: the highest applied; `floor`: the whole instance's."""
 
-    __slots__ = ("collection", "day", "deltas", "digest_key", "floor", "id", "name", "node", "seq")
+    __slots__ = ("collection", "day", "deltas", "digest_key", "floor", "floors", "id", "name", "node", "seq")
 
-    def __init__(self, row: InstanceRow, digest_key: bytes) -> None:
+    def __init__(self, row: InstanceRow, digest_key: bytes, floors: Floors) -> None:
         self.id = row.id
         self.name = row.name
         self.collection, _, self.day = sync.parse_instance(row.name)
@@ -35,14 +40,56 @@ class Instance:
         self.node = Node(int.from_bytes(row.root, "little"), row.count)
         self.seq = row.seq
         self.floor = row.floor
+        self.floors = floors
         self.deltas = Deltas()
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a range as it is applied: all its records below the two-byte nodes `first` to `last`, with paths.
+
+    rows: how many it touches, at most and about.
+    """
+
+    rows: int
+    first: bytes
+    last: bytes
+    since: int
+    as_of: int
+    records: tuple[tuple[bytes, Record], ...]
+
+
 class _Staged:
-    node: Node
-    seq: int
-    gains: list[tuple[int, Node]] = field(default_factory=list)
+    """What the running transaction does to one instance: its seq, its gains by seq and by two-byte node."""
+
+    __slots__ = ("counts", "gains", "seq", "totals")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.gains: list[tuple[int, Node]] = []
+        self.totals: dict[bytes, int] = {}
+        self.counts: dict[bytes, int] = {}
+
+    def plus(self, path: bytes, digest: bytes) -> None:
+        """A live row comes; of a tombstone the digest is empty."""
+        if digest:
+            place = path[:_PREFIX]
+            self.totals[place] = self.totals.get(place, 0) + int.from_bytes(digest, "little")
+            self.counts[place] = self.counts.get(place, 0) + 1
+
+    def minus(self, path: bytes, digest: bytes) -> None:
+        """A row goes, or another takes its place."""
+        if digest:
+            place = path[:_PREFIX]
+            self.totals[place] = self.totals.get(place, 0) - int.from_bytes(digest, "little")
+            self.counts[place] = self.counts.get(place, 0) - 1
+
+    def nodes(self) -> dict[bytes, Node]:
+        """The gain of each node of one and of two bytes."""
+        found = {place: Node(0, 0).join(Node(total, self.counts[place])) for place, total in self.totals.items()}
+        for place, gain in tuple(found.items()):
+            found[place[:1]] = found.get(place[:1], Node()).join(gain)
+        return found
 
 
 def _digest_key_bound(name: str) -> bytes:
@@ -55,7 +102,10 @@ class Holdings:
     __slots__ = ("_cache", "_epoch", "_staged", "buckets", "instances", "stale")
 
     def __init__(self, cache: Cache, epoch: Seal, entropy: Entropy) -> None:
-        """Opens what the cache holds. Raises: CacheError, CORRUPT where a root is not the sum of its rows."""
+        """Opens what the cache holds. Raises: CacheError, CORRUPT where a root is not the sum of its nodes.
+
+        Whether the nodes are the sums of the rows is told by `store_gateway.proof`, in its own time.
+        """
         self._cache = cache
         self._epoch = epoch
         self._staged: dict[str, _Staged] = {}
@@ -63,8 +113,9 @@ class Holdings:
         self.instances: dict[str, Instance] = {}
         self.stale = 0  # records and ranges that said nothing new
         for row in cache.instances():
-            held = Instance(row, epoch.open(row.digest_key, _digest_key_bound(row.name)))
-            if sum_of(digest for _, digest in cache.digests(held.id, b"")) != held.node:
+            digest_key = epoch.open(row.digest_key, _digest_key_bound(row.name))
+            held = Instance(row, digest_key, Floors(cache.floors(row.id)))
+            if _joined(cache.nodes(held.id, 1, b"\x00", b"\xff").values()) != held.node:
                 raise CacheError(CacheReason.CORRUPT)
             self.instances[row.name] = held
 
@@ -90,16 +141,22 @@ class Holdings:
                 sealed = self._epoch.close(given.key, _digest_key_bound(given.instance))
                 row = self._cache.add_instance(given.instance, sealed)
             self.buckets.forget()
-            self.instances[given.instance] = Instance(row, given.key)
+            self.instances[given.instance] = Instance(row, given.key, Floors())
             begun.append(given.instance)
         return tuple(begun)
 
     def drop(self, name: str) -> Instance:
-        """Erases an instance. Raises: CacheError."""
+        """Forgets an instance, inside of a transaction or as one; `sweep` erases its rows. Raises: CacheError."""
         held = self.instances[name]
-        self._cache.drop_instance(held.id)
+        with self._cache.transaction():
+            self._cache.drop_instance(held.id)
         self.buckets.forget()
         return self.instances.pop(name)
+
+    def sweep(self) -> bool:
+        """Erases some of what is not needed any more; whether there was anything. Raises: CacheError."""
+        with self._cache.transaction():
+            return self._cache.sweep(SWEEP_ROWS)
 
     def held(self) -> tuple[sync.Held, ...]:
         """What a hello says of each instance."""
@@ -109,112 +166,185 @@ class Holdings:
 
     def body(self, held: Instance, key: bytes) -> bytes | None:
         """The body of a record; None: none, or a tombstone. Raises: CacheError."""
-        row = self._cache.row(held.id, tree.column(held.digest_key, key))
-        return None if row is None or row.sealed is None else self._open(held, row)[1]
+        row = self._cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
+        return None if row is None or row.sealed is None else self.open(held, row)[1]
 
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
         """(key, body) of all live records, in slices. Raises: CacheError."""
-        for rows in self._cache.slices(held.id, large=held.collection is Collection.KEYRING):
+        for rows in self._cache.slices(held.id):
             for row in rows:
-                yield self._open(held, row)
+                yield self.open(held, row)
 
     def nodes_below(self, held: Instance, prefix: bytes) -> dict[bytes, Node]:
-        """Digest and count of each node one byte below `prefix` under which anything is held, tombstones too."""
-        digests: dict[bytes, list[bytes]] = {}
-        for path, digest in self._cache.digests(held.id, prefix):
-            digests.setdefault(path[: len(prefix) + 1], []).append(digest)
-        return {below: sum_of(found) for below, found in digests.items()}
+        """Digest and count of each node one byte below `prefix` under which anything lives."""
+        return self._cache.nodes(held.id, len(prefix) + 1, prefix + b"\x00", prefix + b"\xff")
 
-    def settle(self, held: Instance, as_of: int) -> None:
-        """Roots agreed as of `as_of`. Raises: CacheError."""
-        if as_of > held.floor:
-            self._cache.settle(held.id, as_of)
+    def settle(self, agreed: Iterable[tuple[Instance, int]]) -> None:
+        """Roots agreed as of these seqs. Raises: CacheError."""
+        agreed = tuple(agreed)
+        risen = [(held, as_of) for held, as_of in agreed if as_of > held.floor]
+        if risen:
+            with self._cache.transaction():
+                for held, as_of in risen:
+                    self._cache.settle(held.id, as_of)
+        for held, as_of in risen:
             held.floor = as_of
-        held.deltas.forget_through(as_of)
+            held.floors.settle(as_of)
+        for held, as_of in agreed:
+            held.deltas.forget_through(as_of)
 
     # --- what changes -------------------------------------------------------------------------------------------------
 
     @contextmanager
     def transaction(self, now_mono_s: float) -> Iterator[None]:
-        """What is applied inside is kept with the new roots, or not at all. Raises: CacheError."""
+        """What is applied inside is kept with the new nodes and roots, or not at all. Raises: CacheError."""
         self._staged = {}
+        nodes: dict[str, Node] = {}
         try:
             with self._cache.transaction():
                 yield
                 for name, staged in self._staged.items():
-                    self._cache.put_instance(self.instances[name].id, staged.node.root, staged.node.count, staged.seq)
+                    nodes[name] = self._write_nodes(self.instances[name], staged)
         except BaseException:
-            self._staged = {}
             self.buckets.forget()
+            for held in (self.instances[name] for name in self._staged if name in self.instances):
+                held.floors = Floors(self._cache.floors(held.id))
+            self._staged = {}
             raise
         for name, staged in self._staged.items():
             held = self.instances[name]
-            held.node, held.seq = staged.node, staged.seq
+            held.node, held.seq = nodes[name], staged.seq
             held.deltas.forget(now_mono_s)
             for seq, gain in staged.gains:
                 held.deltas.add(seq, gain, now_mono_s)
         self._staged = {}
 
+    def _write_nodes(self, held: Instance, staged: _Staged) -> Node:
+        """Keeps what the rows amount to; the new root."""
+        gains = staged.nodes()
+        self._cache.put_nodes(
+            held.id, {prefix: self._cache.node(held.id, prefix).join(gain) for prefix, gain in gains.items()}
+        )
+        root = held.node.join(_joined(gain for prefix, gain in gains.items() if len(prefix) == 1))
+        if root != held.node or staged.seq != held.seq:
+            self._cache.put_instance(held.id, root.root, root.count, staged.seq)
+        return root
+
     def apply(self, held: Instance, records: Iterable[Record], seen: Seen) -> None:
         """Applies live records inside of a transaction; `seen` is told each that counted."""
         staged = self._stage(held)
-        node, highest, gains = staged.node, staged.seq, staged.gains
         written: dict[bytes, Row] = {}
         for record in records:
             column, path = tree.column(held.digest_key, record.key), tree.path(held.digest_key, record.key)
-            before = written.get(column) or self._cache.row(held.id, column)
-            floor = max(held.floor, self._cache.floor(held.id, path))
-            if record.seq > MAX_SEQ or not takes(record.seq, before.seq if before else 0, floor):
+            pending = written.get(column)
+            before = (pending.seq, pending.digest) if pending is not None else self._cache.head(held.id, path, column)
+            floor = max(held.floor, held.floors.at(path))
+            if record.seq > MAX_SEQ or not takes(record.seq, before[0] if before else 0, floor):
                 self.stale += 1
                 continue
-            row = self._row(held, column, path, record)
-            written[column] = row
-            gain = _joined(Node(), row).less(_joined(Node(), before) if before else Node())
-            node, highest = node.join(gain), max(highest, record.seq)
-            gains.append((record.seq, gain))
+            row = written[column] = self._row(held, column, path, record)
+            gain = _plus(Node(), row.digest).less(_plus(Node(), before[1] if before else b""))
+            staged.minus(path, before[1] if before else b"")
+            staged.plus(path, row.digest)
+            staged.gains.append((record.seq, gain))
+            staged.seq = max(staged.seq, record.seq)
             seen(held, record.key, record.body)
         self._cache.put_rows(held.id, written.values())
-        self._staged[held.name] = _Staged(node, highest, gains)
 
-    def apply_range(self, held: Instance, prefix: bytes, as_of: int, records: Iterable[Record], seen: Seen) -> bool:
-        """Applies a whole range inside of a transaction; False where it is too old to say anything."""
-        offered = {tree.column(held.digest_key, record.key): record for record in records}
-        before = {row.key_column: row for row in self._cache.rows_below(held.id, prefix)}
+    def pieces(self, held: Instance, answer: tuple[sync.RecordRange, ...], most: int) -> Iterator[Span]:
+        """All parts of one range, cut between two-byte nodes so that each piece is about at most so many rows.
+
+        A record that is not below the nodes that were asked for is left out: HQ's answer is not to be relied on there.
+        """
+        first, last = bounds(answer[0].first, answer[0].last)
+        since, as_of = answer[0].since, answer[0].as_of
+        offered: dict[bytes, list[tuple[bytes, Record]]] = {}
+        for part in answer:
+            for record in part.records:
+                path = tree.path(held.digest_key, record.key)
+                if first <= path[:_PREFIX] <= last:
+                    offered.setdefault(path[:_PREFIX], []).append((path, record))
+        counts = {place: len(records) for place, records in offered.items()}
+        if held.node.count and not since:  # else what is held there is not read
+            for place, node in self._cache.nodes(held.id, _PREFIX, first, last).items():
+                counts[place] = max(node.count, counts.get(place, 0))
+        begin, rows = first, 0
+        pending: list[tuple[bytes, Record]] = []
+        for place in sorted(counts):
+            if rows and rows + counts[place] > most:
+                end = (int.from_bytes(place, "big") - 1).to_bytes(_PREFIX, "big")
+                yield Span(rows, begin, end, since, as_of, tuple(pending))
+                begin, pending, rows = place, [], 0
+            pending += offered.get(place, ())
+            rows += counts[place]
+        yield Span(rows, begin, last, since, as_of, tuple(pending))
+
+    def apply_span(self, held: Instance, span: Span, seen: Seen) -> int | None:
+        """Applies a piece of a range inside of a transaction; how many rows changed, None where it is too old."""
+        offered = {(path, tree.column(held.digest_key, record.key)): record for path, record in span.records}
+        if span.since:
+            heads = ((place, self._cache.head(held.id, *place)) for place in offered)
+            before = {place: head for place, head in heads if head is not None}
+        else:
+            rows = self._cache.heads(held.id, span.first, span.last)
+            before = {(path, column): (seq, digest) for path, column, seq, digest in rows}
         judged = judge_range(
-            as_of,
-            max(held.floor, self._cache.floor_around(held.id, prefix)),
-            {column: record.seq for column, record in offered.items()},
-            {column: row.seq for column, row in before.items()},
+            span.as_of,
+            max(held.floor, held.floors.around(span.first, span.last)),
+            {place: record.seq for place, record in offered.items()},
+            {place: seq for place, (seq, _) in before.items()},
+            span.since,
         )
-        if judged is None or as_of > MAX_SEQ or any(record.seq > as_of for record in offered.values()):
+        if judged is None or span.as_of > MAX_SEQ or any(record.seq > span.as_of for record in offered.values()):
             self.stale += 1
-            return False
+            return None
         staged = self._stage(held)
-        node, highest = staged.node, staged.seq
-        for column in judged.erase:
-            node = node.less(_joined(Node(), before[column]))
-            row = self._cache.row(held.id, column)
+        for path, column in judged.erase:
+            staged.minus(path, before[path, column][1])
+            row = self._cache.row(held.id, path, column)
             if row is not None and row.sealed is not None:
-                seen(held, self._open(held, row)[0], None)
+                seen(held, self.open(held, row)[0], None)
         self._cache.erase_rows(held.id, judged.erase)
-        rows = []
-        for column in judged.write:
-            record = offered[column]
-            path = tree.path(held.digest_key, record.key)
-            if not path.startswith(prefix) or record.body is None:
-                continue  # not below this node, or no live record: HQ's answer is not to be relied on there
+        written = []
+        for place in judged.write:
+            path, column = place
+            record = offered[place]
+            if record.body is None and not span.since:
+                continue  # a range of all that lives has no tombstones
+            if place in before:
+                staged.minus(path, before[place][1])
             row = self._row(held, column, path, record)
-            rows.append(row)
-            node = node.less(_joined(Node(), before[column])) if column in before else node
-            node, highest = _joined(node, row), max(highest, record.seq)
+            staged.plus(path, row.digest)
+            staged.seq = max(staged.seq, record.seq)
+            written.append(row)
             seen(held, record.key, record.body)
-        self._cache.put_rows(held.id, rows)
-        self._cache.raise_floors(held.id, [prefix], as_of)
-        self._staged[held.name] = _Staged(node, highest, staged.gains)
+        self._cache.put_rows(held.id, written)
+        self.raise_floor(held, span.first, span.last, span.as_of)
+        return len(written) + len(judged.erase)
+
+    def remove(self, held: Instance, key: bytes, seen: Seen) -> bool:
+        """Erases a live record inside of a transaction, before HQ says so; False where there is none.
+
+        The roots differ until HQ takes it away as well: a fill would bring back what HQ still holds.
+        """
+        path, column = tree.path(held.digest_key, key), tree.column(held.digest_key, key)
+        row = self._cache.row(held.id, path, column)
+        if row is None or row.sealed is None:
+            return False
+        self._stage(held).minus(path, row.digest)
+        self._cache.erase_rows(held.id, [(path, column)])
+        seen(held, key, None)
         return True
 
+    def raise_floor(self, held: Instance, first: bytes, last: bytes, as_of: int) -> None:
+        """HQ said all of these nodes as of `as_of`, inside of a transaction."""
+        self._stage(held)
+        first, last = bounds(first, last)
+        self._cache.raise_floors(held.id, prefixes(first, last), as_of)
+        held.floors.raise_(first, last, as_of)
+
     def _stage(self, held: Instance) -> _Staged:
-        return self._staged.get(held.name) or _Staged(held.node, held.seq)
+        return self._staged.setdefault(held.name, _Staged(held.seq))
 
     def _row(self, held: Instance, column: bytes, path: bytes, record: Record) -> Row:
         if record.body is None:
@@ -225,16 +355,18 @@ class Holdings:
         sealed = self.buckets.close_row(held.id, held.name, column, path, record.seq, record.key, record.body)
         return Row(column, path, record.seq, digest, sealed)
 
-    def _open(self, held: Instance, row: Row) -> tuple[bytes, bytes]:
+    def open(self, held: Instance, row: Row) -> tuple[bytes, bytes]:
+        """Key and body of a live row. Raises: CacheError, CORRUPT where it is not the one that was written there."""
         assert row.sealed is not None  # asked for live rows only
         return self.buckets.open_row(held.id, held.name, row.key_column, row.path, row.seq, row.sealed)
 
 
-def _joined(node: Node, row: Row) -> Node:
-    return node.plus(int.from_bytes(row.digest, "little")) if row.digest else node
+def _plus(node: Node, digest: bytes) -> Node:
+    return node.plus(int.from_bytes(digest, "little")) if digest else node
 
 
-def sum_of(digests: Iterable[bytes]) -> Node:
-    """The node of some records' digests; those of tombstones are empty and count nothing."""
-    live = [int.from_bytes(digest, "little") for digest in digests if digest]
-    return Node(sum(live) % 2**128, len(live))
+def _joined(nodes: Iterable[Node]) -> Node:
+    found = Node()
+    for node in nodes:
+        found = found.join(node)
+    return found

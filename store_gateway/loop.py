@@ -20,6 +20,8 @@ from wire.sighting import Batch, Health
 
 TICK_S = 0.1
 COUNTS_S = 60.0
+SLICE_S = 0.015  # what work that nobody waits for may take at a time: an answer may wait so long
+LEAST_ROWS, MOST_ROWS = 64, 512  # of one slice
 _TURNS = 8  # items between two slices of work that nobody waits for, when the inbox is never empty
 
 _log = Log("loop")
@@ -115,6 +117,7 @@ class Loop:
         self._ticked_mono_s = 0.0
         self._counted_mono_s = clock()
         self._told = (0, 0, 0)
+        self._rows = LEAST_ROWS
 
     def run(self) -> None:
         """Until `Stop` is taken."""
@@ -134,11 +137,26 @@ class Loop:
                 self._count(now_mono_s)
             if self._gateway.eager:
                 self._gateway.tell(now_mono_s)
-            for payload in self._gateway.outgoing():
-                self._publish(payload)
+            self._publish_all()
             turn = (turn + 1) % _TURNS
             if item is None or turn == 0:
-                more = self._gateway.work(now_mono_s)
+                more = self._work(now_mono_s)
+                self._publish_all()
+
+    def _publish_all(self) -> None:
+        for payload in self._gateway.outgoing():
+            self._publish(payload)
+
+    def _work(self, began_mono_s: float) -> bool:
+        """A slice; the next is smaller or larger, by how long this one took on this box and its disk."""
+        more = self._gateway.work(began_mono_s, self._rows)
+        if more:
+            spent_s = self._clock() - began_mono_s
+            if spent_s > SLICE_S:
+                self._rows = max(LEAST_ROWS, self._rows // 2)
+            elif spent_s < SLICE_S / 2:
+                self._rows = min(MOST_ROWS, self._rows + LEAST_ROWS)
+        return more
 
     def _take(self, item: Item, now_mono_s: float) -> None:
         match item:

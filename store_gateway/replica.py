@@ -257,6 +257,18 @@ class Replica:
                 self._wrote()
         return self._advanced(Touched(), now_mono_s, False)
 
+    def work(self, most_rows: int, now_mono_s: float) -> tuple[Changes, bool]:
+        """A slice of what nobody waits for, of about so many rows; what changed, and whether there is more."""
+        touched, more = Touched(), False
+        if not self.failed():
+            with self._failing(now_mono_s):
+                more = self._hq.work(most_rows, now_mono_s, touched)
+        if not more:
+            return NO_CHANGES, False
+        if touched.records:
+            self._wrote()
+        return self._advanced(touched, now_mono_s, False), True
+
     def on_link(self, up: bool, now_mono_s: float) -> None:
         """The connection to the broker came or went."""
         self._hq.on_link(up, now_mono_s)

@@ -4,7 +4,7 @@ I/O: the cache file, through `store_gateway.cache`.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from store_gateway.cache import Cache
 from store_gateway.core import admit
 from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
-from store_gateway.holdings import Holdings, Instance
+from store_gateway.holdings import Holdings, Instance, Span
 from store_gateway.outbox import Entry, Outbox
 from store_gateway.seal import Entropy, Seal
 from wire import keyring, schema, sync
@@ -23,7 +23,7 @@ from wire.errors import WireError
 from wire.member import Member, Mode, Staff
 from wire.policy import MAIN_KEY, Policy, store_key
 from wire.schema import Size
-from wire.sync import Collection, EventKind, Part, RecordRange
+from wire.sync import Collection, EventKind, Part
 
 T = TypeVar("T")
 Bucket = tuple[tuple[bytes, tuple[bytes, ...]], ...]  # (pseudonym, day keys of the phones)
@@ -134,33 +134,26 @@ class Vault:
         self._after(touched)
         return touched
 
-    def apply_range(self, held: Instance, parts: tuple[RecordRange, ...], now_mono_s: float) -> Touched:
-        """Applies all parts of a range in one transaction. Raises: CacheError."""
+    def apply_spans(self, spans: Iterable[tuple[Instance, Span]], now_mono_s: float) -> Touched:
+        """Applies pieces of ranges in one transaction. Raises: CacheError."""
         touched = Touched()
-        records = tuple(record for part in parts for record in part.records)
         with self.writing(now_mono_s):
-            self.holdings.apply_range(held, parts[0].first, parts[0].as_of, records, partial(self._note, touched))
+            for held, span in spans:
+                self.holdings.apply_span(held, span, partial(self._note, touched))
         self._after(touched)
         return touched
 
-    def apply_children(
-        self, held: Instance, as_of: int, empty: tuple[bytes, ...], equal: tuple[bytes, ...], now_mono_s: float
-    ) -> Touched:
-        """HQ holds nothing below the prefixes `empty`, and what we hold below those of `equal`. Raises: CacheError."""
-        touched = Touched()
+    def raise_floors(self, held: Instance, as_of: int, spans: Iterable[tuple[bytes, bytes]], now_mono_s: float) -> None:
+        """HQ holds what we hold below the nodes of these spans. Raises: CacheError."""
         with self.writing(now_mono_s):
-            for prefix in empty:
-                self.holdings.apply_range(held, prefix, as_of, (), partial(self._note, touched))
-            self._cache.raise_floors(held.id, equal, as_of)
-        self._after(touched)
-        return touched
+            for first, last in spans:
+                self.holdings.raise_floor(held, first, last, as_of)
 
     def drop(self, name: str, touched: Touched) -> None:
-        """Erases an instance that HQ names no more. Raises: CacheError."""
+        """Forgets an instance that HQ names no more; its rows go in slices. Raises: CacheError."""
         held = self.holdings.instances[name]
         if held.collection is Collection.MEMBERS:
-            touched.members.update(pseudonym for pseudonym, _ in self.holdings.walk(held))
-            touched.modes.update(dict.fromkeys(touched.members))
+            touched.anew = True
         if held.collection is Collection.STAFF:
             touched.staff.update(key.decode("utf-8", "replace") for key, _ in self.holdings.walk(held))
         with self._cache.transaction():
@@ -173,6 +166,7 @@ class Vault:
         if held.collection is Collection.POLICY:
             touched.policy = True
         touched.gone = True
+        self._recent.clear()
         self._after(touched)
 
     def _note(self, touched: Touched, held: Instance, key: bytes, body: bytes | None) -> None:

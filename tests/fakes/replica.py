@@ -157,6 +157,10 @@ class FakeReplica:
         changed, self._shown = reason is not self._shown, reason
         return Changes(light=True, urgent=True) if changed else NO_CHANGES
 
+    def work(self, most_rows: int, now_mono_s: float) -> tuple[Changes, bool]:
+        """There is no fill."""
+        return NO_CHANGES, False
+
     def on_link(self, up: bool, now_mono_s: float) -> None:
         """Nothing to do."""
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from store_gateway.cache import Cache
@@ -76,19 +74,19 @@ def test_a_transaction_is_whole_or_nothing(file: Path) -> None:
         cache.put_rows(row.id, [a_row(0, 1)])
         cache.put_header(replace(cache.header, last_event=9))
         raise RuntimeError
-    assert cache.row(row.id, COLUMNS[0]) is None
+    assert cache.row(row.id, bytes(8), COLUMNS[0]) is None
     assert cache.header.last_event == 0
     with cache.transaction():
         cache.put_rows(row.id, [a_row(0, 1)])
         cache.put_header(replace(cache.header, last_event=9))
     cache.close()
     again = opened(file)
-    assert again.row(row.id, COLUMNS[0]) == a_row(0, 1)
+    assert again.row(row.id, bytes(8), COLUMNS[0]) == a_row(0, 1)
     assert again.header.last_event == 9
     again.close()
 
 
-def test_rows_are_found_by_column_by_prefix_and_in_slices(file: Path) -> None:
+def test_rows_are_found_by_place_by_span_and_in_slices(file: Path) -> None:
     """A later row takes the place of an earlier one; tombstones are no part of a walk."""
     cache = opened(file)
     one, other = cache.add_instance("members/a", b"k"), cache.add_instance("members/b", b"k")
@@ -96,59 +94,98 @@ def test_rows_are_found_by_column_by_prefix_and_in_slices(file: Path) -> None:
     cache.put_rows(one.id, [a_row(2, 3, b"\x06" + bytes(7)), a_row(3, 4, b"\xff" * 8, live=False)])
     cache.put_rows(other.id, [a_row(0, 9)])
     cache.put_rows(one.id, [a_row(0, 8, b"\x05" + bytes(7))])
-    assert [row.seq for row in sorted(cache.rows_below(one.id, b"\x05"), key=lambda row: row.seq)] == [2, 8]
-    assert [row.seq for row in cache.rows_below(one.id, b"\x05\x07")] == [2]
-    assert len(cache.rows_below(one.id, b"")) == 4
-    for large in (False, True):
-        assert sorted(row.seq for rows in cache.slices(one.id, large=large) for row in rows) == [2, 3, 8]
-    cache.erase_rows(one.id, [COLUMNS[1]])
-    assert len(list(cache.digests(one.id, b""))) == 3
-    cache.drop_instance(one.id)
-    assert cache.rows_below(one.id, b"") == []
-    assert cache.row(other.id, COLUMNS[0]) is not None
-    assert [row.name for row in cache.instances()] == ["members/b"]
+    assert [seq for _, _, seq, _ in cache.heads(one.id, b"\x05", b"\x05")] == [8, 2]
+    assert [seq for _, _, seq, _ in cache.heads(one.id, b"\x05\x07", b"\x06\x00")] == [2, 3]
+    assert len(cache.heads(one.id, b"", b"")) == 4
+    assert cache.head(one.id, b"\x05" + bytes(7), COLUMNS[0]) == (8, bytes([8]) * 16)
+    assert [row.seq for rows in cache.slices(one.id) for row in rows] == [8, 2, 3]
+    assert [row.seq for row in cache.after(one.id, b"\x05" + bytes(7), COLUMNS[0], 9, 1)] == [2]
+    cache.erase_rows(one.id, [(b"\x05\x07" + b"\xff" * 6, COLUMNS[1])])
+    assert len(cache.heads(one.id, b"", b"")) == 3
     cache.close()
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_a_walk_goes_on_while_rows_are_written(file: Path, large: bool) -> None:
+def test_a_dropped_instance_is_gone_at_once_and_erased_in_slices(file: Path) -> None:
+    """Its keys go with its name; another of the same name may begin meanwhile, and the others keep theirs."""
+    cache = opened(file)
+    one, other = cache.add_instance("members/a", b"k"), cache.add_instance("members/b", b"k")
+    cache.put_rows(one.id, [a_row(n, 1) for n in range(4)])
+    cache.put_nodes(one.id, {b"\x01": Node(3, 1), b"\x01\x02": Node(3, 1)})
+    cache.raise_floors(one.id, [b"", b"\x01"], 7)
+    cache.add_bucket(one.id, 0, 1, b"wrapped")
+    cache.put_rows(other.id, [a_row(0, 9)])
+    cache.drop_instance(one.id)
+    assert [row.name for row in cache.instances()] == ["members/b"]
+    assert cache.bucket(one.id, 0) is None
+    again = cache.add_instance("members/a", b"k")
+    assert again.id not in (one.id, other.id)
+    slices = 0
+    while cache.sweep(2):
+        slices += 1
+    assert slices > 4
+    for table in ("records", "nodes", "floors", "buckets", "instances"):
+        column = "id" if table == "instances" else "instance"
+        left = cache._connection.execute(f"select count(*) from {table} where {column} = ?", (one.id,))
+        assert left.fetchone() == (0,)
+    assert cache.row(other.id, bytes(8), COLUMNS[0]) is not None
+    cache.close()
+
+
+def test_a_walk_goes_on_while_rows_are_written(file: Path) -> None:
     """Slices hold no cursor open, so that a table can be built while records arrive."""
     cache = opened(file)
     held = cache.add_instance("members/a", b"k")
-    rows = [Row(n.to_bytes(16, "big"), bytes(8), 1, bytes(16), b"s") for n in range(1200)]
-    cache.put_rows(held.id, rows)
+    cache.put_rows(held.id, [Row(n.to_bytes(16, "big"), bytes(8), 1, bytes(16), b"s") for n in range(1200)])
     seen = 0
-    for rows in cache.slices(held.id, large=large):
+    for rows in cache.slices(held.id):
         seen += len(rows)
         with cache.transaction():
-            cache.erase_rows(held.id, [rows[0].key_column])
+            cache.erase_rows(held.id, [(bytes(8), rows[0].key_column)])
     assert seen == 1200
     cache.close()
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"", b"\x01", b"\x01\x02", b"\x01\x03", b"\x02"]), st.integers(1, 50))))
-def test_floors_never_sink(tmp_path_factory: pytest.TempPathFactory, raised: list[tuple[bytes, int]]) -> None:
-    """A path's floor is the highest of the ranges that hold it; around a prefix those below count too."""
-    cache = opened(tmp_path_factory.mktemp("floors") / "cache")
+def test_nodes_are_kept_by_depth_and_an_empty_one_goes(file: Path) -> None:
+    """What cannot be a sum of rows is said to be corrupt."""
+    cache = opened(file)
     held = cache.add_instance("members/a", b"k")
-    for prefix, as_of in raised:
+    nodes = {b"\x01": Node(2**128 - 1, 3), b"\x01\x00": Node(4, 1), b"\x01\xff": Node(2**128 - 5, 2)}
+    cache.put_nodes(held.id, nodes)
+    assert cache.nodes(held.id, 1, b"\x00", b"\xff") == {b"\x01": nodes[b"\x01"]}
+    assert cache.nodes(held.id, 2, b"\x01\x00", b"\x01\xff") == {p: n for p, n in nodes.items() if len(p) == 2}
+    assert cache.node(held.id, b"\x01\x00") == Node(4, 1)
+    assert cache.node(held.id, b"\x02") == Node()
+    cache.put_nodes(held.id, {b"\x01\x00": Node()})
+    assert cache.nodes(held.id, 2, b"", b"\xff\xff") == {b"\x01\xff": nodes[b"\x01\xff"]}
+    for wrong in (Node(1, 0), Node(0, -1)):
+        with pytest.raises(CacheError) as caught:
+            cache.put_nodes(held.id, {b"\x01": wrong})
+        assert caught.value.reason is CacheReason.CORRUPT
+    cache.close()
+
+
+def test_a_kept_floor_never_sinks(file: Path) -> None:
+    """Raised again by an older range it stays; settling takes what is not above the whole instance's."""
+    cache = opened(file)
+    held = cache.add_instance("members/a", b"k")
+    for prefix, as_of in ((b"\x01", 5), (b"\x01", 3), (b"\x02", 9)):
         cache.raise_floors(held.id, [prefix], as_of)
-    path = b"\x01\x02" + bytes(6)
-    assert cache.floor(held.id, path) == max((s for p, s in raised if path.startswith(p)), default=0)
-    around = [s for p, s in raised if p.startswith(b"\x01") or b"\x01".startswith(p)]
-    assert cache.floor_around(held.id, b"\x01") == max(around, default=0)
-    cache.settle(held.id, 30)
-    assert cache.floor(held.id, path) == max((s for p, s in raised if path.startswith(p) and s > 30), default=0)
+    assert sorted(cache.floors(held.id)) == [(b"\x01", 5), (b"\x02", 9)]
+    cache.settle(held.id, 6)
+    assert cache.sweep(9)
+    assert cache.floors(held.id) == [(b"\x02", 9)]
+    assert not cache.sweep(9)
     cache.close()
 
 
 def test_settling_takes_tombstones_up_to_there(file: Path) -> None:
-    """Later ones stay, and so do all live rows."""
+    """Later ones stay, and so do all live rows; they go some at a time."""
     cache = opened(file)
     held = cache.add_instance("members/a", b"k")
-    cache.put_rows(held.id, [a_row(0, 1, live=False), a_row(1, 5, live=False), a_row(2, 2)])
+    cache.put_rows(held.id, [a_row(0, 1, live=False), a_row(1, 5, live=False), a_row(2, 2), a_row(3, 3, live=False)])
     cache.settle(held.id, 4)
-    assert sorted(row.seq for row in cache.rows_below(held.id, b"")) == [2, 5]
+    assert (cache.sweep(1), cache.sweep(1), cache.sweep(1)) == (True, True, False)
+    assert sorted(seq for _, _, seq, _ in cache.heads(held.id, b"", b"")) == [2, 5]
     assert cache.instances()[0].floor == 4
     cache.close()
 
@@ -199,10 +236,10 @@ def test_a_full_disk_is_said_to_be_full_and_changes_nothing(file: Path) -> None:
     with pytest.raises(CacheError) as caught, cache.transaction():
         cache.put_rows(held.id, rows)
     assert caught.value.reason is CacheReason.DISK_FULL
-    assert cache.rows_below(held.id, b"") == []
+    assert cache.heads(held.id, b"", b"") == []
     cache._connection.execute("PRAGMA max_page_count=1000000")
     cache.put_rows(held.id, rows)
-    assert len(cache.rows_below(held.id, b"")) == 50
+    assert len(cache.heads(held.id, b"", b"")) == 50
     cache.put_instance(held.id, Node(3, 1).root, 1, 7)
     assert cache.instances()[0].seq == 7
     cache.close()

@@ -205,10 +205,11 @@ def test_a_flood_of_messages_is_not_kept_in_memory() -> None:
     with a_store(2) as (_, line):
         line.up()
         hq = line.hq
-        payloads = [hq.say(sync.RecordRange(f"members/{STORE}", bytes([n]), bytes([n]), 0, 5, 1, 9, ()), b"x" * 16) for n in range(50)]
+        ranges = (sync.RecordRange(f"members/{STORE}", bytes([n]), bytes([n]), 0, 5, 1, 9, ()) for n in range(50))
+        payloads = [hq.say(one, b"x" * 16) for one in ranges]
         payloads += [secrets.token_bytes(60_000) for _ in range(10)]
         for payload in payloads * 20:
             line.replica.on_payload(payload, True, line.now_s)
-        assert line.replica._hq._fill._parts == {}
+        assert line.replica._hq.replication._fill._parts == {}
         assert line.replica.counters()["dropped_unasked"] == 1000
         assert line.replica.counters()["dropped_cbor"] + line.replica.counters().get("dropped_shape", 0) == 200

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_gateway.core.ledger import DELTAS_S, Deltas, judge_range, takes
+from store_gateway.core.ledger import DELTAS_S, MOST_DELTAS, Deltas, Place, judge_range, takes
 from wire.tree import Node
 
-COLUMNS = [bytes([n]) * 16 for n in range(4)]
+COLUMNS = [(bytes([n]) * 8, bytes([n]) * 16) for n in range(4)]  # path and key column
 
 
 def test_a_record_counts_when_it_is_newer_than_what_is_held_and_above_the_floor() -> None:
@@ -30,6 +30,13 @@ def test_a_range_writes_below_the_floor_and_erases_what_it_lacks_but_not_what_is
     assert judged.erase == (COLUMNS[2],)
 
 
+def test_an_answer_since_a_seq_erases_nothing_that_it_lacks() -> None:
+    """It says only what came after: the rest was equal then."""
+    judged = judge_range(10, 0, {COLUMNS[0]: 8}, {COLUMNS[0]: 3, COLUMNS[1]: 2}, since=5)
+    assert judged is not None
+    assert (judged.write, judged.erase) == ((COLUMNS[0],), ())
+
+
 HISTORY = st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=30)
 
 
@@ -42,7 +49,7 @@ def test_any_order_of_live_records_ends_in_the_newest_of_each_key(
     newest = {column: (seq, live) for column, seq, live in records}
     shuffled = records + records
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    held: dict[bytes, tuple[int, bool]] = {}
+    held: dict[Place, tuple[int, bool]] = {}
     for column, seq, live in shuffled:
         if takes(seq, held.get(column, (0, False))[0], 0):
             held[column] = (seq, live)
@@ -51,14 +58,17 @@ def test_any_order_of_live_records_ends_in_the_newest_of_each_key(
 
 @given(st.lists(st.integers(1, 2**128 - 1), min_size=1, max_size=20), st.data())
 def test_an_earlier_root_is_the_root_less_what_was_applied_after_it(digests: list[int], data: st.DataObject) -> None:
-    """Whatever as_of a lease names, the store can say what it held then."""
+    """Whatever as_of a lease names, in whatever order the records came, and whatever was forgotten before."""
     deltas, root, roots = Deltas(), Node(), [Node()]
-    for seq, digest in enumerate(digests, 1):
-        gain = Node().plus(digest)
-        deltas.add(seq, gain, 0.0)
-        root = root.join(gain)
-        roots.append(root)
+    for digest in digests:
+        roots.append(roots[-1].plus(digest))
+    for seq in data.draw(st.permutations(range(1, len(digests) + 1))):
+        deltas.add(seq, Node().plus(digests[seq - 1]), 0.0)
+        root = root.plus(digests[seq - 1])
+        if data.draw(st.booleans()):
+            assert deltas.root_as_of(root, len(digests)) == root
     as_of = data.draw(st.integers(0, len(digests)))
+    deltas.forget_through(data.draw(st.integers(0, as_of)))
     assert deltas.root_as_of(root, as_of) == roots[as_of]
 
 
@@ -71,3 +81,6 @@ def test_deltas_are_kept_ten_minutes_or_until_roots_agreed() -> None:
     assert len(deltas) == 1
     deltas.forget_through(2)
     assert len(deltas) == 0
+    for seq in range(MOST_DELTAS + 10):
+        deltas.add(seq, Node(1, 1), 2.0)
+    assert len(deltas) == MOST_DELTAS
