@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, Engine, Row, exists, select
+from sqlalchemy import Connection, Engine, Row, Select, exists, select
 
 from hq import hello as hellos
 from hq import orders, records, store_events
@@ -130,4 +130,4 @@ class Answers:
         return replies
 
 
-_STORE = select(stores.c.id, stores.c.identity)
+_STORE: Select[Any] = select(stores.c.id, stores.c.identity)

@@ -71,7 +71,7 @@ def make_instance(
     known = connection.scalar(select(instances.c.id).where(instances.c.name == title))
     if known is not None:
         return int(known)
-    made = connection.execute(
+    connection.execute(
         insert(instances).values(
             name=title,
             collection=int(collection),
@@ -84,7 +84,8 @@ def make_instance(
             root=tree.Node().root,
             live=0,
         )
-    ).inserted_primary_key[0]
+    )
+    made = connection.scalars(select(instances.c.id).where(instances.c.name == title)).one()
     if collection not in SHARED:
         connection.execute(insert(store_instances).values(store=name, instance=made))
     return int(made)

@@ -1,16 +1,16 @@
-"""Brings HQ back after its database was restored from a backup: what stores know of withdrawals wins over it.
-
-While a recovery goes on, every process refuses leases and answers no want (docs/decisions/0044). Each store is asked
-by an order what it holds; `hq.recovered` works out what that takes away.
+"""What is known of a recovery, and the answers of stores as they come in (docs/decisions/0044).
 
 I/O: sqlalchemy.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Engine, select, update
 
-from hq.recovery_tables import recovery_stores
+from hq.database import reading
+from hq.recovery_tables import recoveries, recovery_stores
+from hq.tables import incarnations
 
 
 class State(StrEnum):
@@ -19,7 +19,23 @@ class State(StrEnum):
     WAITING = "waiting"  # it has not answered
     ANSWERED = "answered"  # its answer waits to be taken
     TAKEN = "taken"
-    LEFT_OUT = "left_out"  # the operator did not wait for it
+    LEFT_OUT = "left out"  # the operator did not wait for it
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one store is. `seen`: HQ knows a cache of it, so that it may hold what HQ lost."""
+
+    store: str
+    state: State
+    seen: bool
+    withdrawals: int
+    renewed: int
+
+
+def under_way(connection: Connection) -> int | None:
+    """The recovery that goes on, by its number."""
+    return connection.scalar(select(recoveries.c.id).where(recoveries.c.ended_ms.is_(None)))
 
 
 def take(connection: Connection, store: str, order_id: bytes, result: bytes, now_ms: int) -> None:
@@ -33,3 +49,13 @@ def take(connection: Connection, store: str, order_id: bytes, result: bytes, now
         )
         .values(state=State.ANSWERED.value, result=result, answered_ms=now_ms)
     )
+
+
+def progress(engine: Engine, number: int) -> list[Progress]:
+    """How far each store is, in the order of their ids."""
+    seen = select(incarnations.c.store).where(incarnations.c.store == recovery_stores.c.store).exists()
+    columns = recovery_stores.c
+    wanted = select(columns.store, columns.state, columns.withdrawals, columns.renewed, seen.label("seen"))
+    with reading(engine) as connection:
+        rows = connection.execute(wanted.where(columns.recovery == number).order_by(columns.store)).all()
+    return [Progress(row.store, State(row.state), row.seen, row.withdrawals, row.renewed) for row in rows]

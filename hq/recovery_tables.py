@@ -5,7 +5,7 @@ Times are Unix milliseconds (`_ms`) UTC.
 I/O: sqlalchemy, its schema language only.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table
 
 from hq.tables import METADATA
 
@@ -18,12 +18,22 @@ recoveries = Table(
     Column("begun_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger, nullable=True),  # None: HQ gives no lease until it ended
 )
+# How far each instance was in the backup: what a store holds above it, HQ has lost.
+recovery_instances = Table(
+    "recovery_instances",
+    METADATA,
+    Column("recovery", BigInteger, ForeignKey("recoveries.id"), primary_key=True),
+    Column("instance", String(64), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("renew", Boolean, nullable=False),  # all its records get a seq of the new generation
+)
+
 recovery_stores = Table(
     "recovery_stores",
     METADATA,
     Column("recovery", BigInteger, ForeignKey("recoveries.id"), primary_key=True),
     Column("store", String(40), ForeignKey("stores.id"), primary_key=True),
-    Column("since", BigInteger, nullable=False),  # the seq of `members` from which on the store is asked
+    Column("since", BigInteger, nullable=False),  # the seq of `members` from which on it is asked
     Column("order_id", LargeBinary(16), nullable=True),  # of the newest RECALL; None: not asked yet
     Column("asked_ms", BigInteger, nullable=True),
     Column("answered_ms", BigInteger, nullable=True),

@@ -61,6 +61,10 @@ class Denials:
             self._held = before
             raise
 
+    def members(self) -> tuple[bytes, ...]:
+        """All of whom anything is denied."""
+        return tuple(self._held)
+
     def any_of(self, pseudonym: bytes) -> bool:
         """Whether anything is denied of this member."""
         return pseudonym in self._held

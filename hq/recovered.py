@@ -1,0 +1,194 @@
+"""Works out what a store's answer to RECALL takes away from a restored HQ, and writes it as withdrawals.
+
+What a member withdrew after the backup is no consent event any more. But a store that knew of it lacks the record, or
+holds a newer one in which the grant is missing. Wherever HQ would say more than such a store was told last, that is
+withdrawn, in all stores: a store that was out of reach then would show it otherwise.
+
+I/O: sqlalchemy.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from hq import door, ledger, membership, publication, records
+from hq.database import reading, writing
+from hq.keys import Keys
+from hq.ledger import Entry
+from hq.state import Choice, Event, EventKind
+from hq.tables import audience, instances
+from hq.tables import records as record_rows
+from wire import schema, tree
+from wire.errors import WireError
+from wire.member import Member, Mode, NameChoice, State
+from wire.recall import HELD_BYTES, Newer, Recalled
+from wire.sync import Collection, instance
+
+METHOD = "recovered"
+_MEMBERS_AT_ONCE = 200
+
+
+@dataclass(slots=True, repr=False)
+class Judged:
+    """What an answer means. `gone`: pseudonyms of whom nothing stands; `said`: what the store was told last of others.
+
+    denied: withdrawals made in the store itself. renew: keys whose record gets a new seq. ahead: instances of which the
+    store holds more than HQ. ask_since: the store is to be asked again, from this seq on.
+    """
+
+    gone: set[bytes] = field(default_factory=set)
+    said: dict[bytes, Member | None] = field(default_factory=dict)
+    denied: dict[bytes, set[str | None]] = field(default_factory=lambda: defaultdict(set))
+    renew: set[bytes] = field(default_factory=set)
+    ahead: set[str] = field(default_factory=set)
+    ask_since: int | None = None
+
+
+def judge(engine: Engine, store: str, result: bytes, since: Mapping[str, int]) -> Judged:
+    """Compares an answer with HQ's rows. `since`: how far each instance was in the backup, by name."""
+    found = Judged()
+    try:
+        told = schema.decode(Recalled, result)
+    except WireError:
+        told = Recalled(0, (), b"", (), (), ())  # it cannot be read: then nothing of it is known
+    for reached in told.others:
+        if reached.seq > since.get(reached.instance, reached.seq):
+            found.ahead.add(reached.instance)
+    for one in told.denied:
+        found.denied[one.pseudonym].add(one.scope)
+    newer = {one.column: one for one in told.newer}
+    kept = dict(_held(told.held))
+    floors = {one.prefix: one.as_of for one in told.floors}
+    restored = since.get(instance(Collection.MEMBERS, store), 0)
+    for key, seq, live, digest_key, path in _rows(engine, store):
+        column = tree.column(digest_key, key)
+        if column in newer:
+            found.renew.add(key)
+            if live:
+                _compare(found, key, newer[column])
+        elif not live:
+            continue
+        elif column in kept:
+            # Two histories: HQ wrote under the old generation after it was restored, and so did HQ before.
+            if seq <= restored and kept[column] != seq:
+                lower = min(kept[column], seq) - 1
+                found.ask_since = lower if found.ask_since is None else min(found.ask_since, lower)
+        elif max(floors.get(path[:length], 0) for length in (0, 1, 2)) >= min(seq, restored):
+            found.gone.add(key)  # the store was told everything up to there, and it is not there
+            found.renew.add(key)
+    if found.ask_since is not None and found.ask_since >= told.since:
+        found.ask_since = None
+    return found
+
+
+def _held(packed: bytes) -> Iterator[tuple[bytes, int]]:
+    for at in range(0, len(packed) - HELD_BYTES + 1, HELD_BYTES):
+        one = packed[at : at + HELD_BYTES]
+        yield one[: tree.DIGEST_BYTES], int.from_bytes(one[tree.DIGEST_BYTES :], "big")
+
+
+def _rows(engine: Engine, store: str) -> list[tuple[bytes, int, bool, bytes, bytes]]:
+    rows = record_rows
+    with reading(engine) as connection:
+        name = instance(Collection.MEMBERS, store)
+        members = connection.execute(select(instances).where(instances.c.name == name)).one()
+        live = rows.c.body_hash.is_not(None).label("live")
+        wanted = select(rows.c.key, rows.c.seq, live, rows.c.path).where(rows.c.instance == members.id)
+        return [(key, seq, bool(is_live), members.digest_key, path) for key, seq, is_live, path in
+                connection.execute(wanted)]  # fmt: skip
+
+
+def _compare(found: Judged, key: bytes, newer: Newer) -> None:
+    if newer.member is None:
+        found.gone.add(key)
+        return
+    try:
+        found.said[key] = schema.decode(Member, newer.member)
+    except WireError:
+        found.said[key] = None
+
+
+def write(engine: Engine, keys: Keys, store: str, found: Judged, begun_ms: int, now_ms: int) -> int:
+    """Writes the withdrawals as consent events and gives new seqs; how many events. Done again it writes no more."""
+    concerned = sorted(found.gone | found.said.keys() | found.denied.keys())
+    written = 0
+    for start in range(0, len(concerned), _MEMBERS_AT_ONCE):
+        written += _withdraw(engine, keys, store, found, concerned[start : start + _MEMBERS_AT_ONCE], begun_ms, now_ms)
+    name, listed = instance(Collection.MEMBERS, store), sorted(found.renew)
+    for start in range(0, len(listed), _MEMBERS_AT_ONCE):
+        with writing(engine) as connection:
+            commit = records.begin(connection, [name])
+            for key in listed[start : start + _MEMBERS_AT_ONCE]:
+                commit.renew(name, key, records.body(connection, name, key))
+            commit.write(now_ms)
+    return written
+
+
+def _withdraw(
+    engine: Engine, keys: Keys, store: str, found: Judged, concerned: list[bytes], begun_ms: int, now_ms: int
+) -> int:
+    name = instance(Collection.MEMBERS, store)
+    with writing(engine) as connection:
+        known = connection.execute(
+            select(audience.c.pseudonym, audience.c.member).where(
+                audience.c.store == store, audience.c.pseudonym.in_(concerned)
+            )
+        ).all()
+        locked = membership.lock(connection, keys.custody, [row.member for row in known])
+        entries = []
+        for row in known:
+            if row.member not in locked:
+                continue
+            body = records.body(connection, name, row.pseudonym)
+            hqs = None if body is None else schema.decode(Member, body)
+            entries += [
+                Entry(row.member, _event(store, row.pseudonym, choice, begun_ms, now_ms))
+                for choice in _choices(found, row.pseudonym, hqs, store)
+            ]
+        written = ledger.append(connection, entries, locked)
+        publication.refresh(connection, keys, {one.member: locked[one.member] for one in entries}, now_ms)
+    return written
+
+
+def _choices(found: Judged, pseudonym: bytes, hqs: Member | None, store: str) -> Iterator[Choice]:
+    """What is taken away so that HQ says no more than the store was told."""
+    for scope in sorted(found.denied.get(pseudonym, ()), key=lambda one: one or ""):
+        yield door.check_withdrawal(None, None if scope is None else (scope,), (store,))
+    if hqs is None:
+        return  # HQ says nothing of this member here, so that nothing can come back
+    said = found.said.get(pseudonym)
+    if pseudonym in found.gone or (said is None and pseudonym in found.said):
+        yield door.check_withdrawal(None, None, None)
+        return
+    if said is None:
+        return
+    missing: dict[str, set[str]] = defaultdict(set)
+    for purpose, scope, _ in sorted(_given(hqs) - _given(said)):
+        missing[purpose].add(scope)
+    for purpose, scopes in missing.items():
+        yield door.check_withdrawal(purpose, None if "" in scopes else tuple(sorted(scopes)), None)
+    if said.mode < hqs.mode:
+        yield Choice(kind=EventKind.MODE, mode=Mode(said.mode))
+    if said.name_choice < hqs.name_choice:
+        yield Choice(kind=EventKind.NAME, name_choice=NameChoice(said.name_choice))
+
+
+def _given(member: Member) -> set[tuple[str, str, bytes]]:
+    """(purpose, scope, the event that proves it) of all that is granted; the scope empty for presence."""
+    return {
+        (one.purpose, scope, one.event)
+        for one in member.statements
+        if one.state is State.GIVEN
+        for scope in (one.scopes or ("",))
+    }
+
+
+def _event(store: str, pseudonym: bytes, choice: Choice, begun_ms: int, now_ms: int) -> Event:
+    stated: list[Any] = [METHOD.encode(), store.encode(), pseudonym, str(begun_ms).encode(), schema.encode(choice)]
+    made = hashlib.sha256(b"\x00".join(stated)).digest()[:16]
+    # Chosen no later than this: what a member chooses from now on counts again.
+    return Event(made, METHOD, begun_ms // 1000, now_ms // 1000, choice)

@@ -1,0 +1,280 @@
+"""HQ restored from a backup: refused and told, then recovered, so that no withdrawal is undone by it."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from hq import recovering, recovery
+from hq.alarms import Alarm, open_alarms
+from hq.database import open_database, reading
+from hq.recovery import State
+from hq.tables import consent_events, instances, outbox
+from tests.fakes.store import FakeStore
+from tests.hq.headquarters import STORE, Headquarters, text
+from wire import recall, schema, tree
+from wire.member import Member, Mode
+from wire.recall import FloorBelow, Newer, Reached, Recalled
+from wire.sync import Done, Lease, Message, Order, Outcome, Refusal, RefusalReason, Verb
+
+MEMBERS = f"members/{STORE}"
+
+
+@pytest.fixture
+def store(hq: Headquarters) -> FakeStore:
+    """The store's box."""
+    return FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+
+
+def copy(engine: Engine, into: Path) -> Path:
+    """A backup of the database, without the shares, which lie apart."""
+    into.mkdir()
+    file = Path(engine.url.database or "")
+    with sqlite3.connect(file) as source, sqlite3.connect(into / "hq.db") as target:
+        source.backup(target)
+    return into / "hq.db"
+
+
+@pytest.fixture
+def restored(tmp_path: Path) -> Iterator[dict[str, Engine]]:
+    """The engines that a test opened on backups."""
+    opened: dict[str, Engine] = {}
+    yield opened
+    for one in opened.values():
+        one.dispose()
+
+
+def restore(hq: Headquarters, backup: Path, restored: dict[str, Engine], *, shares: bool = True) -> None:
+    """HQ begins again on the backup. The shares are those of today, or are lost."""
+    today = Path(f"{hq.engine.url.database}-shares")
+    hq.engine.dispose()
+    if shares:
+        shutil.copy(today, f"{backup}-shares")
+    restored["hq"] = open_database(f"sqlite:///{backup}")
+    hq.start(restored["hq"])
+
+
+def answer(store: FakeStore, order: Order, floor: int) -> Done:
+    """What a store that holds these rows says to RECALL; its roots agreed last as of `floor`."""
+    since = int.from_bytes(order.subject or b"", "big")
+    kept, newer = b"", []
+    for key, record in store.rows[MEMBERS].items():
+        column = tree.column(store.digest_keys[MEMBERS], key)
+        if record.seq > since:
+            member = None if record.body is None else schema.encode(
+                replace(schema.decode(Member, record.body), fields=())
+            )  # fmt: skip
+            newer.append(Newer(column, record.seq, member))
+        elif record.body is not None:
+            kept += column + record.seq.to_bytes(recall.HELD_BYTES - len(column), "big")
+    others = tuple(Reached(name, store.held(name).seq) for name in store.rows if name != MEMBERS)
+    told = Recalled(since, (FloorBelow(b"", floor),), kept, tuple(newer), others, ())
+    return Done(order.id, Outcome.DONE, 1, 1, schema.encode(told))
+
+
+def seq(hq: Headquarters) -> int:
+    """How far the members' instance is."""
+    return hq.instances()[MEMBERS].seq
+
+
+def settle(hq: Headquarters, store: FakeStore) -> int:
+    """The store comes to agree, and its tombstones go; as of which seq."""
+    store.say(hq.answers, store.hello())
+    store.say(hq.answers, store.hello())
+    store.fill(hq.answers)
+    store.say(hq.answers, store.hello())
+    assert store.agrees()
+    rows = store.rows[MEMBERS]
+    for key in [key for key, record in rows.items() if record.body is None]:
+        del rows[key]
+    return seq(hq)
+
+
+def recover(hq: Headquarters, store: FakeStore, floor: int) -> recovery.Progress:
+    """The operator's command, with a store that answers what it is asked; how it ended for the store."""
+    number = recovering.begin(hq.engine, hq.now_ms)
+    done = 0
+    for _ in range(6):
+        hq.now_ms += 21_000
+        heard = len(store.heard)
+        store.say(hq.answers, store.hello())
+        for order in [one for one in store.heard[heard:] if isinstance(one, Order)]:
+            assert order.verb is Verb.RECALL
+            store.say(hq.answers, answer(store, order, floor))
+            done += 1
+        recovering.advance(hq.engine, hq.keys, number, hq.now_ms)
+    assert done
+    list(recovering.end(hq.engine, number, hq.now_ms))
+    return recovery.progress(hq.engine, number)[0]
+
+
+def reasons(found: list[Message]) -> list[RefusalReason]:
+    """Why HQ refused."""
+    return [one.reason for one in found if isinstance(one, Refusal)]
+
+
+def kinds(hq: Headquarters) -> set[str]:
+    """The open alarms."""
+    with reading(hq.engine) as connection:
+        return {row.alarm for row in open_alarms(connection)}
+
+
+def scopes(hq: Headquarters, member: str) -> set[str] | None:
+    """What the member's record shows; None: out of the audience."""
+    found = hq.record(member)
+    return None if found is None else {one.scope for one in found.fields}
+
+
+def test_what_was_withdrawn_after_the_backup_stays_withdrawn(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """A member who left, one who withdrew a scope, one who turned to help; the others stay."""
+    for name in ("left", "scope", "mode", "same"):
+        hq.join(name, "size.shoe", "language")
+        hq.office.set_profile(name, [text("size.shoe", "42")], hq.now_ms)
+    hq.office.set_mode("mode", Mode.OPEN, hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.withdraw("left", hq.now_ms)
+    hq.office.withdraw("scope", hq.now_ms, scopes=("size.shoe",))
+    hq.office.set_mode("mode", Mode.HELP, hq.now_ms)
+    hq.later(10)
+    floor = settle(hq, store)
+    restore(hq, backup, restored)
+    assert scopes(hq, "left") == {"size.shoe"}, "the backup has it still"
+    hq.now_ms += 10_000
+    assert reasons(store.say(hq.answers, store.hello())) == [RefusalReason.AHEAD_OF_HQ]
+    assert kinds(hq) == {Alarm.AHEAD_OF_HQ.value}
+
+    ended = recover(hq, store, floor)
+    assert (ended.state, ended.withdrawals) == (State.TAKEN, 3)
+    assert scopes(hq, "left") is None
+    assert scopes(hq, "scope") == set()
+    assert hq.record("mode").mode is Mode.HELP  # type: ignore[union-attr]
+    assert scopes(hq, "same") == {"size.shoe"}
+    assert kinds(hq) == set()
+    hq.now_ms += 10_000
+    settle(hq, store)
+    assert (hq.pseudonym("left") or b"") not in store.rows[MEMBERS]
+    hq.check()
+    with reading(hq.engine) as connection:
+        methods = set(connection.scalars(select(consent_events.c.method)))
+        assert set(connection.scalars(select(instances.c.generation))) == {1}
+    assert "recovered" in methods
+
+
+def test_while_hq_recovers_nobody_is_leased_filled_or_told(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """In every process: the state is in the database."""
+    hq.join("m-1", "size.shoe")
+    store.come_up(hq.answers)
+    number = recovering.begin(hq.engine, hq.now_ms)
+    assert recovering.begin(hq.engine, hq.now_ms) == number, "a second command goes on with it"
+    assert reasons(store.say(hq.answers, store.hello())) == [RefusalReason.RECOVERING]
+    before = len(store.heard)
+    store.fill(hq.answers)
+    assert len(store.heard) == before
+    assert hq.answers.dropped["recovering"] > 0
+    hq.office.set_profile("m-1", [text("size.shoe", "43")], hq.now_ms)
+    with reading(hq.engine) as connection:
+        kept = connection.execute(select(outbox).where(outbox.c.kind == 1)).all()
+    assert kept == []
+    recovering.leave_out(hq.engine, number, [STORE])
+    list(recovering.end(hq.engine, number, hq.now_ms))
+    hq.now_ms += 10_000
+    assert Lease in [type(one) for one in store.say(hq.answers, store.hello())]
+
+
+def test_a_ticket_that_hq_forgot_is_told_from_an_old_one(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """After a restart since the backup the store is refused as ahead of HQ; in recovery its ticket is taken."""
+    store.come_up(hq.answers)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.later(10)
+    store.boot_again()
+    store.come_up(hq.answers)
+    restore(hq, backup, restored)
+    store.boot_again()
+    store.say(hq.answers, store.hello())
+    assert reasons(store.say(hq.answers, store.hello())) == [RefusalReason.AHEAD_OF_HQ]
+    assert recover(hq, store, seq(hq)).state is State.TAKEN
+    hq.now_ms += 10_000
+    settle(hq, store)
+
+
+def test_a_cache_whose_share_is_lost_begins_anew(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """What was made after the backup cannot be unlocked by anybody; the empty cache that follows is allowed."""
+    backup = copy(hq.engine, tmp_path / "backup")
+    store.come_up(hq.answers)
+    restore(hq, backup, restored, shares=False)
+    recovering.begin(hq.engine, hq.now_ms)
+    store.boot_again()
+    store.say(hq.answers, store.hello())
+    assert reasons(store.say(hq.answers, store.hello())) == [RefusalReason.SHARE_LOST]
+
+
+def test_a_grant_made_after_the_recovery_began_counts(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """What is taken was chosen no later than that."""
+    hq.join("left", "size.shoe")
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.withdraw("left", hq.now_ms)
+    floor = settle(hq, store)
+    restore(hq, backup, restored)
+    hq.now_ms += 10_000
+    recovering.begin(hq.engine, hq.now_ms)
+    hq.now_ms += 10_000
+    hq.grant("left", "presence")
+    recover(hq, store, floor)
+    found = hq.record("left")
+    assert found is not None
+    assert {one.purpose for one in found.statements if one.state} == {"presence"}
+
+
+def test_a_store_that_had_not_been_filled_withdraws_nobody(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """What it never was told of is no withdrawal."""
+    for name in ("m-1", "m-2"):
+        hq.join(name, "size.shoe")
+    store.come_up(hq.answers)
+    backup = copy(hq.engine, tmp_path / "backup")
+    restore(hq, backup, restored)
+    assert recover(hq, store, 0).withdrawals == 0
+    assert hq.record("m-1") is not None
+
+
+def test_an_hq_that_went_on_before_it_was_seen_asks_again_from_an_earlier_seq(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """Two histories gave the same seqs to different records; what the store was told is found all the same."""
+    for name in ("a", "b", "c"):
+        hq.join(name, "size.shoe")
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.withdraw("a", hq.now_ms, scopes=("size.shoe",))
+    floor = settle(hq, store)
+    restore(hq, backup, restored)
+    for value in ("1", "2", "3"):
+        hq.office.set_profile("b", [text("size.shoe", value)], hq.now_ms)
+    recover(hq, store, floor)
+    shared = {one for found in [hq.record("a")] if found for two in found.statements if two.state for one in two.scopes}
+    assert shared == set()
+    hq.now_ms += 10_000
+    settle(hq, store)
