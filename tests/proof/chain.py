@@ -426,7 +426,9 @@ class Chain:
     def opened_at_hq(self, payload: bytes, keys: BoxKeys) -> sync.Message:
         """What a payload on `up` says."""
         parsed = envelope.parse(payload)
-        return envelope.open_(parsed, sync.HQ, keys.identity.public_key(), self.hq.keys.sealing)
+        return envelope.open_(
+            parsed, sync.HQ, keys.identity.public_key(), self.hq.keys.sealing[parsed.header.sealed_to]
+        )
 
     def join(self, name: str, *scopes: str, stores: tuple[str, ...] | None = None) -> None:
         """A member with a phone who may be recognised and shares these scopes in these stores (all)."""

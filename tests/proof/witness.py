@@ -9,11 +9,11 @@ Pure: no I/O, no clock.
 from collections import defaultdict
 from dataclasses import dataclass
 
-from hq.answers import Peer, Sealer
 from hq.keys import Keys
+from hq.sealer import Peer, Sealer
 from wire import schema
 from wire.member import Member
-from wire.sync import Collection, Lease, Message, RecordRange, Records, Refusal, instance
+from wire.sync import SCHEMAS, Collection, Kind, Lease, Message, RecordRange, Records, Refusal, instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class OverheardSealer(Sealer):
         super().__init__(keys)
         self._witness = witness
 
-    def close(self, peer: Peer, message: Message, nonce: bytes = b"") -> bytes:
+    def close_encoded(self, peer: Peer, kind: Kind, message: bytes, nonce: bytes = b"") -> bytes:
         """As HQ's, and overheard."""
-        payload = super().close(peer, message, nonce)
-        self._witness.overhear(payload, Said(peer.store, peer.boot, nonce, message))
+        payload = super().close_encoded(peer, kind, message, nonce)
+        self._witness.overhear(payload, Said(peer.store, peer.boot, nonce, schema.decode(SCHEMAS[kind], message)))
         return payload
 
 
