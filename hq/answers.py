@@ -33,6 +33,7 @@ class Answers:
 
     def __init__(self, engine: Engine, keys: Keys, sealer: Sealer | None = None) -> None:
         self._engine = engine
+        keys.custody.attach(engine)
         self._keys = keys
         self._sealer = sealer or Sealer(keys)
         self._hellos = hellos.Hellos(engine, keys, self._sealer)

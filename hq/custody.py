@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from hq.custody_tables import member_keys, purpose_keys
@@ -31,6 +31,7 @@ NAME_BYTES = 16
 SEALED_MORE_BYTES = 28  # nonce and tag
 _NONCE_BYTES = 12  # random: no key seals near the 2^32 values at which 96 random bits might repeat
 _CHUNK = 500
+_OPTION = "consentry_custody"
 _NAME = b"consentry/name/1"
 _CONTEXT = b"consentry/hq/sealed/1"
 _REMEDY = "start HQ with the wrapping key under which this database was sealed"
@@ -45,7 +46,6 @@ class Place(StrEnum):
     CHOICE = "consent_events.choice"
     RECORD = "records.body"
     OUTBOX = "outbox.message"
-    STAFF = "staff.name"
     EVENT = "store_events.body"
     SHARE = "incarnations.share"
 
@@ -55,7 +55,6 @@ class Purpose(StrEnum):
 
     LOOKUP = "lookup"  # makes of a member's id what the database knows it by
     OUTBOX = "outbox"
-    STAFF = "staff"
     EVENTS = "store_events"  # of events that name no member
     SHARES = "shares"
 
@@ -98,12 +97,26 @@ class Seal:
             raise SealBroken("a sealed value does not open", "see whether rows were changed outside of HQ") from None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class InstanceKeys:
     """What belongs to one instance of a collection and ends with it: its digest key (32 bytes), its bodies' seal."""
 
-    digest_key: bytes
-    seal: Seal
+    __slots__ = ("_bound", "_seal", "digest_key")
+
+    def __init__(self, name: str, digest_key: bytes, key: bytes) -> None:
+        self.digest_key = digest_key
+        self._seal = Seal(key)
+        self._bound = bound(Place.RECORD, name.encode())
+
+    def __repr__(self) -> str:
+        return "InstanceKeys(…)"
+
+    def close(self, key: bytes, seq: int, body: bytes | None) -> bytes | None:
+        """A record's body as it stands in its row; None of none."""
+        return None if body is None else self._seal.close(body, self._bound + seq.to_bytes(8, "big") + key)
+
+    def open(self, key: bytes, seq: int, sealed: bytes | None) -> bytes | None:
+        """The body of a record's row. Raises: SealBroken."""
+        return None if sealed is None else self._seal.open(sealed, self._bound + seq.to_bytes(8, "big") + key)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,6 +125,14 @@ class NewKey:
 
     seal: Seal
     wrapped: bytes
+
+
+def of(connection: Connection) -> "Custody":
+    """The custody attached to the connection's engine."""
+    found = connection.get_execution_options().get(_OPTION)
+    if not isinstance(found, Custody):
+        raise KeyMismatch("the database was opened without its keys", _REMEDY)
+    return found
 
 
 class Custody:
@@ -125,6 +146,10 @@ class Custody:
 
     def __repr__(self) -> str:
         return "Custody(…)"
+
+    def attach(self, engine: Engine) -> None:
+        """From now on what is read and written over this engine is opened and sealed by `of`."""
+        engine.update_execution_options(**{_OPTION: self})
 
     # --- wrapping ------------------------------------------------------------------------------------------------
 
@@ -215,7 +240,7 @@ class Custody:
     def instance(self, name: str, wrapped: bytes) -> InstanceKeys:
         """An instance's keys. Raises: as `unwrap`."""
         raw = self.unwrap(wrapped, instance_owner(name))
-        return InstanceKeys(raw[:DIGEST_KEY_BYTES], Seal(raw[DIGEST_KEY_BYTES:]))
+        return InstanceKeys(name, raw[:DIGEST_KEY_BYTES], raw[DIGEST_KEY_BYTES:])
 
     def to_seal(self, connection: Connection, purpose: Purpose) -> Seal:
         """The seal of a purpose, in a transaction that writes: made where it is missing. Raises: as `unwrap`."""

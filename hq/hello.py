@@ -205,7 +205,7 @@ class Hellos:
             found = shares.of(connection, store, hello.incarnation)
             if found and hello.epoch <= found[-1].epoch:
                 ticket = self._ticket(connection, facts, said, cache)
-                digest_keys = tuple(DigestKey(one.name, one.digest_key) for one in held)
+                digest_keys = tuple(DigestKey(one.name, records.keys_of(connection, one).digest_key) for one in held)
                 told.append(Unlock(hello.incarnation, found, digest_keys, ticket))
             elif said.locked:
                 shares.lost(connection, store, hello.incarnation, hello, said.now_ms)

@@ -42,6 +42,7 @@ class Office:
 
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self.engine = engine
+        keys.custody.attach(engine)
         self.keys = keys
 
     # --- stores and policy ---------------------------------------------------------------------------------------
@@ -225,7 +226,9 @@ class Office:
             row = connection.execute(select(staff).where(*there).with_for_update()).first()
             if row is None:
                 raise Refused(Reason.UNKNOWN_STAFF, "id", "an associate of this store")
-            _put_staff(connection, associate, store, Staff(row.name, row.role, "", active=False), now_ms)
+            body = records.body(connection, instance(Collection.STAFF, store), associate.encode())
+            name = "" if body is None else schema.decode(Staff, body).name
+            _put_staff(connection, associate, store, Staff(name, row.role, "", active=False), now_ms)
 
     # --- within one transaction ----------------------------------------------------------------------------------
 
@@ -326,8 +329,7 @@ def _put_staff(connection: Connection, associate: str, store: str, found: Staff,
     connection.execute(delete(staff).where(staff.c.store == store, staff.c.id == associate))
     connection.execute(
         insert(staff).values(
-            store=store, id=associate, name=found.name, role=found.role, pin_verifier=found.pin_verifier,
-            active=found.active,
+            store=store, id=associate, role=found.role, active=found.active
         )
     )  # fmt: skip
     commit.put(title, associate.encode(), body)

@@ -11,15 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
-from hq import shares
+from hq import records, shares
 from hq.alarms import Alarm, raise_
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.order_tables import order_parts, orders
-from hq.records import DOWN, NOW
-from hq.tables import incarnations, links, outbox, stores
-from wire import schema
-from wire.sync import Done, Kind, Order, Outcome, Verb
+from hq.tables import incarnations, links, stores
+from wire.sync import Done, Order, Outcome, Verb
 
 ID_BYTES = 16
 AGAIN_MS = 20_000  # so long after an order went out it goes again
@@ -215,14 +213,7 @@ def _message(row: Any) -> Order:
 
 
 def _post(connection: Connection, order: Order, store: str, now_ms: int, *, urgent: bool) -> None:
-    encoded = schema.encode(order)
-    connection.execute(
-        insert(outbox),
-        [
-            {"store": store, "lane": lane, "kind": int(Kind.ORDER), "message": encoded, "made_ms": now_ms}
-            for lane in ((NOW, DOWN) if urgent else (DOWN,))
-        ],
-    )
+    records.post(connection, [(store, order)], now_ms, urgent=urgent)
 
 
 def _close(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int) -> None:

@@ -13,14 +13,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, delete, select
 
-from hq.answers import Peer, Sealer
+from hq import custody
+from hq.custody import Purpose, Seal
 from hq.database import reading, writing
-from hq.records import NOW
+from hq.errors import SealBroken
+from hq.records import NOW, posted
+from hq.sealer import Peer, Sealer
 from hq.tables import links, outbox
 from runtime.logs import Log
-from wire import schema
 from wire.errors import WireError
-from wire.sync import Message, Records, down, now
+from wire.sync import Kind, down, now
 
 Send = Callable[[Sequence[tuple[str, bytes]]], list[bool]]
 AT_ONCE = 64
@@ -61,13 +63,14 @@ class Outbox:
         if self._locks:
             with writing(self._engine) as connection:
                 waiting = connection.execute(self._wanted(AT_ONCE).with_for_update(of=outbox, skip_locked=True)).all()
-                gone = self._deliver(waiting, now_ms)
+                gone = self._deliver(_seal(connection, waiting), waiting, now_ms)
                 _delete(connection, gone)
             return len(waiting), len(gone)
         with reading(self._engine) as connection:
             listed = connection.execute(self._wanted(_SEEN)).all()
+            seal = _seal(connection, listed)
         waiting = [row for row in listed if self._is_own(row.store) or row.made_ms <= now_ms - OTHERS_MS][:AT_ONCE]
-        gone = self._deliver(waiting, now_ms)
+        gone = self._deliver(seal, waiting, now_ms)
         if gone:
             with writing(self._engine) as connection:
                 _delete(connection, gone)
@@ -75,25 +78,27 @@ class Outbox:
 
     def _wanted(self, most: int) -> Select[Any]:
         return (
-            select(outbox, links.c.boot, links.c.sealing_key)
+            select(outbox, links.c.boot, links.c.sealing_key, links.c.key_set_version)
             .outerjoin(links, links.c.store == outbox.c.store)
             .where(outbox.c.lane == self._lane)
             .order_by(outbox.c.id)
             .limit(most)
         )
 
-    def _deliver(self, waiting: Sequence[Row[Any]], now_ms: int) -> list[int]:
+    def _deliver(self, seal: Seal | None, waiting: Sequence[Row[Any]], now_ms: int) -> list[int]:
         """Has these rows sent; returns which are done with."""
         done, sealed = [], []
         for row in waiting:
-            if row.boot is None or row.made_ms <= now_ms - KEEP_MS:
+            if seal is None or row.boot is None or row.made_ms <= now_ms - KEEP_MS:
                 done.append(row.id)
                 continue
             try:
-                payload = self._sealer.close(Peer(row.store, row.boot, row.sealing_key), message_of(row))
-            except WireError as error:
+                peer = Peer(row.store, row.boot, row.sealing_key, row.key_set_version)
+                payload = self._sealer.close_encoded(peer, Kind(row.kind), posted(seal, row))
+            except (WireError, SealBroken) as error:
                 # One row that nobody can read must not stop those behind it; the store's next fill brings what it said.
-                _LOG.error("not_sealed", store=row.store, reason=error.reason.value, remedy="report this line")
+                reason = error.reason.value if isinstance(error, WireError) else "seal_broken"
+                _LOG.error("not_sealed", store=row.store, reason=reason, remedy="report this line")
                 done.append(row.id)
                 continue
             sealed.append((row.id, (self._topic(row.store), payload)))
@@ -101,9 +106,8 @@ class Outbox:
         return done + [number for (number, _), is_sent in zip(sealed, sent, strict=True) if is_sent]
 
 
-def message_of(row: Row[Any]) -> Message:
-    """What a row of the outbox says; the one place that reads it. Raises: WireError."""
-    return schema.decode(Records, row.message)
+def _seal(connection: Connection, rows: Sequence[Row[Any]]) -> Seal | None:
+    return custody.of(connection).to_open(connection, Purpose.OUTBOX) if rows else None
 
 
 def sweep(engine: Engine, now_ms: int) -> int:

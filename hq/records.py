@@ -7,7 +7,6 @@ The nodes of the digest tree are kept in the same transaction (hq.nodes).
 I/O: sqlalchemy.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Collection as Several
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +15,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
+from hq import custody
 from hq import nodes as tree_nodes
+from hq.custody import InstanceKeys, Place, Purpose, Seal, bound
 from hq.recovery_tables import recoveries
 from hq.tables import instances, links, nodes, outbox, records, store_instances
 from wire import schema, tree
-from wire.sync import GENERATION, MAX_BODY_BYTES, Collection, Part, Record, Records, instance
+from wire.sync import (
+    GENERATION,
+    KINDS,
+    MAX_BODY_BYTES,
+    Collection,
+    Message,
+    Part,
+    Record,
+    Records,
+    instance,
+)
 
 DOWN, NOW = "down", "now"
 SHARED = frozenset({Collection.POLICY, Collection.CATALOG, Collection.AFFINITY})
@@ -40,7 +51,7 @@ class Instance:
     store: str | None
     day: int | None
     filled: int
-    digest_key: bytes
+    wrapped: bytes  # its keys, for hq.custody
     generation: int
     n: int
     node: tree.Node
@@ -58,9 +69,9 @@ def from_row(row: Row[Any]) -> Instance:
 
 def from_columns(columns: Sequence[Any]) -> Instance:
     """The instance of the columns of `instances`, in their order."""
-    number, name, collection, store, day, filled, digest_key, generation, n, root, live, *_ = columns
+    number, name, collection, store, day, filled, wrapped, generation, n, root, live, *_ = columns
     node = tree.Node(int.from_bytes(root, "little"), live)
-    return Instance(number, name, Collection(collection), store, day, filled, digest_key, generation, n, node)
+    return Instance(number, name, Collection(collection), store, day, filled, wrapped, generation, n, node)
 
 
 def make_instance(
@@ -78,7 +89,7 @@ def make_instance(
             store=None if collection in SHARED else name,
             day=day,
             filled=filled,
-            digest_key=os.urandom(tree.DIGEST_KEY_BYTES),
+            wrapped=custody.of(connection).make_instance(title),
             generation=0,
             n=0,
             root=tree.Node().root,
@@ -96,6 +107,11 @@ def give(connection: Connection, store: str, shared: int) -> None:
     there = (store_instances.c.store == store, store_instances.c.instance == shared)
     if connection.scalar(select(store_instances.c.store).where(*there)) is None:
         connection.execute(insert(store_instances).values(store=store, instance=shared))
+
+
+def keys_of(connection: Connection, found: Instance) -> InstanceKeys:
+    """What opens an instance's records. Raises: SealBroken, KeyMismatch."""
+    return custody.of(connection).instance(found.name, found.wrapped)
 
 
 def drop_instance(connection: Connection, found: Instance) -> None:
@@ -161,25 +177,27 @@ class Commit:
         held = _held(self._connection, found.id, changes)
         renewed = self._renewed.pop(found.name, set())
         seq = found.seq + 1
+        keys = keys_of(self._connection, found)
         shift = tree_nodes.Shift()
         new, known, written = [], [], []
         for key, body in sorted(changes.items()):
             old = held.get(key)
-            hashed = None if body is None else tree.body_hash(body)
-            was = None if old is None else old.body_hash
-            if was == hashed and key not in renewed:
+            was = None if old is None else old.digest
+            if key not in renewed and was == _digest(found, keys, key, 0 if old is None else old.seq, body):
                 continue
-            place = tree.path(found.digest_key, key) if old is None else old.path
-            if was is not None and old is not None:
-                shift.minus(place, tree.digest(found.digest_key, found.collection, key, old.seq, was))
-            if hashed is not None:
-                shift.plus(place, tree.digest(found.digest_key, found.collection, key, seq, hashed))
+            place = tree.path(keys.digest_key, key) if old is None else old.path
+            digest = _digest(found, keys, key, seq, body)
+            if was is not None:
+                shift.minus(place, int.from_bytes(was, "little"))
+            if digest is not None:
+                shift.plus(place, int.from_bytes(digest, "little"))
+            sealed = keys.close(key, seq, body)
             if old is None:
-                new.append({"instance": found.id, "key": key, "path": place, "seq": seq, "body_hash": hashed,
-                            "body": body})  # fmt: skip
+                new.append({"instance": found.id, "key": key, "path": place, "seq": seq, "digest": digest,
+                            "body": sealed})  # fmt: skip
             else:
-                known.append({"b_instance": found.id, "b_key": key, "b_seq": seq, "b_body_hash": hashed,
-                              "b_body": body})  # fmt: skip
+                known.append({"b_instance": found.id, "b_key": key, "b_seq": seq, "b_digest": digest,
+                              "b_body": sealed})  # fmt: skip
             written.append(Record(key, seq, body))
         if not written:
             return []
@@ -198,8 +216,16 @@ class Commit:
 _UPDATE = (
     update(records)
     .where(records.c.instance == bindparam("b_instance"), records.c.key == bindparam("b_key"))
-    .values(seq=bindparam("b_seq"), body_hash=bindparam("b_body_hash"), body=bindparam("b_body"))
+    .values(seq=bindparam("b_seq"), digest=bindparam("b_digest"), body=bindparam("b_body"))
 )
+
+
+def _digest(found: Instance, keys: InstanceKeys, key: bytes, seq: int, body: bytes | None) -> bytes | None:
+    """A live record's digest, little endian; None of a tombstone. Without the instance's key it tells nothing."""
+    if body is None:
+        return None
+    digest = tree.digest(keys.digest_key, found.collection, key, seq, tree.body_hash(body))
+    return digest.to_bytes(tree.DIGEST_BYTES, "little")
 
 
 def begin(connection: Connection, names: Iterable[str]) -> Commit:
@@ -211,18 +237,19 @@ def begin(connection: Connection, names: Iterable[str]) -> Commit:
 def body(connection: Connection, name: str, key: bytes) -> bytes | None:
     """The live body of one record, or None."""
     wanted = (
-        select(records.c.body)
+        select(records.c.seq, records.c.body, instances.c.wrapped)
         .join(instances, instances.c.id == records.c.instance)
         .where(instances.c.name == name, records.c.key == key)
     )
-    return connection.scalar(wanted)
+    row = connection.execute(wanted).first()
+    return None if row is None else custody.of(connection).instance(name, row.wrapped).open(key, row.seq, row.body)
 
 
 def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[bytes, Row[Any]]:
     held: dict[bytes, Row[Any]] = {}
     listed = sorted(keys)
     for start in range(0, len(listed), _CHUNK):
-        wanted = select(records.c.key, records.c.path, records.c.seq, records.c.body_hash).where(
+        wanted = select(records.c.key, records.c.path, records.c.seq, records.c.digest).where(
             records.c.instance == found, records.c.key.in_(listed[start : start + _CHUNK])
         )
         held.update({row.key: row for row in connection.execute(wanted)})
@@ -243,17 +270,33 @@ def _post(connection: Connection, parts: list[tuple[Instance, list[Record]]], no
     concerned: dict[str, set[int]] = defaultdict(set)
     for row in connection.execute(wanted):
         concerned[row.store].add(row.instance)
-    rows = []
+    messages: list[tuple[str, Message]] = []
     for store, ids in sorted(concerned.items()):
         own = [(one.name, written) for one, written in parts if one.id in ids]
-        for message in _messages(own):
-            encoded = schema.encode(message)
-            rows += [
-                {"store": store, "lane": lane, "message": encoded, "made_ms": now_ms}
-                for lane in ((NOW, DOWN) if urgent else (DOWN,))
-            ]
-    if rows:
-        connection.execute(insert(outbox), rows)
+        messages += [(store, message) for message in _messages(own)]
+    post(connection, messages, now_ms, urgent=urgent)
+
+
+def post(connection: Connection, messages: Iterable[tuple[str, Message]], now_ms: int, *, urgent: bool) -> None:
+    """Puts messages into the outbox, each for its store, sealed; `urgent`: on the fast lane too."""
+    lanes = (NOW, DOWN) if urgent else (DOWN,)
+    listed = list(messages)
+    if not listed:
+        return
+    seal = custody.of(connection).to_seal(connection, Purpose.OUTBOX)
+    rows = []
+    for store, message in listed:
+        kind, encoded = KINDS[type(message)], schema.encode(message)
+        sealed = seal.close(encoded, bound(Place.OUTBOX, store.encode(), bytes([kind])))
+        rows += [
+            {"store": store, "lane": lane, "kind": int(kind), "message": sealed, "made_ms": now_ms} for lane in lanes
+        ]
+    connection.execute(insert(outbox), rows)
+
+
+def posted(seal: Seal, row: Row[Any]) -> bytes:
+    """The message of a row of the outbox as its CBOR; `seal` is that of `Purpose.OUTBOX`. Raises: SealBroken."""
+    return seal.open(row.message, bound(Place.OUTBOX, row.store.encode(), bytes([row.kind])))
 
 
 _RECOVERING = exists().where(recoveries.c.ended_ms.is_(None))

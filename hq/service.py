@@ -53,6 +53,7 @@ class Service:
 
     def __init__(self, settings: Settings, engine: Engine, keys: Keys, clock_ms: ClockMs) -> None:
         self._engine = engine
+        keys.custody.attach(engine)
         self._keys = keys
         self._clock_ms = clock_ms
         self._sealer = Sealer(keys)

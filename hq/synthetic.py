@@ -137,7 +137,8 @@ class Rounds:
         member = synthetic_choices.member_of(store)
         with reading(self._engine) as connection:
             title = instance(Collection.MEMBERS, store)
-            key = next(one.digest_key for one in records.of_store(connection, store) if one.name == title)
+            found = next(one for one in records.of_store(connection, store) if one.name == title)
+            key = records.keys_of(connection, found).digest_key
         hashed = hashlib.sha256(b"consentry/synthetic/1" + key).digest()[:16]
         if hashed != made_of:
             self._make(member, synthetic.phone_secret(key), now_ms)

@@ -91,7 +91,7 @@ instances = Table(
     _c("store", String(40), index=True, nullable=True),  # None: shared
     _c("day", Integer, nullable=True),
     _c("filled", Integer),  # a keyring's buckets below this number have been built
-    _c("digest_key", LargeBinary(32)),
+    _c("wrapped", LargeBinary(100)),  # its digest key and its bodies' key (hq.custody); they end with the row
     _c("generation", Integer),
     _c("n", BigInteger),
     _c("root", LargeBinary(16)),
@@ -126,8 +126,8 @@ records = Table(
     _c("key", LargeBinary(64), primary_key=True),
     _c("path", LargeBinary(8)),
     _c("seq", BigInteger),
-    _c("body_hash", LargeBinary(16), nullable=True),
-    _c("body", LargeBinary, nullable=True),  # None: a tombstone
+    _c("digest", LargeBinary(16), nullable=True),  # keyed; little endian, as in the tree
+    _c("body", LargeBinary, nullable=True),  # sealed; None: a tombstone
     Index("records_path", "instance", "path", "seq"),
 )
 
@@ -197,14 +197,13 @@ audience = Table(
     Index("audience_due", "due_s"),
 )
 
+# The name and the verifier of the PIN are in the record alone, sealed.
 staff = Table(
     "staff",
     METADATA,
     _c("store", String(40), ForeignKey("stores.id"), primary_key=True),
     _c("id", String(64), primary_key=True),
-    _c("name", String(64)),
     _c("role", String(64)),
-    _c("pin_verifier", String(256)),
     _c("active", Boolean),
 )
 

@@ -180,13 +180,14 @@ class Headquarters:
         """The root as the rows give it."""
         node = tree.Node()
         with reading(self.engine) as connection:
+            keys = records.keys_of(connection, found)
             for row in connection.execute(
                 select(records.records).where(
                     records.records.c.instance == found.id, records.records.c.body.is_not(None)
                 )
             ):
-                hashed = tree.body_hash(row.body)
-                node = node.plus(tree.digest(found.digest_key, found.collection, row.key, row.seq, hashed))
+                hashed = tree.body_hash(keys.open(row.key, row.seq, row.body) or b"")
+                node = node.plus(tree.digest(keys.digest_key, found.collection, row.key, row.seq, hashed))
         return node
 
     def check(self) -> None:

@@ -214,18 +214,20 @@ def test_a_large_node_at_the_bottom_comes_in_numbered_parts(hq: Headquarters, st
     """What is left below two bytes of the path is a range, however much it is."""
     store.come_up(hq.answers)
     found = hq.instances()[f"staff/{STORE}"]
+    with reading(hq.engine) as connection:
+        digest_key = rows.keys_of(connection, found).digest_key
     by_prefix: dict[bytes, int] = {}
     number = 0
     while max(by_prefix.values(), default=0) < 3:
         number += 1
-        prefix = tree.path(found.digest_key, f"a-{number}".encode())[:2]
+        prefix = tree.path(digest_key, f"a-{number}".encode())[:2]
         by_prefix[prefix] = by_prefix.get(prefix, 0) + 1
     (wanted,) = [one for one, count in by_prefix.items() if count == 3]
     with writing(hq.engine) as connection:
         commit = rows.begin(connection, [found.name])
         for one in range(1, number + 1):
             key = f"a-{one}".encode()
-            if tree.path(found.digest_key, key).startswith(wanted):
+            if tree.path(digest_key, key).startswith(wanted):
                 commit.put(found.name, key, bytes(40_000))
         commit.write(hq.now_ms)
     parts = store.say(hq.answers, Want(secrets.token_bytes(16), (Wanted.node(found.name, wanted),)))
