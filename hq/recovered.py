@@ -95,10 +95,11 @@ def _rows(engine: Engine, store: str) -> list[tuple[bytes, int, bool, bytes, byt
     rows = record_rows
     with reading(engine) as connection:
         name = instance(Collection.MEMBERS, store)
-        members = connection.execute(select(instances).where(instances.c.name == name)).one()
-        live = rows.c.body_hash.is_not(None).label("live")
+        members = records.from_row(connection.execute(select(instances).where(instances.c.name == name)).one())
+        digest_key = records.keys_of(connection, members).digest_key
+        live = rows.c.digest.is_not(None).label("live")
         wanted = select(rows.c.key, rows.c.seq, live, rows.c.path).where(rows.c.instance == members.id)
-        return [(key, seq, bool(is_live), members.digest_key, path) for key, seq, is_live, path in
+        return [(key, seq, bool(is_live), digest_key, path) for key, seq, is_live, path in
                 connection.execute(wanted)]  # fmt: skip
 
 
