@@ -26,6 +26,7 @@ from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.office import Office
+from hq.order_commands import PART as ORDERS
 from hq.recovery_commands import PART as RECOVERY
 from hq.service import Service
 from hq.settings import Settings
@@ -39,7 +40,7 @@ from wire.sync import Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, ORDERS, RECOVERY)
 
 
 def main() -> NoReturn:

@@ -41,6 +41,7 @@ order_parts = Table(
     Column("outcome", Integer, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    Column("opened", LargeBinary, nullable=True),  # of a `recall`: the result, until all parts are there
 )
 
 # On SQLite a file of its own beside the database; on PostgreSQL a table whose rows pg_dump is told to leave out

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
-from hq import records, shares
+from hq import records, recovery, shares
 from hq.alarms import Alarm, raise_
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -20,6 +20,7 @@ from hq.tables import incarnations, links, stores
 from wire.sync import Done, Order, Outcome, Verb
 
 ID_BYTES = 16
+EPOCH_BYTES = 4
 AGAIN_MS = 20_000  # so long after an order went out it goes again
 GRACE_MS = 3_600_000  # a `done` may be on its way when its order ends
 _DAY_MS = 24 * 3_600_000
@@ -29,7 +30,7 @@ _AT_ONCE = 50
 
 # These are about one cache file; any other order is about the store, and follows it to a new cache.
 PINNED = frozenset({Verb.WIPE, Verb.ROLL})
-_WITH_SUBJECT = frozenset({Verb.EXPORT, Verb.ERASE, Verb.UNPAIR})
+_WITH_SUBJECT = frozenset({Verb.EXPORT, Verb.ERASE, Verb.UNPAIR, Verb.RECALL})
 _FAILURES = frozenset({Outcome.TOO_LATE, Outcome.FAILED})
 
 
@@ -58,7 +59,7 @@ def issue(
         subject = _next_epoch(connection, store, link.incarnation if link is not None else None, now_ms)
     if verb is Verb.ERASE:
         _forget_results(connection, store, subject)
-    row = {
+    row: dict[str, Any] = {
         "id": os.urandom(ID_BYTES), "store": store, "verb": int(verb), "subject": subject, "code": code,
         "incarnation": link.incarnation if link is not None else None, "urgent": urgent, "issued_ms": now_ms,
         "not_after_ms": now_ms + _LASTS_MS.get(verb, _LONGEST_MS), "sent_ms": now_ms if link is not None else 0,
@@ -116,11 +117,15 @@ def done(connection: Connection, store: str, done: Done, now_ms: int, payload: b
     connection.execute(
         insert(order_parts).values(
             order=done.order, part=done.part, parts=done.parts, outcome=int(done.outcome), received_ms=now_ms,
-            payload=payload,
+            payload=payload, opened=done.result if row.verb == Verb.RECALL else None,
         )
     )  # fmt: skip
     if connection.scalar(select(func.count()).select_from(order_parts).where(of_it)) != done.parts:
         return False
+    if row.verb == Verb.RECALL and done.outcome is Outcome.DONE:
+        pieces = connection.scalars(select(order_parts.c.opened).where(of_it).order_by(order_parts.c.part)).all()
+        recovery.take(connection, store, done.order, b"".join(piece or b"" for piece in pieces), now_ms)
+        connection.execute(update(order_parts).where(of_it).values(opened=None))
     _close(connection, row, done.outcome, now_ms)
     return True
 
@@ -147,6 +152,7 @@ def tick(engine: Engine, now_ms: int) -> int:
             select(orders).where(orders.c.outcome.is_(None), orders.c.not_after_ms < now_ms - GRACE_MS).limit(_AT_ONCE)
         ).all()
         rolls = connection.execute(_rolls_due(now_ms)).all()
+        doubled = shares.doubled(connection)
     for row in late:
         with writing(engine) as connection:
             lock(connection, row.store)
@@ -157,6 +163,9 @@ def tick(engine: Engine, now_ms: int) -> int:
     for row in rolls:
         with writing(engine) as connection:
             given += roll(connection, row.store, now_ms)
+    for store, incarnation, epoch in doubled:
+        with writing(engine) as connection:
+            _end_rolled(connection, store, incarnation, epoch, now_ms)
     return len(late) + given
 
 
@@ -169,7 +178,7 @@ def roll(connection: Connection, store: str, now_ms: int) -> bool:
         return False
     if connection.scalar(select(orders.c.id).where(*open_, orders.c.incarnation == link.incarnation).limit(1)):
         of_it = incarnations.c.store == store, incarnations.c.incarnation == link.incarnation
-        connection.execute(update(incarnations).where(*of_it).values(roll_due_ms=now_ms))
+        connection.execute(update(incarnations).where(*of_it).values(roll_due_ms=shares.AT_ONCE))
         return False
     issue(connection, store, Verb.ROLL, now_ms)
     return True
@@ -196,13 +205,30 @@ def _rolls_due(now_ms: int) -> Any:
 
 
 def _next_epoch(connection: Connection, store: str, incarnation: bytes | None, now_ms: int) -> bytes:
-    """Makes the share of the next epoch; its number as the order names it, u32be."""
+    """Makes the share of the next epoch; its number as the order names it, u32be.
+
+    An epoch that was begun and never came to its end is gone on with: there are never more than two shares.
+    """
     of_it = incarnations.c.store == store, incarnations.c.incarnation == (incarnation or b"")
     present = connection.scalar(select(incarnations.c.epoch).where(*of_it))
     if present is None or incarnation is None:
         raise Refused(Reason.UNKNOWN_STORE, "store", "a store that has said hello")
-    shares.add(connection, store, incarnation, present + 1, now_ms)
-    return int(present + 1).to_bytes(4, "big")
+    held = shares.of(connection, store, incarnation)
+    number = held[-1].epoch if len(held) > 1 else present + 1
+    if len(held) < 2:
+        shares.add(connection, store, incarnation, number, now_ms)
+    return int(number).to_bytes(EPOCH_BYTES, "big")
+
+
+def _end_rolled(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
+    """HQ died after it had kept the store's word that an epoch is over, and before the share of it was destroyed."""
+    lock(connection, store)
+    said = (
+        orders.c.store == store, orders.c.incarnation == incarnation, orders.c.verb == int(Verb.ROLL),
+        orders.c.subject == epoch.to_bytes(EPOCH_BYTES, "big"), orders.c.outcome == int(Outcome.DONE),
+    )  # fmt: skip
+    if connection.scalar(select(orders.c.id).where(*said).limit(1)) is not None:
+        shares.rolled(connection, store, incarnation, epoch, now_ms)
 
 
 def _message(row: Any) -> Order:
@@ -225,7 +251,12 @@ def _close(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int)
         raise_(connection, Alarm.ORDER_FAILED, row.store, now_ms, f"{name} {row.id.hex()} {outcome.name.lower()}")
     if verb is Verb.ROLL:
         if outcome is Outcome.DONE:
-            shares.rolled(connection, row.store, row.incarnation, int.from_bytes(row.subject, "big"), now_ms)
+            # A copy from before an erasure may need this very share, where that is older than the order or the erasure
+            # came while it was open: then once more.
+            epoch = int.from_bytes(row.subject, "big")
+            is_older = shares.made_ms(connection, row.store, row.incarnation, epoch) < row.issued_ms
+            if shares.rolled(connection, row.store, row.incarnation, epoch, now_ms) or is_older:
+                roll(connection, row.store, now_ms)
     elif verb is Verb.WIPE and is_done and row.incarnation is not None:
         shares.forget(connection, row.store, row.incarnation)
     elif verb is Verb.ERASE and outcome is Outcome.DONE:

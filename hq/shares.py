@@ -7,21 +7,21 @@ I/O: sqlalchemy, and the system's random generator.
 """
 
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hq.alarms import Alarm, raise_
 from hq.order_tables import SHARE_BYTES, epoch_shares
-from hq.tables import incarnations, links
+from hq.tables import incarnations
 from wire.sync import EpochShare, Hello
 
 FIRST_EPOCH = 1
+AT_ONCE = 0  # as `roll_due_ms`: as soon as the roll that goes on is over
 ROLL_MS = 24 * 3_600_000
 _ROLL_EARLIER_MS = 2 * 3_600_000  # so that not all stores roll at once
 _KEEP_MS = 7 * 24 * 3_600_000  # the shares of a cache that another one has replaced
-_AT_ONCE = 100
+
 
 def next_roll_ms(now_ms: int) -> int:
     """When a cache that is new or was rolled now is to be rolled: in 22 to 24 hours."""
@@ -52,10 +52,24 @@ def of(connection: Connection, store: str, incarnation: bytes) -> tuple[EpochSha
     return tuple(EpochShare(row.epoch, row.share) for row in connection.execute(wanted))
 
 
-def rolled(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
-    """The store has signed that nothing of this cache needs an epoch before this one: those shares are destroyed."""
+def made_ms(connection: Connection, store: str, incarnation: bytes, epoch: int) -> int:
+    """When a share was made; 0: it is lost."""
+    wanted = select(epoch_shares.c.made_ms).where(*_of(store, incarnation), epoch_shares.c.epoch == epoch)
+    return connection.scalar(wanted) or 0
+
+
+def rolled(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> bool:
+    """The store has signed that nothing of this cache needs an epoch before this one: those shares are destroyed.
+
+    Returns whether it is to be rolled again at once.
+    """
+    of_it = incarnations.c.store == store, incarnations.c.incarnation == incarnation
+    again = connection.scalar(select(incarnations.c.roll_due_ms).where(*of_it)) == AT_ONCE
     connection.execute(delete(epoch_shares).where(*_of(store, incarnation), epoch_shares.c.epoch < epoch))
+    replaced = epoch_shares.c.store == store, epoch_shares.c.incarnation != incarnation
+    connection.execute(delete(epoch_shares).where(*replaced, epoch_shares.c.made_ms < now_ms - _KEEP_MS))
     _note(connection, store, incarnation, roll_due_ms=next_roll_ms(now_ms))
+    return again
 
 
 def forget(connection: Connection, store: str, incarnation: bytes) -> None:
@@ -76,26 +90,11 @@ def lost(connection: Connection, store: str, incarnation: bytes, hello: Hello, n
         _note(connection, store, incarnation, events_through=hello.last_event, lost=row.lost + missing)
 
 
-def sweep(connection: Connection, rolls: Iterable[Any], now_ms: int) -> int:
-    """Deletes what a crash left: shares before the epoch of a finished roll, and those of caches long replaced.
-
-    `rolls`: rows of (store, incarnation, epoch) that stores have signed. Returns how many shares that were.
-    """
-    gone = 0
-    for roll in rolls:
-        stated = delete(epoch_shares).where(*_of(roll.store, roll.incarnation), epoch_shares.c.epoch < roll.epoch)
-        gone += connection.execute(stated).rowcount
-    present = select(incarnations.c.store, incarnations.c.incarnation, incarnations.c.made_ms).join(
-        links, (links.c.store == incarnations.c.store) & (links.c.incarnation == incarnations.c.incarnation)
-    )
-    for row in connection.execute(present.where(incarnations.c.made_ms < now_ms - _KEEP_MS)).all():
-        others = delete(epoch_shares).where(
-            epoch_shares.c.store == row.store,
-            epoch_shares.c.incarnation != row.incarnation,
-            epoch_shares.c.made_ms < row.made_ms,
-        )
-        gone += connection.execute(others).rowcount
-    return gone
+def doubled(connection: Connection) -> list[tuple[str, bytes, int]]:
+    """(store, incarnation, newest epoch) of the caches that have two shares: those that roll, or did when HQ died."""
+    columns = epoch_shares.c.store, epoch_shares.c.incarnation
+    wanted = select(*columns, func.max(epoch_shares.c.epoch).label("epoch")).group_by(*columns)
+    return [(row.store, row.incarnation, row.epoch) for row in connection.execute(wanted.having(func.count() > 1))]
 
 
 def _of(store: str, incarnation: bytes) -> tuple[Any, Any]:

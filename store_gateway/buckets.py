@@ -1,70 +1,240 @@
-"""Holds the open keys of the buckets in which the cache's rows are sealed.
+"""Holds the open keys of the buckets in which the cache's rows are sealed, and re-seals a bucket under a new key.
 
-256 buckets an instance, by the first byte of a record's path; a bucket's random key is wrapped by the epoch key and
-made when the first row comes.
+A record's bucket is told by its path's leading bits: 10 for members, so that a million of them lie about 1,000 to a
+bucket, and 8 for anything else, whose rows are larger or nobody's. The number of a bucket of 8 bits is these bits, that
+of 10 bits has a 1 before them. The first version had 8 for members too, and what it made goes on so. A bucket's random
+key is made when its first row comes and is wrapped by the epoch key.
+
+While a bucket is re-sealed it has two keys: what is written is under the next one, and a row that the pass has not come
+to is under the old one. Which it is the row itself says, since each is bound to its version and opens under no other.
 
 I/O: the cache file, through `store_gateway.cache`.
 """
 
-from store_gateway.cache import Cache
-from store_gateway.seal import KEY_BYTES, Entropy, Seal, bound_bucket, bound_local, bound_row
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from store_gateway.cache import Cache
+from store_gateway.cache_keys import LOCAL_KEYS, LocalKey
+from store_gateway.epochs import LOCAL_NAME, Epochs
+from store_gateway.errors import CacheError
+from store_gateway.seal import KEY_BYTES, Entropy, Seal, bound_local, bound_row
+from wire.tree import PATH_BYTES
+
+MEMBER_BITS = 10
+_BITS = 8
 _FIRST_VERSION = 1
 _LOCAL = 0  # the number of no instance: what only this store writes
-_LOCAL_NAME = "local"
+_RESEALED = 32  # rows in one step: about 2 ms
+_LARGE = 4  # of a keyring's rows, which have 8 KB each where members are a million
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Place:
+    """One bucket of one instance; `instance` 0: of what only this store writes."""
+
+    instance: int
+    name: str
+    bucket: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Keys:
+    version: int
+    seal: Seal
+    following: Seal | None  # of the next version, while the bucket is re-sealed
 
 
 class Buckets:
     """The buckets of one unlocked cache."""
 
-    __slots__ = ("_cache", "_entropy", "_epoch", "_open")
+    __slots__ = ("_cache", "_entropy", "_epochs", "_first", "_open")
 
-    def __init__(self, cache: Cache, epoch: Seal, entropy: Entropy) -> None:
+    def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy) -> None:
         self._cache = cache
-        self._epoch = epoch
+        self._epochs = epochs
         self._entropy = entropy
-        self._open: dict[tuple[int, int], tuple[int, Seal]] = {}
+        self._open: dict[tuple[int, int], _Keys] = {}
+        self._first: dict[int, bool] = {}  # whether an instance has buckets of the first version
 
     def forget(self) -> None:
         """Drops all open keys, to be read again: after a failed transaction a key that was not kept must not seal."""
         self._open.clear()
+        self._first.clear()
 
     def close_row(
         self, instance: int, name: str, column: bytes, path: bytes, seq: int, key: bytes, body: bytes
     ) -> bytes:
         """Key and body of a record, sealed for its row."""
-        version, seal = self._bucket(instance, name, path[0])
-        return seal.close(bytes([len(key)]) + key + body, bound_row(name, column, seq, version))
+        keys = self._keys(self.place(instance, name, path))
+        return _close_row(keys, name, column, seq, bytes([len(key)]) + key + body)
 
     def open_row(
         self, instance: int, name: str, column: bytes, path: bytes, seq: int, sealed: bytes
     ) -> tuple[bytes, bytes]:
         """Key and body of a record. Raises: CacheError(CORRUPT) where the row is not the one written there."""
-        version, seal = self._bucket(instance, name, path[0])
-        opened = seal.open(sealed, bound_row(name, column, seq, version))
+        opened, _ = _open_row(self._keys(self.place(instance, name, path)), name, column, seq, sealed)
         end = 1 + opened[0]
         return opened[1:end], opened[end:]
 
     def close_local(self, table: str, key: bytes, content: bytes) -> bytes:
         """A row of what only this store writes, sealed for its place."""
-        return self._bucket(_LOCAL, _LOCAL_NAME, 0)[1].close(content, bound_local(table, key))
+        return _close_local(self._keys(LOCAL), table, key, content)
 
     def open_local(self, table: str, key: bytes, sealed: bytes) -> bytes:
         """Such a row's content. Raises: CacheError(CORRUPT)."""
-        return self._bucket(_LOCAL, _LOCAL_NAME, 0)[1].open(sealed, bound_local(table, key))
+        return _open_local(self._keys(LOCAL), table, key, sealed)[0]
 
-    def _bucket(self, instance: int, name: str, bucket: int) -> tuple[int, Seal]:
-        found = self._open.get((instance, bucket))
+    def place(self, instance: int, name: str, path: bytes) -> Place:
+        """The bucket of a record's path."""
+        first = path[0]
+        if not name.startswith("members/"):
+            return Place(instance, name, first)
+        is_first = self._first.get(instance)
+        if is_first is None:
+            is_first = self._first[instance] = self._cache.has_buckets_below(instance, 1 << _BITS)
+        if is_first and ((instance, first) in self._open or self._cache.bucket(instance, first) is not None):
+            return Place(instance, name, first)
+        return Place(instance, name, (1 << MEMBER_BITS) | int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS))
+
+    def _keys(self, place: Place) -> _Keys:
+        found = self._open.get((place.instance, place.bucket))
         if found is None:
-            found = self._open[instance, bucket] = self._load(instance, name, bucket)
+            found = self._open[place.instance, place.bucket] = self._load(place)
         return found
 
-    def _load(self, instance: int, name: str, bucket: int) -> tuple[int, Seal]:
-        kept = self._cache.bucket(instance, bucket)
-        if kept is not None:
-            version, wrapped = kept
-            return version, Seal(self._epoch.open(wrapped, bound_bucket(name, bucket, version)), self._entropy)
+    def _load(self, place: Place) -> _Keys:
+        row = self._cache.bucket(place.instance, place.bucket)
+        if row is not None:
+            key, following = self._epochs.unwrap(row, place.name)
+            return _Keys(row.version, self._seal(key), None if following is None else self._seal(following))
         key = self._entropy(KEY_BYTES)
-        wrapped = self._epoch.close(key, bound_bucket(name, bucket, _FIRST_VERSION))
-        self._cache.add_bucket(instance, bucket, _FIRST_VERSION, wrapped)
-        return _FIRST_VERSION, Seal(key, self._entropy)
+        self._put(place, _FIRST_VERSION, (key, None))
+        return _Keys(_FIRST_VERSION, self._seal(key), None)
+
+    def _put(self, place: Place, version: int, keys: tuple[bytes, bytes | None]) -> None:
+        with self._cache.transaction():
+            self._cache.put_bucket(self._epochs.wrap(place.name, place.instance, place.bucket, version, keys))
+
+    def _seal(self, key: bytes) -> Seal:
+        return Seal(key, self._entropy)
+
+    # --- a new key for a bucket --------------------------------------------------------------------------------------
+
+    def reseal(self, place: Place) -> Iterator[None]:
+        """Puts a bucket's rows under a new key, a step at each `next`; after the last one the old key is gone.
+
+        Between two steps anything may be read and written, and after a power failure it is begun again.
+        Raises: CacheError; the step is then not done.
+        """
+        row = self._cache.bucket(place.instance, place.bucket)
+        if row is None:
+            return  # nothing was ever sealed there
+        if row.next is not None:
+            # Of an earlier time: what was sealed under that key before now has to be out of its reach as well.
+            yield from self._pass(place)
+            self._end(place)
+        if self._begin(place):
+            yield
+            yield from self._pass(place)
+            self._end(place)
+
+    def _begin(self, place: Place) -> bool:
+        row = self._cache.bucket(place.instance, place.bucket)
+        if row is None:
+            return False  # the instance was dropped meanwhile
+        key, _ = self._epochs.unwrap(row, place.name)
+        self._put(place, row.version, (key, self._entropy(KEY_BYTES)))
+        self._open.pop((place.instance, place.bucket), None)
+        return True
+
+    def _end(self, place: Place) -> None:
+        row = self._cache.bucket(place.instance, place.bucket)
+        if row is None:
+            return
+        _, following = self._epochs.unwrap(row, place.name)
+        assert following is not None  # this pass alone ends it
+        self._put(place, row.version + 1, (following, None))
+        self._open.pop((place.instance, place.bucket), None)
+
+    def _pass(self, place: Place) -> Iterator[None]:
+        return self._pass_local() if place.instance == _LOCAL else self._pass_rows(place)
+
+    def _pass_rows(self, place: Place) -> Iterator[None]:
+        low, high = _bounds(place.bucket)
+        after, most = (b"", b""), _LARGE if place.name.startswith("keyring/") else _RESEALED
+        while True:
+            rows = self._cache.rows_between(place.instance, low, high, after, most)
+            if not rows:
+                return
+            after = rows[-1][:2]
+            keys, resealed = self._keys(place), []
+            for path, column, seq, sealed in rows:
+                if self.place(place.instance, place.name, path).bucket != place.bucket:
+                    continue  # of a first version's bucket that has the same bits
+                opened, is_old = _open_row(keys, place.name, column, seq, sealed)
+                if is_old:
+                    resealed.append((path, column, seq, _close_row(keys, place.name, column, seq, opened)))
+            with self._cache.transaction():
+                self._cache.put_sealed(place.instance, resealed)
+            yield
+
+    def _pass_local(self) -> Iterator[None]:
+        for table in LOCAL_KEYS:
+            after: LocalKey | None = None
+            while rows := self._cache.local_between(table, after, _RESEALED):
+                after = rows[-1][0]
+                keys, resealed = self._keys(LOCAL), []
+                for key, sealed in rows:
+                    opened, is_old = _open_local(keys, table, _key_bytes(key), sealed)
+                    if is_old:
+                        resealed.append((key, _close_local(keys, table, _key_bytes(key), opened)))
+                with self._cache.transaction():
+                    self._cache.put_local_sealed(table, resealed)
+                yield
+
+
+LOCAL = Place(_LOCAL, LOCAL_NAME, 0)
+
+
+def _bounds(bucket: int) -> tuple[bytes, bytes]:
+    """The first and the last path of a bucket."""
+    bits = MEMBER_BITS if bucket >= 1 << MEMBER_BITS else _BITS
+    low = (bucket & ((1 << bits) - 1)) << (8 * PATH_BYTES - bits)
+    return low.to_bytes(PATH_BYTES, "big"), (low | ((1 << (8 * PATH_BYTES - bits)) - 1)).to_bytes(PATH_BYTES, "big")
+
+
+def _key_bytes(key: LocalKey) -> bytes:
+    """A local row's key as its seal is bound to it."""
+    return key.to_bytes(8, "big") if isinstance(key, int) else key.encode() if isinstance(key, str) else key
+
+
+def _close_row(keys: _Keys, name: str, column: bytes, seq: int, content: bytes) -> bytes:
+    if keys.following is not None:
+        return keys.following.close(content, bound_row(name, column, seq, keys.version + 1))
+    return keys.seal.close(content, bound_row(name, column, seq, keys.version))
+
+
+def _open_row(keys: _Keys, name: str, column: bytes, seq: int, sealed: bytes) -> tuple[bytes, bool]:
+    """The content of a row, and whether it is under a key that is to go."""
+    if keys.following is not None:
+        try:
+            return keys.following.open(sealed, bound_row(name, column, seq, keys.version + 1)), False
+        except CacheError:
+            pass  # the pass has not come to it
+    return keys.seal.open(sealed, bound_row(name, column, seq, keys.version)), keys.following is not None
+
+
+def _close_local(keys: _Keys, table: str, key: bytes, content: bytes) -> bytes:
+    if keys.following is not None:
+        return keys.following.close(content, bound_local(table, key, keys.version + 1))
+    return keys.seal.close(content, bound_local(table, key, keys.version))
+
+
+def _open_local(keys: _Keys, table: str, key: bytes, sealed: bytes) -> tuple[bytes, bool]:
+    if keys.following is not None:
+        try:
+            return keys.following.open(sealed, bound_local(table, key, keys.version + 1)), False
+        except CacheError:
+            pass
+    return keys.seal.open(sealed, bound_local(table, key, keys.version)), keys.following is not None

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from store_gateway.cache_keys import KeyTables
 from store_gateway.cache_rows import MAX_SEQ as MAX_SEQ
 from store_gateway.cache_rows import RowTables, mapped
 from store_gateway.cache_schema import INCARNATION_BYTES, Header, columns, migrate
@@ -22,16 +23,17 @@ _BUSY_S = 1.0
 _WAL_BYTES: Final = 16 * 1024 * 1024
 
 
-class Cache(RowTables):
-    """The open file; `RowTables` has what it holds of HQ's instances."""
+class Cache(RowTables, KeyTables):
+    """The open file; `RowTables` has what it holds of HQ's instances, `KeyTables` the keys."""
 
-    __slots__ = ("_db", "_tables", "header")
+    __slots__ = ("_db", "_tables", "file", "header")
 
     def __init__(self, file: Path, entropy: Callable[[int], bytes]) -> None:
         """Opens the file, or makes one with a new incarnation.
 
         Raises: CacheError; the file is then as it was.
         """
+        self.file = file
         with mapped():
             os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             # The state thread alone uses the connection, but the main thread may open it. No transaction begins by
@@ -84,21 +86,6 @@ class Cache(RowTables):
         with mapped():
             self._tables["header"].update(1, columns(header))
         self.header = header
-
-    # --- buckets ------------------------------------------------------------------------------------------------------
-
-    def bucket(self, instance: int, bucket: int) -> tuple[int, bytes] | None:
-        """Version and wrapped key of a bucket."""
-        with mapped():
-            rows = self._tables["buckets"].rows_where("instance = ? and bucket = ?", [instance, bucket])
-            return next(((row["version"], row["wrapped"]) for row in rows), None)
-
-    def add_bucket(self, instance: int, bucket: int, version: int, wrapped: bytes) -> None:
-        """Keeps a new bucket's wrapped key."""
-        with mapped():
-            self._tables["buckets"].insert(
-                {"instance": instance, "bucket": bucket, "version": version, "wrapped": wrapped}
-            )
 
     # --- the outbox --------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,44 @@ def _first(db: Database) -> None:
     _table(db, "tablets").create_index(["secret_hash"], unique=True)
 
 
+@migrations(name="0002_tree")
+def _tree(db: Database) -> None:
+    """The nodes of the digest trees, and the rows as they lie in the tree: by path, in one b-tree without rowid.
+
+    A fill then appends, a range is read from neighbouring pages, and no index beside it is written.
+    """
+    for statement in _TREE.split(";"):
+        db.execute(statement)  # sqlite-utils has no words for a table without rowid
+    nodes: dict[tuple[int, bytes], Node] = {}
+    for instance, path, digest in db.execute("select instance, path, digest from records where sealed is not null"):
+        for depth in range(1, MAX_PREFIX_BYTES + 1):
+            place = instance, path[:depth]
+            nodes[place] = nodes.get(place, Node()).plus(int.from_bytes(digest, "little"))
+    db.conn.executemany(
+        "insert into nodes (instance, depth, prefix, digest, count) values (?, ?, ?, ?, ?)",
+        ((instance, len(prefix), prefix, node.root, node.count) for (instance, prefix), node in nodes.items()),
+    )
+
+
+@migrations(name="0003_epochs")
+def _epochs(db: Database) -> None:
+    """Keys that are wrapped anew: which epoch wraps each, and the next version's key while a bucket is re-sealed.
+
+    What an older file holds is wrapped by epoch 1.
+    """
+    buckets = _table(db, "buckets")
+    buckets.add_column("epoch", int, not_null_default=1)
+    buckets.add_column("next", bytes)
+    _table(db, "epochs").create(
+        {"number": int, "check_value": bytes}, pk="number", not_null=["number", "check_value"], strict=True
+    )
+    _table(db, "done").create(  # sealed: the result; until_ms: the order's not_after
+        {"id": bytes, "outcome": int, "until_ms": int, "sealed": bytes},
+        pk="id", not_null=["id", "outcome", "until_ms"], strict=True,
+    )  # fmt: skip
+    db.execute("insert into epochs (number, check_value) select 1, key_check from header where key_check != x''")
+
+
 @migrations(name="0004_log")
 def _log(db: Database) -> None:
     """The log of disclosures, and what the outbox needs to let go and to erase without opening rows.
@@ -124,25 +162,6 @@ def _log(db: Database) -> None:
     ):
         _table(db, name).create(of, pk=pk, not_null=list(of), strict=True)
     db.execute("update outbox set size = length(sealed)")  # sqlite-utils has no words for it
-
-
-@migrations(name="0002_tree")
-def _tree(db: Database) -> None:
-    """The nodes of the digest trees, and the rows as they lie in the tree: by path, in one b-tree without rowid.
-
-    A fill then appends, a range is read from neighbouring pages, and no index beside it is written.
-    """
-    for statement in _TREE.split(";"):
-        db.execute(statement)  # sqlite-utils has no words for a table without rowid
-    nodes: dict[tuple[int, bytes], Node] = {}
-    for instance, path, digest in db.execute("select instance, path, digest from records where sealed is not null"):
-        for depth in range(1, MAX_PREFIX_BYTES + 1):
-            place = instance, path[:depth]
-            nodes[place] = nodes.get(place, Node()).plus(int.from_bytes(digest, "little"))
-    db.conn.executemany(
-        "insert into nodes (instance, depth, prefix, digest, count) values (?, ?, ?, ?, ?)",
-        ((instance, len(prefix), prefix, node.root, node.count) for (instance, prefix), node in nodes.items()),
-    )
 
 
 def _table(db: Database, name: str) -> Table:

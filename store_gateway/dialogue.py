@@ -7,17 +7,22 @@ I/O: the cache file, through `store_gateway.cache`.
 
 import dataclasses
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 
 from runtime.logs import Log
+from store_gateway import disposal
 from store_gateway.cache import Cache
 from store_gateway.core.lease import Keeper
 from store_gateway.courier import Arrived, Courier
+from store_gateway.disposal import Wiped
+from store_gateway.epochs import Epochs
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.keys import BoxKeys
+from store_gateway.order_works import WORKS
+from store_gateway.orders import Orders
 from store_gateway.replication import NONCE_BYTES, Replication
-from store_gateway.seal import Entropy, Seal, check_of, epoch_key, verify_check
+from store_gateway.seal import Entropy
 from store_gateway.vault import Touched, Vault
 from wire import merkle, sync
 from wire.errors import WireError
@@ -25,6 +30,7 @@ from wire.sync import Collection, Readiness
 
 _PERSIST_TIME_MS = 3_600_000  # an hour: so much too late at most is a key set's expiry judged after a start
 _NEW_CHALLENGE_S = 5.0
+_NO_ORDER = bytes(16)
 
 _log = Log("dialogue")
 
@@ -48,10 +54,14 @@ class Dialogue:
         self.replication = Replication(entropy, self.counts)
         self.cache: Cache | None = None
         self.vault: Vault | None = None
+        self.epochs: Epochs | None = None
+        self.orders = Orders(self, WORKS)
+        self._wiping: deque[tuple[Wiped, Iterator[None]]] = deque()
 
     def use(self, cache: Cache) -> None:
         """The cache is open; it may hold a newer key set than the box was given."""
         self.cache = cache
+        self._wiping = deque((one, disposal.overwrite(one)) for one in disposal.left(cache.file))
         try:
             if cache.header.key_set:
                 self.courier.take_key_set(cache.header.key_set)
@@ -82,6 +92,11 @@ class Dialogue:
             return
         if self.keeper.hello_due(now_mono_s):
             self._say_hello(self.cache, readiness, now_mono_s)
+        if self.orders.waits:
+            if self.keeper.challenge_fresh(now_mono_s):
+                self._queue += self.orders.outgoing()
+            else:
+                self.keeper.hello_within(_NEW_CHALLENGE_S)
         if self.vault is None:
             return
         self._sign_head(self.vault, now_mono_s)
@@ -124,7 +139,7 @@ class Dialogue:
                 let_go=self.vault.outbox.let_go() if self.vault is not None else (),
                 software=self._software,
                 quarantined=self.replication.quarantined(),
-                epoch=1 if cache.header.key_check else 0,
+                epoch=self.epochs.known if self.epochs is not None else max(cache.epochs(), default=0),
             )
         )
 
@@ -172,8 +187,9 @@ class Dialogue:
                     self.courier.dropped["unasked"] += 1
                 elif ended:
                     self.keeper.hello_soon(now_mono_s)  # the round ended: HQ's newest root is to be compared
-            case sync.Order():
-                self.counts["orders_unsupported"] += 1
+            case sync.Order() as order:
+                self.counts["orders"] += 1
+                self.orders.take(order, now_mono_s, touched)
             case _:
                 self.courier.dropped["kind"] += 1
 
@@ -204,7 +220,13 @@ class Dialogue:
                     self._on_offer(self.vault, answer, sent_mono_s, now_mono_s, touched)
             case sync.Refusal():
                 self.keeper.take_challenge(answer.challenge, now_mono_s)
+                if answer.reason is sync.RefusalReason.SHARE_LOST:
+                    if self.vault is None and self.cache is not None:
+                        self.begin_anew(_NO_ORDER, now_mono_s, touched)
+                    return
                 self.keeper.on_refusal(answer.reason, sent_mono_s)
+                if answer.reason is sync.RefusalReason.LOCKDOWN:
+                    self._forget_keys(now_mono_s, touched)
                 _log.error("refused", reason=answer.reason.name.lower(), remedy="ask HQ's operator about this store")
 
     def _unlock(self, cache: Cache, unlock: sync.Unlock, touched: Touched) -> None:
@@ -213,19 +235,18 @@ class Dialogue:
             self.courier.dropped["other_incarnation"] += 1
             return
         if self.vault is None:
-            epoch = Seal(epoch_key(self._box.secret, unlock.shares[-1].share, header.incarnation), self._entropy)
-            if header.key_check:
-                verify_check(epoch, header.incarnation, header.key_check)
-            else:
-                header = dataclasses.replace(header, key_check=check_of(epoch, header.incarnation))
+            epochs = Epochs(cache, self._box.secret, unlock.shares, self._entropy)
             cache.put_header(dataclasses.replace(header, ticket=unlock.ticket))
-            self.vault = Vault(cache, epoch, self._entropy, self._store)
+            self.vault = Vault(cache, epochs, self._entropy, self._store)
+            self.epochs = epochs
             touched.policy = True
             touched.days.update(self.vault.key_days())
             touched.anew = True
             _log.info("unlocked", instances=len(self.vault.holdings.instances))
         elif header.ticket != unlock.ticket:
             cache.put_header(dataclasses.replace(header, ticket=unlock.ticket))
+        if self.epochs is not None:
+            self.epochs.learn(unlock.shares)
         for name in self.vault.holdings.learn(unlock.digest_keys):
             self.replication.drop(name)
             collection, _, day = sync.parse_instance(name)
@@ -266,6 +287,12 @@ class Dialogue:
 
     def work(self, most_rows: int, now_mono_s: float, touched: Touched) -> bool:
         """A slice of what nobody waits for; whether there is more. Raises: CacheError."""
+        if self._wiping:
+            self._wipe()
+            return True
+        self.orders.advance(now_mono_s, touched)
+        if self.orders.busy and self.orders.work(now_mono_s, touched):
+            return True
         if self.vault is None:
             return False
         if self.replication.busy():
@@ -275,6 +302,63 @@ class Dialogue:
                 self.keeper.hello_soon(now_mono_s)  # HQ's newest root is to be compared
             return True
         return self.vault.holdings.sweep()
+
+    # --- the end of a cache ------------------------------------------------------------------------------------------
+
+    def lock_down(self, now_mono_s: float, touched: Touched) -> None:
+        """Forgets all keys and waits for HQ to unlock the cache again."""
+        self._forget_keys(now_mono_s, touched)
+        self.keeper.on_refusal(sync.RefusalReason.LOCKDOWN, now_mono_s)
+        self.keeper.hello_soon(now_mono_s)
+        _log.warning("lockdown", remedy="wait for HQ: consentry-hq order lift")
+
+    def begin_anew(self, order: bytes, now_mono_s: float, touched: Touched) -> None:
+        """Destroys the cache and begins a new one, as an order says or as HQ does who cannot open it any more.
+
+        Raises: CacheError; then there is the old cache, or none until the disk can be written again.
+        """
+        cache = self.cache
+        assert cache is not None  # it was named
+        events_lost = cache.events_kept()
+        cache.destroy_keys(order, events_lost)
+        self._forget_keys(now_mono_s, touched)
+        self.keeper.end(now_mono_s)
+        kept = cache.header
+        self.cache = None
+        wiped = disposal.retire(cache, order, events_lost)
+        _log.warning("cache_begun_anew", events_lost=events_lost, remedy="nothing: HQ fills it again")
+        self.cache = disposal.opened(cache.file, self._entropy)
+        self.cache.put_header(
+            dataclasses.replace(self.cache.header, key_set=kept.key_set, trusted_ms=kept.trusted_ms)
+        )  # fmt: skip
+        self._wiping.append((wiped, disposal.overwrite(wiped)))
+        self.keeper.hello_soon(now_mono_s)
+
+    def _wipe(self) -> None:
+        """Overwrites a piece of a file that was moved aside; whose order it was hears of its end. Raises: CacheError."""
+        wiped, steps = self._wiping.popleft()
+        try:
+            next(steps)
+        except StopIteration:
+            self.orders.wiped(wiped.order, wiped.events_lost)
+        except CacheError:
+            self._wiping.append((wiped, disposal.overwrite(wiped)))
+            raise
+        else:
+            self._wiping.appendleft((wiped, steps))
+
+    def _forget_keys(self, now_mono_s: float, touched: Touched) -> None:
+        """The share, the epoch and all keys go; an unlock that was asked for before brings none of them back."""
+        self._unlocked_mono_s = math.nextafter(now_mono_s, math.inf)
+        self.orders.stop()
+        if self.vault is None:
+            return
+        days = self.vault.key_days()
+        touched.days.update(days)
+        touched.days_gone.update(days)
+        touched.policy = touched.anew = touched.gone = True
+        self.vault = self.epochs = None
+        self.replication = Replication(self._entropy, self.counts)
 
 
 def _seq(records: sync.Records) -> int:

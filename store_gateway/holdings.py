@@ -15,8 +15,9 @@ from store_gateway.cache import MAX_SEQ, Cache
 from store_gateway.cache_schema import InstanceRow, Row
 from store_gateway.core.floors import Floors, bounds, prefixes
 from store_gateway.core.ledger import Deltas, judge_range, takes
+from store_gateway.epochs import Epochs
 from store_gateway.errors import CacheError, CacheReason
-from store_gateway.seal import Entropy, Seal
+from store_gateway.seal import Entropy, bound_digest_key
 from wire import sync, tree
 from wire.sync import Collection, Record
 from wire.tree import Node
@@ -92,28 +93,24 @@ class _Staged:
         return found
 
 
-def _digest_key_bound(name: str) -> bytes:
-    return b"digest-key" + name.encode()
-
-
 class Holdings:
     """All instances that this store holds, by name in `instances`."""
 
-    __slots__ = ("_cache", "_epoch", "_staged", "buckets", "instances", "stale")
+    __slots__ = ("_cache", "_epochs", "_staged", "buckets", "instances", "stale")
 
-    def __init__(self, cache: Cache, epoch: Seal, entropy: Entropy) -> None:
+    def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy) -> None:
         """Opens what the cache holds. Raises: CacheError, CORRUPT where a root is not the sum of its nodes.
 
         Whether the nodes are the sums of the rows is told by `store_gateway.proof`, in its own time.
         """
         self._cache = cache
-        self._epoch = epoch
+        self._epochs = epochs
         self._staged: dict[str, _Staged] = {}
-        self.buckets = Buckets(cache, epoch, entropy)
+        self.buckets = Buckets(cache, epochs, entropy)
         self.instances: dict[str, Instance] = {}
         self.stale = 0  # records and ranges that said nothing new
         for row in cache.instances():
-            digest_key = epoch.open(row.digest_key, _digest_key_bound(row.name))
+            digest_key = epochs.open(row.digest_key, bound_digest_key(row.name))
             held = Instance(row, digest_key, Floors(cache.floors(row.id)))
             if _joined(cache.nodes(held.id, 1, b"\x00", b"\xff").values()) != held.node:
                 raise CacheError(CacheReason.CORRUPT)
@@ -138,7 +135,7 @@ class Holdings:
             with self._cache.transaction():
                 if held is not None:
                     self._cache.drop_instance(held.id)
-                sealed = self._epoch.close(given.key, _digest_key_bound(given.instance))
+                sealed = self._epochs.close(given.key, bound_digest_key(given.instance))
                 row = self._cache.add_instance(given.instance, sealed)
             self.buckets.forget()
             self.instances[given.instance] = Instance(row, given.key, Floors())
@@ -168,6 +165,11 @@ class Holdings:
         """The body of a record; None: none, or a tombstone. Raises: CacheError."""
         row = self._cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
         return None if row is None or row.sealed is None else self.open(held, row)[1]
+
+    def record(self, held: Instance, key: bytes) -> tuple[bytes, int] | None:
+        """Body and seq of a live record. Raises: CacheError."""
+        row = self._cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
+        return None if row is None or row.sealed is None else (self.open(held, row)[1], row.seq)
 
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
         """(key, body) of all live records, in slices. Raises: CacheError."""

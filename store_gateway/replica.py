@@ -15,8 +15,8 @@ from pathlib import Path
 
 from consent.visit import NOTHING_DENIED, Denied
 from runtime.logs import Log
-from store_gateway.cache import Cache
 from store_gateway.dialogue import Dialogue
+from store_gateway.disposal import opened
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.keys import BoxKeys
 from store_gateway.outbox import Entry
@@ -44,6 +44,7 @@ class Changes:
     modes: of the members whose record is another, None where there is none; buckets: by day and bucket of the keyring,
     all that it holds now; days_gone: days whose keys were dropped whole, before `buckets`. What the directory needs.
     staff: associates' ids. light: light or its reason is another.
+    unpaired: tablets that HQ took the pairing of.
     urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
     withdrawn: (seq, HQ's commit in Unix milliseconds) of each change of which HQ wants to know when it took effect.
     After an unlock everything that the cache holds is new: `anew` says so, `policy` and all `keyring_days`, but not
@@ -62,6 +63,7 @@ class Changes:
     light: bool = False
     urgent: bool = False
     withdrawn: tuple[tuple[int, int], ...] = ()
+    unpaired: frozenset[str] = frozenset()
 
 
 NO_CHANGES = Changes()
@@ -88,7 +90,7 @@ class Replica:
         self._recover_at = 0.0
         self._shown = (Light.LOCKED, DarkReason.STARTING)
         with self._failing(0.0):
-            self._hq.use(Cache(cache_file, entropy))
+            self._hq.use(opened(cache_file, entropy))
 
     def close(self) -> None:
         """Closes the cache file."""
@@ -125,14 +127,14 @@ class Replica:
             counts["events_waiting"] = self._hq.vault.outbox.waiting()
         return counts
 
-    def policy(self) -> Policy | None:
-        """The last good pair of policy records."""
     def members_key(self) -> bytes | None:
         """The digest key of the store's members, from which what is synthetic derives; None while locked."""
         if self._hq.vault is None:
             return None
         return next((one.digest_key for one in self._hq.vault.holdings.of(sync.Collection.MEMBERS)), None)
 
+    def policy(self) -> Policy | None:
+        """The last good pair of policy records."""
         return self._hq.vault.policy if self._hq.vault is not None else None
 
     def member(self, pseudonym: bytes) -> Member | None:
@@ -250,7 +252,7 @@ class Replica:
         """Heartbeat, retries, the end of a lease; at least every 0.2 s."""
         if self._failure is not None and self._failure not in _STICKY and now_mono_s >= self._recover_at:
             with self._failing(now_mono_s):
-                cache = self._hq.cache or Cache(self._file, self._entropy)
+                cache = self._hq.cache or opened(self._file, self._entropy)
                 if self._hq.cache is None:
                     self._hq.use(cache)
                 cache.put_header(cache.header)
@@ -292,7 +294,7 @@ class Replica:
     def _changes(self, touched: Touched, now_mono_s: float, fast: bool = False) -> Changes:
         before, lease = self._shown, self.lease(now_mono_s)
         self._shown = (lease.light, lease.reason)
-        changed = bool(touched.members or touched.staff or touched.days or touched.policy)
+        changed = bool(touched.members or touched.staff or touched.days or touched.policy or touched.unpaired)
         went_dark = before[0] is Light.LIVE and lease.light is not Light.LIVE
         return Changes(
             members=frozenset(touched.members),
@@ -306,6 +308,7 @@ class Replica:
             staff=frozenset(touched.staff),
             light=self._shown != before,
             withdrawn=tuple(touched.withdrawn),
+            unpaired=frozenset(touched.unpaired),
             urgent=went_dark or touched.gone or (changed and (fast or 0 < len(touched.members) <= _SMALL)),
         )
 

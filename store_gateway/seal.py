@@ -42,13 +42,23 @@ def _row_head(instance: str) -> bytes:
 
 
 def bound_bucket(instance: str, bucket: int, version: int) -> bytes:
-    """Associated data of a wrapped bucket key."""
-    return b"bucket" + bytes([bucket]) + version.to_bytes(4, "big") + instance.encode()
+    """Associated data of a wrapped bucket key. Below 256: as the first version wrote it."""
+    head = b"bucket" + bytes([bucket]) if bucket < 256 else b"bucket/2" + bucket.to_bytes(2, "big")
+    return head + version.to_bytes(4, "big") + instance.encode()
 
 
-def bound_local(table: str, key: bytes) -> bytes:
-    """Associated data of what only this store writes: an event, a local denial, a tablet."""
-    return b"local" + table.encode() + b"\x00" + key
+def bound_local(table: str, key: bytes, version: int) -> bytes:
+    """Associated data of what only this store writes: an event, a local denial, a tablet.
+
+    Bucket version 1: as the first version wrote it, which knew no other.
+    """
+    head = b"local" if version == 1 else b"local/2" + version.to_bytes(4, "big")
+    return head + table.encode() + b"\x00" + key
+
+
+def bound_digest_key(instance: str) -> bytes:
+    """Associated data of an instance's digest key, which is sealed under the newest epoch."""
+    return b"digest-key" + instance.encode()
 
 
 class Seal:

@@ -15,9 +15,10 @@ from store_gateway.cache import Cache
 from store_gateway.core import admit
 from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
+from store_gateway.epochs import Epochs
 from store_gateway.holdings import Holdings, Instance, Span
 from store_gateway.outbox import Entry, Outbox
-from store_gateway.seal import Entropy, Seal
+from store_gateway.seal import Entropy
 from wire import keyring, schema, sync
 from wire.errors import WireError
 from wire.member import Member, Mode, Staff
@@ -66,6 +67,7 @@ class Touched:
         "policy",
         "records",
         "staff",
+        "unpaired",
         "withdrawn",
     )
 
@@ -81,6 +83,7 @@ class Touched:
         self.anew = False  # not told piece by piece: all is to be read again
         self.policy = False
         self.gone = False
+        self.unpaired: set[str] = set()  # tablets
         self.records = 0
 
     def join(self, other: "Touched") -> None:
@@ -96,6 +99,7 @@ class Touched:
         self.days |= other.days
         self.policy |= other.policy
         self.gone |= other.gone
+        self.unpaired |= other.unpaired
         self.records += other.records
 
 
@@ -104,11 +108,11 @@ class Vault:
 
     __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "outbox", "policy", "refused_bodies")
 
-    def __init__(self, cache: Cache, epoch: Seal, entropy: Entropy, store: str) -> None:
+    def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy, store: str) -> None:
         """Opens everything. Raises: CacheError."""
         self._cache = cache
         self._store = store
-        self.holdings = Holdings(cache, epoch, entropy)
+        self.holdings = Holdings(cache, epochs, entropy)
         self.outbox = Outbox(cache, self.holdings.buckets, entropy)
         self.denials = Denials(cache, self.holdings.buckets)
         self.refused_bodies = 0
@@ -314,6 +318,28 @@ class Vault:
 
     def _holds(self, pseudonym: bytes) -> bool:
         return any(self.holdings.body(held, pseudonym) is not None for held in self.holdings.of(Collection.MEMBERS))
+
+    def erase_member(self, pseudonym: bytes, now_mono_s: float) -> tuple[Touched, int, int, int]:
+        """Erases all that is of one member, in one transaction; how many live records, denials and events that was.
+
+        A keyring record in which others are too goes whole: HQ, which has erased the member, sends it without.
+        Raises: CacheError.
+        """
+        touched, records = Touched(), 0
+        with self.writing(now_mono_s):
+            for held in self.holdings.of(Collection.MEMBERS):
+                records += self.holdings.remove(held, pseudonym, partial(self._note, touched))
+            for held in self.holdings.of(Collection.KEYRING):
+                key = sync.bucket_key(pseudonym)
+                if any(one == pseudonym for one, _ in self._unpacked(self.holdings.body(held, key))):
+                    records += self.holdings.remove(held, key, partial(self._note, touched))
+            denials = self.denials.erase_member(pseudonym)
+            events = self.outbox.erase_member(pseudonym)
+        touched.members.add(pseudonym)
+        touched.modes.setdefault(pseudonym, None)
+        touched.gone = True
+        self._after(touched)
+        return touched, records, denials, events
 
     def denied(self, pseudonym: bytes) -> Denied:
         """What was withdrawn here."""

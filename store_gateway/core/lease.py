@@ -145,6 +145,11 @@ class Keeper:
             self._newest_mono_s = sent_mono_s
             self.refused, self._begun, self.offer = reason, None, None
 
+    def end(self, now_mono_s: float) -> None:
+        """The lease ends here, and answers to what was said before begin none: the cache is another."""
+        self._newest_mono_s = now_mono_s
+        self.refused, self._begun, self.offer = None, None, None
+
     # --- what holds ------------------------------------------------------------------------------------------------
 
     def left_s(self, now_mono_s: float) -> float:

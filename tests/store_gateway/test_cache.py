@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from store_gateway.cache import Cache
+from store_gateway.cache_keys import BucketRow
 from store_gateway.cache_schema import Row
 from store_gateway.errors import CacheError, CacheReason
 from wire.tree import Node
@@ -112,7 +113,7 @@ def test_a_dropped_instance_is_gone_at_once_and_erased_in_slices(file: Path) -> 
     cache.put_rows(one.id, [a_row(n, 1) for n in range(4)])
     cache.put_nodes(one.id, {b"\x01": Node(3, 1), b"\x01\x02": Node(3, 1)})
     cache.raise_floors(one.id, [b"", b"\x01"], 7)
-    cache.add_bucket(one.id, 0, 1, b"wrapped")
+    cache.put_bucket(BucketRow(one.id, 0, 1, 1, b"wrapped", None))
     cache.put_rows(other.id, [a_row(0, 9)])
     cache.drop_instance(one.id)
     assert [row.name for row in cache.instances()] == ["members/b"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from store_gateway.cache import Cache
-from store_gateway.seal import Entropy, Seal, epoch_key
+from store_gateway.epochs import Epochs
+from store_gateway.seal import Entropy
 from store_gateway.vault import Tablet, Vault
 from tests.fakes.hq import STORE, TODAY, FakeHQ, a_main_policy, a_member, a_store_policy, an_associate
 from wire import schema, sync
@@ -40,8 +41,8 @@ def unlocked(file: Path) -> Vault:
     """What is in a file that is opened by the test's keys."""
     entropy = counting()
     cache = Cache(file, entropy)
-    epoch = Seal(epoch_key(SECRET, SHARE, cache.header.incarnation), entropy)
-    return Vault(cache, epoch, entropy, STORE)
+    epochs = Epochs(cache, SECRET, (sync.EpochShare(1, SHARE),), entropy)
+    return Vault(cache, epochs, entropy, STORE)
 
 
 def make(file: Path) -> None:
