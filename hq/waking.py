@@ -30,10 +30,11 @@ class Waking:
         self._woken = {lane: threading.Event() for lane in lanes}
         self._hears = False
 
-    def wait(self, lane: str) -> None:
-        """Returns when there may be something on this lane, or it is time to look."""
-        self._woken[lane].wait(LISTENING_S if self._hears else POLL_S)
+    def wait(self, lane: str) -> bool:
+        """Returns when there may be something on this lane (True), or it is time to look."""
+        woken = self._woken[lane].wait(LISTENING_S if self._hears else POLL_S)
         self._woken[lane].clear()
+        return woken
 
     def wake(self) -> None:
         """Something was put into the outbox, or this ends."""

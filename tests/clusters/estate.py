@@ -72,8 +72,9 @@ class Box:
     """One store's replica on its link, on a thread that owns it."""
 
     def __init__(self, settings: GatewaySettings, folder: Path) -> None:
+        self.store = settings.store
         keys = box_keys.load(settings.hq_root_key, settings.hq_keys, settings.credentials_dir)
-        self._replica = Replica(settings.store, folder / "cache.db", keys, "test")
+        self._replica = Replica(settings.store, folder / f"{settings.store}.db", keys, "test")
         self._turns: queue.Queue[Callable[[], None]] = queue.Queue()
         self._link = HqLink(
             settings,
@@ -195,11 +196,11 @@ class Estate:
         found = re.findall(r"event=place .*\bid=([0-9a-f]{16})", self.log(name).read_text())
         return bytes.fromhex(found[-1]) if found else None
 
-    def answering(self) -> str:
-        """The name of the process that answers for the store."""
+    def answering(self, store: str = STORE) -> str:
+        """The name of the process that answers for a store."""
         with reading(self.office.engine) as connection:
             live = connection.scalars(select(processes.c.id).where(processes.c.until_ms > now_ms())).all()
-        chosen = owner(STORE, live)
+        chosen = owner(store, live)
         return next(name for name in self._processes if self.id_of(name) == chosen)
 
     def end_hq(self, name: str, number: signal.Signals) -> None:
@@ -210,9 +211,9 @@ class Estate:
 
     # --- the store ---------------------------------------------------------------------------------------------------
 
-    def open_box(self) -> Box:
-        """The store's box, connected."""
-        settings = config.load(self.folder / f"stores/{STORE}/etc/consentry/gateway.toml", GatewaySettings)
+    def open_box(self, store: str = STORE) -> Box:
+        """A store's box, connected."""
+        settings = config.load(self.folder / f"stores/{store}/etc/consentry/gateway.toml", GatewaySettings)
         settings = replace(settings, broker=replace(settings.broker, more_hosts=self._more))
         made = Box(settings, self.folder)
         self.boxes.append(made)
@@ -221,13 +222,15 @@ class Estate:
     # --- members -----------------------------------------------------------------------------------------------------
 
     def join(self) -> str:
-        """A new member who shares the shoe size with the store."""
+        """A new member who shares the shoe size with both stores."""
         member, at_ms = f"member-{next(self._numbers)}-{secrets.token_hex(4)}", now_ms()
         chosen_s = at_ms // 1000 - 3600
         self.office.add_member(member, 21, "DE", at_ms)
         self.edit(member, "42")
-        self.office.grant(member, Grant("presence", (STORE,), ROLES, until_days=300, chosen_s=chosen_s), at_ms)
-        self.office.grant(member, Grant("assist", (STORE,), ROLES, (SCOPE,), until_days=300, chosen_s=chosen_s), at_ms)
+        self.office.grant(member, Grant("presence", (STORE, OTHER), ROLES, until_days=300, chosen_s=chosen_s), at_ms)
+        self.office.grant(
+            member, Grant("assist", (STORE, OTHER), ROLES, (SCOPE,), until_days=300, chosen_s=chosen_s), at_ms
+        )
         self.office.add_phone(member, at_ms)
         return member
 
@@ -237,31 +240,31 @@ class Estate:
         field = Field(SCOPE, Value(text=value), SourceClass.ZERO, "app", ValueClass.PERSONAL, at_s, at_s)
         self.office.set_profile(member, [field], now_ms())
 
-    def pseudonym(self, member: str) -> bytes:
-        """The member's name in the store."""
+    def pseudonym(self, member: str, store: str = STORE) -> bytes:
+        """The member's name in a store."""
         with reading(self.office.engine) as connection:
-            wanted = select(audience.c.pseudonym).where(audience.c.member == member, audience.c.store == STORE)
+            wanted = select(audience.c.pseudonym).where(audience.c.member == member, audience.c.store == store)
             return bytes(connection.scalar(wanted))
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 
-    def roots(self) -> dict[str, tuple[bytes, int]]:
-        """Root and count of every instance of the store at HQ."""
+    def roots(self, store: str = STORE) -> dict[str, tuple[bytes, int]]:
+        """Root and count of every instance of a store at HQ."""
         with reading(self.office.engine) as connection:
-            return {one.name: (one.node.root, one.node.count) for one in records.of_store(connection, STORE, "main")}
+            return {one.name: (one.node.root, one.node.count) for one in records.of_store(connection, store, "main")}
 
-    def events(self) -> list[Any]:
-        """The store's withdrawals as HQ holds them, by number."""
+    def events(self, store: str = STORE) -> list[Any]:
+        """A store's withdrawals as HQ holds them, by number."""
         with reading(self.office.engine) as connection:
             wanted = select(store_events).where(
-                store_events.c.store == STORE, store_events.c.kind == int(sync.EventKind.WITHDRAWAL)
+                store_events.c.store == store, store_events.c.kind == int(sync.EventKind.WITHDRAWAL)
             )
             return list(connection.execute(wanted.order_by(store_events.c.number)))
 
-    def lost(self) -> int:
-        """How many numbers of events HQ passed over."""
+    def lost(self, store: str = STORE) -> int:
+        """How many numbers of a store's events HQ passed over."""
         with reading(self.office.engine) as connection:
-            return sum(connection.scalars(select(incarnations.c.lost).where(incarnations.c.store == STORE)))
+            return sum(connection.scalars(select(incarnations.c.lost).where(incarnations.c.store == store)))
 
     def close(self) -> None:
         """Ends all."""

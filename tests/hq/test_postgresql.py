@@ -1,21 +1,38 @@
 """HQ on PostgreSQL: the same behaviour, and several writers at once."""
 
 import secrets
-from collections.abc import Iterator
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, select, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy import text as sql
-from sqlalchemy.engine import make_url
 
 from hq import clock_job, help_state, membership, publication, records
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
+from hq.outbox import Outbox
+from hq.place import Place
+from hq.processes import Duty
+from hq.records import DOWN, NOW
 from hq.tables import consent_events, help_calls, members
+from hq.waking import Waking
+from tests.clusters.engines import Mosquitto, until
+from tests.clusters.estate import OTHER, PATIENCE_S, Estate
+from tests.clusters.estate import STORE as BERLIN
+from tests.clusters.traffic import Traffic, agree, held
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, text, texts
+from tests.postgresql import make_database
 from wire import schema
 from wire.member import Mode
 from wire.sync import Attendance, Event, EventKind, HelpStep
@@ -26,12 +43,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def engine(postgresql: str) -> Iterator[Engine]:
     """A new database on the session's server."""
-    name = f"hq_{secrets.token_hex(4)}"
-    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sql(f"CREATE DATABASE {name}"))
-    server.dispose()
-    opened = open_database(make_url(postgresql).set(database=name).render_as_string(hide_password=False))
+    opened = open_database(make_database(postgresql, f"hq_{secrets.token_hex(4)}"))
     yield opened
     opened.dispose()
 
@@ -169,3 +181,129 @@ def test_a_snapshot_never_has_a_hole(hq: Headquarters) -> None:
             one.result()
     assert len(seen) > 3
     hq.check()
+
+
+def a_filled_outbox(hq: Headquarters, edits: int) -> None:
+    """As many messages wait on `down` for a store that has said hello."""
+    hq.join_many(5)
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    for number in range(edits):
+        hq.office.set_profile(f"m-{number % 5}", [text("size.shoe", str(number))], hq.now_ms)
+
+
+def test_of_several_processes_each_sends_other_rows(hq: Headquarters) -> None:
+    """All drain at once, none waits for another, and each message is sent exactly once."""
+    a_filled_outbox(hq, 300)
+    sent: list[bytes] = []
+
+    def send(messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        sent.extend(payload for _, payload in messages)
+        time.sleep(0.02)  # a broker at work: the others come meanwhile
+        return [True] * len(messages)
+
+    def drain() -> int:
+        box, done = Outbox(hq.engine, hq.sealer, DOWN, send), 0
+        while (found := box.drain(hq.now_ms))[0]:
+            done += found[1]
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        parts = [one.result() for one in [pool.submit(drain) for _ in range(4)]]
+    assert sum(parts) == len(sent) == 300
+    assert sum(part > 0 for part in parts) > 1
+
+
+def test_what_a_killed_process_had_in_hand_is_free_at_once(hq: Headquarters) -> None:
+    """Its connection goes in the middle of the sending; the next one finds every row."""
+    a_filled_outbox(hq, 10)
+
+    def die(messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Outbox(hq.engine, hq.sealer, DOWN, die).drain(hq.now_ms)
+    sent: Counter[str] = Counter()
+
+    def send(messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        sent.update(topic for topic, _ in messages)
+        return [True] * len(messages)
+
+    assert Outbox(hq.engine, hq.sealer, DOWN, send).drain(hq.now_ms) == (10, 10)
+
+
+def test_a_commit_wakes_whoever_empties_the_outbox(hq: Headquarters) -> None:
+    """By the database's own notification, once it has been committed and not before."""
+    a_filled_outbox(hq, 1)
+    waking, stop = Waking(hq.engine, (DOWN, NOW)), threading.Event()
+    listening = threading.Thread(target=waking.run, args=(stop,))
+    listening.start()
+    try:
+        until(lambda: waking.wait(NOW), 20, "the line")  # it wakes when it begins
+        assert not waking.wait(NOW)
+        with writing(hq.engine) as connection:
+            connection.execute(sql("INSERT INTO outbox SELECT * FROM outbox WHERE false"))
+            assert not waking.wait(NOW)
+        assert any(waking.wait(NOW) for _ in range(40))
+    finally:
+        stop.set()
+        listening.join(20)
+
+
+def test_places_and_duties_are_the_same(hq: Headquarters) -> None:
+    """Two processes divide the stores and one has the clock, as on SQLite."""
+    hq.office.add_store("second", "Second", bytes(32), "main", hq.now_ms)
+    places = [Place(hq.engine) for _ in range(2)]
+    for _ in range(2):
+        for place in places:
+            place.tick(hq.now_ms)
+    assert places[0].stores | places[1].stores == {STORE, "second"}
+    assert not places[0].stores & places[1].stores
+    assert [place.has(Duty.CLOCK, hq.now_ms) for place in places] == [True, False]
+    places[0].leave()
+    places[1].tick(hq.now_ms)
+    assert places[1].stores == {STORE, "second"}
+    assert places[1].has(Duty.CLOCK, hq.now_ms)
+
+
+def test_processes_may_begin_at_once_on_an_empty_database(postgresql: str) -> None:
+    """One makes the tables, the others find them."""
+    url = make_database(postgresql, f"hq_{secrets.token_hex(4)}")
+    with ThreadPoolExecutor(4) as pool:
+        for engine in pool.map(open_database, [url] * 4):
+            engine.dispose()
+
+
+def test_one_of_three_processes_is_killed_under_load(needs, postgresql: str) -> None:
+    """Two stores, changes on both sides, `kill -9` of the process that answers for one of them: in the end
+    both stores hold what HQ holds, and every event of theirs is there once."""
+    folder = Path(tempfile.mkdtemp(prefix="consentry-"))
+    for name in ("nodes", "estate"):
+        (folder / name).mkdir()
+    database = make_database(postgresql, f"hq_{secrets.token_hex(4)}")
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        estate = Estate(folder / "estate", Mosquitto(needs, folder / "nodes"), database)
+        stack.callback(estate.close)
+        for name in ("hq-1", "hq-2", "hq-3"):
+            estate.start_hq(name)
+        boxes = [estate.open_box(store) for store in (BERLIN, OTHER)]
+        for box in boxes:
+            box.wait_live()
+        with Traffic(estate, boxes[0], 1) as first, Traffic(estate, boxes[1], 2) as second:
+            time.sleep(5)
+            estate.end_hq(estate.answering(BERLIN), signal.SIGKILL)
+            time.sleep(10)
+            for box in boxes:
+                box.wait_live()
+            time.sleep(5)
+        for box, traffic in zip(boxes, (first, second), strict=True):
+            traffic.check()
+            until(lambda box=box: box.ask(lambda one: one.counters()["events_waiting"]) == 0, PATIENCE_S, "the events")
+            agree(estate, box)
+            told = estate.events(box.store)
+            assert {row.pseudonym for row in told} == traffic.denied
+            assert len(told) == len(traffic.denied)
+            assert estate.lost(box.store) == 0
+            for pseudonym in {*traffic.denied, *traffic.withdrawn}:
+                assert not held(box, pseudonym)
