@@ -4,19 +4,22 @@ I/O: standard output.
 """
 
 import argparse
+import functools
 import signal
 import sys
 import time
 
-from benchmarks import directory, edge, memory, presence, tablets
+from benchmarks import directory, edge, hellos, memory, presence, sync, tablets
 from benchmarks.report import machine, table
 
 ALL = {
     "directory": (directory.run, "Sightings and the directory"),
     "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
+    "hellos": (hellos.run, "Hellos answered by HQ"),
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
+    "sync": (sync.run, "Filling a store, and catching up"),
 }
 
 
@@ -28,6 +31,7 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (all unless named)")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, to see that they run")
+    parser.add_argument("--members", type=int, help="how many members HQ knows in `sync` (100,000 unless told)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that programs and folders go with us
     unknown = [name for name in arguments.names if name not in ALL]
@@ -36,6 +40,8 @@ def main() -> int:
     print(f"{time.strftime('%Y-%m-%d', time.gmtime())}: {machine()}\n", flush=True)
     for name in arguments.names or ALL:
         run, title = ALL[name]
+        if name == "sync":
+            run = functools.partial(sync.run, members=arguments.members)
         print(table(title, run(arguments.quick)) + "\n", flush=True)
     return 0
 

@@ -6,10 +6,11 @@ I/O: sqlalchemy.
 """
 
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, Engine, Row, Select, exists, select
+from sqlalchemy import Connection, Engine, Select, exists, select
 
 from hq import hello as hellos
 from hq import orders, records, store_events
@@ -26,6 +27,10 @@ from wire.errors import Reason, WireError
 from wire.sync import HQ, Done, Events, Hello, Kind, Message, Want
 
 _RECOVERING = exists().where(recoveries.c.ended_ms.is_(None)).label("recovering")
+
+
+# A store's key that was parsed is used again: it says hello every few seconds.
+_public = lru_cache(maxsize=20_000)(Ed25519PublicKey.from_public_bytes)
 
 
 class Answers:
@@ -49,8 +54,7 @@ class Answers:
             parsed = envelope.parse(payload)
             if parsed.header.kind is Kind.HELLO:
                 # All that the answer needs comes with the key that proves the hello: one read.
-                with reading(self._engine) as connection:
-                    facts = hellos.read(connection, parsed.header.sender)
+                facts = self._hellos.read(parsed.header.sender)
                 said = self._open(parsed, None if facts is None else facts.row)
                 if isinstance(said, Hello) and facts is not None:
                     return self._hello(facts, parsed.header, said, now_ms)
@@ -67,11 +71,11 @@ class Answers:
         """Writes what is still noted in memory: how long stores are under their leases. Raises: DatabaseUnavailable."""
         self._hellos.beats.write(now_ms)
 
-    def _open(self, parsed: envelope.Envelope, store: Row[Any] | None) -> Message | None:
+    def _open(self, parsed: envelope.Envelope, store: Any) -> Message | None:
         """The message, once every check held; None: it is sealed to a key that is gone."""
         if store is None:
             raise WireError(Reason.SENDER, "expected a store that HQ knows")
-        sender_key = Ed25519PublicKey.from_public_bytes(store.identity)
+        sender_key = _public(store.identity)
         opening = self._keys.sealing.get(parsed.header.sealed_to)
         if opening is None:
             envelope.verify(parsed, HQ, sender_key)

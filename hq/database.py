@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy import Connection, Engine, Select, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -19,8 +19,8 @@ from hq import custody_tables as _custody_tables  # noqa: F401 - likewise
 from hq import order_tables as _order_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
 from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
-from hq import tables
 from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
+from hq import tables
 from hq.errors import DatabaseUnavailable
 
 _WRITES = "consentry_writes"
@@ -135,6 +135,35 @@ def reading(engine: Engine) -> Iterator[Connection]:
             connection = plain.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             yield connection
+
+
+class Once:
+    """One statement that reads, sent as it is: for what is asked a thousand times a second.
+
+    A single statement sees a single instant in either database, without a transaction around it.
+    """
+
+    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self._engine = engine
+        self._text = str(compiled)
+        self._names = tuple(compiled.positiontup) if compiled.positional and compiled.positiontup else None
+        self._failed: type[Exception] = engine.dialect.loaded_dbapi.Error
+
+    def rows(self, values: dict[str, Any]) -> list[Any]:
+        """All rows, as plain tuples of what the driver gives. Raises: DatabaseUnavailable."""
+        with _foreign():
+            raw = self._engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute(self._text, values if self._names is None else [values[name] for name in self._names])
+                rows = list(cursor.fetchall())
+                cursor.close()
+            except self._failed as error:
+                raise DatabaseUnavailable(f"the database failed ({type(error).__name__})", _REMEDY) from None
+            finally:
+                raw.close()
+        return rows
 
 
 @contextmanager

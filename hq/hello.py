@@ -6,15 +6,16 @@ under the lock of its store's row, so that two HQ processes never give one ticke
 I/O: sqlalchemy.
 """
 
-from collections.abc import Iterable
+from collections import namedtuple
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, exists, insert, select, update
 
 from hq import orders, records, shares, tickets
 from hq.alarms import Alarm, raise_
-from hq.database import writing
+from hq.database import Once, writing
 from hq.days import valid_days
 from hq.heartbeats import Heartbeats, dark_ms
 from hq.keys import Keys, make_challenge
@@ -40,19 +41,17 @@ from wire.sync import (
 _DEFAULT_LEASE_S, _DEFAULT_HEARTBEAT_S = 120, 15  # while no policy says otherwise
 _MOST_QUARANTINED = 4096  # characters of the link's column
 
-_UNDER_WAY = exists().where(recoveries.c.ended_ms.is_(None))
-_LINK = tuple(
-    links.c[name]
-    for name in ("boot", "sealing_key", "incarnation", "readiness", "software", "lease_until_ms", "bound_ms",
-                 "quarantined", "key_set_version")
+_LINK = ("boot", "sealing_key", "incarnation", "readiness", "software", "quarantined", "key_set_version",
+         "lease_until_ms", "bound_ms")  # fmt: skip
+_CACHE = ("ticket", "pending", "events_through", "let_go", "epoch")
+_HEAD = (
+    stores.c.id.label("store"), stores.c.identity, stores.c.lockdown_ms, stores.c.orders_open,
+    exists().where(recoveries.c.ended_ms.is_(None)).label("recovering"),
+    *(links.c[name] for name in _LINK),
+    *(incarnations.c[name] for name in _CACHE),
 )  # fmt: skip
-_CACHE = tuple(incarnations.c[name] for name in ("ticket", "pending", "events_through", "let_go", "epoch"))
-_FACTS = (
-    select(
-        stores.c.id.label("store"), stores.c.identity, stores.c.lockdown_ms, stores.c.orders_open,
-        _UNDER_WAY.label("recovering"), *_LINK, *_CACHE,
-        *(column.label(f"i_{column.name}") for column in instances.c),
-    )
+_FACTS: Select[Any] = (
+    select(*_HEAD, *(column.label(f"i_{column.name}") for column in instances.c))
     .select_from(stores)
     .join(store_instances, store_instances.c.store == stores.c.id)
     .join(instances, instances.c.id == store_instances.c.instance)
@@ -62,15 +61,21 @@ _FACTS = (
         (incarnations.c.store == links.c.store) & (incarnations.c.incarnation == links.c.incarnation),
     )
     .where(stores.c.id == bindparam("store"))
-)  # fmt: skip
-_WIDTH = len(instances.c)
+)
+_NAMES = [column.name for column in _HEAD]
+_WIDTH = len(_HEAD)
+_LINK_AT = _NAMES.index("boot")
+_LINK_END = _NAMES.index("lease_until_ms")
+_LEASE_AT, _HEARTBEAT_AT = (_WIDTH + list(instances.c).index(instances.c[name]) for name in ("lease_s", "heartbeat_s"))
+# The store's row with its link and the cache that holds the ticket. Plain tuples: it is read for every hello.
+_Head: Any = namedtuple("_Head", _NAMES)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Facts:
     """What HQ knows of a store at one instant: its row with its link and the cache that holds the ticket, instances."""
 
-    row: Row[Any]
+    row: Any  # _Head
     held: tuple[records.Instance, ...]
     lease_s: int
     heartbeat_s: int
@@ -83,19 +88,17 @@ class Facts:
         return Holder(self.row.incarnation, self.row.boot, self.row.ticket)
 
 
-def read(connection: Connection, store: str) -> Facts | None:
-    """All of it in one statement; None: no such store."""
-    rows = connection.execute(_FACTS, {"store": store}).all()
+def _facts(rows: Sequence[Sequence[Any]]) -> Facts | None:
+    """All of it out of one statement's rows, one for each instance; None: no such store."""
     if not rows:
         return None
     held, lease_s, heartbeat_s = [], _DEFAULT_LEASE_S, _DEFAULT_HEARTBEAT_S
     for row in rows:
-        one = records.from_columns(row[-_WIDTH:])
-        held.append(one)
-        if one.collection is Collection.POLICY and row.i_lease_s is not None:
-            lease_s, heartbeat_s = row.i_lease_s, row.i_heartbeat_s
+        held.append(records.from_columns(row[_WIDTH:]))
+        if row[_LEASE_AT] is not None:
+            lease_s, heartbeat_s = row[_LEASE_AT], row[_HEARTBEAT_AT]
     held.sort(key=lambda one: one.id)
-    return Facts(rows[0], tuple(held), lease_s, heartbeat_s)
+    return Facts(_Head(*rows[0][:_WIDTH]), tuple(held), lease_s, heartbeat_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,13 @@ class _Said:
         return self.hello.readiness is Readiness.LOCKED
 
     @property
+    def after_ms(self) -> int:
+        """When HQ made the challenge that it echoes: it was said after that."""
+        now_s = self.now_ms // 1000
+        stamp_s = int.from_bytes(self.header.nonce[:4], "big")
+        return (now_s - (((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31)) * 1000
+
+    @property
     def let_go(self) -> int:
         return sum(one.count for one in self.hello.let_go)
 
@@ -123,17 +133,11 @@ class _Said:
         return " ".join(self.hello.quarantined)[:_MOST_QUARANTINED]
 
     @property
-    def link(self) -> dict[str, Any]:
-        """What the link's row says after this hello."""
-        return {
-            "boot": self.header.boot,
-            "sealing_key": self.hello.sealing_key,
-            "incarnation": self.hello.incarnation,
-            "readiness": int(self.hello.readiness),
-            "software": self.hello.software,
-            "quarantined": self.quarantined,
-            "key_set_version": self.hello.key_set_version,
-        }
+    def link(self) -> tuple[Any, ...]:
+        """What the link's row says after this hello, in the order of `_LINK`."""
+        hello = self.hello
+        return (self.header.boot, hello.sealing_key, hello.incarnation, int(hello.readiness), hello.software,
+                self.quarantined, hello.key_set_version)  # fmt: skip
 
 
 class Hellos:
@@ -143,7 +147,12 @@ class Hellos:
         self._engine = engine
         self._keys = keys
         self._sealer = sealer
+        self._read = Once(engine, _FACTS)
         self.beats = Heartbeats(engine)
+
+    def read(self, store: str) -> Facts | None:
+        """What HQ knows of a store, in one statement; None: no such store. Raises: DatabaseUnavailable."""
+        return _facts(self._read.rows({"store": store}))
 
     def challenge(self, store: str, header: envelope.Header, hello: Hello, now_ms: int) -> list[Reply]:
         """The answer to a hello that echoed no fresh challenge: nothing is concluded from it."""
@@ -177,7 +186,7 @@ class Hellos:
 
     def _settle(self, connection: Connection, store: str, said: _Said) -> list[Message]:
         connection.execute(select(stores.c.id).where(stores.c.id == store).with_for_update())
-        facts = read(connection, store)
+        facts = _facts([tuple(row) for row in connection.execute(_FACTS, {"store": store})])
         assert facts is not None  # no store is ever deleted
         hello, held = said.hello, _valid(facts.held, said.now_ms)
         cache = connection.execute(select(incarnations).where(*_of(store, hello.incarnation))).first()
@@ -273,16 +282,15 @@ class Hellos:
 def _is_quiet(facts: Facts, said: _Said) -> bool:
     """Whether the boot that holds the ticket says it, with nothing to write and nothing to say but a lease."""
     row, hello = facts.row, said.hello
+    if row.boot is None or row[_LINK_AT:_LINK_END] != said.link or row.recovering or row.lockdown_ms is not None:
+        return False
     held = _valid(facts.held, said.now_ms)
     return (
-        row.boot is not None
-        and all(row._mapping[name] == value for name, value in said.link.items())
-        and not said.locked
+        not said.locked
         and hello.ticket == row.ticket
-        and not row.recovering
-        and row.lockdown_ms is None
         and not row.orders_open
         and row.let_go == said.let_go
+        and hello.last_event >= row.events_through
         and not _needs_unlock(said, row, held)
         and not _is_ahead(hello, held)
     )
@@ -339,7 +347,7 @@ def _of(store: str, incarnation: bytes) -> tuple[Any, Any]:
 def _note_link(connection: Connection, facts: Facts, said: _Said, lease_until_ms: int | None) -> None:
     """Remembers the boot that holds the ticket: records are sealed to it from now on."""
     row, store = facts.row, facts.row.store
-    values: dict[str, Any] = {**said.link, "hello_ms": said.now_ms}
+    values: dict[str, Any] = dict(zip(_LINK, said.link, strict=False)) | {"hello_ms": said.now_ms}
     if row.boot is None:
         lease: dict[str, int] = {"lease_until_ms": lease_until_ms or 0, "dark_ms": 0, "bound_ms": said.now_ms}
         connection.execute(insert(links).values(store=store, **values, **lease))
