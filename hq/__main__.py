@@ -22,6 +22,7 @@ from sqlalchemy import select
 from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
 from hq.alarm_commands import PART as ALARMS
 from hq.command_line import Part
+from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
@@ -40,7 +41,7 @@ from wire.sync import Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, ORDERS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, CUSTODY, ORDERS, RECOVERY)
 
 
 def main() -> NoReturn:

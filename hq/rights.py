@@ -1,0 +1,121 @@
+"""Tells all that HQ holds of a member, opened, as plain values for JSON: what a member may ask for.
+
+Instants are ISO 8601 in UTC; bytes are hex. A phone's presence secret is named and not told: who reads it could play
+the phone.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from hq import event_bodies, help_state, ledger, membership, records
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.membership import Locked
+from hq.tables import audience, members, phones, store_events
+from wire import cbor, schema
+from wire.errors import WireError
+from wire.member import Member
+from wire.sync import Collection, EventKind, instance
+
+
+def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict[str, Any]:
+    """Everything, in a transaction that writes (it locks the member's row).
+
+    Raises:
+        Refused: no such member. SealBroken: a row was changed outside of HQ.
+    """
+    locked = membership.lock_by_id(connection, keys.custody, [member])
+    if not locked:
+        raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+    ((whose, one),) = locked.items()
+    added_ms = connection.scalar(select(members.c.added_ms).where(members.c.id == whose))
+    call = help_state.of_member(connection, whose, now_ms)
+    held = select(phones.c.id, phones.c.added_ms).where(phones.c.member == whose).order_by(phones.c.id)
+    return {
+        "member": one.about.id,
+        "age_at_least": one.about.age_at_least or None,
+        "jurisdiction": one.about.jurisdiction or None,
+        "added": _instant(added_ms),
+        "phones": [
+            {"id": row.id.hex(), "added": _instant(row.added_ms), "presence_secret": "held, not told"}
+            for row in connection.execute(held)
+        ],
+        "profile": [_plain(field) for field in membership.fields(connection, locked).get(whose, ())],
+        "choices": [_plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
+        "help": None if call is None else _plain(call),
+        "stores": [_store(connection, keys, row) for row in _seats(connection, one)],
+    }
+
+
+def _seats(connection: Connection, one: Locked) -> list[Any]:
+    wanted = select(audience).where(audience.c.member == one.reference).order_by(audience.c.store)
+    return list(connection.execute(wanted).all())
+
+
+def _store(connection: Connection, keys: Keys, row: Any) -> dict[str, Any]:
+    body = records.body(connection, instance(Collection.MEMBERS, row.store), row.pseudonym)
+    wanted = (
+        select(store_events)
+        .where(store_events.c.store == row.store, store_events.c.pseudonym == row.pseudonym)
+        .order_by(store_events.c.incarnation, store_events.c.number)
+    )
+    rows = connection.execute(wanted).all()
+    bodies = event_bodies.open_(connection, keys, rows)
+    return {
+        "store": row.store,
+        "known_there_as": row.pseudonym.hex(),
+        "recognised": row.present,
+        "record": None if body is None else _plain(schema.decode(Member, body)),
+        "events": [
+            {"kind": _kind(found.kind), "at": _instant(found.at_ms), "said": None if said is None else _said(said)}
+            for found, said in zip(rows, bodies, strict=True)
+        ],
+    }
+
+
+def _kind(number: int) -> str:
+    try:
+        return EventKind(number).name.lower()
+    except ValueError:
+        return str(number)  # of a later version
+
+
+def _said(body: bytes) -> Any:
+    try:
+        return _plain(cbor.decode(body))
+    except WireError:
+        return body.hex()
+
+
+def _instant(at_ms: int | None) -> str | None:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds") if at_ms else None
+
+
+def _plain(value: Any) -> Any:
+    """A value of ours as JSON has it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: _dated(name, one) for name, one in named.items()}
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _dated(name: str, value: Any) -> Any:
+    """An instant as people read it; 0 is none."""
+    if not isinstance(value, int) or not name.endswith(("_s", "_ms")):
+        return value
+    return _instant(value if name.endswith("_ms") else value * 1000)
