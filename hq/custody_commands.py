@@ -58,7 +58,8 @@ def _erasure(office: Office, chosen: argparse.Namespace, now_ms: int) -> int:
 
 def _show(one: Erasure) -> None:
     done = sum(store.done_ms is not None for store in one.stores)
-    print(f"erasure {one.reference.hex()}, asked for {_when(one.asked_ms)}: {done} of {len(one.stores)} stores answered")
+    asked = f"erasure {one.reference.hex()}, asked for {_when(one.asked_ms)}"
+    print(f"{asked}: {done} of {len(one.stores)} stores answered")
     for store in one.stores:
         print(f"  {store.store:<24} {store.progress.value:<8} {_when(store.done_ms)}".rstrip())
 

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
 from hq import door, ledger, membership, orders, publication
 from hq.custody_tables import erasure_orders, erasures, member_keys
@@ -93,7 +93,7 @@ def erase(engine: Engine, keys: Keys, member: str, now_ms: int) -> bytes:
 
 def find(connection: Connection, keys: Keys, wanted: str) -> list[Erasure]:
     """The erasures of that reference (16 hex digits) or of that member's id while one of them is open, newest first."""
-    found = erasures.c.lookup.in_(keys.custody.lookup(connection, [wanted]).values())
+    found: ColumnElement[bool] = erasures.c.lookup.in_(keys.custody.lookup(connection, [wanted]).values())
     if len(wanted) == 2 * REFERENCE_BYTES and set(wanted) <= set("0123456789abcdef"):
         found = found | (erasures.c.id == bytes.fromhex(wanted))
     rows = connection.execute(select(erasures).where(found).order_by(erasures.c.asked_ms.desc())).all()

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
-from hq import alarms, ledger, synthetic_reports
+from hq import alarms, ledger, records, synthetic_reports
 from hq.database import reading, writing
 from hq.door import Grant
 from hq.errors import Refused
