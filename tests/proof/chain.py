@@ -141,6 +141,25 @@ class Box(Shopfloor):
             if self._part(self.file, end).exists():
                 shutil.copy(self._part(self.file, end), self._part(file, end))
 
+    def put_back(self, image: Path) -> None:
+        """The program is killed, and an old copy of the file takes its place."""
+        self.replica.close()
+        for end in ("", "-wal"):
+            self._part(self.file, end).unlink(missing_ok=True)
+            if self._part(image, end).exists():
+                shutil.copy(self._part(image, end), self._part(self.file, end))
+        self._secret = None
+        self.start()
+
+    def wipe(self) -> None:
+        """The file is deleted, and the program begins with an empty one."""
+        self.replica.close()
+        for end in ("", "-wal"):
+            self._part(self.file, end).unlink(missing_ok=True)
+        self.kept.clear()
+        self._secret = None
+        self.start()
+
     @staticmethod
     def _part(file: Path, end: str) -> Path:
         return file.with_name(file.name + end)
@@ -226,22 +245,29 @@ class Box(Shopfloor):
         for name, one in vault.holdings.instances.items():
             rows = found[name] = {}
             for key, body in vault.holdings.walk(one):
-                row = vault._cache.row(one.id, tree.column(one.digest_key, key))
-                assert row is not None
-                rows[key] = row.seq, body
+                found_row = vault.holdings.record(one, key)
+                assert found_row is not None and found_row[0] == body
+                rows[key] = found_row[1], body
         return found
 
     def check_tree(self) -> None:
-        """What is kept as root is what the opened rows amount to."""
+        """What is kept as root and nodes is what the opened rows amount to."""
         vault = self.replica._hq.vault
         if vault is None:
             return
         for name, rows in self.rows().items():
             one = vault.holdings.instances[name]
-            node = Node()
+            nodes: dict[bytes, Node] = {b"": Node()}
             for key, (seq, body) in rows.items():
-                node = node.plus(tree.digest(one.digest_key, one.collection, key, seq, tree.body_hash(body)))
-            assert node == one.node, name
+                digest = tree.digest(one.digest_key, one.collection, key, seq, tree.body_hash(body))
+                path = tree.path(one.digest_key, key)
+                for prefix in (b"", path[:1], path[:2]):
+                    nodes[prefix] = nodes.get(prefix, Node()).plus(digest)
+            assert nodes.pop(b"") == one.node, name
+            kept = vault.holdings.nodes_below(one, b"")
+            for prefix in tuple(kept):
+                kept |= vault.holdings.nodes_below(one, prefix)
+            assert kept == nodes, name
 
     def check_shown(self) -> None:
         """What the tablet sees, judged by what reached the store, by the denials made in it, and by its leases."""
@@ -282,6 +308,12 @@ class Box(Shopfloor):
             self._secret = None
         self._session = signed_in.session if isinstance(signed_in, query.SignedIn) else None
         return self._session
+
+    def signs_out(self) -> None:
+        """The associate; the next look is another session's."""
+        if self._session is not None:
+            self.ask(query.SignOut(self._session))
+        self._session = None
 
     def sees(self) -> dict[bytes, tuple[bytes, frozenset[str]]]:
         """What the tablet is shown now: handle and scopes of each member on the roster, by pseudonym."""
@@ -329,7 +361,10 @@ class Box(Shopfloor):
 
 
 class Chain:
-    """See the module. `engine`: HQ's database, else a SQLite file; `processes`: so many HQ processes answer in turn."""
+    """See the module. `processes`: so many HQ processes answer in turn.
+
+    `open_engine` opens HQ's database, else it is a SQLite file in the folder. `boxes_in`: where the caches lie.
+    """
 
     def __init__(
         self,
@@ -339,6 +374,7 @@ class Chain:
         *,
         open_engine: Callable[[], Engine] | None = None,
         processes: int = 1,
+        boxes_in: Path | None = None,
     ) -> None:
         names = (STORE, *(f"store-{number}" for number in range(2, stores + 1)))
         self.folder = folder
@@ -367,7 +403,7 @@ class Chain:
                 self,
                 store,
                 BoxKeys(identities[store], secrets.token_bytes(32), root, open_key_set(root, self.hq.keys.key_set)),
-                folder / f"{store}.db",
+                (boxes_in or folder) / f"{store}.db",
             )
             for store in names
         ]
