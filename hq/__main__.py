@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
 from hq.alarm_commands import PART as ALARMS
+from hq.collection_commands import PART as COLLECTIONS
 from hq.command_line import Part
 from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
@@ -36,12 +37,12 @@ from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
 from runtime.notify import Notify
 from wire.member import Field, Mode, NameChoice, SourceClass, Value, ValueClass
-from wire.sync import Readiness
+from wire.sync import Collection, Readiness
 
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, CUSTODY, ORDERS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, ORDERS, RECOVERY)
 
 
 def main() -> NoReturn:
@@ -102,7 +103,8 @@ def _add_store(office: Office, chosen: argparse.Namespace) -> None:
         raise Refused(Reason.MALFORMED, "identity", "64 hex digits") from error
     if store is None:
         raise Refused(Reason.MALFORMED, "ID", "the store's id")
-    office.add_store(store, chosen.label or store, public, chosen.policy, _now_ms())
+    shared = {Collection.CATALOG: chosen.catalog, Collection.AFFINITY: chosen.affinity}
+    office.add_store(store, chosen.label or store, public, chosen.policy, _now_ms(), shared)
     print(f"store {store} added, under the policy {chosen.policy}")
 
 
@@ -120,6 +122,7 @@ def _list_stores(office: Office, chosen: argparse.Namespace) -> None:
         else:
             leased = row.lease_until_ms > now_ms
             state = Readiness(row.readiness).name.lower() if leased else "dark"
+            state = "quarantine" if row.quarantined else state
             dark_ms = row.dark_ms + (max(0, now_ms - row.lease_until_ms) if row.lease_until_ms else 0)
         hello, lease = _when(row.hello_ms), _when(row.lease_until_ms)
         print(form.format(row.id, row.policy, state, hello, lease, dark_ms // 60_000, row.label))

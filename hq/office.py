@@ -6,14 +6,14 @@ I/O: sqlalchemy, and the system's random generator.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from hq import door, ledger, membership, publication, records
+from hq import collections, door, ledger, membership, publication, records
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
@@ -47,8 +47,19 @@ class Office:
 
     # --- stores and policy ---------------------------------------------------------------------------------------
 
-    def add_store(self, store: str, label: str, identity: bytes, policy: str, now_ms: int) -> None:
-        """Adds a store by its id and the 32 public bytes of its box's identity key; `policy` is a policy's name."""
+    def add_store(
+        self,
+        store: str,
+        label: str,
+        identity: bytes,
+        policy: str,
+        now_ms: int,
+        shared: Mapping[Collection, Sequence[str]] | None = None,
+    ) -> None:
+        """Adds a store by its id and the 32 public bytes of its box's identity key; `policy` is a policy's name.
+
+        `shared`: the names of the catalogs and models that it replicates too.
+        """
         if not is_store(store) or not is_store(policy):
             raise Refused(Reason.MALFORMED, "store", "lower-case letters, digits and hyphens, at most 40")
         if len(identity) != 32:
@@ -62,6 +73,9 @@ class Office:
             records.give(connection, store, records.make_instance(connection, Collection.POLICY, policy))
             records.make_instance(connection, Collection.MEMBERS, store)
             records.make_instance(connection, Collection.STAFF, store)
+            for collection, names in (shared or {}).items():
+                for name in names:
+                    collections.give(connection, store, collection, name)
 
     def publish_policy(self, draft: Draft, now_ms: int) -> int:
         """Publishes a policy after `policy_rules.check`; returns how many records changed.

@@ -81,6 +81,8 @@ def _store(commands: "Commands") -> None:
     add.add_argument("store", nargs="?", metavar="ID", help="its id (may come from the file)")
     add.add_argument("--label", help="its name for people (default: its id)")
     add.add_argument("--policy", default="main", metavar="NAME", help="the policy it is under (default: main)")
+    for word in ("catalog", "affinity"):
+        add.add_argument(f"--{word}", nargs="+", default=[], metavar="NAME", help=f"which {word} it replicates")
     source = add.add_mutually_exclusive_group(required=True)
     source.add_argument("--identity", metavar="HEX", help="the box's public identity key, 64 hex digits")
     source.add_argument("--from", dest="file", type=Path, metavar="FILE", help="store.json of consentry-provision")
