@@ -9,12 +9,15 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from hq import erasure, rewrap, rights
 from hq.command_line import Part, actions, command
 from hq.database import reading, writing
 from hq.erasure import Erasure
 from hq.errors import Reason, Refused
 from hq.office import Office
+from hq.tables import links
 
 if TYPE_CHECKING:
     from hq.command_line import Commands
@@ -23,8 +26,8 @@ _EXIT_OPEN = 75  # EX_TEMPFAIL of sysexits.h: asked for, and not yet done everyw
 
 
 def _options(commands: "Commands") -> None:
-    added = actions(command(commands, "keys", "the key under which HQ's database is sealed"))
-    command(added, "show", "name the wrapping key in use, and tell how many keys are still wrapped under another")
+    added = actions(command(commands, "keys", "HQ's own keys"))
+    command(added, "show", "name the wrapping key in use and the key set, and tell what still lacks them")
     command(added, "rewrap", "wrap every key in the database anew, under the newest wrapping key",
             "HQ may serve meanwhile. Broken off, it goes on when it is run again.")  # fmt: skip
 
@@ -78,6 +81,16 @@ def _export(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | No
 def _keys_show(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | None:
     old = rewrap.count_old(office.engine, office.keys.custody)
     print(f"wrapping key {office.keys.custody.newest.hex()} in use; {old} keys are wrapped under another one")
+    keys = office.keys
+    print(
+        f"key set {keys.key_set_version}, good until {_when(keys.key_set_ends_s * 1000)}; {len(keys.signers)} signing keys"
+    )
+    behind = select(links.c.store).where(links.c.key_set_version < keys.key_set_version).order_by(links.c.store)
+    with reading(office.engine) as connection:
+        stores = connection.scalars(behind).all()
+    print(
+        "every store has it" if not stores else f"stores that have not told yet that they have it: {' '.join(stores)}"
+    )
     return None
 
 

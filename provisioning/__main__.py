@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from provisioning import apply, doctor
+from provisioning import apply, doctor, hq_keys
 from provisioning.errors import RefusedError
 from provisioning.files import Files
 from provisioning.install import install
@@ -49,6 +49,17 @@ Next: on the box        sudo consentry-provision install {folder}/stores/{store}
                         sudo systemctl restart mosquitto consentry-gateway
       on the receiver   as the file in {bundle} says; its password is in that file, too.
 What it publishes are adverts of everybody near it: see docs/threat-model.md before you use one."""
+_KEYS_INSTALL = """\
+Next: on HQ's machine   sudo consentry-provision install {folder}/hq   then restart each consentry-hq, one at a time
+"""
+_KEYS_NEXT = {
+    "rotate": _KEYS_INSTALL
+    + "Each store learns the new keys with its next hello. When all have, as consentry-hq keys show tells, retire.",
+    "retire": _KEYS_INSTALL
+    + "A store that has not said hello since the rotation is sent the new key set when it does.",
+    "rotate-wrapping": _KEYS_INSTALL + "Then: consentry-hq keys rewrap.",
+    "retire-wrapping": _KEYS_INSTALL + "Copies of the database from before cannot be opened any more.",
+}
 _CHANGED_NEXT = "Next: install the store's bundle on its box; there, restart mosquitto and consentry-gateway."
 
 
@@ -77,6 +88,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 return _receiver(chosen)
             case "rotate":
                 return _rotate(chosen)
+            case "hq-keys":
+                return _hq_keys(chosen)
             case "install":
                 return _told(install(chosen.bundle, chosen.root, dry_run=chosen.dry_run, report=print), chosen)
             case _:
@@ -206,6 +219,25 @@ def _rotate(chosen: argparse.Namespace) -> int:
     code = _provision(chosen, dataclasses.replace(held, revoked=revoked))
     if not chosen.dry_run:
         print("Next: install the broker's bundle and this one again; reload mosquitto (SIGHUP), restart what uses it.")
+    return code
+
+
+def _hq_keys(chosen: argparse.Namespace) -> int:
+    held, files = _estate(chosen), Files(chosen.folder.absolute())
+    if chosen.dry_run:
+        raise RefusedError("a rotation cannot be tried", "leave --dry-run out")
+    with files.locked():
+        match chosen.what:
+            case "rotate":
+                hq_keys.rotate(files)
+            case "retire":
+                hq_keys.retire(files)
+            case "rotate-wrapping":
+                hq_keys.rotate_wrapping(files)
+            case _:
+                hq_keys.retire_wrapping(files, chosen.name)
+    code = _provision(chosen, held)
+    print(_KEYS_NEXT[chosen.what].format(folder=chosen.folder))
     return code
 
 

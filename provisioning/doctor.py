@@ -7,19 +7,23 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from provisioning import apply, plan
+from provisioning import apply, layout, plan
 from provisioning.errors import LostKeyError
 from provisioning.settings import Estate
 from provisioning.wanted import satellite_folder, store_folder
+from wire import keys
+from wire.errors import WireError
 from wire.receivers import ReceiverKind
 
 _TIMEOUT_S: Final = 5.0
+KEYS_WARNED_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def examine(
     """Every finding, in the order in which one would look. Changes nothing."""
     yield from _files(folder, estate, now, units)
     yield from _certificates(folder, estate, now)
+    yield from _hq_keys(folder, now)
     if broker:
         yield _broker(folder, estate)
 
@@ -74,6 +79,21 @@ def _certificates(folder: Path, estate: Estate, now: datetime) -> Iterator[Findi
             continue  # told among the files
         left = (certificate.not_valid_after_utc - now).days
         yield Finding(left > 0, f"{path}: {left} days left")
+
+
+def _hq_keys(folder: Path, now: datetime) -> Iterator[Finding]:
+    try:
+        root = Ed25519PrivateKey.from_private_bytes((folder / layout.ROOT_KEY).read_bytes()).public_key()
+        key_set = keys.open_key_set(root, (folder / layout.KEY_SET).read_bytes())
+    except (OSError, ValueError, WireError):
+        return  # told among the files
+    left = (datetime.fromtimestamp(key_set.not_after_s, UTC) - now).days
+    yield Finding(left >= KEYS_WARNED_DAYS, f"{layout.KEY_SET}: {left} days left; without it every store goes dark")
+    older = max(len(key_set.signing), len(key_set.sealing)) - 1
+    if older:
+        yield Finding(
+            False, f"{layout.KEY_SET}: {older} older keys; consentry-provision hq-keys retire, once all stores have it"
+        )
 
 
 def _broker(folder: Path, estate: Estate) -> Finding:

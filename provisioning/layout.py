@@ -39,6 +39,7 @@ REVOKED: Final = "authority/revoked.toml"
 ROOT_KEY: Final = "authority/hq-root.key"
 BROKER_CA: Final = "authority/broker-ca.pem"
 BROKER_CA_KEY: Final = "authority/broker-ca.key"
+KEY_SET: Final = "hq/etc/consentry/keys.cbor"
 HQ_CREDENTIALS: Final = "hq/credentials/hq"
 RINGS: Final = {"signing-key": Kind.SEED, "sealing-key": Kind.SEALING}  # what `consentry-provision hq-keys` rotates
 WRAPPING_KEY: Final = f"{HQ_CREDENTIALS}/wrapping-key"

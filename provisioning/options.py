@@ -32,6 +32,7 @@ examples:
   consentry-provision satellite berlin-1 back --radio shoes-2=00:1A:7D:DA:71:13
   consentry-provision receiver berlin-1 OMG_door --kind openmqttgateway --node door-1
   consentry-provision rotate store berlin-1                  a new broker certificate; the old one is refused
+  consentry-provision hq-keys rotate                         new keys of HQ; `retire` takes the old ones away
   consentry-provision store berlin-1 --remove                the store may come no more
   consentry-provision doctor                                 what expires, what is missing, is the broker there
 
@@ -39,7 +40,7 @@ exit codes: 0 done or nothing to do, 1 doctor found something, 2 wrong options, 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser; `command` is one of hq, store, satellite, receiver, tablet, rotate, install, doctor."""
+    """The parser; `command` is one of hq, store, satellite, receiver, tablet, rotate, hq-keys, install, doctor."""
     found = cli.parser("consentry-provision", _DESCRIPTION, epilog=_EPILOG)
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -116,6 +117,20 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     rotate.add_argument("store", metavar="ID", nargs="?", help="the store, for store and tablets")
 
+    hq_keys = _command(
+        commands, "hq-keys", "HQ's own keys: new ones beside the old, and the old ones away",
+        """\
+signing and sealing, in two steps:
+  consentry-provision hq-keys rotate      then install hq/ and restart each consentry-hq; stores learn the new keys
+  consentry-provision hq-keys retire      once every store has said hello since; install hq/ and restart again
+the wrapping key, under which HQ's database is sealed:
+  consentry-provision hq-keys rotate-wrapping                   then install hq/, restart each consentry-hq
+  consentry-hq keys rewrap                                      tells the new key's name when nothing is left
+  consentry-provision hq-keys retire-wrapping --name NAME       then install hq/, restart each consentry-hq""",
+    )  # fmt: skip
+    hq_keys.add_argument("what", choices=["rotate", "retire", "rotate-wrapping", "retire-wrapping"])
+    hq_keys.add_argument("--name", metavar="HEX", default="", help="of the wrapping key in use, for retire-wrapping")
+
     bundle = commands.add_parser("install", help="as root on a machine: put a bundle in place, its secrets sealed")
     bundle.add_argument("bundle", type=Path, metavar="BUNDLE", help="hq/, broker/, stores/ID/ or satellites/ID/NAME/")
     bundle.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="where / is (default: /)")
@@ -127,9 +142,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, words: str, epilog: str | None = None
 ) -> argparse.ArgumentParser:
-    found = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+    found = commands.add_parser(
+        name, help=words, description=words[0].upper() + words[1:] + ".", epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     found.add_argument(
         "--folder", type=Path, default=Path("consentry-folder"), metavar="DIR", help="default: ./consentry-folder"
     )

@@ -306,8 +306,10 @@ class SignedKeySet:
         root = Ed25519PrivateKey.from_private_bytes(inputs[self.root])
         held = self._opened(before, root.public_key()) if before is not None else None
         signing, sealing = self._publics(inputs)
-        listed = (*held.signing, *held.sealing) if held is not None else ()
-        numbers = {one.public: one.number for one in listed}
+        numbers: dict[bytes, int] = {}
+        if held is not None:
+            numbers = {one.public: one.number for one in held.signing}
+            numbers |= {one.public: one.number for one in held.sealing}
         for one in (*signing, *sealing):
             numbers.setdefault(one, max(numbers.values(), default=0) + 1)
         key_set = keys.KeySet(
