@@ -130,6 +130,10 @@ class Store:
         """Starts `consentry-tablets`."""
         self._start("tablets", python("tablet_api", "--config", self.config_of("tablets")))
 
+    def start_probe(self) -> None:
+        """Starts `consentry-probe`."""
+        self._start("probe", python("probe", "--config", self.config_of("probe")))
+
     def start_edge(self, replay: bool) -> None:
         """Starts `consentry-edge`, which hears BlueZ or reads adverts from its standard input."""
         source = ("replay", "-") if replay else ()

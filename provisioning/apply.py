@@ -21,6 +21,7 @@ from runtime.config import load
 UNIT_NAMES: Final = (
     "consentry-edge.service",
     "consentry-gateway.service",
+    "consentry-probe.service",
     "consentry-tablets.service",
     "consentry-hq.service",
     "consentry-satellite.service",

@@ -50,6 +50,7 @@ _HQ_UNITS: Final = ("consentry-hq.service",)
 _STORE_UNITS: Final = (
     "consentry-edge.service",
     "consentry-gateway.service",
+    "consentry-probe.service",
     "consentry-tablets.service",
     "consentry.target",
     _BLUEZ_UNIT,
@@ -144,6 +145,7 @@ def _store(
     subject = Subject(f"{store} tablets", Use.SERVER, tablet_names(store, chosen))
     yield Wanted(f"{etc}/certs/tablets.pem", PUBLIC, Certificate(subject, tls_key, ca, ca_key))
     yield Wanted(f"tablets/{store}/store-authority.pem", PUBLIC, Copy(ca))
+    yield Wanted(f"{etc}/certs/store-authority.pem", PUBLIC, Copy(ca))
     for name, table in _store_tables(folder, estate, store).items():
         yield Wanted(f"{etc}/{name}.toml", PUBLIC, Fixed(toml.dumps(table).encode()))
     yield from _units(at, _STORE_UNITS, units)
@@ -158,7 +160,15 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
     state = chosen.state_dir or (at / "state" if in_place else Path("/var/lib/consentry-gateway"))
     sockets = chosen.runtime_dir or (at / "run" if in_place else Path("/run/consentry-gateway"))
     run_by = estate.hq.unix_user if in_place and estate.hq.unix_user else None
+    anywhere = chosen.tablet_listen in ("0.0.0.0", "::")
     return {
+        "probe": {
+            "name": tablet_names(store, chosen)[0],
+            "host": "127.0.0.1" if anywhere else chosen.tablet_listen,
+            "port": chosen.tablet_port,
+            "ca": None if chosen.demo_http else str(place / "certs/store-authority.pem"),
+            "gateway_dir": str(sockets),
+        },
         "edge": {
             "gateway_socket": str(sockets / "sightings.sock"),
             "company_id": chosen.company_id,
@@ -171,6 +181,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
             "edge_users": [run_by or "consentry-edge"],
             "tablet_users": [run_by or "consentry-tablets"],
             "operator_users": [run_by or "root"],
+            "probe_users": [run_by or "consentry-probe"],
             "hq_root_key": str(place / "hq-root.pub"),
             "hq_keys": str(place / "keys.cbor"),
             "credentials_dir": str(at / "credentials/gateway") if in_place else None,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from store_gateway.errors import CacheError
 from wire import query, sync, synthetic
+from wire.member import Staff
 from wire.query import Refused, RefusedReason
 from wire.sighting import Batch
 from wire.token import SLOT_S, Kind, day_key, day_of_slot, token
@@ -23,6 +24,7 @@ class Keeper(Protocol):
     """What is needed of the replica."""
 
     def members_key(self) -> bytes | None: ...
+    def staff(self, associate: str) -> Staff | None: ...
     def trusted_ms(self, now_mono_s: float) -> int | None: ...
     def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int: ...
 
@@ -63,7 +65,8 @@ class Probe:
 
     def _kit(self, now_mono_s: float) -> query.Reply:
         key, now_ms = self._keeper.members_key(), self._keeper.trusted_ms(now_mono_s)
-        if key is None or now_ms is None:
+        # Before HQ's first round nobody may sign in, and each try would lengthen the next one's wait.
+        if key is None or now_ms is None or self._keeper.staff(synthetic.ASSOCIATE) is None:
             return Refused(RefusedReason.DARK, 1)
         return query.ProbeKit(
             synthetic.phone_secret(key), synthetic.ASSOCIATE, synthetic.pin(key), self._mint(now_mono_s), now_ms

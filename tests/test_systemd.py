@@ -22,17 +22,18 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(encoding="utf-8"), re.M)
 
 
-def test_the_five_services_and_the_target_are_there() -> None:
+def test_the_six_services_and_the_target_are_there() -> None:
     """One unit a process, and one name for all that runs in a store."""
     assert {path.stem for path in SERVICES} == {
         "consentry-edge",
         "consentry-gateway",
         "consentry-hq",
+        "consentry-probe",
         "consentry-satellite",
         "consentry-tablets",
     }
     wanted = (UNITS / "consentry.target").read_text(encoding="utf-8")
-    assert all(f"consentry-{name}.service" in wanted for name in ("edge", "gateway", "tablets"))
+    assert all(f"consentry-{name}.service" in wanted for name in ("edge", "gateway", "tablets", "probe"))
 
 
 @pytest.mark.needs("systemd-analyze")
@@ -135,6 +136,14 @@ def test_a_satellite_has_the_network_and_its_own_key_and_nothing_else_of_the_sto
     }  # fmt: skip
 
 
+def test_the_probe_has_no_secret_and_is_called_by_nobody() -> None:
+    """It calls the tablet API as a tablet does; what it needs it asks the gateway for."""
+    probe = UNITS / "consentry-probe.service"
+    assert values(probe, "SocketBindDeny") == ["any"]
+    assert not values(probe, "SocketBindAllow")
+    assert not values(probe, "LoadCredentialEncrypted")
+
+
 def test_secrets_are_credentials_sealed_to_the_machine() -> None:
     """Every secret comes encrypted; none in the environment, none as a plain file."""
     for path, line in SETTINGS:
@@ -156,4 +165,5 @@ def test_sysusers_makes_the_users(tmp_path: Path, needs: Callable[[str], str]) -
     groups = (tmp_path / "etc" / "group").read_text(encoding="utf-8")
     assert {line.split(":")[0] for line in users.splitlines()} >= {path.stem for path in SERVICES}
     reach = next(line for line in groups.splitlines() if line.startswith("consentry-sockets:"))
-    assert set(reach.split(":")[3].split(",")) == {"consentry-edge", "consentry-gateway", "consentry-tablets"}
+    members = {"consentry-edge", "consentry-gateway", "consentry-probe", "consentry-tablets"}
+    assert set(reach.split(":")[3].split(",")) == members

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 import edge.config
 import hq.settings
+import probe.settings
 import store_gateway.settings
 import tablet_api.settings
 from provisioning import apply
@@ -34,6 +35,7 @@ def test_every_program_reads_the_configuration_written_for_it(made: Path) -> Non
     assert load(store / "edge.toml", edge.config.EdgeConfig).radios[0].node == "edge-1"
     assert load(store / "gateway.toml", store_gateway.settings.Settings).store == "berlin-1"
     assert load(store / "tablets.toml", tablet_api.settings.Settings).port == 8443
+    assert load(store / "probe.toml", probe.settings.Settings).port == 8443
     assert load(made / "hq/etc/consentry/hq.toml", hq.settings.Settings).broker.tls
 
 

@@ -1,0 +1,1 @@
+"""The probe: phone, receiver and tablet of a store's synthetic member."""
