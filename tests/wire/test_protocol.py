@@ -12,17 +12,20 @@ from tests.strategies import instances, members
 from tests.wire import cddl
 from tests.wire.page import PAGE, STATED, TEXT, fits, plain, schema_of
 from wire import cbor, envelope, keys, query, receivers, satellite, schema, sighting, sync
+from wire.catalog import CatalogItem
 from wire.errors import WireError
 from wire.member import Member, Staff
 from wire.policy import MainPolicy, StorePolicy
+from wire.recall import Recalled
 from wire.sighting import Health, RadioReason, RadioState, Sighting
 
 MESSAGES = [sync.SCHEMAS[kind] for kind in sync.Kind]
 EVENT_BODIES = list(sync.EVENT_BODIES.values())
-BODIES = [Member, Staff, MainPolicy, StorePolicy]
+BODIES = [Member, Staff, MainPolicy, StorePolicy, CatalogItem]
+RESULTS = [Recalled]
 SATELLITE = [satellite.SatelliteFrame]
 QUERIES = [*typing.get_args(query.Request), *typing.get_args(query.Reply)]
-ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, sync.LogEntry, *BODIES, *QUERIES, *SATELLITE]
+ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, sync.LogEntry, *BODIES, *RESULTS, *QUERIES, *SATELLITE]
 REACHED = {cddl.name_of(one): one for one in cddl.reached(*ALL)}
 NOT_DATACLASSES = {
     "payload", "envelope", "signed-key-set", "frame",
