@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, exists, insert, select, update
 
-from hq import orders, records, shares, tickets
+from hq import orders, records, shares, store_events, tickets
 from hq.alarms import Alarm, raise_
 from hq.database import Once, writing
 from hq.days import valid_days
@@ -125,6 +125,13 @@ class _Said:
         return (now_s - (((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31)) * 1000
 
     @property
+    def after_ms(self) -> int:
+        """When HQ made the challenge that it echoes: it was said after that."""
+        now_s = self.now_ms // 1000
+        stamp_s = int.from_bytes(self.header.nonce[:4], "big")
+        return (now_s - (((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31)) * 1000
+
+    @property
     def let_go(self) -> int:
         return sum(one.count for one in self.hello.let_go)
 
@@ -202,6 +209,7 @@ class Hellos:
             raise_(connection, Alarm.AHEAD_OF_HQ, store, said.now_ms, detail)
             return [self._refusal(store, said, RefusalReason.AHEAD_OF_HQ)]
         cache = self._accept(connection, store, said, cache, verdict)
+        store_events.check_last(connection, cache, hello.last_event, said.after_ms, said.now_ms)
         binds = verdict in (Verdict.CONFIRM, Verdict.HOLDER, Verdict.AHEAD)
         refused = _refused_for(facts, locked=said.locked)
         lease_until_ms = None
@@ -243,6 +251,7 @@ class Hellos:
             values = {"ticket": hello.ticket, "pending": None}
         if cache is None or cache.let_go != said.let_go:
             values["let_go"] = said.let_go
+            store_events.note_let_go(connection, store, hello.incarnation, hello.let_go)
         if values:
             connection.execute(update(incarnations).where(*_of(store, hello.incarnation)).values(**values))
         return connection.execute(select(incarnations).where(*_of(store, hello.incarnation))).one()

@@ -1,26 +1,30 @@
 """Stores what happened in a store, each event once, in order; folds in withdrawals and the steps of calls for help.
 
-A batch that begins after a gap is left for the store to send again, unless the store said that it dropped as many.
-So `acts_through` never says more than what was folded in.
+A batch says of which numbers it holds all that is left. One that begins later than what is stored waits for the one
+before; so `acts_through` never says more than what was folded in. What a batch lacks was let go, or is lost for good.
 
 I/O: sqlalchemy.
 """
 
 import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from hq import door, help_state, ledger, membership, publication, synthetic_reports
+from hq import disclosure_log, door, event_bodies, help_state, ledger, membership, publication, synthetic_reports
+from hq.alarms import Alarm, raise_
 from hq.errors import Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.log_tables import event_gaps, let_go, withdrawals_applied
 from hq.membership import Locked
 from hq.state import Event as ConsentEvent
 from hq.tables import audience, incarnations, store_events
-from wire import schema
+from wire import merkle, schema
 from wire.errors import WireError
-from wire.sync import Event, EventKind, Events, Withdrawal
+from wire.sync import Applied, Disclosure, Erased, Event, EventKind, Events, LetGo, LogHead, Withdrawal
 
 METHOD = "in-store"
 _FOLDED = frozenset({EventKind.WITHDRAWAL, EventKind.ATTENDANCE})
@@ -32,47 +36,154 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     After it the incarnation's `events_through` is what the next lease will say.
     """
     row = _lock(connection, store, batch.incarnation)
-    if row is None or not batch.events:
+    if row is None or not _is_sound(batch):
         return 0
-    numbers = [one.number for one in batch.events]
-    if numbers != sorted(set(numbers)):
+    begun = max(row.events_through, batch.freed)  # what lies below, the store has no more
+    if batch.after > begun:
+        return 0  # the batch before this one is missing
+    log = disclosure_log.Log(connection, store, batch.incarnation, now_ms)
+    _check_again(log, [one for one in batch.events if one.number <= row.events_through], now_ms)
+    if max(batch.through, begun) <= row.events_through:
         return 0
-    missing = max(0, numbers[0] - row.events_through - 1)
-    if missing > max(0, row.let_go - row.lost):
-        return 0
-    fresh = [one for one in batch.events if one.number > row.events_through]
-    if not fresh:
-        return 0
-    lost = fresh[-1].number - row.events_through - len(fresh)
+    fresh = [one for one in batch.events if one.number > begun]
+    passed, lost = _note_gaps(connection, row, batch, begun, fresh, now_ms)
     told = [one for one in fresh if one.kind in _FOLDED]
-    known = _members(connection, store, {one.pseudonym for one in told if one.pseudonym is not None})
-    locked = membership.lock(connection, keys.custody, known.values())
+    known = _members(connection, store, {one.pseudonym for one in fresh if one.pseudonym is not None})
+    concerned = {known[one.pseudonym] for one in told if one.pseudonym in known}
+    locked = membership.lock(connection, keys.custody, concerned)
     withdrawals = [one for one in told if one.kind is EventKind.WITHDRAWAL]
     _fold(connection, keys, store, batch.incarnation, withdrawals, known, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
     synthetic_reports.take(connection, store, fresh)
-    connection.execute(
-        insert(store_events),
-        [
-            {
-                "store": store,
-                "incarnation": batch.incarnation,
-                "number": one.number,
-                "kind": int(one.kind),
-                "at_ms": one.at_ms,
-                "pseudonym": one.pseudonym,
-                "body": one.body,
-                "received_ms": now_ms,
-            }
-            for one in fresh
-        ],
-    )
+    _log(log, fresh, now_ms)
+    _note_applied(connection, store, batch.incarnation, fresh)
+    _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
     connection.execute(
         update(incarnations)
         .where(incarnations.c.store == store, incarnations.c.incarnation == batch.incarnation)
-        .values(events_through=fresh[-1].number, lost=row.lost + lost)
+        .values(
+            events_through=max(batch.through, begun),
+            through_ms=now_ms,
+            passed_over=row.passed_over + passed,
+            lost=row.lost + lost,
+        )
     )
     return len(fresh)
+
+
+def _is_sound(batch: Events) -> bool:
+    numbers = [one.number for one in batch.events]
+    ordered = numbers == sorted(set(numbers)) and batch.freed <= batch.after <= batch.through
+    return ordered and (not numbers or (batch.after < numbers[0] and numbers[-1] <= batch.through))
+
+
+def _note_gaps(
+    connection: Connection, row: Row[Any], batch: Events, begun: int, fresh: list[Event], now_ms: int
+) -> tuple[int, int]:
+    """Books the numbers that are missing: how many the store let go, how many are lost for good."""
+    gaps: list[tuple[int, int, bool]] = []
+    if begun > row.events_through:
+        gaps.append((row.events_through + 1, begun, True))
+    allowed = batch.let_go - row.passed_over
+    passed, before = 0, begun
+    for number in [*(one.number for one in fresh), batch.through + 1]:
+        count = number - before - 1
+        if count > 0:
+            is_lost = passed + count > allowed
+            gaps.append((before + 1, number - 1, is_lost))
+            passed += 0 if is_lost else count
+        before = max(before, number)
+    lost = sum(last - first + 1 for first, last, is_lost in gaps if is_lost)
+    if gaps:
+        place = {"store": row.store, "incarnation": row.incarnation, "noticed_ms": now_ms}
+        rows = [{**place, "first": first, "last": last, "lost": int(is_lost)} for first, last, is_lost in gaps]
+        connection.execute(insert(event_gaps), rows)
+    if lost:
+        raise_(connection, Alarm.EVENTS_LOST, row.store, now_ms, f"{lost} events")
+    return passed, lost
+
+
+def _log(log: disclosure_log.Log, fresh: list[Event], now_ms: int) -> None:
+    """Grows the log by the disclosures of a batch, and holds its heads against it, in order."""
+    for one in fresh:
+        try:
+            match one.kind:
+                case EventKind.DISCLOSURE:
+                    log.append(one.number, leaf_of(one))
+                case EventKind.ERASED:
+                    leaf = schema.decode(Erased, one.body).leaf
+                    if leaf is not None:
+                        log.append(one.number, leaf)
+                case EventKind.LOG_HEAD:
+                    log.check(schema.decode(LogHead, one.body), one.at_ms, now_ms)
+                case _:
+                    pass
+        except WireError:
+            log.broken(now_ms, f"event {one.number} cannot be read")
+    log.save()
+
+
+def _check_again(log: disclosure_log.Log, repeated: list[Event], now_ms: int) -> None:
+    """What comes again must be what came before: else the box's disk was put back and wrote the numbers anew."""
+    for one in repeated:
+        if one.kind is EventKind.DISCLOSURE:
+            with suppress(WireError):
+                if log.differs(one.number, leaf_of(one)):
+                    log.broken(now_ms, f"event {one.number} came again as another")
+
+
+def leaf_of(event: Event) -> bytes:
+    """The hash of a disclosure's leaf. Raises: WireError."""
+    return merkle.leaf_of(event.number, event.at_ms, event.pseudonym, schema.decode(Disclosure, event.body))
+
+
+def _note_applied(connection: Connection, store: str, incarnation: bytes, fresh: list[Event]) -> None:
+    rows = []
+    for one in fresh:
+        if one.kind is EventKind.APPLIED:
+            with suppress(WireError):
+                said = schema.decode(Applied, one.body)
+                told = {name: getattr(said, name) for name in ("seq", "delay_ms", "acknowledged", "open")}
+                place = {"store": store, "incarnation": incarnation, "number": one.number, "at_ms": one.at_ms}
+                rows.append({**place, **told})
+    if rows:
+        connection.execute(insert(withdrawals_applied), rows)
+
+
+def _insert(
+    connection: Connection, keys: Keys, store: str, incarnation: bytes, fresh: list[Event], known: dict[bytes, bytes],
+    now_ms: int,
+) -> None:  # fmt: skip
+    kept = [one for one in fresh if one.kind is not EventKind.LOG_HEAD]  # those stand in a table of their own
+    bodies = event_bodies.close(connection, keys, store, incarnation, kept, known)
+    place = {"store": store, "incarnation": incarnation, "received_ms": now_ms}
+    rows = [
+        {
+            **place, "number": one.number, "kind": int(one.kind), "at_ms": one.at_ms, "pseudonym": one.pseudonym,
+            "body": body,
+        }
+        for one, body in zip(kept, bodies, strict=True)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(store_events), rows)
+
+
+def note_let_go(connection: Connection, store: str, incarnation: bytes, told: Iterable[LetGo]) -> None:
+    """What a hello says that the store let go, by kind."""
+    connection.execute(delete(let_go).where(let_go.c.store == store, let_go.c.incarnation == incarnation))
+    rows = [{"store": store, "incarnation": incarnation, "kind": one.kind, "count": one.count} for one in told]
+    if rows:
+        connection.execute(insert(let_go), rows)
+
+
+def check_last(connection: Connection, row: Row[Any], last_event: int, said_after_ms: int, now_ms: int) -> None:
+    """A hello that was surely said after HQ stored an event must know it: else the box's disk was put back.
+
+    said_after_ms: when HQ made the challenge that the hello echoes. row: of `incarnations`.
+    """
+    if last_event < row.events_through and said_after_ms > row.through_ms:
+        detail = f"the store knows {last_event} of {row.events_through} events that HQ has of it"
+        raise_(connection, Alarm.LOG_BROKEN, row.store, now_ms, detail)
 
 
 def _lock(connection: Connection, store: str, incarnation: bytes) -> Row[Any] | None:

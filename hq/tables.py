@@ -78,7 +78,9 @@ incarnations = Table(
     _c("pending", LargeBinary(16), nullable=True),  # given, and not yet shown
     _c("events_through", BigInteger),  # every event up to here is stored or known to be lost
     _c("let_go", BigInteger),  # how many events the store says it dropped
-    _c("lost", BigInteger),  # how many numbers were passed over
+    _c("passed_over", BigInteger, default=0),  # how many numbers came with no event because the store let them go
+    _c("lost", BigInteger),  # how many are lost for good
+    _c("through_ms", BigInteger, default=0),  # when `events_through` rose
     _c("made_ms", BigInteger),
 )
 
@@ -226,6 +228,7 @@ store_events = Table(
     _c("pseudonym", LargeBinary(16), nullable=True),
     _c("body", LargeBinary),
     _c("received_ms", BigInteger),
+    Index("store_events_member", "store", "pseudonym"),
 )
 
 # The newest call for help of each member, for the member's app; deleted an hour after its end.

@@ -58,13 +58,19 @@ class Frontier:
         if self.size.bit_count() != len(self.peaks) or any(len(peak) != HASH_BYTES for peak in self.peaks):
             raise ValueError("a frontier has a peak for each bit of its size")
 
+    def completes(self, leaf: bytes) -> tuple[tuple[int, int, bytes], ...]:
+        """(level, index, hash) of each whole subtree that the next leaf completes: itself, and those that end in it."""
+        peaks, level = list(self.peaks), 0
+        found = [(0, self.size, leaf)]
+        while self.size >> level & 1:
+            leaf, level = node_hash(peaks.pop(), leaf), level + 1
+            found.append((level, self.size >> level, leaf))
+        return tuple(found)
+
     def append(self, leaf: bytes) -> "Frontier":
         """The frontier with one more leaf, given by its hash."""
-        peaks, size = list(self.peaks), self.size
-        while size & 1:
-            leaf = node_hash(peaks.pop(), leaf)
-            size >>= 1
-        return Frontier(self.size + 1, (*peaks, leaf))
+        whole = self.completes(leaf)
+        return Frontier(self.size + 1, (*self.peaks[: len(self.peaks) + 1 - len(whole)], whole[-1][2]))
 
     @property
     def root(self) -> bytes:

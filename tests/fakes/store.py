@@ -100,13 +100,13 @@ class FakeStore:
             epoch=self.epoch,
         )
 
-    def events(self, *events: Event) -> Events:
+    def events(self, *events: Event, after: int | None = None) -> Events:
         """A batch without a gap before it; what is missing in it was let go, as `let_go` says."""
         numbers = [one.number for one in events]
         return Events(
             self.incarnation,
             events,
-            after=min(numbers, default=1) - 1,
+            after=min(numbers, default=1) - 1 if after is None else after,
             through=max(numbers, default=0),
             freed=0,
             let_go=sum(one.count for one in self.let_go),

@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from hq import records as rows
+from hq.alarm_tables import alarms
 from hq.database import reading, writing
+from hq.log_tables import event_gaps, let_go
 from hq.outbox import Outbox
 from hq.records import DOWN, NOW
 from hq.tables import incarnations, links, outbox, store_events
@@ -313,15 +315,51 @@ def test_a_batch_after_a_gap_waits_for_the_one_that_was_lost(hq: Headquarters, s
     assert through(hq, store) == 4
 
 
-def test_a_gap_that_the_store_admits_is_recorded_as_loss(hq: Headquarters, store: FakeStore) -> None:
-    """What the store had to drop holds up nothing."""
+def test_a_gap_that_the_store_admits_is_booked_as_let_go(hq: Headquarters, store: FakeStore) -> None:
+    """What the store had to drop holds up nothing, and is no loss."""
     store.come_up(hq.answers)
     store.let_go = (LetGo(int(EventKind.HEALTH), 2),)
     store.say(hq.answers, store.hello())
-    store.say(hq.answers, store.events(Event(3, EventKind.HEALTH, hq.now_ms, None, b"")))
+    store.say(hq.answers, store.events(Event(3, EventKind.HEALTH, hq.now_ms, None, b""), after=0))
     assert through(hq, store) == 3
     with reading(hq.engine) as connection:
-        assert connection.scalar(select(incarnations.c.lost)) == 2
+        booked = connection.execute(select(event_gaps.c.first, event_gaps.c.last, event_gaps.c.lost)).all()
+        assert booked == [(1, 2, 0)]
+        assert connection.execute(select(let_go.c.kind, let_go.c.count)).all() == [(EventKind.HEALTH, 2)]
+        assert connection.execute(select(incarnations.c.passed_over, incarnations.c.lost)).one() == (2, 0)
+        assert connection.execute(select(alarms)).first() is None
+
+
+def test_a_gap_that_nobody_admits_is_loss_and_an_alarm(hq: Headquarters, store: FakeStore) -> None:
+    """The store says that it holds no more of these numbers, and did not let so many go: rows are gone."""
+    store.come_up(hq.answers)
+    store.let_go = (LetGo(int(EventKind.HEALTH), 1),)
+    batch = store.events(Event(4, EventKind.HEALTH, hq.now_ms, None, b""), after=0)
+    store.say(hq.answers, batch)
+    store.say(hq.answers, batch)
+    assert through(hq, store) == 4
+    with reading(hq.engine) as connection:
+        booked = connection.execute(select(event_gaps.c.first, event_gaps.c.last, event_gaps.c.lost)).all()
+        assert booked == [(1, 3, 1)]
+        assert connection.execute(select(alarms.c.alarm)).all() == [("events_lost",)]
+
+
+def test_what_hq_forgot_and_the_store_no_longer_has_is_loss(hq: Headquarters, store: FakeStore) -> None:
+    """HQ was restored from a backup: the store was told that five are stored, and goes on behind them."""
+    store.come_up(hq.answers)
+    batch = replace(store.events(Event(6, EventKind.HEALTH, hq.now_ms, None, b"")), freed=5)
+    store.say(hq.answers, batch)
+    assert through(hq, store) == 6
+    with reading(hq.engine) as connection:
+        assert connection.scalar(select(incarnations.c.lost)) == 5
+        assert connection.execute(select(alarms.c.alarm)).all() == [("events_lost",)]
+
+
+def test_trailing_numbers_that_were_let_go_hold_up_nothing(hq: Headquarters, store: FakeStore) -> None:
+    """A batch without an event says that up to there nothing is left."""
+    store.come_up(hq.answers)
+    store.say(hq.answers, replace(store.events(), after=0, through=7, let_go=7))
+    assert through(hq, store) == 7
 
 
 def test_a_withdrawal_in_the_store_is_folded_in_once(hq: Headquarters, store: FakeStore) -> None:
