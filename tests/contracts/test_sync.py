@@ -85,6 +85,8 @@ class Shop:
         while True:
             self.replica.tick(self.now_s)
             self.carry()
+            while self.replica.work(1_000, self.now_s)[1]:
+                self.carry()
             if self.hq.now_ms >= end_ms:
                 return
             self.hq.later(step_s)
