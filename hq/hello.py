@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, exists, insert, select, update
 
 from hq import orders, records, shares, store_events, tickets
-from hq.alarms import Alarm, raise_
+from hq.alarms import Alarm, clear, raise_
 from hq.database import Once, writing
 from hq.days import valid_days
 from hq.heartbeats import Heartbeats, dark_ms
@@ -125,13 +125,6 @@ class _Said:
         return (now_s - (((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31)) * 1000
 
     @property
-    def after_ms(self) -> int:
-        """When HQ made the challenge that it echoes: it was said after that."""
-        now_s = self.now_ms // 1000
-        stamp_s = int.from_bytes(self.header.nonce[:4], "big")
-        return (now_s - (((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31)) * 1000
-
-    @property
     def let_go(self) -> int:
         return sum(one.count for one in self.hello.let_go)
 
@@ -208,6 +201,8 @@ class Hellos:
             detail = "a later ticket" if verdict is Verdict.AHEAD else "a greater seq"
             raise_(connection, Alarm.AHEAD_OF_HQ, store, said.now_ms, detail)
             return [self._refusal(store, said, RefusalReason.AHEAD_OF_HQ)]
+        if verdict is Verdict.CONFIRM and facts.holder and facts.holder.incarnation != hello.incarnation:
+            clear(connection, Alarm.STALE_TICKET, store, said.now_ms)  # an operator wiped a cache; else it comes again
         cache = self._accept(connection, store, said, cache, verdict)
         store_events.check_last(connection, cache, hello.last_event, said.after_ms, said.now_ms)
         binds = verdict in (Verdict.CONFIRM, Verdict.HOLDER, Verdict.AHEAD)
@@ -220,6 +215,9 @@ class Hellos:
         told: list[Message] = [] if refused is None else [self._refusal(store, said, refused)]
         if refused is not RefusalReason.LOCKDOWN and _needs_unlock(said, cache, held):
             found = shares.of(connection, store, hello.incarnation)
+            if said.locked and found and 0 < hello.epoch < found[0].epoch:
+                raise_(connection, Alarm.STALE_TICKET, store, said.now_ms, f"a cache of epoch {hello.epoch}")
+                return [self._refusal(store, said, RefusalReason.STALE_TICKET)]
             if found and hello.epoch <= found[-1].epoch:
                 ticket = self._ticket(connection, facts, said, cache)
                 digest_keys = tuple(DigestKey(one.name, records.keys_of(connection, one).digest_key) for one in held)

@@ -10,7 +10,7 @@ I/O: sqlalchemy.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -32,7 +32,7 @@ METHOD = "recovered"
 _MEMBERS_AT_ONCE = 200
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Judged:
     """What an answer means. `gone`: pseudonyms of whom nothing stands; `said`: what the store was told last of others.
 
@@ -51,6 +51,7 @@ class Judged:
 def judge(engine: Engine, store: str, result: bytes, since: Mapping[str, int]) -> Judged:
     """Compares an answer with HQ's rows. `since`: how far each instance was in the backup, by name."""
     found = Judged()
+    lowest: int | None = None
     try:
         told = schema.decode(Recalled, result)
     except WireError:
@@ -76,13 +77,11 @@ def judge(engine: Engine, store: str, result: bytes, since: Mapping[str, int]) -
             # Two histories: HQ wrote under the old generation after it was restored, and so did HQ before.
             if seq <= restored and kept[column] != seq:
                 lower = min(kept[column], seq) - 1
-                found.ask_since = lower if found.ask_since is None else min(found.ask_since, lower)
+                lowest = lower if lowest is None else min(lowest, lower)
         elif max(floors.get(path[:length], 0) for length in (0, 1, 2)) >= min(seq, restored):
             found.gone.add(key)  # the store was told everything up to there, and it is not there
             found.renew.add(key)
-    if found.ask_since is not None and found.ask_since >= told.since:
-        found.ask_since = None
-    return found
+    return replace(found, ask_since=lowest if lowest is not None and lowest < told.since else None)
 
 
 def _held(packed: bytes) -> Iterator[tuple[bytes, int]]:

@@ -1,6 +1,6 @@
 """Signs and seals what HQ says, to one boot of one store.
 
-Pure: no I/O, no clock.
+I/O: threading, one lock.
 """
 
 import itertools

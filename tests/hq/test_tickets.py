@@ -261,6 +261,10 @@ def test_a_wiped_cache_is_a_new_one_and_replaces_the_old(hq: Headquarters, store
     hq.now_ms += 10_000
     assert start(hq, old) == [Refusal]
     assert alarms(hq) == {Alarm.STALE_TICKET.value}
+    store.incarnation, store.ticket, store.epoch = secrets.token_bytes(16), b"", 0
+    store.boot_again()
+    store.come_up(hq.answers)
+    assert alarms(hq) == set(), "wiped once more it is over, until a copy speaks again"
 
 
 def test_what_a_box_said_before_its_restart_raises_no_alarm(hq: Headquarters, store: FakeStore) -> None:
