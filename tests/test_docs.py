@@ -10,6 +10,7 @@ import pytest
 from edge.config import EdgeConfig, RadioConfig, SatelliteConfig
 from hq.settings import Broker as HqBroker
 from hq.settings import Settings as HqSettings
+from probe.settings import Settings as ProbeSettings
 from store_gateway.core.satellite import Drop
 from store_gateway.settings import Broker, Receivers, Settings
 from tablet_api.settings import Settings as TabletSettings
@@ -19,7 +20,9 @@ from wire.receivers import Receiver, ReceiverKind
 TOP = Path(__file__).parent.parent
 DOCS = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
 OPERATING = (TOP / "docs/operating.md").read_text(encoding="utf-8")
-FILES = {"edge": EdgeConfig, "gateway": Settings, "tablets": TabletSettings, "hq": HqSettings}
+FILES = {
+    "edge": EdgeConfig, "gateway": Settings, "tablets": TabletSettings, "hq": HqSettings, "probe": ProbeSettings,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.relative_to(TOP).as_posix())

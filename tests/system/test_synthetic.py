@@ -1,4 +1,4 @@
-"""The synthetic member over the real programs, with an hour of 45 s: seen, and told of when the way is cut on purpose."""
+"""The synthetic member over the real programs, with an hour of 45 s: seen; and told of when the way is cut."""
 
 import os
 import signal
