@@ -139,7 +139,7 @@ class Dialogue:
                 let_go=self.vault.outbox.let_go() if self.vault is not None else (),
                 software=self._software,
                 quarantined=self.replication.quarantined(),
-                epoch=self.epochs.known if self.epochs is not None else max(cache.epochs(), default=0),
+                epoch=self.epochs.known if self.epochs is not None else min(cache.epochs(), default=0),
             )
         )
 

@@ -173,6 +173,8 @@ class Doors:
         staff = self._keeper.staff(check.associate)
         if not right or staff is None or not staff.active or staff.pin_verifier != check.verifier:
             return WRONG
+        if all(one.id != check.tablet for one in self._keeper.tablets()):
+            return UNPAIRED  # while the PIN was verified
         for key in _keys(check.associate, check.tablet):
             self._tries.right(key)
         for old in [one for one in self._sessions.values() if one.tablet == check.tablet]:
@@ -216,6 +218,11 @@ class Doors:
                 del self._sessions[session.key]
             else:
                 session.name, session.role = staff.name, staff.role
+
+    def unpaired(self, tablets: frozenset[str]) -> None:
+        """HQ took these tablets' pairing: whoever is signed in on one is signed out at once."""
+        for session in [one for one in self._sessions.values() if one.tablet in tablets]:
+            del self._sessions[session.key]
 
     def tick(self, now_mono_s: float) -> None:
         """Ends what is over."""

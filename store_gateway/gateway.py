@@ -262,6 +262,9 @@ class Gateway:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
         if changes.staff:
             self._doors.staff_changed()
+        if changes.unpaired:
+            self._doors.unpaired(changes.unpaired)
+            self.eager = self._changed = True
         if changes.anew:
             self._keyring.outdated()
             self._standing.drop_all()

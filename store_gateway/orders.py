@@ -99,9 +99,8 @@ class Orders:
         _log.info("order", verb=order.verb.name.lower(), order=order.id.hex())
         match order.verb:
             case Verb.LOCKDOWN:
+                self._host.lock_down(now_mono_s, touched)  # first: whatever the disk says
                 self._end(cache, order, Outcome.DONE)
-                self._jobs.clear()
-                self._host.lock_down(now_mono_s, touched)
             case Verb.WIPE:
                 self._jobs.clear()
                 self._waiting.clear()
@@ -140,6 +139,7 @@ class Orders:
             self._remember(cache, order, outcome, b"")
         self._parts(order.id, outcome, b"")
         touched.unpaired.add(tablet)
+        touched.gone = True
 
     # --- slices ------------------------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class Orders:
                 self._end(cache, order, *step)
                 with cache.transaction():
                     cache.forget_done(now_ms - _KEEP_MS)
-            step = bool(self._jobs)
+            step = True
         elif not step:
             self._jobs.popleft()
             if now_ms <= order.not_after_ms:

@@ -223,7 +223,7 @@ class Hello:
     let_go: Annotated[tuple[LetGo, ...], Count(32)]
     software: Annotated[str, Size(1, 64)]
     quarantined: Annotated[tuple[InstanceId, ...], Count(64)] = ()  # did not agree after 3 rounds
-    epoch: Epoch = 0  # the newest of which this cache has had a share; 0: none yet
+    epoch: Epoch = 0  # locked, the oldest that the cache needs; else the newest whose share is here; 0: none
 
 
 @dataclass(frozen=True, slots=True)

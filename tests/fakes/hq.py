@@ -120,6 +120,7 @@ class FakeHQ:
         self.hellos = 0
         self.leased_ms = 0  # when the last lease was given, on HQ's clock
         self.refuse: sync.RefusalReason | None = None
+        self.dones: list[sync.Done] = []
         self.dropped = 0
         self.instances: dict[str, FakeInstance] = {}
         for collection in (Collection.MEMBERS, Collection.STAFF):
@@ -227,7 +228,19 @@ class FakeHQ:
                     self.passed_over.setdefault(message.incarnation, set()).update(
                         set(range(message.after + 1, message.through + 1)) - there
                     )
+            case sync.Done() if fresh:
+                self.dones.append(message)
         return []
+
+    def order(self, verb: sync.Verb, subject: bytes | None = None, **changes: object) -> sync.Order:
+        """An order to the newest cache; a roll makes the share of the next epoch."""
+        incarnation = next(reversed(self.shares))
+        if verb is sync.Verb.ROLL and subject is None:
+            epoch = max(self.shares[incarnation]) + 1
+            self.shares[incarnation][epoch] = secrets.token_bytes(32)
+            subject = epoch.to_bytes(4, "big")
+        found = sync.Order(secrets.token_bytes(16), verb, incarnation, TODAY_MS + 10**9, subject, None)
+        return replace(found, **changes)  # type: ignore[arg-type]
 
     def through(self, incarnation: bytes) -> int:
         """The number up to which no event of this incarnation is missing."""

@@ -50,7 +50,7 @@ def test_a_row_is_bound_to_its_instance_column_seq_and_bucket_version() -> None:
         bound_row("members/a", b"\x01" + bytes(15), 7, 1),
         bound_row("members/a", bytes(16), 6, 1),
         bound_row("members/a", bytes(16), 7, 2),
-        bound_local("members/a", bytes(16)),
+        bound_local("members/a", bytes(16), 1),
     ):
         with pytest.raises(CacheError):
             seal.open(sealed, other)
