@@ -179,6 +179,11 @@ class Estate:
         self.boxes: list[Box] = []
         engine.start(folder / "broker/etc/mosquitto/consentry", list(stores))
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the engine has several nodes."""
+        return len(self.engine.ports) > 1
+
     # --- HQ's processes ----------------------------------------------------------------------------------------------
 
     def start_hq(self, name: str) -> None:
@@ -246,7 +251,8 @@ class Estate:
     def pseudonym(self, member: str, store: str = STORE) -> bytes:
         """The member's name in a store."""
         with reading(self.office.engine) as connection:
-            wanted = select(audience.c.pseudonym).where(audience.c.member == member, audience.c.store == store)
+            reference = self.office.keys.custody.reference(connection, member)
+            wanted = select(audience.c.pseudonym).where(audience.c.member == reference, audience.c.store == store)
             return bytes(connection.scalar(wanted))
 
     # --- what must hold ----------------------------------------------------------------------------------------------
@@ -254,7 +260,7 @@ class Estate:
     def roots(self, store: str = STORE) -> dict[str, tuple[bytes, int]]:
         """Root and count of every instance of a store at HQ."""
         with reading(self.office.engine) as connection:
-            return {one.name: (one.node.root, one.node.count) for one in records.of_store(connection, store, "main")}
+            return {one.name: (one.node.root, one.node.count) for one in records.of_store(connection, store)}
 
     def events(self, store: str = STORE) -> list[Any]:
         """A store's withdrawals as HQ holds them, by number."""

@@ -38,7 +38,7 @@ class TwoProcesses(Shop):
         assert NOW in self.lanes
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_a_store_that_two_processes_answer_becomes_and_stays_live(
     tmp_path_factory: pytest.TempPathFactory, seed: int
