@@ -155,10 +155,11 @@ def _renew_all(engine: Engine, name: str, now_ms: int) -> Iterator[int]:
             found = commit.instances.get(name)
             if found is None:
                 return  # a day of the keyring that is over
-            wanted = select(rows.c.key, rows.c.body).where(rows.c.instance == found.id, rows.c.key > after)
+            keys = records.keys_of(connection, found)
+            wanted = select(rows.c.key, rows.c.seq, rows.c.body).where(rows.c.instance == found.id, rows.c.key > after)
             batch = connection.execute(wanted.order_by(rows.c.key).limit(_AT_ONCE)).all()
             for row in batch:
-                commit.renew(name, row.key, row.body)
+                commit.renew(name, row.key, keys.open(row.key, row.seq, row.body))
             commit.write(now_ms)
         if not batch:
             return
