@@ -159,13 +159,19 @@ def test_hq_restored_from_yesterday_takes_nothing_back_into_the_light(chain: Cha
     withdraw_here(box, known(chain, "m-3"))
     chain.run(30)
     known_as = {name: known(chain, name) for name in ("m-1", "m-2", "m-3")}
+    stored = chain.stored_events(box)[-1][0]
     chain.restore_hq(tmp_path / "backup.db")
     chain.run(200)
     assert not box.live() and not box.sees()
     assert Alarm.AHEAD_OF_HQ in alarmed(chain)
     recover(chain)
     chain.settle()
-    chain.check_end()
+    chain.hq.later(600)  # a token calls once
+    chain.run(20)
+    box.calls(chain.secrets["m-2"][0])
+    assert known_as["m-2"] in box.sees(), "and the store works again"
+    chain.check_end(lost_through=stored)
+    assert Alarm.EVENTS_LOST in alarmed(chain), "what went down with HQ's database is not passed over in silence"
     assert box.member(known_as["m-1"]) is None
     assert box.member(known_as["m-3"]) is None
     second = box.member(known_as["m-2"])
@@ -200,7 +206,7 @@ def test_hq_restored_while_nobody_withdrew_recovers_too(chain: Chain, tmp_path: 
     assert not box.live()
     recover(chain)
     chain.settle()
-    chain.check_end()
+    chain.check_end(lost_through=1)
 
 
 def test_a_recording_of_before_the_restore_brings_nothing_back(chain: Chain, tmp_path: Path) -> None:
@@ -215,10 +221,11 @@ def test_a_recording_of_before_the_restore_brings_nothing_back(chain: Chain, tmp
     recover(chain)
     chain.settle()
     before = box.held()
+    stored = chain.stored_events(box)
     for parcel in list(chain.broker.recorded):
         chain.deliver(parcel)
-    assert box.held() == before
+    assert (box.held(), chain.stored_events(box)) == (before, stored)
     assert box.member(known_as) is None
     chain.run(60)
     chain.settle()
-    chain.check_end()
+    chain.check_end(lost_through=1)
