@@ -17,7 +17,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-emit-find-links --no-header
 ARGS ?=
 
-.PHONY: help setup check format test fast test-long radio demo bench lock programs clean
+.PHONY: help setup check format test fast test-long radio demo bench lock programs programs-long clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,9 @@ setup: programs $(VENV)/.developer  ## make .venv with everything in it (quick w
 
 programs:
 	@.ci/programs
+
+programs-long:
+	@.ci/programs long
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Consentry needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 1; }
@@ -59,7 +62,7 @@ test: setup check  ## all that ends within 20 minutes on two cores
 fast: setup  ## the tests that need no other program, in seconds
 	$(BIN)/python -m pytest -q -m "not long and not system and not browser" $(ARGS)
 
-test-long: setup  ## what takes longer: clusters, soak
+test-long: setup programs-long  ## what takes longer: clusters, soak
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or radio" $(ARGS)
 
 radio: setup  ## the edge against the real BlueZ of Debian 12 and 13 (ARGS="-k bookworm" for one)

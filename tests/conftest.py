@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,8 +16,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # A shell that starts the tests in the background has them ignore Ctrl-C, and the programs under test would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Debian keeps servers in /usr/sbin, which is not on everybody's path.
-os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# Debian keeps servers in /usr/sbin, and PostgreSQL's by version, neither of which is on everybody's path.
+_DATABASE = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))[-1:]
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *_DATABASE])
 
 
 def _found(program: str) -> str:
