@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, delete, select, update
 from sqlalchemy import text as sql
 
-from hq import clock_job, help_state, membership, publication, records
+from hq import clock_job, help_state, membership, publication, records, recovering, tree_check
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
 from hq.outbox import Outbox
@@ -35,7 +35,7 @@ from tests.hq.headquarters import STORE, Headquarters, text, texts
 from tests.postgresql import make_database
 from wire import schema
 from wire.member import Mode
-from wire.sync import Attendance, Event, EventKind, HelpStep
+from wire.sync import Attendance, Event, EventKind, HelpStep, Refusal, RefusalReason
 
 pytestmark = pytest.mark.long
 
@@ -307,3 +307,29 @@ def test_one_of_three_processes_is_killed_under_load(needs, postgresql: str) -> 
             assert estate.lost(box.store) == 0
             for pseudonym in {*traffic.denied, *traffic.withdrawn}:
                 assert not held(box, pseudonym)
+
+
+def test_a_clone_is_refused_and_a_recovery_ends(hq: Headquarters) -> None:
+    """Tickets and recovery on row locks; the trees are those of the records."""
+    hq.join_many(20)
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.now_ms += 10_000
+    old = store.ticket
+    store.boot_again()
+    store.come_up(hq.answers)
+    store.ticket, new = old, store.ticket
+    (found,) = store.say(hq.answers, store.hello())
+    assert isinstance(found, Refusal)
+    store.ticket = new
+    number = recovering.begin(hq.engine, hq.now_ms)
+    (found,) = [one for one in store.say(hq.answers, store.hello()) if isinstance(one, Refusal)]
+    assert found.reason is RefusalReason.RECOVERING
+    assert recovering.leave_out(hq.engine, number, [STORE]) == 1
+    assert sum(recovering.end(hq.engine, number, hq.now_ms)) > 20
+    store.lease = None
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    assert store.agrees()
+    assert list(tree_check.broken(hq.engine)) == []

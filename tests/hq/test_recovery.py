@@ -1,5 +1,6 @@
 """HQ restored from a backup: refused and told, then recovered, so that no withdrawal is undone by it."""
 
+import argparse
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from hq import recovering, recovery
+from hq import recovering, recovery, recovery_commands
 from hq.alarms import Alarm, open_alarms
 from hq.database import open_database, reading
 from hq.recovery import State
@@ -278,3 +279,22 @@ def test_an_hq_that_went_on_before_it_was_seen_asks_again_from_an_earlier_seq(
     assert shared == set()
     hq.now_ms += 10_000
     settle(hq, store)
+
+
+def test_the_command_begins_shows_and_ends_a_recovery(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:
+    """Begun, it says how far it is; without the silent stores it ends, and says whose answer is missing."""
+    top = argparse.ArgumentParser()
+    recovery_commands.PART.options(top.add_subparsers(dest="command"))
+    run = recovery_commands.PART.runs["recover", ""]
+
+    def command(*words: str) -> int | None:
+        return run(hq.office, top.parse_args(["recover", *words]), hq.now_ms)
+
+    assert command("--status") == 0
+    assert command("--begin") == 75
+    assert command("--status") == 75
+    assert command("--leave-out-silent") == 0
+    assert "left out" in capsys.readouterr().out
+    assert command("--status") == 0
+    assert capsys.readouterr().out == "HQ is not recovering\n"
+    hq.check()
