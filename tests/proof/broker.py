@@ -41,6 +41,7 @@ class Weather:
     changes: float = 0.0
     invents: float = 0.0
     delay_s: float = 0.0
+    lag_s: float = 0.0  # of everything, so that order is kept
     silent: frozenset[Topic] = frozenset()  # topics on which nothing gets through
 
 
@@ -115,4 +116,4 @@ class Broker:
         )
 
     def _at(self, now_s: float) -> float:
-        return now_s + self.chance.random() * self.weather.delay_s
+        return now_s + self.weather.lag_s + self.chance.random() * self.weather.delay_s

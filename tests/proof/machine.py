@@ -30,7 +30,9 @@ SCOPE = st.sampled_from(SCOPES)
 PLACE = st.integers(0, 2)  # a box, modulo how many there are
 SHARE = st.sampled_from((0.0, 0.1, 0.3, 0.6, 1.0))
 TOPICS = st.frozensets(st.sampled_from(list(Topic)), max_size=1)
-WEATHER = st.builds(Weather, SHARE, SHARE, SHARE, SHARE, SHARE, st.sampled_from((0.0, 0.5, 5.0, 90.0)), TOPICS)
+WEATHER = st.builds(
+    Weather, SHARE, SHARE, SHARE, SHARE, SHARE, st.sampled_from((0.0, 0.5, 5.0, 90.0)), st.just(0.0), TOPICS
+)
 
 
 class History(RuleBasedStateMachine):

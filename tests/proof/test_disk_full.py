@@ -123,6 +123,7 @@ def test_what_cannot_be_recorded_is_not_shown(chain: Chain, disk: Disk) -> None:
     assert known_as in box.sees()
 
 
+@pytest.mark.long
 def test_a_withdrawal_in_the_store_that_finds_no_room_is_refused_aloud(chain: Chain, disk: Disk) -> None:
     """The tablet is told, the store is dark: nobody believes to be withdrawn who is not, and nobody is shown."""
     (box,) = chain.boxes
@@ -141,6 +142,7 @@ def test_a_withdrawal_in_the_store_that_finds_no_room_is_refused_aloud(chain: Ch
         assert box.member(known_as) is None
 
 
+@pytest.mark.long
 def test_a_disk_full_while_a_week_is_made_good(chain: Chain, disk: Disk) -> None:
     """A fill goes on where it was."""
     (box,) = chain.boxes
@@ -155,6 +157,7 @@ def test_a_disk_full_while_a_week_is_made_good(chain: Chain, disk: Disk) -> None
     assert box.held() == chain.roots(box.store)
 
 
+@pytest.mark.long
 def test_a_disk_full_at_a_change_of_day(chain: Chain, disk: Disk) -> None:
     """A new epoch and a new day's keys: the old ones go on until there is room."""
     disk.fill(8_000)

@@ -114,6 +114,7 @@ def test_of_a_box_and_its_clone_one_has_the_lease(chain: Chain) -> None:
         assert known(chain, "m-1") not in one.sees()
 
 
+@pytest.mark.long
 def test_of_two_boxes_with_one_identity_one_has_the_lease(chain: Chain) -> None:
     """A second box with the store's keys and an empty cache: one is live, the other refused, and HQ is alarmed."""
     (box,) = chain.boxes
@@ -129,6 +130,7 @@ def test_of_two_boxes_with_one_identity_one_has_the_lease(chain: Chain) -> None:
     assert alarmed(chain) & {Alarm.STALE_TICKET}
 
 
+@pytest.mark.long
 def test_an_old_boots_recorded_hello_puts_nobody_out(chain: Chain) -> None:
     """Recorded just before the program began again, and replayed while its challenge is fresh."""
     (box,) = chain.boxes
@@ -194,6 +196,7 @@ def recover(chain: Chain) -> None:
     list(recovering.end(engine, number, chain.hq.now_ms))
 
 
+@pytest.mark.long
 def test_hq_restored_while_nobody_withdrew_recovers_too(chain: Chain, tmp_path: Path) -> None:
     """Also where only profiles changed, and where stores come back one after the other."""
     (box,) = chain.boxes
@@ -209,6 +212,7 @@ def test_hq_restored_while_nobody_withdrew_recovers_too(chain: Chain, tmp_path: 
     chain.check_end(lost_through=1)
 
 
+@pytest.mark.long
 def test_a_recording_of_before_the_restore_brings_nothing_back(chain: Chain, tmp_path: Path) -> None:
     """All that HQ ever said before, replayed after the recovery."""
     (box,) = chain.boxes
