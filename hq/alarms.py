@@ -27,6 +27,7 @@ class Alarm(StrEnum):
     ORDER_FAILED = "order_failed"
     WITHDRAWAL_NOT_SEEN = "withdrawal_not_seen"
     STORE_SILENT = "store_silent"
+    KEYS_END = "keys_end"
 
 
 # What an operator reads: what is wrong, and the first thing to do.
@@ -41,6 +42,8 @@ WORDS: dict[Alarm, str] = {
     Alarm.ORDER_FAILED: "The store could not do an order. `consentry-hq order list` names it.",
     Alarm.WITHDRAWAL_NOT_SEEN: "The test withdrawal did not reach a tablet of the store in time. "
     "Treat every withdrawal there as not applied: look at the store's lease, its tablets and its network now.",
+    Alarm.KEYS_END: "HQ's key set ends within 30 days, and with it every store's lease. "
+    "Make a new one with `consentry-provision hq`, install HQ's bundle, and restart HQ.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from sqlalchemy import Engine, select, update
 
-from hq import help_state, membership, orders, publication, records
+from hq import erasure, help_state, key_watch, membership, orders, publication, records
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
@@ -28,6 +28,8 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
         if not members:
             break
     help_state.forget(engine, now_ms)
+    erasure.forget(engine)
+    key_watch.look(engine, keys, now_ms)
     orders.tick(engine, now_ms)
     return changed + keep_days(engine, keys, now_ms)
 

@@ -82,9 +82,8 @@ def _keys_show(office: Office, chosen: argparse.Namespace, now_ms: int) -> int |
     old = rewrap.count_old(office.engine, office.keys.custody)
     print(f"wrapping key {office.keys.custody.newest.hex()} in use; {old} keys are wrapped under another one")
     keys = office.keys
-    print(
-        f"key set {keys.key_set_version}, good until {_when(keys.key_set_ends_s * 1000)}; {len(keys.signers)} signing keys"
-    )
+    ends, count = _when(keys.key_set_ends_s * 1000), len(keys.signers)
+    print(f"key set {keys.key_set_version}, good until {ends}; {count} signing keys")
     behind = select(links.c.store).where(links.c.key_set_version < keys.key_set_version).order_by(links.c.store)
     with reading(office.engine) as connection:
         stores = connection.scalars(behind).all()

@@ -1,6 +1,6 @@
 """The tables of wrapped keys and of members' erasures.
 
-Pure: no I/O, no clock.
+I/O: sqlalchemy, its schema language only.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table

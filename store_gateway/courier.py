@@ -35,7 +35,7 @@ class Arrived:
 class Courier:
     """One boot's end of the conversation with HQ."""
 
-    __slots__ = ("_box", "_number", "_private", "_store", "boot", "dropped", "key_set", "sealing_key")
+    __slots__ = ("_box", "_number", "_private", "_store", "boot", "dropped", "ended", "key_set", "sealing_key")
 
     def __init__(self, store: str, box: BoxKeys, entropy: Callable[[int], bytes]) -> None:
         self._store = store
@@ -47,6 +47,7 @@ class Courier:
         self.boot = entropy(BOOT_BYTES)
         self.key_set: KeySet = box.key_set
         self.dropped: Counter[str] = Counter()
+        self.ended = False  # HQ speaks, and its keys have ended
 
     def take_key_set(self, signed: bytes) -> bool:
         """Takes a key set with a higher version; False where it is none.
@@ -57,6 +58,7 @@ class Courier:
         if key_set.version <= self.key_set.version or not key_set.signing or not key_set.sealing:
             return False
         self.key_set = key_set
+        self.ended = False
         return True
 
     def is_key_set(self, payload: bytes) -> bool:
@@ -80,6 +82,7 @@ class Courier:
                 return None
             if known_ms > self.key_set.not_after_s * 1000:
                 self.dropped["key_set_ended"] += 1
+                self.ended = True
                 return None
             sender = next((key for key in self.key_set.signing if key.number == header.signed_by), None)
             if sender is None:

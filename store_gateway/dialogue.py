@@ -10,6 +10,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
+from runtime.built import BUILT_MS
 from runtime.logs import Log
 from store_gateway import disposal
 from store_gateway.cache import Cache
@@ -150,16 +151,22 @@ class Dialogue:
         if self.courier.is_key_set(payload):
             self._take_key_set(payload)
             return
-        known_ms = self.keeper.trusted_ms(now_mono_s) or 0
-        arrived = self.courier.open(payload, max(known_ms, self.cache.header.trusted_ms if self.cache else 0))
+        trusted_ms, kept_ms = self.keeper.trusted_ms(now_mono_s) or 0, self.cache.header.trusted_ms if self.cache else 0
+        had_ended = self.courier.ended
+        arrived = self.courier.open(payload, max(trusted_ms, kept_ms, BUILT_MS))
+        self.keeper.keys_ended = self.courier.ended
+        if self.courier.ended and not had_ended:
+            _log.error("hq_keys_ended", remedy="HQ's operator makes a new key set: consentry-provision hq")
         if arrived is not None:
             self.counts[f"in_{arrived.kind.name.lower()}"] += 1
             self._on_message(arrived, now_mono_s, touched)
 
     def _take_key_set(self, payload: bytes) -> None:
         try:
-            if self.courier.take_key_set(payload) and self.cache is not None:
-                self.cache.put_header(dataclasses.replace(self.cache.header, key_set=payload))
+            if self.courier.take_key_set(payload):
+                self.keeper.keys_ended = False
+                if self.cache is not None:
+                    self.cache.put_header(dataclasses.replace(self.cache.header, key_set=payload))
         except WireError as error:
             self.courier.dropped[error.reason.value] += 1
 

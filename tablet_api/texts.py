@@ -102,6 +102,7 @@ ENGLISH: Final[dict[str, str]] = {
     "dark.refused_more": "It opens when headquarters takes it back.",
     "dark.restored": "This box was restored from an old copy, or another box uses its name. Tell headquarters’ operator.",
     "dark.restored_more": "It opens when the operator has put it right.",
+    "dark.keys-ended": "Headquarters’ keys have run out and must be renewed there.",
     "dark.hq-restored": "Headquarters itself was restored and is gathering what it missed.",
     "dark.disk": "The store’s box cannot write to its disk. Tell the operator.",
     "dark.disk_more": "It opens by itself when there is room again.",

@@ -92,6 +92,7 @@ class DarkReason(StrEnum):
     REFUSED = "refused"
     RESTORED = "restored"  # the cache is an old copy, or another box uses its identity
     HQ_RESTORED = "hq-restored"  # HQ knows less than the store, and is being brought up to it
+    KEYS_ENDED = "keys-ended"  # HQ speaks, and by keys whose time is over
     DISK = "disk"
     LOCKDOWN = "lockdown"
     NO_GATEWAY = "no-gateway"  # said by the tablet API itself

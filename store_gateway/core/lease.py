@@ -59,6 +59,7 @@ class Keeper:
         "_nonces",
         "_offset_ms",
         "challenge",
+        "keys_ended",
         "offer",
         "refused",
     )
@@ -70,6 +71,7 @@ class Keeper:
         self.offer: Offer | None = None
         self.refused: sync.RefusalReason | None = None
         self.challenge = b""
+        self.keys_ended = False  # HQ speaks, and by keys that have ended
         self._challenge_at = -math.inf
         self._heard_mono_s: float | None = None
         self._offset_ms: int | None = None
@@ -181,9 +183,11 @@ class Keeper:
         if self.refused is not None:
             return (Light.LOCKED if locked else Light.DARK), _REFUSED.get(self.refused, DarkReason.REFUSED)
         if locked:
-            return Light.LOCKED, DarkReason.STARTING
+            return Light.LOCKED, DarkReason.KEYS_ENDED if self.keys_ended else DarkReason.STARTING
         if self.left_s(now_mono_s) > 0:
             return (Light.LIVE, DarkReason.NONE) if policy else (Light.DARK, DarkReason.NO_POLICY)
+        if self.keys_ended:
+            return Light.DARK, DarkReason.KEYS_ENDED
         if self._is_answering(now_mono_s):
             return Light.DARK, DarkReason.CATCHING_UP
         return Light.DARK, DarkReason.NO_WORD
