@@ -78,8 +78,9 @@ class Orders:
         if known is not None:
             self._answer_again(known)
         elif order.incarnation != cache.header.incarnation:
-            # Of a cache that is no more nothing can be wiped or rolled. Anything else is not for this one.
-            self._say(order, Outcome.NOTHING_TO_DO if order.verb in _ABOUT_A_FILE else Outcome.TOO_LATE)
+            # Of a cache that is no more nothing can be wiped or rolled. Anything else HQ gives anew to this one.
+            if order.verb in _ABOUT_A_FILE:
+                self._say(order, Outcome.NOTHING_TO_DO)
         else:
             self._judge(cache, order, now_mono_s, touched)
 
