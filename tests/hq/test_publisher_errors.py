@@ -7,6 +7,8 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from hq.errors import BrokerUnavailable
 from hq.publisher import Link, tls_context
@@ -72,6 +74,15 @@ def test_a_message_that_paho_refuses_is_not_sent(mocker) -> None:
     refused.rc = mqtt.MQTTErrorCode.MQTT_ERR_NO_CONN
     mocker.patch.object(mqtt.Client, "publish", return_value=refused)
     assert up(mocker).send([("a", b"b")]) == [False]
+
+
+def test_a_refused_subscription_ends_the_connection(mocker) -> None:
+    """HQ would be deaf to a store and not know it; the next node may take it."""
+    link = up(mocker)
+    link._subscribed(link._client, None, 1, [ReasonCode(PacketTypes.SUBACK, "Granted QoS 1")], None)
+    assert not link._ended.is_set()
+    link._subscribed(link._client, None, 1, [ReasonCode(PacketTypes.SUBACK, identifier=128)], None)
+    assert link._ended.is_set()
 
 
 @pytest.mark.parametrize("error", [ssl.SSLError("bad end line"), FileNotFoundError(), PermissionError(), ValueError()])
