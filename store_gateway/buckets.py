@@ -11,7 +11,7 @@ to is under the old one. Which it is the row itself says, since each is bound to
 I/O: the cache file, through `store_gateway.cache`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from store_gateway.cache import Cache
@@ -26,6 +26,7 @@ _BITS = 8
 _FIRST_VERSION = 1
 _LOCAL = 0  # the number of no instance: what only this store writes
 _RESEALED = 32  # rows in one step: about 2 ms
+Close = Callable[[bytes, bytes, int, bytes, bytes], bytes]  # path, key column, seq, key, body
 _LARGE = 4  # of a keyring's rows, which have 8 KB each where members are a million
 
 
@@ -68,6 +69,20 @@ class Buckets:
         """Key and body of a record, sealed for its row."""
         keys = self._keys(self.place(instance, name, path))
         return _close_row(keys, name, column, seq, bytes([len(key)]) + key + body)
+
+    def closing(self, instance: int, name: str) -> Close:
+        """`close_row` for many rows of one instance within one slice, quickest by path."""
+        bits, seal, version = -1, Seal(bytes(KEY_BYTES), self._entropy), 0
+
+        def close(path: bytes, column: bytes, seq: int, key: bytes, body: bytes) -> bytes:
+            nonlocal bits, seal, version
+            if int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS) != bits:
+                bits = int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS)
+                keys = self._keys(self.place(instance, name, path))
+                seal, version = (keys.following or keys.seal), keys.version + (keys.following is not None)
+            return seal.close(bytes((len(key),)) + key + body, bound_row(name, column, seq, version))
+
+        return close
 
     def open_row(
         self, instance: int, name: str, column: bytes, path: bytes, seq: int, sealed: bytes

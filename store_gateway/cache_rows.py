@@ -18,9 +18,12 @@ from wire.tree import DIGEST_BYTES, PATH_BYTES, Node
 
 MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
 _SLICE_ROWS = 512
+_DENSE = 16  # nodes so near to each other are read together, whatever lies between
+_MODULUS = 2 ** (8 * DIGEST_BYTES)
 _SLICE_BYTES = 256 * 1024
 _DROPPED = "~"  # no instance's name begins so: this one is being erased
 Head = tuple[bytes, bytes, int, bytes]  # path, key column, seq, digest
+Columns = tuple[int, bytes, bytes, int, bytes, bytes | None]  # instance, path, key column, seq, digest, sealed
 
 _ERASE_TOMBSTONES = """delete from records where (instance, path, key_column) in
     (select instance, path, key_column from records where instance = ? and sealed is null and seq <= ? limit ?)"""
@@ -159,11 +162,15 @@ class RowTables:
 
     def put_rows(self, instance: int, rows: Iterable[Row]) -> None:
         """Writes records, each in the place of what was held there."""
+        self.put_columns((instance, row.path, row.key_column, row.seq, row.digest, row.sealed) for row in rows)
+
+    def put_columns(self, rows: Iterable[Columns]) -> None:
+        """The same of rows as tuples, as a fill makes thousands of them."""
         with mapped():
             self._connection.executemany(
                 "insert into records (instance, path, key_column, seq, digest, sealed) values (?, ?, ?, ?, ?, ?)"
                 " on conflict do update set seq = excluded.seq, digest = excluded.digest, sealed = excluded.sealed",
-                [(instance, row.path, row.key_column, row.seq, row.digest, row.sealed) for row in rows],
+                rows,
             )
 
     def erase_rows(self, instance: int, places: Iterable[tuple[bytes, bytes]]) -> None:
@@ -176,15 +183,6 @@ class RowTables:
 
     # --- nodes -----------------------------------------------------------------------------------------------------
 
-    def node(self, instance: int, prefix: bytes) -> Node:
-        """The node of a prefix of 1 or 2 bytes."""
-        with mapped():
-            found = self._connection.execute(
-                "select digest, count from nodes where instance = ? and depth = ? and prefix = ?",
-                (instance, len(prefix), prefix),
-            ).fetchone()
-        return Node() if found is None else Node(int.from_bytes(found[0], "little"), found[1])
-
     def nodes(self, instance: int, depth: int, first: bytes, last: bytes) -> dict[bytes, Node]:
         """The nodes of prefixes of `depth` bytes from `first` to `last` under which anything lives."""
         with mapped():
@@ -194,41 +192,63 @@ class RowTables:
             )
             return {prefix: Node(int.from_bytes(digest, "little"), count) for prefix, digest, count in found}
 
-    def put_nodes(self, instance: int, nodes: Mapping[bytes, Node]) -> None:
-        """Writes nodes; an empty one goes. Raises: CacheError, CORRUPT where they cannot be sums of rows."""
-        if any(node.count < 0 or (node.count == 0 and node.total) for node in nodes.values()):
-            raise CacheError(CacheReason.CORRUPT)
+    def add_to_nodes(self, instance: int, depth: int, gains: Mapping[bytes, tuple[int, int]]) -> None:
+        """Adds (total, count) to each node; one under which nothing lives any more goes.
+
+        Raises: CacheError, CORRUPT where what results cannot be a sum of rows.
+        """
+        written, gone = [], []
         with mapped():
+            before = self._nodes_around(instance, depth, sorted(gains))
+            for prefix, (total, count) in gains.items():
+                digest, held = before.get(prefix, (b"", 0))
+                total, count = (int.from_bytes(digest, "little") + total) % _MODULUS, held + count
+                if count < 0 or (count == 0 and total):
+                    raise CacheError(CacheReason.CORRUPT)
+                if count:
+                    written.append((instance, depth, prefix, total.to_bytes(DIGEST_BYTES, "little"), count))
+                elif held:
+                    gone.append((instance, depth, prefix))
             self._connection.executemany(
                 "insert into nodes (instance, depth, prefix, digest, count) values (?, ?, ?, ?, ?)"
                 " on conflict do update set digest = excluded.digest, count = excluded.count",
-                [
-                    (instance, len(prefix), prefix, node.total.to_bytes(DIGEST_BYTES, "little"), node.count)
-                    for prefix, node in nodes.items()
-                    if node.count
-                ],
+                written,
             )
-            self._connection.executemany(
-                "delete from nodes where instance = ? and depth = ? and prefix = ?",
-                [(instance, len(prefix), prefix) for prefix, node in nodes.items() if not node.count],
-            )
+            self._connection.executemany("delete from nodes where instance = ? and depth = ? and prefix = ?", gone)
+
+    def _nodes_around(self, instance: int, depth: int, prefixes: list[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        """Digest and count of at least these nodes; neighbours are read together."""
+        runs: list[tuple[bytes, bytes]] = []
+        last = -_DENSE - 1
+        for prefix in prefixes:
+            number = int.from_bytes(prefix, "big")
+            runs.append((prefix, prefix) if number - last > _DENSE else (runs.pop()[0], prefix))
+            last = number
+        found: dict[bytes, tuple[bytes, int]] = {}
+        for first, until in runs:
+            for prefix, digest, count in self._connection.execute(
+                "select prefix, digest, count from nodes where instance = ? and depth = ? and prefix between ? and ?",
+                (instance, depth, first, until),
+            ):
+                found[prefix] = digest, count
+        return found
 
     # --- floors ----------------------------------------------------------------------------------------------------
 
     def floors(self, instance: int) -> list[tuple[bytes, int]]:
-        """(prefix, as_of) of all floors; the whole instance's is in its own row."""
+        """(nodes as `core.floors.kept` names them, as_of) of all; the whole instance's floor is in its own row."""
         with mapped():
             return self._connection.execute(
                 "select prefix, as_of from floors where instance = ?", (instance,)
             ).fetchall()
 
-    def raise_floors(self, instance: int, prefixes: Iterable[bytes], as_of: int) -> None:
-        """From now on nothing at or below `as_of` counts below these prefixes; a floor never sinks."""
+    def raise_floor(self, instance: int, nodes: bytes, as_of: int) -> None:
+        """From now on nothing at or below `as_of` counts below these nodes; a floor never sinks."""
         with mapped():
-            self._connection.executemany(
+            self._connection.execute(
                 "insert into floors (instance, prefix, as_of) values (?, ?, ?)"
                 " on conflict (instance, prefix) do update set as_of = max(as_of, excluded.as_of)",
-                [(instance, prefix, as_of) for prefix in prefixes],
+                (instance, nodes, as_of),
             )
 
     # --- what is not needed any more -------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from store_gateway.buckets import Buckets
 from store_gateway.cache import MAX_SEQ, Cache
+from store_gateway.cache_rows import Columns
 from store_gateway.cache_schema import InstanceRow, Row
-from store_gateway.core.floors import Floors, bounds, prefixes
-from store_gateway.core.ledger import Deltas, judge_range, takes
+from store_gateway.core.floors import Floors, bounds, kept
+from store_gateway.core.ledger import Deltas, Place, judge_range, takes
 from store_gateway.epochs import Epochs
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.seal import Entropy, bound_digest_key
@@ -85,11 +86,14 @@ class _Staged:
             self.totals[place] = self.totals.get(place, 0) - int.from_bytes(digest, "little")
             self.counts[place] = self.counts.get(place, 0) - 1
 
-    def nodes(self) -> dict[bytes, Node]:
-        """The gain of each node of one and of two bytes."""
-        found = {place: Node(0, 0).join(Node(total, self.counts[place])) for place, total in self.totals.items()}
-        for place, gain in tuple(found.items()):
-            found[place[:1]] = found.get(place[:1], Node()).join(gain)
+    def gained(self, depth: int) -> dict[bytes, tuple[int, int]]:
+        """(total, count) that each node of so many bytes gains."""
+        if depth == _PREFIX:
+            return {place: (total, self.counts[place]) for place, total in self.totals.items()}
+        found: dict[bytes, tuple[int, int]] = {}
+        for place, total in self.totals.items():
+            before = found.get(place[:depth], (0, 0))
+            found[place[:depth]] = before[0] + total, before[1] + self.counts[place]
         return found
 
 
@@ -223,11 +227,10 @@ class Holdings:
 
     def _write_nodes(self, held: Instance, staged: _Staged) -> Node:
         """Keeps what the rows amount to; the new root."""
-        gains = staged.nodes()
-        self._cache.put_nodes(
-            held.id, {prefix: self._cache.node(held.id, prefix).join(gain) for prefix, gain in gains.items()}
-        )
-        root = held.node.join(_joined(gain for prefix, gain in gains.items() if len(prefix) == 1))
+        for depth in range(1, _PREFIX + 1):
+            self._cache.add_to_nodes(held.id, depth, staged.gained(depth))
+        total, count = staged.gained(0).get(b"", (0, 0))
+        root = held.node.join(Node(total, count))
         if root != held.node or staged.seq != held.seq:
             self._cache.put_instance(held.id, root.root, root.count, staged.seq)
         return root
@@ -307,22 +310,9 @@ class Holdings:
             if row is not None and row.sealed is not None:
                 seen(held, self.open(held, row)[0], None)
         self._cache.erase_rows(held.id, judged.erase)
-        written = []
-        for place in judged.write:
-            path, column = place
-            record = offered[place]
-            if record.body is None and not span.since:
-                continue  # a range of all that lives has no tombstones
-            if place in before:
-                staged.minus(path, before[place][1])
-            row = self._row(held, column, path, record)
-            staged.plus(path, row.digest)
-            staged.seq = max(staged.seq, record.seq)
-            written.append(row)
-            seen(held, record.key, record.body)
-        self._cache.put_rows(held.id, written)
+        written = self._written(held, span, [(place, offered[place]) for place in judged.write], staged, before, seen)
         self.raise_floor(held, span.first, span.last, span.as_of)
-        return len(written) + len(judged.erase)
+        return written + len(judged.erase)
 
     def remove(self, held: Instance, key: bytes, seen: Seen) -> bool:
         """Erases a live record inside of a transaction, before HQ says so; False where there is none.
@@ -338,11 +328,42 @@ class Holdings:
         seen(held, key, None)
         return True
 
+    def _written(
+        self,
+        held: Instance,
+        span: Span,
+        chosen: list[tuple[Place, Record]],
+        staged: _Staged,
+        before: dict[Place, tuple[int, bytes]],
+        seen: Seen,
+    ) -> int:
+        """Writes a range's records; how many. The way on which a first fill spends its time."""
+        rows: list[Columns] = []
+        highest = staged.seq
+        close = self.buckets.closing(held.id, held.name)
+        for (path, column), record in chosen:
+            key, seq, body = record.key, record.seq, record.body
+            if (path, column) in before:
+                staged.minus(path, before[path, column][1])
+            if body is None:
+                if not span.since:
+                    continue  # a range of all that lives has no tombstones
+                rows.append((held.id, path, column, seq, b"", None))
+            else:
+                digest = tree.digest_bytes(held.digest_key, held.collection, key, seq, tree.body_hash(body))
+                rows.append((held.id, path, column, seq, digest, close(path, column, seq, key, body)))
+                staged.plus(path, digest)
+            highest = max(highest, seq)
+            seen(held, key, body)
+        staged.seq = highest
+        self._cache.put_columns(rows)
+        return len(rows)
+
     def raise_floor(self, held: Instance, first: bytes, last: bytes, as_of: int) -> None:
         """HQ said all of these nodes as of `as_of`, inside of a transaction."""
         self._stage(held)
         first, last = bounds(first, last)
-        self._cache.raise_floors(held.id, prefixes(first, last), as_of)
+        self._cache.raise_floor(held.id, kept(first, last), as_of)
         held.floors.raise_(first, last, as_of)
 
     def _stage(self, held: Instance) -> _Staged:
@@ -351,9 +372,9 @@ class Holdings:
     def _row(self, held: Instance, column: bytes, path: bytes, record: Record) -> Row:
         if record.body is None:
             return Row(column, path, record.seq, b"", None)
-        digest = tree.digest(
+        digest = tree.digest_bytes(
             held.digest_key, held.collection, record.key, record.seq, tree.body_hash(record.body)
-        ).to_bytes(tree.DIGEST_BYTES, "little")
+        )
         sealed = self.buckets.close_row(held.id, held.name, column, path, record.seq, record.key, record.body)
         return Row(column, path, record.seq, digest, sealed)
 

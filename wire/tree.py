@@ -38,8 +38,13 @@ def body_hash(body: bytes) -> bytes:
 
 def digest(digest_key: bytes, collection: int, key: bytes, seq: int, hash_of_body: bytes) -> int:
     """A live record's digest: `BLAKE2b-128(K_d, u8 collection ‖ u16be length ‖ key ‖ u64be seq ‖ hash)`."""
-    stated = bytes([collection]) + len(key).to_bytes(2, "big") + key + seq.to_bytes(8, "big") + hash_of_body
-    return int.from_bytes(blake2b(stated, digest_size=DIGEST_BYTES, key=digest_key).digest(), "little")
+    return int.from_bytes(digest_bytes(digest_key, collection, key, seq, hash_of_body), "little")
+
+
+def digest_bytes(digest_key: bytes, collection: int, key: bytes, seq: int, hash_of_body: bytes) -> bytes:
+    """The same as 16 bytes, little endian."""
+    stated = bytes((collection, len(key) >> 8, len(key) & 255)) + key + seq.to_bytes(8, "big") + hash_of_body
+    return blake2b(stated, digest_size=DIGEST_BYTES, key=digest_key).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from wire.tree import MAX_PREFIX_BYTES
 
@@ -24,11 +24,13 @@ class Floors:
     __slots__ = ("_as_of", "highest")
 
     def __init__(self, rows: Iterable[tuple[bytes, int]] = ()) -> None:
-        """`rows`: (prefix, as_of) as they were kept."""
+        """`rows`: (as `kept` names the nodes, as_of)."""
         self._as_of: array[int] | None = None
         self.highest = 0
-        for prefix, as_of in rows:
-            self.raise_(*bounds(prefix, prefix), as_of)
+        for nodes, as_of in rows:
+            whole = len(nodes) > MAX_PREFIX_BYTES
+            first, last = (nodes[:MAX_PREFIX_BYTES], nodes[MAX_PREFIX_BYTES:]) if whole else bounds(nodes, nodes)
+            self.raise_(first, last, as_of)
 
     def at(self, path: bytes) -> int:
         """The floor of the node that holds a path."""
@@ -61,13 +63,9 @@ class Floors:
             self._as_of, self.highest = None, 0
 
 
-def prefixes(first: bytes, last: bytes) -> Iterator[bytes]:
-    """The fewest prefixes that make up the two-byte nodes from `first` to `last`."""
-    at, end = int.from_bytes(first, "big"), int.from_bytes(last, "big") + 1
-    if (at, end) == (0, _NODES):
-        yield b""
-        return
-    while at < end:
-        whole = at % 256 == 0 and at + 256 <= end
-        yield at.to_bytes(MAX_PREFIX_BYTES, "big")[: 1 if whole else 2]
-        at += 256 if whole else 1
+def kept(first: bytes, last: bytes) -> bytes:
+    """How a floor of two-byte nodes from `first` to `last` is named in the file: both, 4 bytes.
+
+    A name of 0 to 2 bytes is a prefix, as the first version wrote it.
+    """
+    return first + last

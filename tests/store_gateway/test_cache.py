@@ -111,8 +111,10 @@ def test_a_dropped_instance_is_gone_at_once_and_erased_in_slices(file: Path) -> 
     cache = opened(file)
     one, other = cache.add_instance("members/a", b"k"), cache.add_instance("members/b", b"k")
     cache.put_rows(one.id, [a_row(n, 1) for n in range(4)])
-    cache.put_nodes(one.id, {b"\x01": Node(3, 1), b"\x01\x02": Node(3, 1)})
-    cache.raise_floors(one.id, [b"", b"\x01"], 7)
+    cache.add_to_nodes(one.id, 1, {b"\x01": (3, 1)})
+    cache.add_to_nodes(one.id, 2, {b"\x01\x02": (3, 1)})
+    cache.raise_floor(one.id, b"", 7)
+    cache.raise_floor(one.id, b"\x01", 7)
     cache.put_bucket(BucketRow(one.id, 0, 1, 1, b"wrapped", None))
     cache.put_rows(other.id, [a_row(0, 9)])
     cache.drop_instance(one.id)
@@ -147,20 +149,19 @@ def test_a_walk_goes_on_while_rows_are_written(file: Path) -> None:
 
 
 def test_nodes_are_kept_by_depth_and_an_empty_one_goes(file: Path) -> None:
-    """What cannot be a sum of rows is said to be corrupt."""
+    """Sums are modulo 2^128; what cannot be a sum of rows is said to be corrupt."""
     cache = opened(file)
     held = cache.add_instance("members/a", b"k")
-    nodes = {b"\x01": Node(2**128 - 1, 3), b"\x01\x00": Node(4, 1), b"\x01\xff": Node(2**128 - 5, 2)}
-    cache.put_nodes(held.id, nodes)
-    assert cache.nodes(held.id, 1, b"\x00", b"\xff") == {b"\x01": nodes[b"\x01"]}
-    assert cache.nodes(held.id, 2, b"\x01\x00", b"\x01\xff") == {p: n for p, n in nodes.items() if len(p) == 2}
-    assert cache.node(held.id, b"\x01\x00") == Node(4, 1)
-    assert cache.node(held.id, b"\x02") == Node()
-    cache.put_nodes(held.id, {b"\x01\x00": Node()})
-    assert cache.nodes(held.id, 2, b"", b"\xff\xff") == {b"\x01\xff": nodes[b"\x01\xff"]}
-    for wrong in (Node(1, 0), Node(0, -1)):
+    cache.add_to_nodes(held.id, 1, {b"\x01": (2**128 - 1, 3)})
+    cache.add_to_nodes(held.id, 2, {b"\x01\x00": (4, 1), b"\x01\xff": (2**128 - 5, 2), b"\xf0\x00": (9, 1)})
+    cache.add_to_nodes(held.id, 1, {b"\x01": (3, 1)})
+    assert cache.nodes(held.id, 1, b"\x00", b"\xff") == {b"\x01": Node(2, 4)}
+    cache.add_to_nodes(held.id, 2, {b"\x01\x00": (-4, -1), b"\xf0\x00": (1, 1), b"\x33\x00": (0, 0)})
+    assert cache.nodes(held.id, 2, b"", b"\xff\xff") == {b"\x01\xff": Node(2**128 - 5, 2), b"\xf0\x00": Node(10, 2)}
+    assert cache.nodes(held.id, 2, b"\x02\x00", b"\xf0\x00") == {b"\xf0\x00": Node(10, 2)}
+    for wrong in ((1, -4), (0, -5)):
         with pytest.raises(CacheError) as caught:
-            cache.put_nodes(held.id, {b"\x01": wrong})
+            cache.add_to_nodes(held.id, 1, {b"\x01": wrong})
         assert caught.value.reason is CacheReason.CORRUPT
     cache.close()
 
@@ -170,7 +171,7 @@ def test_a_kept_floor_never_sinks(file: Path) -> None:
     cache = opened(file)
     held = cache.add_instance("members/a", b"k")
     for prefix, as_of in ((b"\x01", 5), (b"\x01", 3), (b"\x02", 9)):
-        cache.raise_floors(held.id, [prefix], as_of)
+        cache.raise_floor(held.id, prefix, as_of)
     assert sorted(cache.floors(held.id)) == [(b"\x01", 5), (b"\x02", 9)]
     cache.settle(held.id, 6)
     assert cache.sweep(9)

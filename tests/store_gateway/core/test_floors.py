@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_gateway.core.floors import Floors, bounds, prefixes
+from store_gateway.core.floors import Floors, kept
 
 NODES = st.integers(0, 0xFFFF).map(lambda number: number.to_bytes(2, "big"))
 SPANS = st.tuples(NODES, NODES).map(sorted)
@@ -13,12 +13,12 @@ SPANS = st.tuples(NODES, NODES).map(sorted)
 def test_a_floor_is_the_highest_of_the_ranges_and_never_sinks(
     raised: list[tuple[list[bytes], int]], asked: list[bytes], around: list[bytes]
 ) -> None:
-    """Of a path, and around a span; and the same when it was kept by its fewest prefixes and read again."""
+    """Of a path, and around a span; and the same when it was kept and read again."""
     floors = Floors()
     for (first, last), as_of in raised:
         floors.raise_(first, last, as_of)
-    kept = [(prefix, as_of) for (first, last), as_of in raised for prefix in prefixes(first, last)]
-    for found in (floors, Floors(kept)):
+    rows = [(kept(first, last), as_of) for (first, last), as_of in raised]
+    for found in (floors, Floors(rows)):
         for node in asked:
             highest = max((as_of for (first, last), as_of in raised if first <= node <= last), default=0)
             assert found.at(node + bytes(6)) == highest
@@ -26,20 +26,10 @@ def test_a_floor_is_the_highest_of_the_ranges_and_never_sinks(
         assert found.around(*around) == max(touching, default=0)
 
 
-@given(SPANS)
-def test_prefixes_are_the_span_and_few(span: list[bytes]) -> None:
-    """Each two-byte node is below exactly one; a whole first byte is one prefix, the whole tree one of no byte."""
-    first, last = span
-    found = list(prefixes(first, last))
-    covered = [
-        number
-        for one in found
-        for number in range(int.from_bytes(bounds(one, one)[0], "big"), int.from_bytes(bounds(one, one)[1], "big") + 1)
-    ]
-    assert covered == list(range(int.from_bytes(first, "big"), int.from_bytes(last, "big") + 1))
-    assert len(found) <= 2 * 255 + 256
-    assert list(prefixes(*bounds(b"", b""))) == [b""]
-    assert list(prefixes(*bounds(b"\x07", b"\x07"))) == [b"\x07"]
+def test_floors_of_the_first_version_are_prefixes() -> None:
+    """Of none, one or two bytes."""
+    floors = Floors([(b"", 1), (b"\x07", 5), (b"\x07\xff", 9)])
+    assert [floors.at(path + bytes(6)) for path in (b"\x06\xff", b"\x07\x00", b"\x07\xff", b"\x08\x00")] == [1, 5, 9, 1]
 
 
 def test_settling_forgets_what_the_whole_instance_has_now() -> None:
