@@ -29,6 +29,7 @@ from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.office import Office
 from hq.order_commands import PART as ORDERS
+from hq.receipt_commands import PART as RECEIPTS
 from hq.recovery_commands import PART as RECOVERY
 from hq.service import Service
 from hq.settings import Settings
@@ -42,7 +43,7 @@ from wire.sync import Collection, Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, ORDERS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, ORDERS, RECEIPTS, RECOVERY)
 
 
 def main() -> NoReturn:

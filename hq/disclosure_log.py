@@ -6,7 +6,7 @@ run, so that what comes later is compared again.
 I/O: sqlalchemy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,10 @@ class Log:
         self._found = row is not None
         self._run, self._headed, self._frontier = 0, 0, Frontier()
         if row is None:
+            runs = connection.scalar(select(func.max(log_nodes.c.run)).where(*self._place.of(log_nodes)))
+            if runs is not None:
+                self._run = runs + 1
+                self.broken(now_ms, "rows at HQ were removed")
             return
         self._run = row.run
         try:
@@ -223,18 +227,15 @@ def prove(connection: Connection, place: Place, number: int) -> Proof | None:
     return Proof(leaf.position, path, head)
 
 
-def verify(
-    connection: Connection, place: Place, identity: bytes, disclosures: Iterator[tuple[int, bytes | None]]
-) -> str | None:
+def verify(connection: Connection, place: Place, identity: bytes, stored: dict[int, bytes | None]) -> str | None:
     """What is wrong with HQ's own rows of a log; None: nothing.
 
-    disclosures: number and leaf of each disclosure that is stored, ascending; None where its content was erased.
+    stored: number and leaf of each disclosure that is stored, None where its content was erased; emptied.
     """
     row = connection.execute(select(logs).where(*place.of(logs))).first()
     if row is None:
-        return None if next(disclosures, None) is None else "the log is missing"
+        return "the log is missing" if stored else None
     key = Ed25519PublicKey.from_public_bytes(identity)
-    stored = dict(disclosures)
     for run in range(row.run + 1):
         wrong = _verify_run(connection, place, key, run, row if run == row.run else None, stored)
         if wrong is not None:

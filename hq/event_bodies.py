@@ -32,7 +32,7 @@ def close(
         return []
     named = {one.pseudonym for one in events if one.pseudonym is not None}
     seals = keys.custody.of_members(connection, [known[one] for one in named if one in known])
-    gone = _erased(connection, store, named - known.keys())
+    gone = erased(connection, store, named - known.keys())
     general = keys.custody.to_seal(connection, Purpose.EVENTS)
     found = []
     for one in events:
@@ -71,7 +71,7 @@ def open_(connection: Connection, keys: Keys, rows: Sequence[Row[Any]]) -> list[
     return found
 
 
-def _erased(connection: Connection, store: str, unknown: set[bytes]) -> set[bytes]:
+def erased(connection: Connection, store: str, unknown: set[bytes]) -> set[bytes]:
     """Those of these pseudonyms whose members the store was ordered to erase."""
     found: set[bytes] = set()
     listed = sorted(unknown)

@@ -273,7 +273,7 @@ def _post(connection: Connection, parts: list[tuple[Instance, list[Record]]], no
     messages: list[tuple[str, Message]] = []
     for store, ids in sorted(concerned.items()):
         own = [(one.name, written) for one, written in parts if one.id in ids]
-        messages += [(store, message) for message in _messages(own)]
+        messages += [(store, message) for message in _messages(own, now_ms if urgent else None)]
     post(connection, messages, now_ms, urgent=urgent)
 
 
@@ -302,7 +302,7 @@ def posted(seal: Seal, row: Row[Any]) -> bytes:
 _RECOVERING = exists().where(recoveries.c.ended_ms.is_(None))
 
 
-def _messages(parts: list[tuple[str, list[Record]]]) -> Iterator[Records]:
+def _messages(parts: list[tuple[str, list[Record]]], committed_ms: int | None) -> Iterator[Records]:
     """The records in as few messages as fit; any split is safe, because seq judges each record by itself."""
     pending: dict[str, list[Record]] = {}
     size_bytes = count = 0
@@ -310,14 +310,14 @@ def _messages(parts: list[tuple[str, list[Record]]]) -> Iterator[Records]:
         for record in written:
             more_bytes = len(record.body or b"") + _RECORD_BYTES
             if count and (size_bytes + more_bytes > _MESSAGE_BYTES + _RECORD_BYTES or count >= _MESSAGE_RECORDS):
-                yield _message(pending)
+                yield _message(pending, committed_ms)
                 pending, size_bytes, count = {}, 0, 0
             pending.setdefault(name, []).append(record)
             size_bytes += more_bytes
             count += 1
     if count:
-        yield _message(pending)
+        yield _message(pending, committed_ms)
 
 
-def _message(pending: dict[str, list[Record]]) -> Records:
-    return Records(tuple(Part(name, tuple(written)) for name, written in pending.items()))
+def _message(pending: dict[str, list[Record]], committed_ms: int | None) -> Records:
+    return Records(tuple(Part(name, tuple(written)) for name, written in pending.items()), committed_ms)

@@ -107,17 +107,10 @@ def _log(log: disclosure_log.Log, fresh: list[Event], now_ms: int) -> None:
     """Grows the log by the disclosures of a batch, and holds its heads against it, in order."""
     for one in fresh:
         try:
-            match one.kind:
-                case EventKind.DISCLOSURE:
-                    log.append(one.number, leaf_of(one))
-                case EventKind.ERASED:
-                    leaf = schema.decode(Erased, one.body).leaf
-                    if leaf is not None:
-                        log.append(one.number, leaf)
-                case EventKind.LOG_HEAD:
-                    log.check(schema.decode(LogHead, one.body), one.at_ms, now_ms)
-                case _:
-                    pass
+            if one.kind is EventKind.LOG_HEAD:
+                log.check(schema.decode(LogHead, one.body), one.at_ms, now_ms)
+            elif (leaf := leaf_of(one)) is not None:
+                log.append(one.number, leaf)
         except WireError:
             log.broken(now_ms, f"event {one.number} cannot be read")
     log.save()
@@ -126,15 +119,18 @@ def _log(log: disclosure_log.Log, fresh: list[Event], now_ms: int) -> None:
 def _check_again(log: disclosure_log.Log, repeated: list[Event], now_ms: int) -> None:
     """What comes again must be what came before: else the box's disk was put back and wrote the numbers anew."""
     for one in repeated:
-        if one.kind is EventKind.DISCLOSURE:
-            with suppress(WireError):
-                if log.differs(one.number, leaf_of(one)):
-                    log.broken(now_ms, f"event {one.number} came again as another")
+        with suppress(WireError):
+            leaf = leaf_of(one) if one.kind is EventKind.DISCLOSURE else None
+            if leaf is not None and log.differs(one.number, leaf):
+                log.broken(now_ms, f"event {one.number} came again as another")
 
 
-def leaf_of(event: Event) -> bytes:
-    """The hash of a disclosure's leaf. Raises: WireError."""
-    return merkle.leaf_of(event.number, event.at_ms, event.pseudonym, schema.decode(Disclosure, event.body))
+def leaf_of(event: Event) -> bytes | None:
+    """The hash of the leaf that an event is in the log; None: it is none. Raises: WireError."""
+    if event.kind is EventKind.DISCLOSURE:
+        said = schema.decode(Disclosure, event.body)
+        return merkle.leaf_of(event.number, event.at_ms, event.pseudonym, said)
+    return schema.decode(Erased, event.body).leaf if event.kind is EventKind.ERASED else None
 
 
 def _note_applied(connection: Connection, store: str, incarnation: bytes, fresh: list[Event]) -> None:
