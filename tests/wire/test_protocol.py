@@ -15,6 +15,7 @@ from wire import cbor, envelope, keys, query, receivers, satellite, schema, sigh
 from wire.catalog import CatalogItem
 from wire.errors import WireError
 from wire.member import Member, Staff
+from wire.orders import EraseResult, ExportResult, WipeResult
 from wire.policy import MainPolicy, StorePolicy
 from wire.recall import Recalled
 from wire.sighting import Health, RadioReason, RadioState, Sighting
@@ -22,7 +23,7 @@ from wire.sighting import Health, RadioReason, RadioState, Sighting
 MESSAGES = [sync.SCHEMAS[kind] for kind in sync.Kind]
 EVENT_BODIES = list(sync.EVENT_BODIES.values())
 BODIES = [Member, Staff, MainPolicy, StorePolicy, CatalogItem]
-RESULTS = [Recalled]
+RESULTS = [ExportResult, EraseResult, WipeResult, Recalled]
 SATELLITE = [satellite.SatelliteFrame]
 QUERIES = [*typing.get_args(query.Request), *typing.get_args(query.Reply)]
 ALL = [envelope.Header, keys.KeySet, *MESSAGES, *EVENT_BODIES, sync.LogEntry, *BODIES, *RESULTS, *QUERIES, *SATELLITE]
