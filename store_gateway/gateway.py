@@ -24,7 +24,7 @@ from store_gateway.looks import WITHHELD, Looks
 from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
-from wire import query, sync, synthetic
+from wire import query, sync
 from wire.member import Mode
 from wire.query import Action, Light, Refused, RefusedReason
 from wire.scopes import is_scope
@@ -245,7 +245,7 @@ class Gateway:
             software=self._software,
             sessions=self._doors.sessions,
             tablets=self._doors.tablets,
-            visits_open=0 if now_ms is None else self._waiting(now_ms, some=operator),
+            visits_open=0 if now_ms is None else self._standing.waiting(now_ms, some=operator),
             counters=self.counts.as_counters(*figures),
             radios=self._receivers.views(now_mono_s, operator=operator),
         )
@@ -384,19 +384,3 @@ class Gateway:
         self._take(replace(changes, members=changes.members | {pseudonym}), now_mono_s)
         self.eager = True
         return query.Accepted()
-
-    def _waiting(self, now_ms: int, *, some: bool) -> int:
-        """Calls for help that wait and that every role sees that sees the floor; or, with `some`, at least one."""
-        policy = self._replica.policy()
-        seen = [
-            {
-                visit.handle
-                for _, visit in self._standing.visible(role.id, now_ms)
-                if visit.help and visit.attended_by is None
-            }
-            for role in (policy.main.roles if policy is not None else ())
-            if role.sees_floor and role.id != synthetic.ROLE
-        ]
-        if not seen:
-            return 0
-        return len(set.union(*seen) if some else set.intersection(*seen))

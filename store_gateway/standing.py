@@ -11,6 +11,7 @@ from typing import Protocol
 from consent.decide import Allow, presence
 from consent.visit import Denied, Visit
 from store_gateway.core.presence import Presence
+from wire import synthetic
 from wire.member import Member
 from wire.policy import Policy
 
@@ -85,6 +86,18 @@ class Standing:
             found.sort(key=_order)
             kept = self._by_role[role] = (now_s, tuple(found))
         return kept[1]
+
+    def waiting(self, now_ms: int, *, some: bool) -> int:
+        """Calls that wait and that every role of people sees that sees the floor; or, with `some`, at least one."""
+        policy = self._records.policy()
+        seen = [
+            {visit.handle for _, visit in self.visible(role.id, now_ms) if visit.help and visit.attended_by is None}
+            for role in (policy.main.roles if policy is not None else ())
+            if role.sees_floor and role.id != synthetic.ROLE
+        ]
+        if not seen:
+            return 0
+        return len(set.union(*seen) if some else set.intersection(*seen))
 
 
 def _order(one: tuple[bytes, Visit]) -> tuple[int, int]:
