@@ -25,7 +25,7 @@ from tests.hq.headquarters import Headquarters
 from wire import envelope, keys
 from wire.sync import HQ
 
-STORES: Final = 500
+STORES: Final = 200
 ROUNDS: Final = 4
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
