@@ -1,7 +1,6 @@
 """What must hold, one sentence a test: a flood, clocks thrown about, steady changes, several processes of HQ."""
 
 import gc
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,10 @@ from random import Random
 from types import FunctionType, ModuleType
 
 import pytest
-from sqlalchemy import Engine, create_engine
-from sqlalchemy import text as sql
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine
 
 from hq.database import open_database
+from tests import postgresql
 from tests.proof.broker import Parcel, Topic, Weather
 from tests.proof.chain import SCOPES, Chain, profile
 from tests.proof.machine import replay_everything
@@ -217,15 +215,11 @@ def test_a_recording_of_all_traffic_changes_nothing(chain: Chain) -> None:
 
 
 @pytest.fixture
-def databases(postgresql: str) -> Callable[[], Engine]:
+def databases(needs: Callable[[str], str]) -> Iterator[Callable[[], Engine]]:
     """Opens one new PostgreSQL database, any number of times."""
-    name = f"hq_{secrets.token_hex(4)}"
-    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(sql(f"CREATE DATABASE {name}"))
-    server.dispose()
-    place = make_url(postgresql).set(database=name).render_as_string(hide_password=False)
-    return lambda: open_database(place)
+    with postgresql.server(needs) as url:
+        place = postgresql.make_database(url, "hq_proof")
+        yield lambda: open_database(place)
 
 
 @pytest.mark.long
