@@ -12,6 +12,7 @@ from consent.verdict import Rule
 from wire.member import Member, State, Statement
 
 PRESENCE = "presence"  # the purpose "be recognised in store"
+INSIGHT = "insight"  # the purpose "count my visit in statistics", which names no scope either
 
 
 def carrying(member: Member, store: str, purpose: str, scope: str | None, now_s: int) -> tuple[Statement, ...] | Rule:

@@ -9,7 +9,7 @@ Pure: no I/O, no clock.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from hq.state import PRESENCE, Standing
+from hq.state import PRESENCE, WITHOUT_SCOPE, Standing
 from wire import schema
 from wire.member import Field, Member, Mode, NameChoice, Statement
 from wire.policy import MainPolicy, Policy, ScopeRule, ValueType
@@ -120,7 +120,7 @@ def _declared(
             # A grant of several scopes, of which all but the special one were withdrawn, is no grant of its own.
             and (not rules[scope].special or one.event in own)
         )
-        if scopes or (one.purpose == PRESENCE and not one.scopes):
+        if scopes or (one.purpose in WITHOUT_SCOPE and not one.scopes):
             yield replace(one, scopes=scopes)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
-from hq.state import NO_NOTICE, PRESENCE, Choice, EventKind
+from hq.state import NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind
 from hq.synthetic_choices import is_synthetic
 from wire import schema, synthetic
 from wire.errors import WireError
@@ -79,8 +79,8 @@ def check_times(grant: Grant, now_s: int) -> Choice:
         raise Refused(Reason.ALREADY_OVER, "until", "an end that has not passed")
     if not 1 <= len(grant.stores) <= MOST_STORES or len(set(grant.stores)) != len(grant.stores):
         raise Refused(Reason.TOO_MANY, "stores", f"1 to {MOST_STORES} stores, each once; all stores are not offered")
-    if (not grant.scopes) != (grant.purpose == PRESENCE):
-        raise Refused(Reason.MALFORMED, "scopes", "at least one scope, but for presence, which has none")
+    if (not grant.scopes) != (grant.purpose in WITHOUT_SCOPE):
+        raise Refused(Reason.MALFORMED, "scopes", "at least one scope, but for presence and insight, which have none")
     if len(set(grant.scopes)) != len(grant.scopes):
         raise Refused(Reason.MALFORMED, "scopes", "each scope once")
     return _checked(

@@ -16,6 +16,7 @@ from wire.member import Mode, Name, NameChoice, Scope, Seconds, State, Statement
 from wire.schema import Count, Range, Size, exactly
 
 PRESENCE = "presence"
+WITHOUT_SCOPE = frozenset({PRESENCE, "insight"})  # purposes about the visit itself, not about a value
 NO_NOTICE = bytes(32)
 DEFAULT_MODE = Mode.HELP
 DEFAULT_NAME = NameChoice.INVITED

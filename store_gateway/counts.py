@@ -26,6 +26,11 @@ class Counts:
         self.strangers = 0  # who came to a socket without the right
         self.refused = 0  # connections beyond the bound
 
+    @property
+    def lost(self) -> int:
+        """What came and was not taken: datagrams, payloads, frames and connections."""
+        return self.dropped + self.late + self.malformed + self.refused
+
     def told(self) -> dict[str, int]:
         """What happened at the doors; nothing of it depends on who is a member."""
         return {

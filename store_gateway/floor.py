@@ -111,6 +111,14 @@ class Floor:
         view = self._view(session)
         view.acknowledged = max(view.acknowledged, min(version, view.version))
 
+    def unshown(self) -> dict[bytes, int]:
+        """Of each session with an open stream whose tablet did not say that it shows the newest version: that one."""
+        return {
+            key: view.version
+            for key, view in self._views.items()
+            if view.watchers and view.acknowledged < view.version
+        }
+
     def stood(self, role: str, handle: bytes) -> bool:
         """Whether this visit stands, or stood when the store went dark, on this role's roster."""
         return (role, handle) in self._stood

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from consent.visit import Visit
 from runtime.logs import Log
 from store_gateway.calls import Calls
+from store_gateway.chronicle import Chronicle
 from store_gateway.core.directory import Directory
 from store_gateway.core.presence import URGENT, Move, Presence, What
 from store_gateway.core.receivers import OUT, Receivers
@@ -73,6 +74,9 @@ class Gateway:
         self._calls = Calls(replica, self._presence)
         self._receivers = Receivers()
         self._floor = Floor(replica, self._standing, self._looks, self._receivers.outages)
+        self._chronicle = Chronicle(
+            replica, self._standing, self._presence, self._floor.unshown, lambda: self.counts.lost, software
+        )
         self._doors = Doors(store, replica, entropy)
         self._probe = Probe(replica, self._doors.mint_probe)
         self._changed = True
@@ -154,6 +158,7 @@ class Gateway:
                 return self._floor.watch(session, asker.watcher, now_mono_s) or Refused(RefusedReason.BUSY, 5)
             case query.Acknowledge():
                 self._floor.acknowledge(session, request.version)
+                self._chronicle.acknowledged(session.key, request.version, now_mono_s)
                 return query.Accepted()
             case query.AskCard():
                 now_ms = self._live_ms(now_mono_s)
@@ -179,6 +184,7 @@ class Gateway:
         self.tell(now_mono_s)
         self._looks.flush(now_mono_s)
         self._calls.flush(now_mono_s)
+        self._chronicle.flush(light, now_mono_s)
 
     # --- what the loop around it needs --------------------------------------------------------------------------------
 
@@ -186,6 +192,7 @@ class Gateway:
         """Pushes what is due to the streams."""
         changed, self._changed, self.eager = self._changed, False, False
         self._floor.tell(now_mono_s, lambda session: self._doors.holds(session, now_mono_s), changed=changed)
+        self._chronicle.told(now_mono_s)
 
     def work(self, now_mono_s: float, most_rows: int = 256) -> bool:
         """A slice of work that nobody waits for: about so many rows of a fill, and 1 to 3 ms for the directory.
@@ -268,6 +275,7 @@ class Gateway:
         if changes.anew:
             self._keyring.outdated()
             self._standing.drop_all()
+        self._chronicle.withdrawn(changes.withdrawn)
         self._relearn(changes, now_mono_s)
         if changes.policy or changes.staff or changes.members or changes.light or changes.keyring_days:
             self._changed = True
@@ -308,6 +316,7 @@ class Gateway:
             self._changed = True
             self._standing.moved()
             self._calls.moved(move)
+            self._chronicle.moved(move, now_mono_s)
             self.eager |= move.what in URGENT
             if move.what is What.LEFT:
                 self._looks.left(move.handle)

@@ -30,8 +30,8 @@ LIMIT_BYTES = 256 * 1024 * 1024
 ROOM_BYTES = 256 * 1024  # a full outbox is one again with room when so much is free: else it would flicker
 ROW_BYTES = 128  # what a row costs besides its sealed event: its columns, indexes and leaf
 LET_GO = (  # in this order; whatever is not named is never let go
-    EventKind.HEALTH, EventKind.SYNTHETIC, EventKind.OUTCOME, EventKind.VISIT, EventKind.LOG_HEAD, EventKind.ATTENDANCE, EventKind.PAIRING,
-    EventKind.APPLIED,
+    EventKind.HEALTH, EventKind.SYNTHETIC, EventKind.OUTCOME, EventKind.VISIT, EventKind.LOG_HEAD,
+    EventKind.ATTENDANCE, EventKind.PAIRING, EventKind.APPLIED,
 )  # fmt: skip
 _LET_GO_AT_ONCE = 64
 _UNKNOWN = 0  # the kind of a row of an older file, until it is adopted

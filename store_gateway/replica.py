@@ -8,6 +8,7 @@ I/O: the cache file, through `store_gateway.cache`.
 import dataclasses
 import random
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,6 +133,14 @@ class Replica:
         if self._hq.vault is None:
             return None
         return next((one.digest_key for one in self._hq.vault.holdings.of(sync.Collection.MEMBERS)), None)
+
+    def disk(self) -> tuple[int, int, int]:
+        """Bytes free beside the cache, bytes of the cache, events that wait; 0 where the disk does not say."""
+        waiting = self._hq.vault.outbox.waiting() if self._hq.vault is not None else 0
+        try:
+            return shutil.disk_usage(self._file.parent).free, self._file.stat().st_size, waiting
+        except OSError:
+            return 0, 0, waiting
 
     def policy(self) -> Policy | None:
         """The last good pair of policy records."""

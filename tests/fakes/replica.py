@@ -105,6 +105,10 @@ class FakeReplica:
         """Whether the store may disclose."""
         return self.lease(now_mono_s).light is Light.LIVE
 
+    def disk(self) -> tuple[int, int, int]:
+        """Room on the disk, the cache's size, events that wait."""
+        return 10**9, 10**6, len(self.events)
+
     def trusted_ms(self, now_mono_s: float) -> int | None:
         """Trusted time."""
         return None if self.epoch_ms is None else self.epoch_ms + int(now_mono_s * 1000)
