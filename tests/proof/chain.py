@@ -15,11 +15,14 @@ from pathlib import Path
 from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from hq.answers import Answers
-from hq.database import open_database, reading
+from hq.database import open_database, reading, writing
+from hq.erasure import erase
 from hq.log_tables import event_gaps
+from hq.order_tables import orders
+from hq.orders import issue as give
 from hq.outbox import Outbox
 from hq.policy_rules import Draft
 from hq.records import DOWN, NOW
@@ -276,6 +279,8 @@ class Box(Shopfloor):
         for found in self.chain.secrets.values():
             for secret in found:
                 self.calls(secret)
+        for secret in self.chain.gone:
+            self.calls(secret)
         seen = self.sees()
         assert not seen or witness.may_disclose(self.boot, self.now_s), "shown without a lease"
         assert not seen or self.live()
@@ -393,6 +398,7 @@ class Chain:
         self.hq.draft = self.draft
         self.hq.publish()
         self.secrets: dict[str, list[bytes]] = {}  # presence secrets by member
+        self.gone: list[bytes] = []  # presence secrets of members who were erased, and whose phones do not know it
         self._ticked_ms = self.hq.now_ms
         self.answers: list[Answers] = []
         self.start_hq()
@@ -542,9 +548,28 @@ class Chain:
         """Root and count of each of a store's instances at HQ."""
         return {name: (one.node.root, one.node.count) for name, one in self.hq.instances(store).items()}
 
+    def orders_open(self) -> int:
+        """How many orders wait to be done."""
+        with reading(self.hq.engine) as connection:
+            wanted = select(func.count()).select_from(orders)
+            waiting = wanted.where(orders.c.outcome.is_(None), orders.c.not_after_ms > self.hq.now_ms)
+            return int(connection.scalar(waiting) or 0)
+
+    def order(self, box: Box, verb: sync.Verb, subject: bytes | None = None) -> None:
+        """HQ gives the store an order."""
+        with writing(self.hq.engine) as connection:
+            give(connection, box.store, verb, self.hq.now_ms, subject=subject)
+
+    def erase(self, name: str) -> None:
+        """HQ erases a member, and tells every store."""
+        self.gone += self.secrets.pop(name)
+        erase(self.hq.engine, self.hq.keys, name, self.hq.now_ms)
+
     def agrees(self) -> bool:
-        """Whether all roots are equal and nothing waits to go up."""
-        return all(box.held() == self.roots(box.store) and box.waiting() == 0 for box in self.boxes)
+        """Whether all roots are equal, nothing waits to go up, and no order waits to be done."""
+        return self.orders_open() == 0 and all(
+            box.held() == self.roots(box.store) and box.waiting() == 0 for box in self.boxes
+        )
 
     def check(self) -> None:
         """What holds after any step: the trees are those of the rows, and nothing is shown that may not be."""

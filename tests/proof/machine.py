@@ -23,6 +23,7 @@ from tests.proof.broker import KIND, Broker, Parcel, Topic, Weather
 from tests.proof.chain import ASSOCIATE, SCOPES, Box, Chain, days, profile
 from tests.world import PIN
 from wire.member import Mode, NameChoice
+from wire.sync import Verb
 
 NAMES = tuple(f"m-{number}" for number in range(4))
 MEMBER = st.sampled_from(NAMES)
@@ -166,6 +167,21 @@ class History(RuleBasedStateMachine):
             row["phones"] = [secret.hex()]
             self.hq.secrets[name] = [secret]
         importer.run(self.hq.hq.engine, self.hq.hq.keys, iter([json.dumps(row).encode()]), self.hq.hq.now_ms)
+        self.hq.carry()
+
+    @rule(name=MEMBER)
+    def is_erased(self, name: str) -> None:
+        """At HQ and by an order in every store; the phones go on."""
+        if name in self.hq.secrets:
+            self.hq.erase(name)
+            self.hq.carry()
+
+    @rule(place=PLACE, name=st.one_of(st.none(), MEMBER))
+    def orders(self, place: int, name: str | None) -> None:
+        """A new epoch, or the export of a member."""
+        box = self._box(place)
+        known_as = self.hq.hq.pseudonym(name, box.store) if name in self.hq.secrets else None
+        self.hq.order(box, Verb.ROLL if known_as is None else Verb.EXPORT, known_as)
         self.hq.carry()
 
     @rule(lease_s=st.sampled_from((30, 120, 1800)), idle_s=st.sampled_from((60, 300)))

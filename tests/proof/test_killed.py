@@ -10,6 +10,7 @@ import pytest
 from tests.proof.apart import CALLS, Apart, Killed
 from tests.proof.broker import Parcel, Topic
 from tests.proof.chain import SCOPES, Chain, days, profile
+from wire.sync import Verb
 
 SHORT_POINTS = 4
 LATE = ("late-1", "late-2")  # whose records change while the store is away
@@ -62,6 +63,9 @@ class Bench:
         self.withdrawn.append(self.pseudonym(other))
         box.ask("events", 3)
         self.tablets.append(box.ask("pairs"))
+        chain.order(box, Verb.ROLL)
+        chain.erase(other)
+        chain.run(5)
         box.link(False)
         for name in LATE:
             chain.hq.office.set_profile(name, profile(name, str(chain.hq.now_ms)), chain.hq.now_ms)
@@ -153,7 +157,7 @@ def test_a_box_killed_at_a_system_call_loses_nothing(bench: Bench, tmp_path: Pat
 
 @pytest.mark.long
 def test_a_box_killed_at_every_system_call_loses_nothing(bench: Bench, tmp_path: Path) -> None:
-    """Each in turn: of opening, unlock, apply, withdrawal, events, pairing, fill, a new day, checkpoint."""
+    """Each in turn: opening, unlock, apply, withdrawal, events, pairing, epochs, erasure, fill, checkpoint."""
     killed = 0
     for call, number in points(bench, tmp_path / "calls"):
         print(f"killed at {call} {number}")
