@@ -112,7 +112,7 @@ def _broker(folder: Path, estate: Estate, revoked: frozenset[str]) -> Iterator[W
     place = folder / at if chosen.in_place else Path("/", _BROKER_PLACE)
     yield Wanted(f"{at}/ca.pem", PUBLIC, Copy(BROKER_CA))
     yield Wanted(f"{at}/server.key", SECRET, TlsKey(revoked))
-    subject = Subject("consentry-broker", Use.SERVER, (chosen.broker_host, *chosen.broker_names))
+    subject = Subject("consentry-broker", Use.SERVER, (*chosen.node_names, *chosen.broker_names))
     yield Wanted(f"{at}/server.pem", PUBLIC, Certificate(subject, f"{at}/server.key", BROKER_CA, BROKER_CA_KEY))
     serials = tuple(int(one.serial, 16) for one in estate.revoked)
     yield Wanted(f"{at}/revoked.pem", PUBLIC, Revocations(serials, BROKER_CA, BROKER_CA_KEY))
@@ -201,6 +201,8 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
 
 def _broker_table(estate: Estate, place: Path, certificate: str) -> toml.Table:
     where: toml.Table = {"host": estate.hq.broker_host, "port": estate.hq.broker_port}
+    if estate.hq.broker_more_hosts:
+        where = {**where, "more_hosts": estate.hq.broker_more_hosts}
     if not estate.hq.broker_tls:
         return {**where, "tls": False}
     return {

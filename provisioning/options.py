@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     hq.add_argument(
         "--broker-name", dest="broker_names", action="append", metavar="NAME", help="a further name in its certificate"
     )
+    hq.add_argument(
+        "--broker-more-host", dest="broker_more_hosts", action="append", metavar="HOST[:PORT]",
+        help="another node of its cluster, tried in turn",
+    )  # fmt: skip
     hq.add_argument("--database", metavar="URL", help="HQ's database, for SQLAlchemy (default: SQLite in /var/lib)")
     hq.add_argument(
         "--in-place", action="store_true", default=None, help="run all from the folder, without systemd: for a trial"

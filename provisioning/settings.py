@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from provisioning import toml
+from runtime import addresses
 from wire.receivers import Receiver, ReceiverKind, check_all
 
 STORE_FORM: Final = "1 to 40 characters a-z, 0-9 and -"
@@ -27,8 +28,9 @@ HOST_FORM: Final = "a DNS name or an IP address"
 class HqSettings:
     """HQ and its broker.
 
-    `broker_names` are further names and addresses of the broker in its certificate. `broker_tls` is only false in a
-    demo, on loopback, whose broker speaks no TLS. With `in_place` everything runs from the folder itself, without
+    `broker_names` are further names and addresses of the broker in its certificate; `broker_more_hosts` the other
+    nodes where it is a cluster, each HOST or HOST:PORT, which stores and HQ try in turn. `broker_tls` is only false in
+    a demo, on loopback, whose broker speaks no TLS. With `in_place` everything runs from the folder itself, without
     systemd and its credentials: for a test or a demo, where `state_dir` (default: in the folder) is where HQ keeps its
     database, and `unix_user` runs all (named to the gateway as the peer on its sockets, and to mosquitto).
     """
@@ -37,6 +39,7 @@ class HqSettings:
     broker_port: int = 8883
     broker_listen: str = "0.0.0.0"  # stores call from elsewhere; certificates decide who may
     broker_names: tuple[str, ...] = ()
+    broker_more_hosts: tuple[str, ...] = ()
     broker_tls: bool = True
     database: str | None = None
     state_dir: Path | None = None
@@ -45,11 +48,17 @@ class HqSettings:
 
     def __post_init__(self) -> None:
         """Raises: ValueError, where a name is none."""
-        for name in (self.broker_host, *self.broker_names):
+        for name in (*self.node_names, *self.broker_names):
             _check_host("broker", name)
         _check_port(self.broker_port)
         if not self.broker_tls and self.broker_host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("without TLS the broker is on loopback")
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The host of the broker, or of each node. Raises: ValueError."""
+        found = addresses.all_of(self.broker_host, self.broker_port, self.broker_more_hosts)
+        return tuple(dict.fromkeys(one.host for one in found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -156,14 +155,13 @@ class Estate:
     def __init__(self, folder: Path, engine: Engine, database: str) -> None:
         self.folder, self.engine = folder, engine
         hq = provisioning.HqSettings(
-            broker_host=HOST, broker_port=engine.ports[0], broker_listen=HOST, in_place=True, unix_user=account()
-        )
+            broker_host=HOST, broker_port=engine.ports[0], broker_listen=HOST, in_place=True, unix_user=account(),
+            broker_more_hosts=tuple(f"{HOST}:{port}" for port in engine.ports[1:]),
+        )  # fmt: skip
         stores = {name: provisioning.StoreSettings(tablet_names=("localhost",)) for name in (STORE, OTHER)}
         apply.provision(folder, provisioning.Estate(hq, stores), datetime.now(UTC))
         self._hq_config = folder / "hq/etc/consentry/hq.toml"
-        self._more = tuple(f"{HOST}:{port}" for port in engine.ports[1:])
         text = re.sub(r"(?m)^database = .*$", f'database = "{database}"', self._hq_config.read_text())
-        text = text.replace("[broker]\n", f"[broker]\nmore_hosts = {json.dumps(self._more)}\n")
         self._hq_config.write_text(text)
         settings = config.load(self._hq_config, HqSettings)
         assert settings.database == database
@@ -222,7 +220,6 @@ class Estate:
     def open_box(self, store: str = STORE) -> Box:
         """A store's box, connected."""
         settings = config.load(self.folder / f"stores/{store}/etc/consentry/gateway.toml", GatewaySettings)
-        settings = replace(settings, broker=replace(settings.broker, more_hosts=self._more))
         made = Box(settings, self.folder)
         self.boxes.append(made)
         return made

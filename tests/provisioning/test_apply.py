@@ -9,13 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from provisioning import apply, layout
+from hq.settings import Settings as HqProgram
+from provisioning import apply, identity, layout
 from provisioning.errors import LostKeyError, ProvisioningError, RefusedError
 from provisioning.files import Files
 from provisioning.identity import LEAF_LIFE, RENEWED_BEFORE
 from provisioning.plan import Action, changes
-from provisioning.settings import Estate
+from provisioning.settings import Estate, HqSettings, StoreSettings
+from runtime import config
+from store_gateway.settings import Settings as GatewayProgram
 from tests.provisioning.conftest import NOW
 
 KEYS = ("identity-key", "box-secret", "broker-key", "tls-key", "signing-key", "sealing-key", "pairwise-key")
@@ -280,3 +284,21 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, estate: 
     (tmp_path / "file").write_text("")
     with pytest.raises(ProvisioningError, match=r"file/f: Not a directory"):
         apply.provision(tmp_path / "file" / "f", estate, NOW)
+
+
+def test_the_nodes_of_a_cluster_are_told_to_hq_and_to_stores(tmp_path: Path) -> None:
+    """Both try them in turn, and one certificate of the broker serves all."""
+    hq = HqSettings("one.example", broker_more_hosts=("two.example", "three.example:8884"), in_place=True)
+    apply.provision(tmp_path, Estate(hq, {"berlin-1": StoreSettings(tablet_names=("localhost",))}), NOW)
+    for file, shape in (
+        ("hq/etc/consentry/hq.toml", HqProgram), ("stores/berlin-1/etc/consentry/gateway.toml", GatewayProgram)
+    ):  # fmt: skip
+        found = config.load(tmp_path / file, shape).broker.addresses
+        assert [(one.host, one.port) for one in found] == [
+            ("one.example", 8883), ("two.example", 8883), ("three.example", 8884)
+        ]  # fmt: skip
+    pem = (tmp_path / "broker/etc/mosquitto/consentry/server.pem").read_bytes()
+    names = identity.certificate_names(x509.load_pem_x509_certificate(pem))
+    assert names == {"one.example", "two.example", "three.example"}
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        HqSettings("one.example", broker_more_hosts=("two.example:port",))
