@@ -11,7 +11,6 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -29,13 +28,11 @@ _PRAGMAS = ("locking_mode=EXCLUSIVE", "secure_delete=ON", "journal_mode=WAL", "s
 _Row = tuple[int, bytes, bytes, int, bytes, bytes]
 
 
-@dataclass(slots=True)
 class Bare:
     """Seconds of each of the three."""
 
-    decode_s: float = 0.0
-    seal_s: float = 0.0
-    insert_s: float = 0.0
+    def __init__(self) -> None:
+        self.decode_s = self.seal_s = self.insert_s = 0.0
 
     @property
     def sum_s(self) -> float:

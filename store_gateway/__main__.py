@@ -42,7 +42,16 @@ commands:
   serve    serve the store (the default)
   pair     print a one-time code with which a tablet is paired, as a QR code too
   status   print how the store is
+  retry    try now again what does not agree with HQ and is quarantined
+  check    read the whole cache now and prove it; its end is in the log and in the status
 """
+
+_ASKED: dict[str, query.Request] = {
+    "pair": query.MintPairing(),
+    "status": query.AskStatus(),
+    "retry": query.Upkeep(query.Task.RETRY),
+    "check": query.Upkeep(query.Task.CHECK),
+}
 
 _log = Log("gateway")
 
@@ -56,7 +65,7 @@ def main() -> None:
     """The console script `consentry-gateway`."""
     description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
     parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
-    parser.add_argument("command", nargs="?", choices=("serve", "pair", "status"), default="serve")
+    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED), default="serve")
     parser.add_argument("--log", type=logs.Level, choices=list(logs.Level), default=logs.Level.INFO, help="how much")
     parser.add_argument(
         "--tablets-url", metavar="URL", help="where tablets find this box, for `pair` (default: https://HOSTNAME:8443)"
@@ -70,13 +79,16 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "serve":
         logs.setup(PROGRAM, arguments.log)
         return serve(arguments.config, settings)
-    asked = query.MintPairing() if arguments.command == "pair" else query.AskStatus()
-    reply = operator.ask(settings.runtime_dir / OPERATOR, asked)
+    reply = operator.ask(settings.runtime_dir / OPERATOR, _ASKED[arguments.command])
     if isinstance(reply, query.PairingCode):
         url = arguments.tablets_url or f"https://{socket.gethostname()}:8443"
         sys.stdout.write(operator.pairing_text(reply, url))
     elif isinstance(reply, query.Status):
         sys.stdout.write(operator.status_text(reply))
+    elif isinstance(reply, query.Accepted):
+        sys.stdout.write("begun; see `consentry-gateway status` and the log\n")
+    elif isinstance(reply, query.Refused) and reply.reason is query.RefusedReason.DARK:
+        raise UnavailableError("the cache is locked", "wait until HQ has unlocked it")
     else:
         raise UnavailableError("the gateway refused", "ask as one of operator_users")
     return 0

@@ -89,6 +89,8 @@ class Dialogue:
     def advance(self, readiness: Readiness, now_mono_s: float) -> None:
         """Does what is due: compares, asks, says hello, sends events. Raises: CacheError."""
         self._compare(now_mono_s)
+        if self.vault is not None:
+            self.replication.proof.idle(self.vault.holdings, now_mono_s)
         if not self._link or self.cache is None:
             return
         if self.keeper.hello_due(now_mono_s):
@@ -98,7 +100,7 @@ class Dialogue:
                 self._queue += self.orders.outgoing()
             else:
                 self.keeper.hello_within(_NEW_CHALLENGE_S)
-        if self.vault is None:
+        if self.vault is None or self.keeper.refused is sync.RefusalReason.STALE_TICKET:
             return
         self._sign_head(self.vault, now_mono_s)
         if not (self.replication.due(now_mono_s) or self.vault.outbox.waits()):

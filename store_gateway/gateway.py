@@ -134,6 +134,10 @@ class Gateway:
                 return self.status(now_mono_s, operator=asker.operator)
             case query.MintPairing():
                 return self._doors.mint(now_mono_s) if asker.operator else Refused(RefusedReason.FORBIDDEN)
+            case query.Upkeep(task):
+                if not asker.operator:
+                    return Refused(RefusedReason.FORBIDDEN)
+                return query.Accepted() if self._replica.upkeep(task, now_mono_s) else DARK
             case query.Pair():
                 return self._doors.pair(request, now_mono_s)
             case query.SignIn():

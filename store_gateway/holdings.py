@@ -100,14 +100,14 @@ class _Staged:
 class Holdings:
     """All instances that this store holds, by name in `instances`."""
 
-    __slots__ = ("_cache", "_epochs", "_staged", "buckets", "instances", "stale")
+    __slots__ = ("_epochs", "_staged", "buckets", "cache", "instances", "stale")
 
     def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy) -> None:
         """Opens what the cache holds. Raises: CacheError, CORRUPT where a root is not the sum of its nodes.
 
         Whether the nodes are the sums of the rows is told by `store_gateway.proof`, in its own time.
         """
-        self._cache = cache
+        self.cache = cache
         self._epochs = epochs
         self._staged: dict[str, _Staged] = {}
         self.buckets = Buckets(cache, epochs, entropy)
@@ -136,11 +136,11 @@ class Holdings:
             held = self.instances.get(given.instance)
             if held is not None and held.digest_key == given.key:
                 continue
-            with self._cache.transaction():
+            with self.cache.transaction():
                 if held is not None:
-                    self._cache.drop_instance(held.id)
+                    self.cache.drop_instance(held.id)
                 sealed = self._epochs.close(given.key, bound_digest_key(given.instance))
-                row = self._cache.add_instance(given.instance, sealed)
+                row = self.cache.add_instance(given.instance, sealed)
             self.buckets.forget()
             self.instances[given.instance] = Instance(row, given.key, Floors())
             begun.append(given.instance)
@@ -149,15 +149,15 @@ class Holdings:
     def drop(self, name: str) -> Instance:
         """Forgets an instance, inside of a transaction or as one; `sweep` erases its rows. Raises: CacheError."""
         held = self.instances[name]
-        with self._cache.transaction():
-            self._cache.drop_instance(held.id)
+        with self.cache.transaction():
+            self.cache.drop_instance(held.id)
         self.buckets.forget()
         return self.instances.pop(name)
 
     def sweep(self) -> bool:
         """Erases some of what is not needed any more; whether there was anything. Raises: CacheError."""
-        with self._cache.transaction():
-            return self._cache.sweep(SWEEP_ROWS)
+        with self.cache.transaction():
+            return self.cache.sweep(SWEEP_ROWS)
 
     def held(self) -> tuple[sync.Held, ...]:
         """What a hello says of each instance."""
@@ -167,32 +167,32 @@ class Holdings:
 
     def body(self, held: Instance, key: bytes) -> bytes | None:
         """The body of a record; None: none, or a tombstone. Raises: CacheError."""
-        row = self._cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
+        row = self.cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
         return None if row is None or row.sealed is None else self.open(held, row)[1]
 
     def record(self, held: Instance, key: bytes) -> tuple[bytes, int] | None:
         """Body and seq of a live record. Raises: CacheError."""
-        row = self._cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
+        row = self.cache.row(held.id, tree.path(held.digest_key, key), tree.column(held.digest_key, key))
         return None if row is None or row.sealed is None else (self.open(held, row)[1], row.seq)
 
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
         """(key, body) of all live records, in slices. Raises: CacheError."""
-        for rows in self._cache.slices(held.id):
+        for rows in self.cache.slices(held.id):
             for row in rows:
                 yield self.open(held, row)
 
     def nodes_below(self, held: Instance, prefix: bytes) -> dict[bytes, Node]:
         """Digest and count of each node one byte below `prefix` under which anything lives."""
-        return self._cache.nodes(held.id, len(prefix) + 1, prefix + b"\x00", prefix + b"\xff")
+        return self.cache.nodes(held.id, len(prefix) + 1, prefix + b"\x00", prefix + b"\xff")
 
     def settle(self, agreed: Iterable[tuple[Instance, int]]) -> None:
         """Roots agreed as of these seqs. Raises: CacheError."""
         agreed = tuple(agreed)
         risen = [(held, as_of) for held, as_of in agreed if as_of > held.floor]
         if risen:
-            with self._cache.transaction():
+            with self.cache.transaction():
                 for held, as_of in risen:
-                    self._cache.settle(held.id, as_of)
+                    self.cache.settle(held.id, as_of)
         for held, as_of in risen:
             held.floor = as_of
             held.floors.settle(as_of)
@@ -207,14 +207,14 @@ class Holdings:
         self._staged = {}
         nodes: dict[str, Node] = {}
         try:
-            with self._cache.transaction():
+            with self.cache.transaction():
                 yield
                 for name, staged in self._staged.items():
                     nodes[name] = self._write_nodes(self.instances[name], staged)
         except BaseException:
             self.buckets.forget()
             for held in (self.instances[name] for name in self._staged if name in self.instances):
-                held.floors = Floors(self._cache.floors(held.id))
+                held.floors = Floors(self.cache.floors(held.id))
             self._staged = {}
             raise
         for name, staged in self._staged.items():
@@ -228,11 +228,11 @@ class Holdings:
     def _write_nodes(self, held: Instance, staged: _Staged) -> Node:
         """Keeps what the rows amount to; the new root."""
         for depth in range(1, _PREFIX + 1):
-            self._cache.add_to_nodes(held.id, depth, staged.gained(depth))
+            self.cache.add_to_nodes(held.id, depth, staged.gained(depth))
         total, count = staged.gained(0).get(b"", (0, 0))
         root = held.node.join(Node(total, count))
         if root != held.node or staged.seq != held.seq:
-            self._cache.put_instance(held.id, root.root, root.count, staged.seq)
+            self.cache.put_instance(held.id, root.root, root.count, staged.seq)
         return root
 
     def apply(self, held: Instance, records: Iterable[Record], seen: Seen) -> None:
@@ -242,7 +242,7 @@ class Holdings:
         for record in records:
             column, path = tree.column(held.digest_key, record.key), tree.path(held.digest_key, record.key)
             pending = written.get(column)
-            before = (pending.seq, pending.digest) if pending is not None else self._cache.head(held.id, path, column)
+            before = (pending.seq, pending.digest) if pending is not None else self.cache.head(held.id, path, column)
             floor = max(held.floor, held.floors.at(path))
             if record.seq > MAX_SEQ or not takes(record.seq, before[0] if before else 0, floor):
                 self.stale += 1
@@ -254,7 +254,7 @@ class Holdings:
             staged.gains.append((record.seq, gain))
             staged.seq = max(staged.seq, record.seq)
             seen(held, record.key, record.body)
-        self._cache.put_rows(held.id, written.values())
+        self.cache.put_rows(held.id, written.values())
 
     def pieces(self, held: Instance, answer: tuple[sync.RecordRange, ...], most: int) -> Iterator[Span]:
         """All parts of one range, cut between two-byte nodes so that each piece is about at most so many rows.
@@ -271,7 +271,7 @@ class Holdings:
                     offered.setdefault(path[:_PREFIX], []).append((path, record))
         counts = {place: len(records) for place, records in offered.items()}
         if held.node.count and not since:  # else what is held there is not read
-            for place, node in self._cache.nodes(held.id, _PREFIX, first, last).items():
+            for place, node in self.cache.nodes(held.id, _PREFIX, first, last).items():
                 counts[place] = max(node.count, counts.get(place, 0))
         begin, rows = first, 0
         pending: list[tuple[bytes, Record]] = []
@@ -288,10 +288,10 @@ class Holdings:
         """Applies a piece of a range inside of a transaction; how many rows changed, None where it is too old."""
         offered = {(path, tree.column(held.digest_key, record.key)): record for path, record in span.records}
         if span.since:
-            heads = ((place, self._cache.head(held.id, *place)) for place in offered)
+            heads = ((place, self.cache.head(held.id, *place)) for place in offered)
             before = {place: head for place, head in heads if head is not None}
         else:
-            rows = self._cache.heads(held.id, span.first, span.last)
+            rows = self.cache.heads(held.id, span.first, span.last)
             before = {(path, column): (seq, digest) for path, column, seq, digest in rows}
         judged = judge_range(
             span.as_of,
@@ -306,10 +306,10 @@ class Holdings:
         staged = self._stage(held)
         for path, column in judged.erase:
             staged.minus(path, before[path, column][1])
-            row = self._cache.row(held.id, path, column)
+            row = self.cache.row(held.id, path, column)
             if row is not None and row.sealed is not None:
                 seen(held, self.open(held, row)[0], None)
-        self._cache.erase_rows(held.id, judged.erase)
+        self.cache.erase_rows(held.id, judged.erase)
         written = self._written(held, span, [(place, offered[place]) for place in judged.write], staged, before, seen)
         self.raise_floor(held, span.first, span.last, span.as_of)
         return written + len(judged.erase)
@@ -320,11 +320,11 @@ class Holdings:
         The roots differ until HQ takes it away as well: a fill would bring back what HQ still holds.
         """
         path, column = tree.path(held.digest_key, key), tree.column(held.digest_key, key)
-        row = self._cache.row(held.id, path, column)
+        row = self.cache.row(held.id, path, column)
         if row is None or row.sealed is None:
             return False
         self._stage(held).minus(path, row.digest)
-        self._cache.erase_rows(held.id, [(path, column)])
+        self.cache.erase_rows(held.id, [(path, column)])
         seen(held, key, None)
         return True
 
@@ -356,14 +356,14 @@ class Holdings:
             highest = max(highest, seq)
             seen(held, key, body)
         staged.seq = highest
-        self._cache.put_columns(rows)
+        self.cache.put_columns(rows)
         return len(rows)
 
     def raise_floor(self, held: Instance, first: bytes, last: bytes, as_of: int) -> None:
         """HQ said all of these nodes as of `as_of`, inside of a transaction."""
         self._stage(held)
         first, last = bounds(first, last)
-        self._cache.raise_floor(held.id, kept(first, last), as_of)
+        self.cache.raise_floor(held.id, kept(first, last), as_of)
         held.floors.raise_(first, last, as_of)
 
     def _stage(self, held: Instance) -> _Staged:

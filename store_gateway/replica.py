@@ -103,7 +103,11 @@ class Replica:
     def lease(self, now_mono_s: float) -> query.Lease:
         """Whether the store may disclose now, and why not."""
         return self._hq.keeper.view(
-            now_mono_s, locked=self._hq.vault is None, failed=self.failed(), policy=self.policy() is not None
+            now_mono_s,
+            locked=self._hq.vault is None,
+            failed=self.failed(),
+            policy=self.policy() is not None,
+            quarantined=self._hq.replication.gates,
         )
 
     def live(self, now_mono_s: float) -> bool:
@@ -126,6 +130,9 @@ class Replica:
             counts["stale"] = self._hq.vault.holdings.stale
             counts["refused_bodies"] = self._hq.vault.refused_bodies
             counts["events_waiting"] = self._hq.vault.outbox.waiting()
+            counts["quarantined_now"] = len(self._hq.replication.quarantined())
+            counts["checked_rows"] = self._hq.replication.proof.rows
+            counts["checks"] = self._hq.replication.proof.done
         return counts
 
     def members_key(self) -> bytes | None:
@@ -279,6 +286,18 @@ class Replica:
         if touched.records:
             self._wrote()
         return self._advanced(touched, now_mono_s, False), True
+
+    def upkeep(self, task: query.Task, now_mono_s: float) -> bool:
+        """What an operator asks for; False while locked."""
+        if self._hq.vault is None:
+            return False
+        match task:
+            case query.Task.RETRY:
+                _log.info("retry", instances=self._hq.replication.retry())
+                self._hq.keeper.hello_soon(now_mono_s)
+            case query.Task.CHECK:
+                self._hq.replication.proof.hurry(self._hq.vault.holdings)
+        return True
 
     def on_link(self, up: bool, now_mono_s: float) -> None:
         """The connection to the broker came or went."""

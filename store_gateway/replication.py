@@ -13,6 +13,7 @@ from store_gateway.cache import MAX_SEQ
 from store_gateway.core.fill import Fill, Page, Start
 from store_gateway.core.lease import Keeper, Offer
 from store_gateway.holdings import Instance, Span
+from store_gateway.proof import Proof
 from store_gateway.seal import Entropy
 from store_gateway.vault import Touched, Vault
 from wire import sync
@@ -29,7 +30,7 @@ _GATING_WORDS = frozenset(collection.name.lower() for collection in GATING)
 class Replication:
     """The filling and comparing of one boot."""
 
-    __slots__ = ("_counts", "_entropy", "_fill", "_page", "_pieces")
+    __slots__ = ("_counts", "_entropy", "_fill", "_page", "_pieces", "proof")
 
     def __init__(self, entropy: Entropy, counts: Counter[str]) -> None:
         self._entropy = entropy
@@ -37,10 +38,16 @@ class Replication:
         self._fill = Fill()
         self._page: Page | None = None  # the one of which pieces are left
         self._pieces: deque[Span] = deque()
+        self.proof = Proof()
 
     def quarantined(self) -> tuple[str, ...]:
         """The instances that did not agree after 3 rounds, and have not since."""
         return self._fill.quarantined()
+
+    @property
+    def gates(self) -> bool:
+        """Whether one of them keeps the store dark."""
+        return any(_gates(name) for name in self._fill.quarantined())
 
     def retry(self) -> int:
         """An operator's word: what is quarantined is tried at once; how many instances."""
@@ -104,8 +111,12 @@ class Replication:
     def work(self, vault: Vault, most_rows: int, now_mono_s: float) -> tuple[Touched, bool]:
         """Applies pieces of about so many rows in one transaction; what changed, and whether a round ended by it.
 
-        Raises: CacheError; the range is then applied again.
+        Where there are none, a step of the proof that an operator waits for. Raises: CacheError; the range is then
+        applied again.
         """
+        if not self._fill.pages:
+            self.proof.step(vault.holdings)
+            return Touched(), False
         chosen: list[tuple[Instance, Span]] = []
         done: list[Page] = []
         rows = 0
@@ -130,7 +141,7 @@ class Replication:
 
     def busy(self) -> bool:
         """Whether `work` has something to apply."""
-        return bool(self._fill.pages)
+        return bool(self._fill.pages) or self.proof.hurried
 
     def _next(self, vault: Vault) -> Iterator[tuple[Page, Instance, Span]]:
         """Piece after piece of the ranges that arrived."""
@@ -160,7 +171,7 @@ class Replication:
             if held is not None and _agrees(held, root):
                 agreed.append((held, root.as_of))
                 continue
-            gates = gates or root.instance.split("/")[0] in _GATING_WORDS
+            gates = gates or _gates(root.instance)
             if held is not None:
                 differing.append(held)
         vault.holdings.settle(agreed)
@@ -185,6 +196,10 @@ class Replication:
                 _log.error("quarantined", instance=held.name, remedy=remedy)
             case Start.NOT_NOW:
                 pass
+
+
+def _gates(instance: str) -> bool:
+    return instance.split("/")[0] in _GATING_WORDS
 
 
 def _runs(places: list[bytes]) -> list[tuple[bytes, bytes]]:

@@ -97,6 +97,7 @@ ENGLISH: Final[dict[str, str]] = {
     "dark.no-word": "No word from headquarters since {time}; closed until it is back. Nobody here can know what shoppers have withdrawn since.",  # noqa: E501
     "dark.no-word_yet": "No word from headquarters; closed until it is back.",
     "dark.catching-up": "Headquarters is back. The store is catching up.",
+    "dark.quarantined": "The store’s copy does not match headquarters. It is tried again; tell the operator.",
     "dark.no-policy": "Headquarters has not sent this store’s rules yet.",
     "dark.refused": "Headquarters refused this store. Tell headquarters’ operator.",
     "dark.refused_more": "It opens when headquarters takes it back.",

@@ -153,6 +153,23 @@ class MintPairing:
     """A one-time pairing code; on the operator's socket only. → PairingCode | Refused"""
 
 
+class Task(StrEnum):
+    """What an operator can have done at once."""
+
+    RETRY = "retry"  # what is quarantined
+    CHECK = "check"  # the whole cache
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Something that the gateway does by itself is to be done at once; on the operator's socket only.
+
+    → Accepted | Refused
+    """
+
+    task: Task
+
+
 @dataclass(frozen=True, slots=True)
 class AskProbe:
     """What a probe needs to be the synthetic member's phone and associate; on its socket only. → ProbeKit | Refused"""
@@ -180,6 +197,7 @@ Request = (
     | MintPairing
     | AskProbe
     | TellProbe
+    | Upkeep
 )
 
 
@@ -217,6 +235,7 @@ class QueryKind(IntEnum):
     MINT_PAIRING = 12
     ASK_PROBE = 13
     TELL_PROBE = 14
+    UPKEEP = 15
     REFUSED = 64
     PAIRED = 65
     SIGNED_IN = 66
@@ -247,6 +266,7 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.MINT_PAIRING: MintPairing,
     QueryKind.ASK_PROBE: AskProbe,
     QueryKind.TELL_PROBE: TellProbe,
+    QueryKind.UPKEEP: Upkeep,
 }
 _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.REFUSED: Refused,

@@ -88,6 +88,7 @@ class DarkReason(StrEnum):
     STARTING = "starting"  # no word from HQ yet since the start
     NO_WORD = "no-word"  # HQ was not heard in time
     CATCHING_UP = "catching-up"  # HQ answers; the records do not agree yet
+    QUARANTINED = "quarantined"  # the records do not agree after three rounds, and are tried again later
     NO_POLICY = "no-policy"
     REFUSED = "refused"
     RESTORED = "restored"  # the cache is an old copy, or another box uses its identity

@@ -47,28 +47,32 @@ class Page:
     parts: tuple[RecordRange, ...]
 
 
-@dataclass(slots=True)
 class _Asked:
-    wanted: Wanted
-    nonce: bytes
-    at_mono_s: float
-    repeats: int = 0
+    __slots__ = ("at_mono_s", "nonce", "repeats", "wanted")
+
+    def __init__(self, wanted: Wanted, nonce: bytes, at_mono_s: float) -> None:
+        self.wanted = wanted
+        self.nonce = nonce
+        self.at_mono_s = at_mono_s
+        self.repeats = 0
 
     @property
     def again_mono_s(self) -> float:
         return self.at_mono_s + RETRY_S * (1 << min(self.repeats, 3))
 
 
-@dataclass(slots=True)
 class _Round:
     """One instance that differs. `number`: of rounds since it agreed."""
 
-    number: int = 0
-    nodes: deque[Wanted] | None = None  # None: no round goes on
-    applying: int = 0  # pages that arrived and are not applied
-    ended_mono_s: float = -math.inf
-    quarantined: bool = False
-    until_mono_s: float = -math.inf
+    __slots__ = ("applying", "ended_mono_s", "nodes", "number", "quarantined", "until_mono_s")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.nodes: deque[Wanted] | None = None  # None: no round goes on
+        self.applying = 0  # pages that arrived and are not applied
+        self.ended_mono_s = -math.inf
+        self.quarantined = False
+        self.until_mono_s = -math.inf
 
 
 class Fill:

@@ -17,6 +17,7 @@ TIME_AGE_S = 10.0  # an answer older than this tells no time
 CHALLENGE_S = 45.0  # of the 60 s that HQ takes an echo; the rest is for its way to HQ and back
 FIRST_HELLO_S = 2.0
 HELLO_S = 15.0
+STALE_HELLO_S = 60.0  # of a restored image or a clone, which only a person can help
 _GROWTH = 1.5
 _JITTER = 0.2
 _BURST = 4  # so many hellos may go at once within _BURST_S; HQ's answers cannot make the store shout
@@ -99,7 +100,7 @@ class Keeper:
         """A hello with this nonce goes out now. `chance` in [0, 1) spreads the next one by ±20 %."""
         self._nonces.append((nonce, now_mono_s))
         self._hello_at = now_mono_s + self._hello_s * (1 - _JITTER + 2 * _JITTER * chance)
-        if self._begun is None and self.offer is None:
+        if self._begun is None and self.offer is None and self.refused is not sync.RefusalReason.STALE_TICKET:
             self._hello_s = min(HELLO_S, self._hello_s * _GROWTH)
 
     def sent_at(self, nonce: bytes) -> float | None:
@@ -146,6 +147,9 @@ class Keeper:
         if sent_mono_s > self._newest_mono_s:
             self._newest_mono_s = sent_mono_s
             self.refused, self._begun, self.offer = reason, None, None
+            if reason is sync.RefusalReason.STALE_TICKET:
+                self._hello_s = STALE_HELLO_S
+                self._hello_at = max(self._hello_at, sent_mono_s + STALE_HELLO_S)
 
     def end(self, now_mono_s: float) -> None:
         """The lease ends here, and answers to what was said before begin none: the cache is another."""
@@ -166,10 +170,12 @@ class Keeper:
         """HQ's time plus the boot clock since the hello: ahead by at most an answer's way, never stepped back."""
         return None if self._offset_ms is None else self._offset_ms + int(now_mono_s * 1000)
 
-    def view(self, now_mono_s: float, *, locked: bool, failed: bool, policy: bool) -> Lease:
+    def view(self, now_mono_s: float, *, locked: bool, failed: bool, policy: bool, quarantined: bool = False) -> Lease:
         """The lease as a page shows it, with the reason why the store is dark."""
         last_word_ms = None if self._heard_mono_s is None else self.trusted_ms(self._heard_mono_s)
         light, reason = self._light(now_mono_s, locked, failed, policy)
+        if reason is DarkReason.CATCHING_UP and quarantined:
+            reason = DarkReason.QUARANTINED
         if light is not Light.LIVE or self._begun is None:
             return Lease(light, reason, 0, 0, last_word_ms)
         left_s, length_s = math.ceil(self.left_s(now_mono_s)), self._begun.lease.lease_s

@@ -34,6 +34,7 @@ class FakeReplica:
         self.reason = DarkReason.NONE
         self.fail: CacheReason | None = None
         self.reads = 0
+        self.tasks: list[query.Task] = []
         self._policy = policy
         self._tablets: dict[str, Tablet] = {}
         self._waiting = NO_CHANGES
@@ -164,6 +165,11 @@ class FakeReplica:
     def work(self, most_rows: int, now_mono_s: float) -> tuple[Changes, bool]:
         """There is no fill."""
         return NO_CHANGES, False
+
+    def upkeep(self, task: query.Task, now_mono_s: float) -> bool:
+        """Notes what an operator asked for."""
+        self.tasks.append(task)
+        return True
 
     def on_link(self, up: bool, now_mono_s: float) -> None:
         """Nothing to do."""
