@@ -57,6 +57,9 @@ class Seen:
             for path in (shop.store.at / "state").rglob("*")
             if path.is_file()
         }
+        self.database = {
+            path.name: path.read_bytes() for path in (shop.folder / "hq/state").rglob("*") if path.is_file()
+        }
         self.traffic = b"".join(topic.encode() + payload for topic, payload in shop.ear.heard)
         self.sightings, self.queries = (bytes(line.heard) for line in shop.lines)
         self.pseudonyms = {name: shop.pseudonym(person) for name, person in people.items()}
@@ -286,3 +289,14 @@ def test_members_tokens_are_forwarded_and_written_nowhere(seen: Seen) -> None:
 def without_the_radio(places: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """All but the log of the fake bluetoothd, which is no part of the product."""
     return ((name, content) for name, content in places if name != Path("bluetoothd.log").name)
+
+
+def test_hqs_database_holds_no_member_in_the_clear(seen: Seen) -> None:
+    """Neither values, ids, secrets and day keys, nor what stores reported of anybody, nor names of staff."""
+    assert sum(map(len, seen.database.values())) > 100_000
+    assert any(one in content for one in seen.pseudonyms.values() for content in seen.database.values())
+    needles = [value.encode() for person in seen.people.values() for value in person.values.values()]
+    needles += [person.member.encode() for person in seen.people.values()] + [b"Nina associate"]
+    keys = [one for person in seen.people.values() for one in (person.phone.secret, *day_keys(person))]
+    needles += [form for one in keys for form in forms(one)]
+    assert found(needles, iter(seen.database.items())) == set()
