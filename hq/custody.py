@@ -59,9 +59,15 @@ class Purpose(StrEnum):
     SHARES = "shares"
 
 
+_PLACES = {one: _CONTEXT + b"\x00" + one.encode() for one in Place}
+
+
 def bound(place: Place, *parts: bytes) -> bytes:
     """Associated data: the column and whose row it is, each part with its length (at most 65,535 bytes)."""
-    return b"".join([_CONTEXT, b"\x00", place.encode(), *(len(one).to_bytes(2, "big") + one for one in parts)])
+    made = _PLACES[place]
+    for one in parts:
+        made += len(one).to_bytes(2, "big") + one
+    return made
 
 
 class Seal:

@@ -179,7 +179,10 @@ def _secrets(
     listed = sorted(buckets)
     for start in range(0, len(listed), _CHUNK):
         wanted = (
-            select(audience.c.bucket, audience.c.pseudonym, phones, member_keys.c.wrapped)
+            select(
+                audience.c.bucket, audience.c.pseudonym, audience.c.member,
+                phones.c.id, phones.c.secret, member_keys.c.wrapped,
+            )
             .join(phones, phones.c.member == audience.c.member)
             .join(member_keys, member_keys.c.member == audience.c.member)
             .where(
@@ -188,10 +191,10 @@ def _secrets(
                 audience.c.present.is_(True),
             )
             .order_by(phones.c.id)
-        )
-        for row in connection.execute(wanted):
-            seal = custody.member(row.member, row.wrapped)
-            found[row.bucket][row.pseudonym].append(membership.phone_secret(seal, row.id, row.member, row.secret))
+        )  # fmt: skip
+        for bucket, known_as, member, phone, secret, wrapped in connection.execute(wanted):
+            seal = custody.member(member, wrapped)
+            found[bucket][known_as].append(membership.phone_secret(seal, phone, member, secret))
     return found
 
 
