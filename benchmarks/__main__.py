@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, edge, hellos, memory, presence, sync, tablets
+from benchmarks import directory, edge, epochs, hellos, memory, presence, sync, tablets
 from benchmarks.report import machine, table
 
 ALL = {
@@ -17,6 +17,7 @@ ALL = {
     "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
     "hellos": (hellos.run, "Hellos answered by HQ"),
+    "epochs": (epochs.run, "A new epoch, and an erasure"),
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
     "sync": (sync.run, "Filling a store, and catching up"),

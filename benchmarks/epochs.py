@@ -131,7 +131,7 @@ def _apply(vault: Vault, name: str, records: list[Record], most: int) -> None:
     # By their paths, as a fill brings them: else each transaction would touch a page for each row.
     records.sort(key=lambda one: hashlib.blake2b(one.key, key=held.digest_key, digest_size=8).digest())
     for start in range(0, len(records), most):
-        with vault.writing(0.0):
+        with vault.writing(1000.0 * start):  # so that what was applied before is no delta any more
             vault.holdings.apply(held, records[start : start + most], lambda held, key, body: None)
 
 

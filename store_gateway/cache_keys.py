@@ -110,9 +110,7 @@ class KeyTables:
                 [(*row, instance) for row in rows],
             )
 
-    def local_between(
-        self, table: str, after: LocalKey | None, most: int
-    ) -> list[tuple[LocalKey, bytes]]:
+    def local_between(self, table: str, after: LocalKey | None, most: int) -> list[tuple[LocalKey, bytes]]:
         """(key, sealed) of some rows that only this store writes, past a key."""
         column = LOCAL_KEYS[table]
         past = "" if after is None else f"and {column} > ?"

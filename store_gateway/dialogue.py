@@ -317,7 +317,8 @@ class Dialogue:
     def lock_down(self, now_mono_s: float, touched: Touched) -> None:
         """Forgets all keys and waits for HQ to unlock the cache again."""
         self._forget_keys(now_mono_s, touched)
-        self.keeper.on_refusal(sync.RefusalReason.LOCKDOWN, now_mono_s)
+        # Later than any hello so far: no answer to one begins a lease again.
+        self.keeper.on_refusal(sync.RefusalReason.LOCKDOWN, math.nextafter(now_mono_s, math.inf))
         self.keeper.hello_soon(now_mono_s)
         _log.warning("lockdown", remedy="wait for HQ: consentry-hq order lift")
 
@@ -331,7 +332,7 @@ class Dialogue:
         events_lost = cache.events_kept()
         cache.destroy_keys(order, events_lost)
         self._forget_keys(now_mono_s, touched)
-        self.keeper.end(now_mono_s)
+        self.keeper.end(math.nextafter(now_mono_s, math.inf))
         kept = cache.header
         self.cache = None
         wiped = disposal.retire(cache, order, events_lost)
