@@ -20,6 +20,7 @@ from store_gateway.holdings import Holdings, Instance, Span
 from store_gateway.outbox import Entry, Outbox
 from store_gateway.seal import Entropy
 from wire import keyring, schema, sync
+from wire.catalog import CatalogItem
 from wire.errors import WireError
 from wire.member import Member, Mode, Staff
 from wire.policy import MAIN_KEY, Policy, store_key
@@ -237,6 +238,15 @@ class Vault:
     def staff(self, associate: str) -> Staff | None:
         """An associate's record. Raises: CacheError."""
         return self._one(Collection.STAFF, associate.encode("utf-8", "replace"), Staff)
+
+    def catalog_item(self, item: str) -> CatalogItem | None:
+        """What the catalog says of an item; None: nothing, or its body was refused. Raises: CacheError."""
+        return self._one(Collection.CATALOG, item.encode("utf-8", "replace"), CatalogItem)
+
+    def affinity(self, part: str) -> bytes | None:
+        """A part of the model of others' habits, opaque; None: none. Raises: CacheError."""
+        bodies = (self.holdings.body(held, part.encode()) for held in self.holdings.of(Collection.AFFINITY))
+        return next((body for body in bodies if body is not None), None)
 
     def _one(self, collection: Collection, key: bytes, shape: type[T]) -> T | None:
         for held in self.holdings.of(collection):
