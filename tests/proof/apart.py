@@ -56,6 +56,17 @@ class Inner(Box):
         """All that are paired."""
         return [one.id for one in self.replica.tablets()]
 
+    def waiting_numbers(self) -> tuple[int, list[int]]:
+        """The last number that was given, and those of the events in the file that wait for HQ."""
+        cache = self.replica._hq.cache
+        assert cache is not None
+        return cache.header.last_event, [row["number"] for row in cache.local("outbox")]
+
+    def ticket(self) -> bytes:
+        """The newest that came."""
+        assert self.replica._hq.cache is not None
+        return self.replica._hq.cache.header.ticket
+
     def unlocked(self) -> bool:
         """Whether the cache is open."""
         return self.replica._hq.vault is not None
@@ -70,6 +81,7 @@ class Apart:
         self.keys = keys
         self.file = file
         self.kept: list[tuple[int, sync.EventKind]] = []
+        self.told: list[int] = []  # after each answer of this process, how much was kept
         self.linked = False
         self._child: Any = None
         self._pipe: Connection | None = None
@@ -79,6 +91,7 @@ class Apart:
 
     def fork(self) -> int:
         """A process for it, which has not opened the file yet; its id."""
+        self.told = []
         ours, theirs = _FORKED.Pipe()
         self._child = _FORKED.Process(target=self._serve, args=(theirs, ours), daemon=True)
         self._child.start()
@@ -134,6 +147,7 @@ class Apart:
         except (EOFError, OSError) as error:
             raise Killed from error
         self.kept += kept
+        self.told.append(len(self.kept))
         return answer
 
     def _serve(self, pipe: Connection, theirs: Connection) -> None:

@@ -51,8 +51,8 @@ class Bench:
         self.box.begin()
         self.chain.up()
 
-    def life(self, one: str, other: str) -> None:
-        """A piece of a store's life, in which everything is written that a box ever writes."""
+    def life(self, one: str, other: str, *, epochs: bool = True) -> None:
+        """A piece of a store's life, in which all is written that a box ever writes; perhaps without new epochs."""
         chain, box = self.chain, self.box
         self.up()
         box.ask("denies", self.pseudonym(one), None)
@@ -63,26 +63,23 @@ class Bench:
         self.withdrawn.append(self.pseudonym(other))
         box.ask("events", 3)
         self.tablets.append(box.ask("pairs"))
-        chain.order(box, Verb.ROLL)
-        chain.erase(other)
-        chain.run(5)
+        if epochs:
+            chain.order(box, Verb.ROLL)
+            chain.erase(other)
+            chain.run(5)
         box.link(False)
         for name in LATE:
             chain.hq.office.set_profile(name, profile(name, str(chain.hq.now_ms)), chain.hq.now_ms)
-        chain.hq.later(days(1))
+        chain.hq.later(days(1) if epochs else 600)
         box.link(True)
         chain.settle()
         box.ask("close")
 
-    def check(self) -> None:
-        """A new process opens the file: nothing that was acknowledged is lost, and it comes out."""
+    def unlock(self) -> None:
+        """HQ unlocks what the box begins on, and says no more: what is in the file shows."""
         chain, box = self.chain, self.box
-        box.fork()
-        box.begin()
-        reason = box.light()[1]
-        assert reason.value != "disk", "the file cannot be used"
         box.link(True)
-        for _ in range(20):  # until it is unlocked, and no further: what is in the file shows
+        for _ in range(20):
             box.tick()
             for payload in box.outgoing():
                 for reply in chain.hq.answers.answer(payload, chain.hq.now_ms):
@@ -92,6 +89,15 @@ class Bench:
             if box.ask("unlocked"):
                 break
             chain.hq.now_ms += 500
+
+    def check(self) -> None:
+        """A new process opens the file: nothing that was acknowledged is lost, and it comes out."""
+        chain, box = self.chain, self.box
+        box.fork()
+        box.begin()
+        reason = box.light()[1]
+        assert reason.value != "disk", "the file cannot be used"
+        self.unlock()
         assert box.ask("unlocked")
         box.check_tree()
         for pseudonym in self.denied[-3:]:
