@@ -6,7 +6,7 @@ I/O: the cache, through the replica.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from consent.insight import zones_kept_out
@@ -35,7 +35,7 @@ class Keeper(Protocol):
     def disk(self) -> tuple[int, int, int]: ...
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Stay:
     """A visit that goes on: the zones so far, each with the instant at which it began (trusted ms)."""
 
@@ -43,16 +43,18 @@ class _Stay:
     zones: list[tuple[str, int]]
 
 
-@dataclass(slots=True, repr=False)
 class _Effect:
     """A withdrawal that was applied, and who has not shown it yet: sessions with the versions that do."""
 
-    seq: int
-    committed_ms: int
-    last_ms: int
-    until_mono_s: float
-    waits: dict[bytes, int] = field(default_factory=dict)
-    open: int = 0
+    __slots__ = ("committed_ms", "last_ms", "open", "seq", "until_mono_s", "waits")
+
+    def __init__(self, seq: int, committed_ms: int, now_ms: int, now_mono_s: float, waits: dict[bytes, int]) -> None:
+        self.seq = seq
+        self.committed_ms = committed_ms
+        self.last_ms = now_ms  # of the apply, then of each acknowledgement
+        self.until_mono_s = now_mono_s + ACKNOWLEDGE_S
+        self.waits = waits
+        self.open = len(waits)
 
 
 class Chronicle:
@@ -136,8 +138,7 @@ class Chronicle:
         if now_ms is None:
             return
         for seq, committed_ms in applied[:MOST_WAITING]:
-            waits = self._unshown()
-            self._effects.append(_Effect(seq, committed_ms, now_ms, now_mono_s + ACKNOWLEDGE_S, waits, len(waits)))
+            self._effects.append(_Effect(seq, committed_ms, now_ms, now_mono_s, self._unshown()))
         del self._effects[:-MOST_WAITING]
 
     def acknowledged(self, session: bytes, version: int, now_mono_s: float) -> None:

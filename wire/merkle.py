@@ -6,7 +6,9 @@ docs/protocol.md, section 8. Proofs are made from whole subtrees, so that who ke
 
     python -m wire.merkle FILE IDENTITY_HEX     checks the proof of a receipt, by the store's public identity
 
-Pure: no I/O, no clock (but for its command line, which reads the file).
+Only this command line reads a file.
+
+Pure: no I/O, no clock.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """What the outbox keeps and lets go, on a real cache file, with a limit of some kilobytes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,43 @@ def test_a_members_events_are_found_and_erased_without_the_others(line: Line) ->
     assert not line.replica.failed()
     line.run(60, step_s=2)
     assert outbox(line).waiting() == 0
+
+
+def test_a_mute_is_in_force_at_once_and_stays(line: Line, hq: FakeHQ) -> None:
+    """Over a restart, over HQ's storing of it and over a record that names a later event; it goes with its member."""
+    mute = sync.Mute(sync.MuteKind.THEME, "baby", "nina", "tablet-1")
+    changes = line.replica.mute(ADA, mute, line.now_s)
+    assert changes.members == {ADA}
+    line.replica.deny(ADA, "size.shoe", sync.Withdrawal("size.shoe", "nina", "tablet-1"), line.now_s)
+    line.replica.close()
+    line.replica = Replica(STORE, line.replica._file, hq.box(), "test/1")
+    line.up()
+    line.run(30, step_s=2)
+    assert line.replica.denied(ADA).scopes == {"size.shoe"}
+    incarnation = next(iter(hq.shares))
+    line.tell(hq.member(ADA, replace(a_member(), acts_incarnation=incarnation, acts_through=2)))
+    line.run(30, step_s=2)
+    denied = line.replica.denied(ADA)
+    assert (denied.everything, denied.scopes, denied.mutes) == (False, frozenset(), {(sync.MuteKind.THEME, "baby")})
+    vault = line.replica._hq.vault
+    assert vault is not None
+    with vault.writing(line.now_s):
+        assert vault.denials.erase_member(ADA) == 1
+    assert line.replica.denied(ADA).mutes == frozenset()
+
+
+def test_a_denial_goes_with_a_record_that_is_gone_for_good(line: Line, hq: FakeHQ) -> None:
+    """HQ folded it in by taking the member out: no record names it, and none that could come later forgets it."""
+    line.replica.deny(ADA, None, sync.Withdrawal(None, "nina", "tablet-1"), line.now_s)
+    late = hq.member(ADA, a_member())
+    line.up()
+    line.run(30, step_s=2)
+    assert line.replica.denied(ADA).everything, "a live record does not name it yet"
+    line.tell(hq.member(ADA, None))
+    line.run(30, step_s=2)
+    assert not line.replica.denied(ADA).everything
+    line.tell(late)
+    assert line.replica.member(ADA) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(BODIES)), st.integers(1, 20)), min_size=1, max_size=25))
