@@ -4,13 +4,16 @@ One `Link` for `down` and `up`, another for `now`, so that a backlog never holds
 acknowledgement only empties the outbox; what is lost is found by the next lease. Nothing here waits for the socket of a
 broker that does not take what is sent: what cannot be queued is not sent.
 
+Only the outbox is published with QoS 1. Answers, and all subscriptions, have QoS 0: sessions are clean, so more would
+cost a clustered broker a replicated consumer for each topic and save nothing (docs/scale.md).
+
 I/O: paho; its only importer.
 """
 
 import random
 import ssl
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,7 @@ _MOST_PAUSE_S = 10.0
 _ACKNOWLEDGED_S = 3.0
 _ACCEPTED_S = 10.0  # from the dial to the broker's word
 _LOOK_S = 0.2
-_QUEUED = 1_000  # messages that wait for the broker's word; at most 64 MiB
+_QUEUED = 1_000  # messages that wait for the broker's word, and answers that wait for the socket; 64 MiB each
 _TOPICS_AT_ONCE = 200  # of one SUBSCRIBE: about 10 KiB
 _ACCESS = "check the broker's address, certificates and access list"
 
@@ -75,6 +78,8 @@ class Link:
         self._topics: frozenset[str] = frozenset()
         self._followed: frozenset[str] = frozenset()  # of this connection
         self._following = threading.Lock()
+        self._posted: deque[mqtt.MQTTMessageInfo] = deque()  # answers that may not have left yet
+        self._posting = threading.Lock()
         self.counts: Counter[str] = Counter()
         self._is_up = threading.Event()
         self._ended = threading.Event()
@@ -111,12 +116,19 @@ class Link:
         return [one is not None and _is_acknowledged(one, 0.0) for one in sent]
 
     def post(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Publishes (topic, payload) without waiting: for answers, which are asked for again when they are lost."""
+        """Publishes (topic, payload) at QoS 0 without waiting: for answers, which are asked for again when lost."""
         client = self._client
-        if client is not None and self.is_up:
+        if client is None or not self.is_up:
+            return
+        with self._posting:
             for topic, payload in messages:
-                if _publish(client, topic, payload) is None:
+                while self._posted and self._posted[0].is_published():
+                    self._posted.popleft()
+                published = _publish(client, topic, payload, 0) if len(self._posted) < _QUEUED else None
+                if published is None:
                     self.counts["not_posted"] += 1
+                else:
+                    self._posted.append(published)
 
     def _session(self, stop: threading.Event) -> bool:
         """One connection, from dial to its end; whether it ever was up."""
@@ -131,6 +143,8 @@ class Link:
                 remedy=_ACCESS,
             )  # fmt: skip
             return False
+        with self._posting:
+            self._posted.clear()
         self._client = client
         client.loop_start()
         was_up, left_s = False, _ACCEPTED_S
@@ -161,7 +175,7 @@ class Link:
             new, gone = sorted(wanted - self._followed), sorted(self._followed - wanted)
             self._followed = wanted
             for start in range(0, len(new), _TOPICS_AT_ONCE):
-                client.subscribe([(topic, 1) for topic in new[start : start + _TOPICS_AT_ONCE]])
+                client.subscribe([(topic, 0) for topic in new[start : start + _TOPICS_AT_ONCE]])
             for start in range(0, len(gone), _TOPICS_AT_ONCE):
                 client.unsubscribe(gone[start : start + _TOPICS_AT_ONCE])
 
@@ -210,9 +224,9 @@ class Link:
             self._on_payload(message.topic, bytes(message.payload))
 
 
-def _publish(client: mqtt.Client, topic: str, payload: bytes) -> mqtt.MQTTMessageInfo | None:
+def _publish(client: mqtt.Client, topic: str, payload: bytes, qos: int = 1) -> mqtt.MQTTMessageInfo | None:
     try:
-        published = client.publish(topic, payload, qos=1)
+        published = client.publish(topic, payload, qos=qos)
     except (ValueError, OSError):
         return None
     return published if published.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None

@@ -1,7 +1,8 @@
 """Carries payloads between this store and HQ's broker.
 
 Two connections: `down` and `up` on one, the fast lane `now` on its own, so that no backlog holds a withdrawal back.
-QoS 1: what is lost on the way all the same is found by the replica, never here.
+What it says has QoS 1; it hears with QoS 0, for sessions are clean and a clustered broker would keep a replicated
+consumer for each. What is lost on the way is found by the replica, never here.
 
 I/O: two connections and their threads, through `store_gateway.connection`.
 """
@@ -20,7 +21,7 @@ from store_gateway.settings import Settings
 from wire import sync
 from wire.sync import MAX_PAYLOAD_BYTES
 
-_QOS: Final = 1
+_QOS: Final = 0
 
 _log = Log("hq_link")
 

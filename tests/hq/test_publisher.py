@@ -94,7 +94,7 @@ def test_a_broker_that_stands_still_holds_up_nobody(broker: Mosquitto) -> None:
         broker._running.send_signal(signal.SIGSTOP)
         try:
             link.post([("a", bytes(40_000))] * 1_500)  # returns, though no socket takes 60 MB
-            assert link.counts["not_posted"] == 500
+            assert 0 < link.counts["not_posted"] <= 500  # what the kernel's buffers took has left
             assert link.send([("a", b"b")] * 3) == [False] * 3
         finally:
             broker._running.send_signal(signal.SIGCONT)
