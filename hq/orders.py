@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from hq import records, recovery, shares
-from hq.alarms import Alarm, raise_
+from hq.alarms import Alarm, clear, raise_
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.order_tables import order_parts, orders
@@ -26,6 +26,8 @@ GRACE_MS = 3_600_000  # a `done` may be on its way when its order ends
 _DAY_MS = 24 * 3_600_000
 _LASTS_MS = {Verb.EXPORT: 7 * _DAY_MS, Verb.RECALL: _DAY_MS, Verb.ROLL: 7 * _DAY_MS}
 _LONGEST_MS = 90 * _DAY_MS  # what only takes away waits long for a store that is off
+_KEEP_ROLLS_MS = 30 * _DAY_MS  # after their end
+_KEEP_RESULTS_MS = 30 * _DAY_MS  # of exports: whoever asked has fetched it
 _AT_ONCE = 50
 
 # These are about one cache file; any other order is about the store, and follows it to a new cache.
@@ -163,10 +165,35 @@ def tick(engine: Engine, now_ms: int) -> int:
     for row in rolls:
         with writing(engine) as connection:
             given += roll(connection, row.store, now_ms)
+    _forget(engine, now_ms)
     for store, incarnation, epoch in doubled:
         with writing(engine) as connection:
             _end_rolled(connection, store, incarnation, epoch, now_ms)
     return len(late) + given
+
+
+def _forget(engine: Engine, now_ms: int) -> None:
+    """Deletes what nobody looks at any more: old rolls, of which each store has one a day, and exports' results."""
+    old_rolls = (
+        select(orders.c.id)
+        .where(
+            orders.c.outcome.is_not(None), orders.c.not_after_ms < now_ms - _KEEP_ROLLS_MS,
+            orders.c.verb == int(Verb.ROLL),
+        )
+        .limit(_AT_ONCE)
+    )  # fmt: skip
+    old_results = (
+        select(order_parts.c.order)
+        .join(orders, orders.c.id == order_parts.c.order)
+        .where(orders.c.verb == int(Verb.EXPORT), order_parts.c.received_ms < now_ms - _KEEP_RESULTS_MS)
+        .limit(_AT_ONCE)
+    )
+    with reading(engine) as connection:
+        rolls, results = connection.scalars(old_rolls).all(), connection.scalars(old_results).all()
+    if rolls or results:
+        with writing(engine) as connection:
+            connection.execute(delete(order_parts).where(order_parts.c.order.in_([*rolls, *results])))
+            connection.execute(delete(orders).where(orders.c.id.in_(rolls)))
 
 
 def roll(connection: Connection, store: str, now_ms: int) -> bool:
@@ -249,6 +276,8 @@ def _close(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int)
     if outcome in _FAILURES:
         name = verb.name.lower()
         raise_(connection, Alarm.ORDER_FAILED, row.store, now_ms, f"{name} {row.id.hex()} {outcome.name.lower()}")
+    elif verb is not Verb.ROLL or outcome is Outcome.DONE:
+        clear(connection, Alarm.ORDER_FAILED, row.store, now_ms)  # it does orders again
     if verb is Verb.ROLL:
         if outcome is Outcome.DONE:
             # A copy from before an erasure may need this very share, where that is older than the order or the erasure

@@ -27,6 +27,7 @@ MOST_HELD = 64  # orders that wait at once; HQ sends the others again
 PSEUDONYM_BYTES = 16
 EPOCH_BYTES = 4
 SINCE_BYTES = 8
+_WIPED_MS = 2**53  # as `until_ms`, with the events that were lost: of a wipe, which is remembered for ever
 _KEEP_MS = 24 * 3_600_000  # an order is remembered so long after its end
 
 # What these take away HQ can give again, so they do not wait for the first trusted time; nor does what a restored HQ
@@ -121,10 +122,10 @@ class Orders:
         """The file that an order to `wipe` named is overwritten and gone. Raises: CacheError."""
         cache = self._host.cache
         if cache is not None and any(order):  # not one that HQ had us begin without an order
-            result = schema.encode(WipeResult(events_lost))
             with cache.transaction():
-                cache.put_done(DoneRow(order, int(Outcome.DONE), 2**53, None))
-            self._parts(order, Outcome.DONE, result)
+                # The new cache may still be locked: nothing can be sealed, and a count needs no seal.
+                cache.put_done(DoneRow(order, int(Outcome.DONE), _WIPED_MS + events_lost, None))
+            self._parts(order, Outcome.DONE, schema.encode(WipeResult(events_lost)))
 
     def _unpair(self, cache: Cache, order: Order, now_mono_s: float, touched: Touched) -> None:
         vault = self._host.vault
@@ -224,7 +225,12 @@ class Orders:
     def _answer_again(self, known: DoneRow) -> None:
         vault = self._host.vault
         if known.sealed is None:
-            self._parts(known.id, Outcome(known.outcome), b"")
+            is_wiped = known.until_ms >= _WIPED_MS
+            self._parts(
+                known.id,
+                Outcome(known.outcome),
+                schema.encode(WipeResult(known.until_ms - _WIPED_MS)) if is_wiped else b"",
+            )
         elif vault is not None:  # locked, the result cannot be told: it is asked for again
             opened = vault.holdings.buckets.open_local("done", known.id, known.sealed)
             self._parts(known.id, Outcome(known.outcome), opened)

@@ -142,6 +142,7 @@ def test_a_roll_that_came_too_late_is_gone_on_with(shop: Shop) -> None:
     shop.up()
     shop.run(120)
     assert epochs(shop) == [3]
+    assert Alarm.ORDER_FAILED not in raised(shop), "it does orders again"
 
 
 def test_a_share_that_a_crash_left_is_destroyed(shop: Shop) -> None:
@@ -290,6 +291,22 @@ def test_an_order_that_makes_no_sense_is_refused(shop: Shop, verb: Verb, subject
     """At HQ; a store that never said hello has nothing to roll."""
     with pytest.raises(Refused):
         issue(shop, verb, subject)
+
+
+def test_old_rolls_and_results_are_forgotten(shop: Shop) -> None:
+    """A month after their end; what else was ordered stays."""
+    join(shop, "m-1")
+    shop.up()
+    rolled, exported = issue(shop, Verb.ROLL), issue(shop, Verb.EXPORT, shop.hq.pseudonym("m-1"))
+    unpaired = issue(shop, Verb.UNPAIR, b"tablet-9")
+    shop.run(60)
+    assert result(shop, exported)
+    orders.tick(shop.hq.engine, shop.hq.now_ms + 40 * DAY_S * 1000)
+    with reading(shop.hq.engine) as connection:
+        left = connection.scalars(select(order_rows.c.id)).all()
+    assert rolled not in left
+    assert {exported, unpaired} <= set(left)
+    assert result(shop, exported) == b""
 
 
 def test_several_processes_give_one_roll(shop: Shop) -> None:

@@ -272,7 +272,7 @@ def test_a_wipe_destroys_the_file_and_begins_a_new_cache(full: Line, hq: FakeHQ,
     full.run(60)
     assert full.live()
     assert full.replica.member(ADA) is not None
-    assert outcome(full, order) is Outcome.DONE, "asked again"
+    assert told(full, order) == [done], "asked again"
 
 
 def test_a_cache_that_hq_cannot_open_is_replaced(start: Callable[[], Line], hq: FakeHQ) -> None:
