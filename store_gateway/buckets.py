@@ -26,6 +26,7 @@ _BITS = 8
 _FIRST_VERSION = 1
 _LOCAL = 0  # the number of no instance: what only this store writes
 _RESEALED = 32  # rows in one step: about 2 ms
+Open = Callable[[bytes, bytes, int, bytes], tuple[bytes, bytes]]  # path, key column, seq, sealed
 Close = Callable[[bytes, bytes, int, bytes, bytes], bytes]  # path, key column, seq, key, body
 _LARGE = 4  # of a keyring's rows, which have 8 KB each where members are a million
 
@@ -83,6 +84,21 @@ class Buckets:
             return seal.close(bytes((len(key),)) + key + body, bound_row(name, column, seq, version))
 
         return close
+
+    def opening(self, instance: int, name: str) -> Open:
+        """`open_row` for many rows of one instance within one slice, quickest by path."""
+        bits, found = -1, _Keys(0, Seal(bytes(KEY_BYTES), self._entropy), None)
+
+        def open_(path: bytes, column: bytes, seq: int, sealed: bytes) -> tuple[bytes, bytes]:
+            nonlocal bits, found
+            if int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS) != bits:
+                bits = int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS)
+                found = self._keys(self.place(instance, name, path))
+            opened, _ = _open_row(found, name, column, seq, sealed)
+            end = 1 + opened[0]
+            return opened[1:end], opened[end:]
+
+        return open_
 
     def open_row(
         self, instance: int, name: str, column: bytes, path: bytes, seq: int, sealed: bytes

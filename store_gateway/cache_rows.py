@@ -17,7 +17,7 @@ from store_gateway.errors import CacheError, CacheReason
 from wire.tree import DIGEST_BYTES, PATH_BYTES, Node
 
 MAX_SEQ = 2**63 - 1  # SQLite's integers are signed: generations up to 32,767
-_SLICE_ROWS = 512
+_SLICE_ROWS = 256
 _DENSE = 16  # nodes so near to each other are read together, whatever lies between
 _MODULUS = 2 ** (8 * DIGEST_BYTES)
 _SLICE_BYTES = 256 * 1024

@@ -304,6 +304,8 @@ class Dialogue:
             return True
         if self.vault is None:
             return False
+        if self.vault.holdings.cache.tidy():
+            return True
         if self.replication.busy():
             changed, ended = self.replication.work(self.vault, most_rows, now_mono_s)
             touched.join(changed)

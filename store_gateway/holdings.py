@@ -178,8 +178,8 @@ class Holdings:
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
         """(key, body) of all live records, in slices. Raises: CacheError."""
         for rows in self.cache.slices(held.id):
-            for row in rows:
-                yield self.open(held, row)
+            opened = self.buckets.opening(held.id, held.name)  # its keys may be others when the next slice is asked for
+            yield from [opened(row.path, row.key_column, row.seq, row.sealed) for row in rows if row.sealed is not None]
 
     def nodes_below(self, held: Instance, prefix: bytes) -> dict[bytes, Node]:
         """Digest and count of each node one byte below `prefix` under which anything lives."""

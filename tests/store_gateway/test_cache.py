@@ -208,6 +208,38 @@ def test_a_corrupted_file_is_said_to_be_corrupt(file: Path, where: int) -> None:
     assert file.read_bytes() == bytes(content)
 
 
+def test_of_a_large_file_the_records_are_not_read_before_it_serves(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything else is checked as ever; a broken page of theirs is found when it is read."""
+    cache = opened(file)
+    held = cache.add_instance("members/a", b"k")
+    cache.put_rows(held.id, [Row(n.to_bytes(16, "big"), bytes(8), 1, bytes(16), bytes(400)) for n in range(200)])
+    pages = cache._connection.execute("PRAGMA page_count").fetchone()[0]
+    cache.close()
+    content = bytearray(file.read_bytes())
+    content[-4096:] = b"\xa5" * 4096
+    file.write_bytes(content)
+    monkeypatch.setattr("store_gateway.cache_schema._LARGE_BYTES", pages)
+    again = opened(file)
+    with pytest.raises(CacheError) as caught:
+        list(again.slices(held.id))
+    assert caught.value.reason is CacheReason.CORRUPT
+    again.close()
+
+
+def test_the_log_is_carried_over_in_slices_of_its_own(file: Path) -> None:
+    """No commit has to do it for others, as long as somebody tidies."""
+    cache = opened(file)
+    held = cache.add_instance("members/a", b"k")
+    carried = 0
+    for number in range(300):
+        with cache.transaction():
+            cache.put_rows(held.id, [Row(number.to_bytes(16, "big"), number.to_bytes(8, "big"), 1, bytes(16), b"s")])
+        carried += cache.tidy()
+    assert 2 <= carried <= 6
+    assert not cache.tidy()
+    cache.close()
+
+
 def test_a_file_of_a_later_version_is_left_alone(file: Path) -> None:
     """A step that this program does not know means another layout."""
     opened(file).close()
