@@ -347,7 +347,7 @@ class Dialogue:
         self.keeper.hello_soon(now_mono_s)
 
     def _wipe(self) -> None:
-        """Overwrites a piece of a file that was moved aside; whose order it was hears of its end. Raises: CacheError."""
+        """Overwrites a piece of a file moved aside; whose order it was hears of its end. Raises: CacheError."""
         wiped, steps = self._wiping.popleft()
         try:
             next(steps)

@@ -101,7 +101,7 @@ ENGLISH: Final[dict[str, str]] = {
     "dark.no-policy": "Headquarters has not sent this store’s rules yet.",
     "dark.refused": "Headquarters refused this store. Tell headquarters’ operator.",
     "dark.refused_more": "It opens when headquarters takes it back.",
-    "dark.restored": "This box was restored from an old copy, or another box uses its name. Tell headquarters’ operator.",
+    "dark.restored": "This box was restored from an old copy, or another has its name. Tell headquarters’ operator.",
     "dark.restored_more": "It opens when the operator has put it right.",
     "dark.keys-ended": "Headquarters’ keys have run out and must be renewed there.",
     "dark.hq-restored": "Headquarters itself was restored and is gathering what it missed.",
