@@ -229,14 +229,16 @@ def _row(schema: type) -> _Codec:
         parts = ((getattr(value, name), codec, optional) for _, name, codec, optional in fields)
         return [None if part is None and optional else codec[0](part) for part, codec, optional in parts]
 
+    takers = [(codec[1], optional) for _, _, codec, optional in fields]
+
     def take(value: Any) -> Any:
-        if type(value) is not list or len(value) != len(fields):
-            raise _wrong(f"an array of the {len(fields)} fields of {schema.__name__}")
-        return schema(
-            *(
-                None if part is None and optional else codec[1](part)
-                for part, (_, _, codec, optional) in zip(value, fields, strict=True)
-            )
-        )
+        if type(value) is not list or len(value) != len(takers):
+            raise _wrong(f"an array of the {len(takers)} fields of {schema.__name__}")
+        # A list and no generator: a fill makes a row of each of a million records.
+        parts = [
+            None if part is None and optional else taken(part)
+            for part, (taken, optional) in zip(value, takers, strict=True)
+        ]
+        return schema(*parts)
 
     return give, take
