@@ -58,18 +58,35 @@ def test_answers_to_tablets_are_measured() -> None:
     assert set(Path("/tmp").glob("consentry-bench-*")) <= before
 
 
+def test_epochs_are_measured() -> None:
+    """A roll and an erasure on a real file: their longest steps, and what they write."""
+    check_rows(measured("epochs", "--quick"), 12)
+
+
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.needs("mosquitto")
+def test_a_fill_is_measured() -> None:
+    """A real store is filled, catches up and takes single changes, and the bare sum runs beside it."""
+    before = set(Path("/tmp").glob("consentry-bench-*"))
+    printed = measured("sync", "--quick")
+    check_rows(printed, 11)
+    assert "first fill of 2,000 members" in printed
+    assert set(Path("/tmp").glob("consentry-bench-*")) <= before
+
+
 def test_an_unknown_benchmark_is_named() -> None:
     """A name that is none ends with what there is."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "speed"], cwd=TOP, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "directory, edge, tablets, memory" in done.stderr
+    assert ", ".join(("directory", "edge", "tablets")) in done.stderr
 
 
 def test_the_page_tells_of_each() -> None:
     """Each benchmark has its section, and the page says how to repeat it and which long run was green."""
-    for name in ("directory", "edge", "tablets", "memory"):
+    for name in ("directory", "edge", "tablets", "memory", "sync"):
         assert f"`{name}`" in PAGE
     assert "python -m benchmarks" in PAGE
     assert re.search(r"^Last green `make test-long`: ", PAGE, re.M)
