@@ -62,7 +62,9 @@ def open_database(url: str) -> Engine:
 def _options(backend: str) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": _BUSY_S, "check_same_thread": False}}
-    return {"pool_pre_ping": True}
+    # No ping before each use: it costs two thirds of a short transaction. A connection that broke fails once; whoever
+    # used it tries again, and by then all that the pool held is made anew.
+    return {}
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -149,6 +151,7 @@ class Once:
         self._engine = engine
         self._text = str(compiled)
         self._names = tuple(compiled.positiontup) if compiled.positional and compiled.positiontup else None
+        self._commits_itself = engine.dialect.name == "postgresql"
         self._failed: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
@@ -156,11 +159,18 @@ class Once:
         with _foreign():
             raw = self._engine.raw_connection()
             try:
+                driver: Any = raw.driver_connection
+                if self._commits_itself:
+                    driver.autocommit = True  # else BEGIN and ROLLBACK go over the line too
                 cursor = raw.cursor()
                 cursor.execute(self._text, values if self._names is None else [values[name] for name in self._names])
                 rows = list(cursor.fetchall())
                 cursor.close()
+                if self._commits_itself:
+                    driver.autocommit = False
             except self._failed as error:
+                raw.invalidate()
+                self._engine.dispose()  # what broke this connection has hardly left the others
                 raise DatabaseUnavailable(f"the database failed ({type(error).__name__})", _REMEDY) from None
             finally:
                 raw.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, create_engine, delete, select, update
 from sqlalchemy import text as sql
 
 from hq import clock_job, help_state, membership, publication, records, recovering, tree_check
@@ -272,6 +272,34 @@ def test_processes_may_begin_at_once_on_an_empty_database(postgresql: str) -> No
     with ThreadPoolExecutor(4) as pool:
         for engine in pool.map(open_database, [url] * 4):
             engine.dispose()
+
+
+def test_hq_goes_on_when_postgresql_cut_every_connection(hq: Headquarters) -> None:
+    """As after its restart: what was under way fails with the remedy, and the next try works."""
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+
+    def cut() -> None:
+        with ThreadPoolExecutor(3) as pool:  # so that the pool holds several
+            list(pool.map(lambda _: hq.answers.answer(store.close(store.hello()), hq.now_ms), range(6)))
+        server = create_engine(hq.engine.url)
+        with server.connect() as connection:
+            connection.execute(
+                sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                    "AND datname = current_database()")
+            )  # fmt: skip
+        server.dispose()
+
+    cut()
+    with pytest.raises(DatabaseUnavailable):
+        hq.answers.answer(store.close(store.hello()), hq.now_ms)
+    assert hq.answers.answer(store.close(store.hello()), hq.now_ms)
+    cut()
+    with pytest.raises(DatabaseUnavailable):
+        hq.join("m-1")
+    hq.join("m-2", "size.shoe")
+    hq.check()
 
 
 def test_one_of_three_processes_is_killed_under_load(needs, postgresql: str) -> None:
