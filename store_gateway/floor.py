@@ -114,9 +114,7 @@ class Floor:
     def unshown(self) -> dict[bytes, int]:
         """Of each session with an open stream whose tablet did not say that it shows the newest version: that one."""
         return {
-            key: view.version
-            for key, view in self._views.items()
-            if view.watchers and view.acknowledged < view.version
+            key: view.version for key, view in self._views.items() if view.watchers and view.acknowledged < view.version
         }
 
     def stood(self, role: str, handle: bytes) -> bool:

@@ -255,7 +255,9 @@ class FakeHQ:
         if self.refuse is not None:
             return [*said, self.say(sync.Refusal(self.refuse, challenge), hello.nonce)]
         first = {} if hello.epoch else {1: secrets.token_bytes(32)}
-        shares = tuple(sync.EpochShare(*one) for one in sorted(self.shares.setdefault(hello.incarnation, first).items()))
+        shares = tuple(
+            sync.EpochShare(*one) for one in sorted(self.shares.setdefault(hello.incarnation, first).items())
+        )
         if not shares:
             return [*said, self.say(sync.Refusal(sync.RefusalReason.SHARE_LOST, challenge), hello.nonce)]
         ticket = self.tickets.setdefault(hello.incarnation, secrets.token_bytes(16))

@@ -167,12 +167,7 @@ class FakeStore:
         if found.part == 1:
             for key, record in list(rows.items()):
                 place = tree.path(self.digest_keys[found.instance], key)
-                if (
-                    place.startswith(found.first)
-                    and key not in keep
-                    and record.seq <= found.as_of
-                    and found.parts == 1
-                ):
+                if place.startswith(found.first) and key not in keep and record.seq <= found.as_of and found.parts == 1:
                     del rows[key]
         for record in found.records:
             self.put(found.instance, record)
