@@ -101,7 +101,12 @@ class Answers:
                     return self._want(connection, header, said)
             case Events() if fresh:
                 with writing(self._engine) as connection:
-                    store_events.take(connection, self._keys, store, said, now_ms)
+                    # A copy of the cache gives its events numbers that the real one gives too: whichever came second
+                    # would be taken for a repetition, and a withdrawal be lost.
+                    if connection.scalar(select(links.c.boot).where(links.c.store == store)) == header.boot:
+                        store_events.take(connection, self._keys, store, said, now_ms)
+                    else:
+                        self.dropped["stale"] += 1
             case Done() if fresh:
                 with writing(self._engine) as connection:
                     orders.done(connection, store, said, now_ms, payload)

@@ -15,7 +15,7 @@ from hq.tables import incarnations, links
 from hq.tickets import Holder, Known, Shown, Verdict, judge
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
-from wire.sync import Lease, Message, Readiness, Refusal, RefusalReason, Unlock
+from wire.sync import Event, EventKind, Events, Lease, Message, Readiness, Refusal, RefusalReason, Unlock
 
 KEY = bytes(32)
 CACHE, OTHER = b"i" * 16, b"j" * 16
@@ -224,6 +224,22 @@ def test_a_clone_that_runs_with_the_confirmed_ticket_is_refused(hq: Headquarters
     assert start(hq, other) == [Refusal]
     assert alarms(hq) == {Alarm.STALE_TICKET.value}
     assert says(hq, store) == [Lease]
+
+
+def test_events_of_a_box_that_does_not_hold_the_ticket_are_not_stored(hq: Headquarters, store: FakeStore) -> None:
+    """A clone numbers its events as the real box does: stored first, they would swallow a withdrawal made there."""
+    other = clone(store)
+    says(hq, other)  # a challenge is anybody's who has the identity
+    swallowed = other.events(Event(1, EventKind.HEALTH, hq.now_ms, None, b""))
+    other.say(hq.answers, swallowed)
+    other.say(hq.answers, Events(store.incarnation, (), after=0, through=10**9, freed=10**9, let_go=0))
+    assert hq.answers.dropped["stale"] == 2
+    assert says(hq, store) == [Lease]
+    assert store.lease is not None
+    assert store.lease.events_through == 0
+    store.say(hq.answers, swallowed)
+    assert says(hq, store) == [Lease]
+    assert store.lease.events_through == 1
 
 
 def test_two_clones_that_start_at_once_are_given_one_ticket_and_one_lease(hq: Headquarters, store: FakeStore) -> None:
