@@ -32,7 +32,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """Up to which event of a store's cache the member's in-store withdrawals are folded in."""
+    """Up to which event of a store's cache the member's withdrawals and mutes in the store are folded in."""
 
     incarnation: bytes | None = None
     through: int = 0
@@ -79,6 +79,7 @@ def place(
         age_at_least=known.age_at_least,
         acts_incarnation=acts.incarnation,
         acts_through=acts.through,
+        mutes=standing.mutes or None,
     )
     return Place(_shortened(body), min(turns, default=None))
 

@@ -13,7 +13,7 @@ from hq.state import NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind
 from hq.synthetic_choices import is_synthetic
 from wire import schema, synthetic
 from wire.errors import WireError
-from wire.member import Field
+from wire.member import Field, Muted
 from wire.policy import MainPolicy, Policy
 from wire.scopes import is_scope
 
@@ -132,6 +132,15 @@ def check_withdrawal(purpose: str | None, scopes: tuple[str, ...] | None, stores
         Refused: a name that cannot be one.
     """
     return _checked(Choice(kind=EventKind.WITHDRAWAL, purpose=purpose, scopes=scopes, stores=stores))
+
+
+def check_mute(kind: EventKind, muted: Muted) -> Choice:
+    """A mute, or its taking back, as a choice; what it names may be in no catalog any more.
+
+    Raises:
+        Refused: a name that cannot be one.
+    """
+    return _checked(Choice(kind=kind, mute=muted))
 
 
 def check_field(field: Field, policies: Sequence[MainPolicy]) -> None:

@@ -21,12 +21,12 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Locked
 from hq.policy_rules import Draft, check, with_synthetic
-from hq.state import Choice, Event, EventKind
+from hq.state import Choice, Event, EventKind, fold
 from hq.synthetic_choices import is_synthetic
 from hq.tables import audience, instances, notices, phones, staff, stores
 from wire import keyring, schema, synthetic
 from wire.errors import WireError
-from wire.member import Field, Mode, NameChoice, Staff
+from wire.member import MOST_MUTES, Field, Mode, Muted, NameChoice, Staff
 from wire.policy import MAIN_KEY, MainPolicy, Policy, store_key
 from wire.sync import Collection, instance, is_store
 from wire.token import SECRET_BYTES
@@ -192,6 +192,22 @@ class Office:
     ) -> bytes:
         """Records when the first name may be shown."""
         return self._choose(member, Choice(kind=EventKind.NAME, name_choice=choice), now_ms, chosen_s, method)
+
+    def mute(self, member: str, muted: Muted, now_ms: int, method: str = "command") -> bytes:
+        """Records that the member wants no suggestion of this any more, in any store."""
+        choice = door.check_mute(EventKind.MUTE, muted)
+        with self._change(member, now_ms, urgent=True) as (connection, locked):
+            one = _only(locked).reference
+            standing = fold(ledger.of_members(connection, locked)[one]).mutes
+            if len(standing) >= MOST_MUTES and muted not in standing:
+                raise Refused(Reason.TOO_MANY, "mute", f"at most {MOST_MUTES} items, categories and themes")
+            event = _event(choice, method, now_ms // 1000, now_ms)
+            ledger.append(connection, [Entry(one, event)], locked)
+        return event.id
+
+    def unmute(self, member: str, muted: Muted, now_ms: int, method: str = "command") -> bytes:
+        """Records that the member takes a mute back; where there is none, nothing changes."""
+        return self._choose(member, door.check_mute(EventKind.UNMUTE, muted), now_ms, None, method)
 
     def _choose(self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str) -> bytes:
         event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms)

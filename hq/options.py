@@ -28,6 +28,7 @@ examples:
   consentry-hq profile set m-1 size.shoe 42
   consentry-hq withdraw m-1 --scope size.shoe
   consentry-hq withdraw m-1                      everything, everywhere
+  consentry-hq mute m-1 --theme baby             no suggestion of it any more
   consentry-hq staff add nina --store berlin-1 --name Nina --role associate      asks for the PIN
   consentry-hq help m-1                          waiting, on the way, done or ended
   consentry-hq import members.jsonl --report refused.jsonl

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from wire.member import Mode, Name, NameChoice, Scope, Seconds, State, Statement
+from wire.member import MOST_MUTES, Mode, Muted, Name, NameChoice, Scope, Seconds, State, Statement
 from wire.schema import Count, Range, Size, exactly
 
 PRESENCE = "presence"
@@ -32,6 +32,8 @@ class EventKind(IntEnum):
     WITHDRAWAL = 2
     MODE = 3
     NAME = 4
+    MUTE = 5
+    UNMUTE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Choice:
     policy_version: Annotated[int, Range(0, 2**32)] = 0
     mode: Mode | None = None
     name_choice: NameChoice | None = None
+    mute: Muted | None = None  # of a mute and of its taking back
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Standing:
     name_choice: NameChoice
     statements: tuple[Statement, ...]
     own: frozenset[bytes]  # ids of the events that named one scope only: what a special category needs
+    mutes: tuple[Muted, ...] = ()  # ascending; of more than a record bears those muted last
 
     def stores(self) -> frozenset[str]:
         """The stores that may recognise the member, now or at some later time."""
@@ -105,6 +109,7 @@ def fold(events: Iterable[Event]) -> Standing:
         name_choice=_latest_name(once),
         statements=tuple(statements),
         own=frozenset(one.id for one in grants if len(one.choice.scopes or ()) <= 1),
+        mutes=_latest_mutes(once),
     )
 
 
@@ -170,3 +175,16 @@ def _switch_time(event: Event, closes: bool) -> int:
     if closes:
         return _ALWAYS if event.chosen_s is None else event.chosen_s
     return _grant_time(event)
+
+
+def _latest_mutes(events: list[Event]) -> tuple[Muted, ...]:
+    """What is muted; where the times of mute and taking back are equal, unknown or in the future, the mute stands."""
+    muted: dict[Muted, int] = {}
+    freed: dict[Muted, int] = {}
+    for one in events:
+        if one.choice.mute is not None:
+            closes = one.choice.kind is EventKind.MUTE
+            times = muted if closes else freed
+            times[one.choice.mute] = max(times.get(one.choice.mute, _UNKNOWN), _switch_time(one, closes))
+    ranked = [(-time, one.what, one.id) for one, time in muted.items() if time >= freed.get(one, _UNKNOWN)]
+    return tuple(Muted(what, name) for what, name in sorted(found[1:] for found in sorted(ranked)[:MOST_MUTES]))

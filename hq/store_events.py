@@ -1,4 +1,4 @@
-"""Stores what happened in a store, each event once, in order; folds in withdrawals and the steps of calls for help.
+"""Stores what happened in a store, each event once, in order; folds in withdrawals, mutes and the steps of calls.
 
 A batch says of which numbers it holds all that is left. One that begins later than what is stored waits for the one
 before; so `acts_through` never says more than what was folded in. What a batch lacks was let go, or is lost for good.
@@ -20,14 +20,18 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.log_tables import event_gaps, let_go, withdrawals_applied
 from hq.membership import Locked
+from hq.state import Choice
 from hq.state import Event as ConsentEvent
+from hq.state import EventKind as ChoiceKind
 from hq.tables import audience, incarnations, store_events
 from wire import merkle, schema
 from wire.errors import WireError
-from wire.sync import Applied, Disclosure, Erased, Event, EventKind, Events, LetGo, LogHead, Withdrawal
+from wire.member import Muted
+from wire.sync import Applied, Disclosure, Erased, Event, EventKind, Events, LetGo, LogHead, Mute, Withdrawal
 
 METHOD = "in-store"
-_FOLDED = frozenset({EventKind.WITHDRAWAL, EventKind.ATTENDANCE})
+_ACTS = frozenset({EventKind.WITHDRAWAL, EventKind.MUTE})  # of the member, denied in the store until they are folded in
+_FOLDED = _ACTS | {EventKind.ATTENDANCE}
 
 
 def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: int) -> int:
@@ -51,8 +55,8 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     known = _members(connection, store, {one.pseudonym for one in fresh if one.pseudonym is not None})
     concerned = {known[one.pseudonym] for one in told if one.pseudonym in known}
     locked = membership.lock(connection, keys.custody, concerned)
-    withdrawals = [one for one in told if one.kind is EventKind.WITHDRAWAL]
-    _fold(connection, keys, store, batch.incarnation, withdrawals, known, locked, now_ms)
+    acts = [one for one in told if one.kind in _ACTS]
+    _fold(connection, keys, store, batch.incarnation, acts, known, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
     synthetic_reports.take(connection, store, fresh)
     _log(log, fresh, now_ms)
@@ -192,24 +196,22 @@ def _fold(
     keys: Keys,
     store: str,
     incarnation: bytes,
-    withdrawals: list[Event],
+    acts: list[Event],
     known: dict[bytes, bytes],
     locked: dict[bytes, Locked],
     now_ms: int,
 ) -> None:
-    """Each withdrawal as a consent event, and the members' records published with how far that goes."""
+    """Each withdrawal and mute as a consent event, and the members' records published with how far that goes."""
     entries = []
     through: dict[bytes, int] = {}
-    for one in withdrawals:
+    for one in acts:
         member = known.get(one.pseudonym or b"")
         if member is None:
             continue
+        choice = _choice(store, one)
+        if choice is None:
+            continue
         through[member] = one.number
-        try:
-            said = schema.decode(Withdrawal, one.body)
-            choice = door.check_withdrawal(None, None if said.scope is None else (said.scope,), (store,))
-        except (WireError, Refused):
-            choice = door.check_withdrawal(None, None, (store,))  # unreadable: everything, never less than was meant
         stated = store.encode() + b"\x00" + incarnation + one.number.to_bytes(8, "big")
         # A store that had no trusted time says 0: then it was no later than now.
         chosen_s = (one.at_ms or now_ms) // 1000
@@ -224,6 +226,20 @@ def _fold(
         )
     concerned = {member: locked[member] for member in through}
     publication.refresh(connection, keys, concerned, now_ms, urgent=True)
+
+
+def _choice(store: str, act: Event) -> Choice | None:
+    """What the member chose in the store; None: a mute that cannot be read, which the store then keeps denied."""
+    try:
+        if act.kind is EventKind.MUTE:
+            muted = schema.decode(Mute, act.body)
+            return Choice(kind=ChoiceKind.MUTE, mute=Muted(muted.what, muted.id))
+        said = schema.decode(Withdrawal, act.body)
+        return door.check_withdrawal(None, None if said.scope is None else (said.scope,), (store,))
+    except (WireError, Refused):
+        if act.kind is EventKind.MUTE:
+            return None
+        return door.check_withdrawal(None, None, (store,))  # unreadable: everything, never less than was meant
 
 
 def _members(connection: Connection, store: str, pseudonyms: set[bytes]) -> dict[bytes, bytes]:

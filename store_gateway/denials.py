@@ -1,8 +1,7 @@
 """Holds what was withdrawn or muted in this store, over every record, until HQ's record of the member names it.
 
-A withdrawal's goes in one of two ways: the member's record says that it is folded in; or HQ says that it stored the
-event, the members agree as of that same answer, and no live record is held: whatever comes later was written after it.
-A mute's goes with its member alone: records of this version name none.
+One goes in one of two ways: the member's record says that it is folded in; or HQ says that it stored the event, the
+members agree as of that same answer, and no live record is held: whatever comes later was written after it.
 
 I/O: the cache file, through `store_gateway.cache`.
 """
@@ -93,12 +92,8 @@ class Denials:
             self.erase(pseudonym, member.acts_through)
 
     def of_events(self, through: int) -> list[bytes]:
-        """The members of whom a withdrawal up to this number denies something."""
-        return [
-            pseudonym
-            for pseudonym, held in self._held.items()
-            if any(number <= through and not isinstance(denial, tuple) for number, denial in held.items())
-        ]
+        """The members of whom an event up to this number denies something."""
+        return [pseudonym for pseudonym, held in self._held.items() if min(held) <= through]
 
     def erase(self, pseudonym: bytes, through: int) -> None:
         """Erases one member's up to this number, inside of a transaction. Raises: CacheError.
@@ -106,20 +101,15 @@ class Denials:
         Safe where the members agree as of an answer by which HQ stored the events up to there, and no live record is
         held: HQ folded them in at a seq that the floor has passed, and a record of a later seq names them.
         """
-        self._erase(pseudonym, through, mutes=False)
-
-    def _erase(self, pseudonym: bytes, through: int, *, mutes: bool) -> None:
-        """`mutes`: those too, which no record of this version names."""
         held = self._held.get(pseudonym, {})
-        for number, denial in list(held.items()):
-            if number <= through and (mutes or not isinstance(denial, tuple)):
-                self._cache.erase_local("denies", "number = ?", number)
-                del held[number]
+        for number in [one for one in held if one <= through]:
+            self._cache.erase_local("denies", "number = ?", number)
+            del held[number]
         if not held:
             self._held.pop(pseudonym, None)
 
     def erase_member(self, pseudonym: bytes) -> int:
         """Erases all of one member whose record is gone for good, inside of a transaction; how many."""
         count = len(self._held.get(pseudonym, ()))
-        self._erase(pseudonym, 2**63 - 1, mutes=True)
+        self.erase(pseudonym, 2**63 - 1)
         return count

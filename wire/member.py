@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
 
+from wire.events import MuteKind
 from wire.schema import Count, Range, Size, exactly
 
 Pseudonym = Annotated[bytes, exactly(16)]
@@ -17,6 +18,7 @@ Scope = Annotated[str, Size(1, 64)]
 Name = Annotated[str, Size(1, 64)]
 Text = Annotated[str, Size(0, 512)]
 Seconds = Annotated[int, Range(0, 2**40)]
+MOST_MUTES = 256
 
 
 class Mode(IntEnum):
@@ -125,12 +127,24 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Muted:
+    """What the member wants no suggestion of: the id of an item, a category or a theme."""
+
+    ROW = True
+    what: MuteKind
+    id: Annotated[str, Size(1, 64)]
+
+    def __repr__(self) -> str:
+        return "Muted(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Member:
     """The body of a `members` record.
 
     `age_at_least` is the highest of 13, 14, 15, 16, 18, 21 that the member has reached (0: unknown).
     `acts_through` and `acts_incarnation`: HQ has folded in this cache's events up to that number, so that local
-    denies up to there may go.
+    denies up to there may go. `mutes` None: none.
     """
 
     mode: Mode
@@ -141,6 +155,7 @@ class Member:
     age_at_least: Annotated[int, Range(0, 150)]
     acts_incarnation: Annotated[bytes, exactly(16)] | None = None
     acts_through: int = field(default=0)
+    mutes: Annotated[tuple[Muted, ...], Count(MOST_MUTES)] | None = None
 
     def __repr__(self) -> str:
         return f"Member(mode={self.mode.name}, …)"

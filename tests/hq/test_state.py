@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hq.state import Choice, Event, EventKind, fold
-from wire.member import Mode, NameChoice
+from wire.events import MuteKind
+from wire.member import MOST_MUTES, Mode, Muted, NameChoice
 
 STORES = ("a", "b")
 SCOPES = ("size.shoe", "diet", "language")
@@ -50,6 +51,11 @@ CHOICES = st.one_of(
     ),
     st.builds(lambda mode: Choice(EventKind.MODE, mode=mode), st.sampled_from(Mode)),
     st.builds(lambda name: Choice(EventKind.NAME, name_choice=name), st.sampled_from(NameChoice)),
+    st.builds(
+        lambda kind, name: Choice(kind, mute=Muted(MuteKind.THEME, name)),
+        st.sampled_from((EventKind.MUTE, EventKind.UNMUTE)),
+        st.sampled_from(("baby", "garden")),
+    ),
 )
 EVENTS = st.lists(st.tuples(CHOICES, TIMES, st.integers(0, 2000)), max_size=12).map(
     lambda rows: [
@@ -171,3 +177,34 @@ def test_of_two_modes_at_one_instant_the_quieter_counts() -> None:
     later = Event(b"x" * 16, "test", 11, RECORDED_S, Choice(EventKind.MODE, mode=Mode.OPEN))
     assert fold([*rows, later]).mode is Mode.OPEN
     assert fold([*rows, replace(later, chosen_s=None)]).mode is Mode.QUIET
+
+
+def muting(number: int, chosen_s: int | None, name: str, kind: EventKind = EventKind.MUTE) -> Event:
+    """A mute of a theme, or its taking back, recorded at 1000 s."""
+    return Event(
+        number.to_bytes(16, "big"), "test", chosen_s, RECORDED_S, Choice(kind, mute=Muted(MuteKind.THEME, name))
+    )
+
+
+def muted(*events: Event) -> set[str]:
+    """What stands."""
+    return {one.id for one in fold(events).mutes}
+
+
+def test_a_mute_stands_until_it_was_taken_back_later() -> None:
+    """At the same instant, at an unknown one and at one that had not come, it stands; a withdrawal ends no mute."""
+    back = EventKind.UNMUTE
+    assert muted(muting(1, 5, "baby")) == {"baby"}
+    assert muted(muting(1, 5, "baby"), withdrawal(2, 6)) == {"baby"}
+    assert muted(muting(1, 5, "baby"), muting(2, 6, "baby", back)) == set()
+    assert muted(muting(1, 5, "baby"), muting(2, 6, "garden", back)) == {"baby"}
+    for doubtful in (5, 4, None, RECORDED_S + 1):
+        assert muted(muting(1, 5, "baby"), muting(2, doubtful, "baby", back)) == {"baby"}
+    assert muted(muting(1, None, "baby"), muting(2, 6, "baby", back)) == {"baby"}
+    assert muted(muting(1, 5, "baby"), muting(2, 6, "baby", back), muting(3, 7, "baby")) == {"baby"}
+
+
+def test_of_more_mutes_than_a_record_bears_the_last_stand() -> None:
+    """What the member said just now is never what is left out."""
+    many = [muting(number, number, f"t-{number}") for number in range(MOST_MUTES + 40)]
+    assert muted(*many) == {f"t-{number}" for number in range(40, MOST_MUTES + 40)}
