@@ -93,6 +93,7 @@ def test_an_image_of_the_same_boot_is_no_older_truth(chain: Chain) -> None:
         assert box.incarnation != incarnation or len(after) >= len(stored) + len(box.kept), "events took numbers twice"
 
 
+@pytest.mark.long
 def test_of_a_box_and_its_clone_one_has_the_lease(chain: Chain) -> None:
     """Two programs on copies of one file: never both live beyond a lease, and HQ is alarmed."""
     (box,) = chain.boxes

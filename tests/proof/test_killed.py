@@ -12,7 +12,7 @@ from tests.proof.broker import Parcel, Topic
 from tests.proof.chain import SCOPES, Chain, days, profile
 from wire.sync import Verb
 
-SHORT_POINTS = 4
+SHORT_POINTS = 3
 LATE = ("late-1", "late-2")  # whose records change while the store is away
 
 

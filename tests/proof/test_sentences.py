@@ -127,19 +127,18 @@ def told(folder: Path, monkeypatch: pytest.MonkeyPatch, thrown: Callable[[], flo
 
 
 def test_a_wall_clock_thrown_about_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right, 50 years early or late by turns, and another time at every look: the store shows the same."""
+    """Right, and another time at every look, up to 50 years early or late: the store shows the same."""
     chance = Random(1)
     clocks: list[Callable[[], float]] = [
         lambda: 0.0,
-        lambda: FIFTY_YEARS_S * chance.choice((-1, 1)),
-        lambda: chance.uniform(-FIFTY_YEARS_S, FIFTY_YEARS_S),
+        lambda: chance.choice((-FIFTY_YEARS_S, FIFTY_YEARS_S, chance.uniform(-FIFTY_YEARS_S, FIFTY_YEARS_S))),
     ]
     seen = []
     for number, clock in enumerate(clocks):
         folder = tmp_path / str(number)
         folder.mkdir()
         seen.append(told(folder, monkeypatch, clock))
-    assert seen[0] == seen[1] == seen[2]
+    assert seen[0] == seen[1]
     assert any(shown for _, _, shown in seen[0])
 
 
@@ -165,7 +164,7 @@ def test_the_lease_holds_at_a_steady_rate_of_changes(chain: Chain) -> None:
     chain.run(20)
     rounds = box.replica.counters()["rounds"]
     chain.broker.weather = Weather(lag_s=1.0)
-    changes_for(chain, 40, 4)
+    changes_for(chain, 35, 2)
     assert box.replica.counters()["rounds"] == rounds
     chain.settle()
     chain.check_end()
