@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, edge, epochs, hellos, memory, presence, sync, tablets
+from benchmarks import directory, edge, epochs, hellos, memory, presence, sync, tablets, withdrawal
 from benchmarks.report import machine, table
 
 ALL = {
@@ -21,6 +21,7 @@ ALL = {
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
     "sync": (sync.run, "Filling a store, and catching up"),
+    "withdrawal": (withdrawal.run, "A withdrawal on its way to the tablets"),
 }
 
 

@@ -75,6 +75,16 @@ def test_a_fill_is_measured() -> None:
     assert set(Path("/tmp").glob("consentry-bench-*")) <= before
 
 
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.needs("mosquitto")
+def test_a_withdrawals_way_is_measured() -> None:
+    """Real streams lose the visit, with and without a fill beside, and bare messages pass the same broker."""
+    printed = measured("withdrawal", "--quick")
+    check_rows(printed, 7)
+    assert "while a catalog of 2,000 items fills" in printed
+
+
 def test_an_unknown_benchmark_is_named() -> None:
     """A name that is none ends with what there is."""
     done = subprocess.run(
@@ -86,7 +96,7 @@ def test_an_unknown_benchmark_is_named() -> None:
 
 def test_the_page_tells_of_each() -> None:
     """Each benchmark has its section, and the page says how to repeat it and which long run was green."""
-    for name in ("directory", "edge", "tablets", "memory", "sync"):
+    for name in ("directory", "edge", "tablets", "memory", "sync", "withdrawal"):
         assert f"`{name}`" in PAGE
     assert "python -m benchmarks" in PAGE
     assert re.search(r"^Last green `make test-long`: ", PAGE, re.M)
