@@ -8,7 +8,7 @@ I/O: sqlite3, with `store_gateway.cache_schema`.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -32,8 +32,8 @@ class Cache(RowTables, KeyTables):
 
     __slots__ = ("_changes", "_db", "_pages", "_tables", "file", "header")
 
-    def __init__(self, file: Path, entropy: Callable[[int], bytes]) -> None:
-        """Opens the file, or makes one with a new incarnation.
+    def __init__(self, file: Path, entropy: Callable[[int], bytes], before: Iterable[Header] = ()) -> None:
+        """Opens the file, or makes one with a new incarnation, and the newest key set and time of those `before` it.
 
         Raises: CacheError; the file is then as it was.
         """
@@ -45,12 +45,12 @@ class Cache(RowTables, KeyTables):
             # itself: one that nobody ends would swallow all that follow.
             self._connection = sqlite3.connect(file, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
             try:
-                self._open(entropy)
+                self._open(entropy, before)
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _open(self, entropy: Callable[[int], bytes]) -> None:
+    def _open(self, entropy: Callable[[int], bytes], before: Iterable[Header]) -> None:
         # EXCLUSIVE before WAL: one process, and no index file in shared memory.
         for pragma in (
             "locking_mode=EXCLUSIVE",
@@ -65,7 +65,9 @@ class Cache(RowTables, KeyTables):
         self._db, self._tables = migrate(self._connection)
         rows = list(self._tables["header"].rows)
         if not rows:
-            self._tables["header"].insert({"id": 1, **columns(Header(entropy(INCARNATION_BYTES)))})
+            newest = max(before, key=lambda one: one.trusted_ms, default=Header(b""))
+            made = Header(entropy(INCARNATION_BYTES), key_set=newest.key_set, trusted_ms=newest.trusted_ms)
+            self._tables["header"].insert({"id": 1, **columns(made)})
             rows = list(self._tables["header"].rows)
         self.header = Header(**{name: value for name, value in rows[0].items() if name != "id"})
         if len(self.header.incarnation) != INCARNATION_BYTES:

@@ -230,7 +230,8 @@ class Dialogue:
             case sync.Refusal():
                 self.keeper.take_challenge(answer.challenge, now_mono_s)
                 if answer.reason is sync.RefusalReason.SHARE_LOST:
-                    if self.vault is None and self.cache is not None:
+                    # One that answers a hello of before the last unlock or lockdown is of an earlier cache.
+                    if self.vault is None and self.cache is not None and sent_mono_s >= self._unlocked_mono_s:
                         self.begin_anew(_NO_ORDER, now_mono_s, touched)
                     return
                 self.keeper.on_refusal(answer.reason, sent_mono_s)
@@ -335,14 +336,10 @@ class Dialogue:
         cache.destroy_keys(order, events_lost)
         self._forget_keys(now_mono_s, touched)
         self.keeper.end(math.nextafter(now_mono_s, math.inf))
-        kept = cache.header
         self.cache = None
         wiped = disposal.retire(cache, order, events_lost)
         _log.warning("cache_begun_anew", events_lost=events_lost, remedy="nothing: HQ fills it again")
         self.cache = disposal.opened(cache.file, self._entropy)
-        self.cache.put_header(
-            dataclasses.replace(self.cache.header, key_set=kept.key_set, trusted_ms=kept.trusted_ms)
-        )  # fmt: skip
         self._wiping.append((wiped, disposal.overwrite(wiped)))
         self.keeper.hello_soon(now_mono_s)
 

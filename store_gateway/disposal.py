@@ -9,12 +9,14 @@ I/O: the files beside the cache.
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from store_gateway.cache import Cache
 from store_gateway.cache_rows import mapped
-from store_gateway.cache_schema import INCARNATION_BYTES
+from store_gateway.cache_schema import INCARNATION_BYTES, Header
+from store_gateway.errors import CacheError
 
 _PIECE_BYTES = 256 * 1024  # written and synced in one step
 _BESIDE = ("-wal", "-journal", "-shm")
@@ -31,14 +33,27 @@ class Wiped:
 
 
 def opened(file: Path, entropy: Callable[[int], bytes]) -> Cache:
-    """The cache file, opened or made; one whose keys are destroyed already is moved aside first. Raises: CacheError."""
-    cache = Cache(file, entropy)
+    """The cache file, opened or made; one whose keys are destroyed already is moved aside first. Raises: CacheError.
+
+    A new file begins with the newest key set and time of those that were moved aside: else a power cut during a wipe
+    would take the box back to the keys of HQ with which it was provisioned.
+    """
+    cache = Cache(file, entropy, () if file.exists() else _headers_aside(file, entropy))
     if cache.header.incarnation != bytes(INCARNATION_BYTES):
         return cache
     order, events_lost = cache.destroyed()
     cache.close()
     move_aside(file, order, events_lost)
-    return Cache(file, entropy)
+    return Cache(file, entropy, (cache.header,))
+
+
+def _headers_aside(file: Path, entropy: Callable[[int], bytes]) -> Iterator[Header]:
+    """The headers of the files moved aside that are not overwritten yet."""
+    for one in left(file):
+        with suppress(CacheError):
+            aside = Cache(one.file, entropy)
+            yield aside.header
+            aside.close()
 
 
 def retire(cache: Cache, order: bytes, events_lost: int) -> Wiped:

@@ -299,6 +299,7 @@ class Holdings:
             {place: record.seq for place, record in offered.items()},
             {place: seq for place, (seq, _) in before.items()},
             span.since,
+            frozenset(place for place, (_, digest) in before.items() if not digest),
         )
         if judged is None or span.as_of > MAX_SEQ or any(record.seq > span.as_of for record in offered.values()):
             self.stale += 1
@@ -317,14 +318,15 @@ class Holdings:
     def remove(self, held: Instance, key: bytes, seen: Seen) -> bool:
         """Erases a live record inside of a transaction, before HQ says so; False where there is none.
 
-        The roots differ until HQ takes it away as well: a fill would bring back what HQ still holds.
+        The roots differ until HQ takes it away as well: a fill would bring back what HQ still holds, but no recording
+        of the message that brought it does.
         """
         path, column = tree.path(held.digest_key, key), tree.column(held.digest_key, key)
         row = self.cache.row(held.id, path, column)
         if row is None or row.sealed is None:
             return False
         self._stage(held).minus(path, row.digest)
-        self.cache.erase_rows(held.id, [(path, column)])
+        self.cache.put_rows(held.id, [Row(column, path, row.seq, b"", None)])
         seen(held, key, None)
         return True
 

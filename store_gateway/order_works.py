@@ -70,6 +70,8 @@ def erase(host: Host, order: Order, note: Note, now_mono_s: float) -> Iterator[S
         return
     touched, records, denials, events = vault.erase_member(pseudonym, now_mono_s)
     note(touched)
+    for held in (*vault.holdings.of(Collection.MEMBERS), *vault.holdings.of(Collection.KEYRING)):
+        host.replication.drop(held.name)  # what was asked for before this may hold the member still
     with cache.transaction():
         cache.forget_results()  # of exports
     yield True

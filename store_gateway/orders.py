@@ -17,6 +17,7 @@ from store_gateway.cache_keys import DoneRow
 from store_gateway.core.lease import Keeper
 from store_gateway.epochs import Epochs
 from store_gateway.errors import CacheError
+from store_gateway.replication import Replication
 from store_gateway.vault import Touched, Vault
 from wire import schema, sync
 from wire.limits import MAX_BODY_BYTES
@@ -50,6 +51,7 @@ class Host(Protocol):
     vault: Vault | None
     epochs: Epochs | None
     keeper: Keeper
+    replication: Replication
 
     def lock_down(self, now_mono_s: float, touched: Touched) -> None: ...
     def begin_anew(self, order: bytes, now_mono_s: float, touched: Touched) -> None: ...

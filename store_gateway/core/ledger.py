@@ -4,7 +4,7 @@ Pure: no I/O, no clock.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wire.tree import Node
@@ -31,19 +31,29 @@ class Judged:
 
 
 def judge_range(
-    as_of: int, floor: int, offered: Mapping[Place, int], held: Mapping[Place, int], since: int = 0
+    as_of: int,
+    floor: int,
+    offered: Mapping[Place, int],
+    held: Mapping[Place, int],
+    since: int = 0,
+    gone: Collection[Place] = (),
 ) -> Judged | None:
     """What applying a range does, or None where it is too old to say anything.
 
     `offered`: seq by place of the range's records; `held`: the same of what is held, tombstones too: all rows of its
     span, or where `since` is not 0, those that are offered. A record in the answer is tested against the held seq only,
     never the floor; what the answer lacks is erased where its held seq is at most `as_of`, and what is held with a
-    greater seq stays. An answer since a seq says nothing of what it lacks.
+    greater seq stays. An answer since a seq says nothing of what it lacks. `gone`: the places of tombstones; one with
+    the very seq of a live record is of an erasure made here, which HQ has not made.
     """
     if as_of < floor:
         return None
     return Judged(
-        write=tuple(place for place, seq in offered.items() if seq > held.get(place, 0)),
+        write=tuple(
+            place
+            for place, seq in offered.items()
+            if seq > held.get(place, 0) or (place in gone and seq == held[place])
+        ),
         erase=tuple(place for place, seq in held.items() if place not in offered and seq <= as_of) if not since else (),
     )
 

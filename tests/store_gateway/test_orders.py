@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from store_gateway.disposal import left
+from store_gateway.disposal import left, opened, retire
 from store_gateway.errors import CacheReason
 from store_gateway.replica import Tablet
 from tests.fakes.hq import STORE, TODAY, TODAY_MS, FakeHQ, Line, a_member
-from wire import schema, sync
+from wire import envelope, schema, sync
 from wire.limits import MAX_BODY_BYTES
 from wire.member import Mode
 from wire.orders import Denial, DenialKind, EraseResult, ExportResult, KeyDay, WipeResult
 from wire.query import DarkReason, Light
-from wire.sync import EventKind, Outcome, Verb
+from wire.sync import EventKind, Kind, Outcome, Verb
 
 ADA, BEN = b"\xad" * 16, b"\xbe" * 16
 WITHDRAWAL = sync.Withdrawal("size.shoe", "ada", "tablet-1")
@@ -254,6 +254,34 @@ def test_a_box_that_starts_in_a_lockdown_is_locked_down_and_can_be_wiped(
     assert not left(cache_file)
 
 
+def test_no_recording_brings_an_erased_member_back(full: Line, hq: FakeHQ) -> None:
+    """The order came, HQ's own word was lost: what once brought the member counts no more."""
+    cat = b"\xca" * 16
+    full.run(20)
+    grant = hq.say(hq.member(cat, a_member(Mode.OPEN)))
+    full.replica.on_payload(grant, False, full.now_s)
+    assert full.replica.member(cat) is not None
+    hq.member(cat, None)  # on its way, and lost
+    order = hq.order(Verb.ERASE, cat)
+    full.replica.on_payload(hq.say(order), True, full.now_s)
+    while full.replica.work(64, full.now_s)[1]:
+        pass
+    assert full.replica.member(cat) is None
+    full.replica.on_payload(grant, False, full.now_s)
+    assert full.replica.member(cat) is None
+    full.run(40)
+    assert full.live()
+    assert full.replica.member(cat) is None
+
+
+def test_a_member_whom_hq_still_holds_comes_back_by_a_fill(full: Line, hq: FakeHQ) -> None:
+    """An erasure that HQ did not make leaves no store dark."""
+    assert outcome(full, hq.order(Verb.ERASE, BEN)) is Outcome.DONE
+    full.run(60)
+    assert full.live()
+    assert full.replica.member(BEN) is not None
+
+
 # --- wipe -----------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +319,34 @@ def test_a_cache_that_hq_cannot_open_is_replaced(start: Callable[[], Line], hq: 
     assert len(hq.shares) == 2
 
 
+def test_a_cache_is_not_thrown_away_by_the_refusal_of_the_one_before(start: Callable[[], Line], hq: FakeHQ) -> None:
+    """Repeated after the new cache was locked down, it would take events with it that HQ has not."""
+    line = start()
+    line.up()
+    hq.shares[next(iter(hq.shares))].clear()
+    line = start()
+    refused: list[bytes] = []
+
+    def carry(payload: bytes) -> bool:
+        if hq.shares and len(hq.shares) == 1 and envelope.parse(payload).header.kind is Kind.REFUSAL:
+            refused.append(payload)
+        return True
+
+    line.replica.on_link(True, line.now_s)
+    line.run(6, carry=carry)
+    assert refused
+    assert line.live()
+    incarnation = next(reversed(hq.shares))
+    hq.refuse = sync.RefusalReason.LOCKDOWN
+    told(line, hq.order(Verb.LOCKDOWN), seconds=0.2)
+    assert line.replica.lease(line.now_s).light is Light.LOCKED
+    for payload in refused:
+        line.replica.on_payload(payload, False, line.now_s)
+    assert line.replica._hq.cache is not None
+    assert line.replica._hq.cache.header.incarnation == incarnation
+    assert not left(line.replica._file)
+
+
 def test_a_running_store_does_not_throw_its_cache_away(line: Line, hq: FakeHQ) -> None:
     """Nor does a refusal that answers nothing."""
     incarnation = next(iter(hq.shares))
@@ -302,6 +358,29 @@ def test_a_running_store_does_not_throw_its_cache_away(line: Line, hq: FakeHQ) -
     assert line.replica._hq.cache is not None
     assert line.replica._hq.cache.header.incarnation == incarnation
     assert line.live()
+
+
+@pytest.mark.parametrize("cut", ["keys", "file"])
+def test_a_wipe_that_is_cut_short_does_not_bring_old_keys_of_hq_back(
+    full: Line, hq: FakeHQ, cache_file: Path, cut: str
+) -> None:
+    """Whatever power leaves of the old file, the new one begins with the key set that a withdrawn key is not in."""
+    hq.key_set_version += 1
+    full.run(20)
+    cache = full.replica._hq.cache
+    assert cache is not None
+    known = cache.header
+    assert known.key_set
+    cache.destroy_keys(bytes(16), 0)
+    if cut == "file":
+        retire(cache, bytes(16), 0)
+        assert not cache_file.exists()
+    else:
+        cache.close()
+    again = opened(cache_file, secrets.token_bytes)
+    assert (again.header.key_set, again.header.trusted_ms) == (known.key_set, known.trusted_ms)
+    assert again.header.incarnation not in (known.incarnation, bytes(16))
+    again.close()
 
 
 # --- unpair ---------------------------------------------------------------------------------------------------------
