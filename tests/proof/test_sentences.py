@@ -201,6 +201,24 @@ def test_a_withdrawal_overtakes_on_the_fast_lane(chain: Chain) -> None:
     chain.check_end()
 
 
+def test_a_lease_that_comes_late_ends_as_early(chain: Chain) -> None:
+    """It runs from the instant its hello was sent, however long HQ's answer was under way: to the second."""
+    (box,) = chain.boxes
+    chain.hq.publish(lease_s=30, heartbeat_s=5)
+    chain.run(10)
+    chain.broker.weather = Weather(lag_s=7.0)
+    chain.run(60)
+    assert box.live() and box.replica.lease(box.now_s).left_s <= 30 - 2 * 7
+    chain.broker.forget()
+    chain.broker.weather = Weather(silent=frozenset({Topic.DOWN, Topic.NOW}))
+    for _ in range(32):
+        chain.run(1)
+        box.check_shown()
+    assert not box.live() and not box.sees()
+    chain.settle()
+    chain.check_end()
+
+
 def test_a_recording_of_all_traffic_changes_nothing(chain: Chain) -> None:
     """After a life in bad weather, both ways, at an instant at which its challenges are still fresh."""
     chain.broker.weather = BAD
