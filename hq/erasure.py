@@ -7,6 +7,7 @@ I/O: sqlalchemy, and the system's random generator.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,7 @@ from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.membership import Locked
 from hq.order_tables import orders as order_rows
 from hq.state import Event
 from hq.tables import audience, help_calls, members, phones, profiles
@@ -70,24 +72,29 @@ def erase(engine: Engine, keys: Keys, member: str, now_ms: int) -> bytes:
         locked = membership.lock_by_id(connection, keys.custody, [member])
         if not locked:
             raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
-        ((whose, one),) = locked.items()
-        withdrawal = door.check_withdrawal(None, None, None)
-        event = Event(os.urandom(16), METHOD, now_ms // 1000, now_ms // 1000, withdrawal)
-        ledger.append(connection, [Entry(whose, event)], locked)
-        publication.refresh(connection, keys, locked, now_ms, urgent=True, phones_changed=True)
-        reference = os.urandom(REFERENCE_BYTES)
-        lookup = keys.custody.lookup(connection, [member])[one.about.id]
-        connection.execute(insert(erasures).values(id=reference, lookup=lookup, asked_ms=now_ms))
-        held = select(audience.c.store, audience.c.pseudonym).where(audience.c.member == whose)
-        for row in connection.execute(held.order_by(audience.c.store)).all():
-            order = orders.issue(connection, row.store, Verb.ERASE, now_ms, subject=row.pseudonym, urgent=True)
-            connection.execute(
-                insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
-            )  # fmt: skip
-        for table in (audience, help_calls, phones, profiles, member_keys):
-            connection.execute(delete(table).where(table.c.member == whose))
-        # The row stays, empty: the chain's events refer to it.
-        connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))
+        return erase_locked(connection, keys, locked, now_ms)
+
+
+def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Locked], now_ms: int) -> bytes:
+    """The same of the one member who is locked, in the caller's transaction."""
+    ((whose, one),) = locked.items()
+    withdrawal = door.check_withdrawal(None, None, None)
+    event = Event(os.urandom(16), METHOD, now_ms // 1000, now_ms // 1000, withdrawal)
+    ledger.append(connection, [Entry(whose, event)], locked)
+    publication.refresh(connection, keys, locked, now_ms, urgent=True, phones_changed=True)
+    reference = os.urandom(REFERENCE_BYTES)
+    lookup = keys.custody.lookup(connection, [one.about.id])[one.about.id]
+    connection.execute(insert(erasures).values(id=reference, lookup=lookup, asked_ms=now_ms))
+    held = select(audience.c.store, audience.c.pseudonym).where(audience.c.member == whose)
+    for row in connection.execute(held.order_by(audience.c.store)).all():
+        order = orders.issue(connection, row.store, Verb.ERASE, now_ms, subject=row.pseudonym, urgent=True)
+        connection.execute(
+            insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
+        )  # fmt: skip
+    for table in (audience, help_calls, phones, profiles, member_keys):
+        connection.execute(delete(table).where(table.c.member == whose))
+    # The row stays, empty: the chain's events refer to it.
+    connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))
     return reference
 
 

@@ -1,8 +1,9 @@
-"""Works out what a store's answer to RECALL takes away from a restored HQ, and writes it as withdrawals.
+"""Works out what a store's answer to RECALL takes away from a restored HQ, and writes it: withdrawals, mutes, erasures.
 
 What a member withdrew after the backup is no consent event any more. But a store that knew of it lacks the record, or
 holds a newer one in which the grant is missing. Wherever HQ would say more than such a store was told last, that is
-withdrawn, in all stores: a store that was out of reach then would show it otherwise.
+withdrawn, in all stores: a store that was out of reach then would show it otherwise. Whom a store was ordered to erase
+is erased, though the backup brought the key back.
 
 I/O: sqlalchemy.
 """
@@ -13,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, Row, select, update
 
-from hq import door, ledger, membership, publication, records
+from hq import door, erasure, ledger, membership, publication, records
 from hq.database import reading, writing
 from hq.keys import Keys
 from hq.ledger import Entry
@@ -25,7 +26,7 @@ from hq.tables import records as record_rows
 from wire import schema, tree
 from wire.errors import WireError
 from wire.member import Member, Mode, NameChoice, State
-from wire.recall import HELD_BYTES, Newer, Recalled
+from wire.recall import HELD_BYTES, Denied, Newer, Recalled
 from wire.sync import Collection, instance
 
 METHOD = "recovered"
@@ -36,13 +37,16 @@ _MEMBERS_AT_ONCE = 200
 class Judged:
     """What an answer means. `gone`: pseudonyms of whom nothing stands; `said`: what the store was told last of others.
 
-    denied: withdrawals made in the store itself. renew: keys whose record gets a new seq. ahead: instances of which the
+    denied: withdrawals and mutes made in the store itself, under this `incarnation`. erased: pseudonyms of whom it was
+    ordered to erase. renew: keys whose record gets a new seq. ahead: instances of which the
     store holds more than HQ. ask_since: the store is to be asked again, from this seq on.
     """
 
     gone: set[bytes] = field(default_factory=set)
     said: dict[bytes, Member | None] = field(default_factory=dict)
-    denied: dict[bytes, set[str | None]] = field(default_factory=lambda: defaultdict(set))
+    denied: dict[bytes, list[Denied]] = field(default_factory=lambda: defaultdict(list))
+    incarnation: bytes = b""
+    erased: set[bytes] = field(default_factory=set)
     renew: set[bytes] = field(default_factory=set)
     ahead: set[str] = field(default_factory=set)
     ask_since: int | None = None
@@ -55,12 +59,14 @@ def judge(engine: Engine, store: str, result: bytes, since: Mapping[str, int]) -
     try:
         told = schema.decode(Recalled, result)
     except WireError:
-        told = Recalled(0, (), b"", (), (), ())  # it cannot be read: then nothing of it is known
+        told = Recalled(0, (), b"", (), (), (), b"", ())  # it cannot be read: then nothing of it is known
     for reached in told.others:
         if reached.seq > since.get(reached.instance, reached.seq):
             found.ahead.add(reached.instance)
     for one in told.denied:
-        found.denied[one.pseudonym].add(one.scope)
+        found.denied[one.pseudonym].append(one)
+    if told.erased:
+        found.erased.update(_named(engine, store, frozenset(told.erased)))
     newer = {one.column: one for one in told.newer}
     kept = dict(_held(told.held))
     floors = {one.prefix: one.as_of for one in told.floors}
@@ -81,7 +87,23 @@ def judge(engine: Engine, store: str, result: bytes, since: Mapping[str, int]) -
         elif max(floors.get(path[:length], 0) for length in (0, 1, 2)) >= min(seq, restored):
             found.gone.add(key)  # the store was told everything up to there, and it is not there
             found.renew.add(key)
-    return replace(found, ask_since=lowest if lowest is not None and lowest < told.since else None)
+    ask_since = lowest if lowest is not None and lowest < told.since else None
+    return replace(found, ask_since=ask_since, incarnation=told.incarnation)
+
+
+def _named(engine: Engine, store: str, columns: frozenset[bytes]) -> list[bytes]:
+    """The pseudonyms of these columns, of whoever HQ knows in this store."""
+    with reading(engine) as connection:
+        digest_key = _members(connection, store)[1]
+        known = connection.scalars(select(audience.c.pseudonym).where(audience.c.store == store))
+        return [one for one in known if tree.column(digest_key, one) in columns]
+
+
+def _members(connection: Connection, store: str) -> tuple[int, bytes]:
+    """The id and the digest key of the store's members."""
+    wanted = select(instances).where(instances.c.name == instance(Collection.MEMBERS, store))
+    members = records.from_row(connection.execute(wanted).one())
+    return members.id, records.keys_of(connection, members).digest_key
 
 
 def _held(packed: bytes) -> Iterator[tuple[bytes, int]]:
@@ -93,11 +115,9 @@ def _held(packed: bytes) -> Iterator[tuple[bytes, int]]:
 def _rows(engine: Engine, store: str) -> list[tuple[bytes, int, bool, bytes, bytes]]:
     rows = record_rows
     with reading(engine) as connection:
-        name = instance(Collection.MEMBERS, store)
-        members = records.from_row(connection.execute(select(instances).where(instances.c.name == name)).one())
-        digest_key = records.keys_of(connection, members).digest_key
+        members, digest_key = _members(connection, store)
         live = rows.c.digest.is_not(None).label("live")
-        wanted = select(rows.c.key, rows.c.seq, live, rows.c.path).where(rows.c.instance == members.id)
+        wanted = select(rows.c.key, rows.c.seq, live, rows.c.path).where(rows.c.instance == members)
         return [(key, seq, bool(is_live), digest_key, path) for key, seq, is_live, path in
                 connection.execute(wanted)]  # fmt: skip
 
@@ -112,8 +132,21 @@ def _compare(found: Judged, key: bytes, newer: Newer) -> None:
         found.said[key] = None
 
 
+def erase(engine: Engine, keys: Keys, store: str, found: Judged, now_ms: int) -> int:
+    """Erases whom this store had been ordered to erase, and has all their stores do so again; how many they were."""
+    erased = 0
+    for pseudonym in sorted(found.erased):
+        with writing(engine) as connection:
+            known = select(audience.c.member).where(audience.c.store == store, audience.c.pseudonym == pseudonym)
+            locked = membership.lock(connection, keys.custody, connection.scalars(known).all())
+            if locked:  # not by another store's word, or before this was broken off
+                erasure.erase_locked(connection, keys, locked, now_ms)
+                erased += 1
+    return erased
+
+
 def write(engine: Engine, keys: Keys, store: str, found: Judged, begun_ms: int, now_ms: int) -> int:
-    """Writes the withdrawals as consent events and gives new seqs; how many events. Done again it writes no more."""
+    """Writes withdrawals and mutes as consent events and gives new seqs; how many events. Again, it writes no more."""
     concerned = sorted(found.gone | found.said.keys() | found.denied.keys())
     written = 0
     for start in range(0, len(concerned), _MEMBERS_AT_ONCE):
@@ -134,9 +167,7 @@ def _withdraw(
     name = instance(Collection.MEMBERS, store)
     with writing(engine) as connection:
         known = connection.execute(
-            select(audience.c.pseudonym, audience.c.member).where(
-                audience.c.store == store, audience.c.pseudonym.in_(concerned)
-            )
+            select(audience).where(audience.c.store == store, audience.c.pseudonym.in_(concerned))
         ).all()
         locked = membership.lock(connection, keys.custody, [row.member for row in known])
         entries = []
@@ -149,18 +180,36 @@ def _withdraw(
                 Entry(row.member, _event(store, row.pseudonym, choice, begun_ms, now_ms))
                 for choice in _choices(found, row.pseudonym, hqs, store)
             ]
+            _note_acts(connection, found, row)
         written = ledger.append(connection, entries, locked)
         publication.refresh(connection, keys, {one.member: locked[one.member] for one in entries}, now_ms)
     return written
 
 
+def _note_acts(connection: Connection, found: Judged, row: Row[Any]) -> None:
+    """The store may let its denials go: what they say is folded in, though HQ lost their events."""
+    through = max((one.number for one in found.denied.get(row.pseudonym, ())), default=0)
+    if through and (row.acts_incarnation != found.incarnation or row.acts_through < through):
+        connection.execute(
+            update(audience)
+            .where(audience.c.store == row.store, audience.c.member == row.member)
+            .values(acts_incarnation=found.incarnation, acts_through=through)
+        )
+
+
 def _choices(found: Judged, pseudonym: bytes, hqs: Member | None, store: str) -> Iterator[Choice]:
     """What is taken away so that HQ says no more than the store was told."""
-    for scope in sorted(found.denied.get(pseudonym, ()), key=lambda one: one or ""):
-        yield door.check_withdrawal(None, None if scope is None else (scope,), (store,))
+    for one in found.denied.get(pseudonym, ()):
+        if one.mute is not None:
+            yield Choice(kind=EventKind.MUTE, mute=one.mute)
+        else:
+            yield door.check_withdrawal(None, None if one.scope is None else (one.scope,), (store,))
+    said = found.said.get(pseudonym)
+    if said is not None:
+        known = set() if hqs is None else set(hqs.mutes or ())
+        yield from (Choice(kind=EventKind.MUTE, mute=one) for one in said.mutes or () if one not in known)
     if hqs is None:
         return  # HQ says nothing of this member here, so that nothing can come back
-    said = found.said.get(pseudonym)
     if pseudonym in found.gone or (said is None and pseudonym in found.said):
         yield door.check_withdrawal(None, None, None)
         return

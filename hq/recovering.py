@@ -1,4 +1,4 @@
-"""Brings HQ back after its database was restored from a backup: what stores know of withdrawals wins over it.
+"""Brings HQ back after its database was restored from a backup: what stores know was taken back wins over it.
 
 While a recovery goes on, every process refuses leases, answers no want and publishes nothing (docs/decisions/0044).
 Each store is asked by an order what it holds; `hq.recovered` works out what that takes away. Every step may be broken
@@ -50,9 +50,10 @@ def begin(engine: Engine, now_ms: int) -> int:
             asked = since[instance(Collection.MEMBERS, store)]
             connection.execute(
                 insert(recovery_stores).values(
-                    recovery=number, store=store, since=asked, state=State.WAITING.value, withdrawals=0, renewed=0
+                    recovery=number, store=store, since=asked, state=State.WAITING.value,
+                    withdrawals=0, renewed=0, erased=0,
                 )
-            )
+            )  # fmt: skip
             _ask(connection, number, store, asked, now_ms)
         return number
 
@@ -92,13 +93,17 @@ def advance(engine: Engine, keys: Keys, number: int, now_ms: int) -> int:
             if found.ask_since is not None:  # HQ had gone on after it was restored, before anybody saw it
                 _ask(connection, number, store, found.ask_since, now_ms)
                 continue
+        erased = recovered.erase(engine, keys, store, found, now_ms)
         written = recovered.write(engine, keys, store, found, int(begun_ms or now_ms), now_ms)
         with writing(engine) as connection:
             connection.execute(
                 update(recovery_stores)
                 .where(*_of(number, store))
-                .values(state=State.TAKEN.value, result=None, withdrawals=written, renewed=len(found.renew))
-            )
+                .values(
+                    state=State.TAKEN.value, result=None, withdrawals=written, renewed=len(found.renew),
+                    erased=recovery_stores.c.erased + erased,
+                )
+            )  # fmt: skip
     return len(waiting)
 
 

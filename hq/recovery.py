@@ -29,8 +29,9 @@ class Progress:
     store: str
     state: State
     seen: bool
-    withdrawals: int
+    withdrawals: int  # with mutes
     renewed: int
+    erased: int
 
 
 def under_way(connection: Connection) -> int | None:
@@ -55,7 +56,9 @@ def progress(engine: Engine, number: int) -> list[Progress]:
     """How far each store is, in the order of their ids."""
     seen = select(incarnations.c.store).where(incarnations.c.store == recovery_stores.c.store).exists()
     columns = recovery_stores.c
-    wanted = select(columns.store, columns.state, columns.withdrawals, columns.renewed, seen.label("seen"))
+    wanted = select(
+        columns.store, columns.state, columns.withdrawals, columns.renewed, columns.erased, seen.label("seen")
+    )
     with reading(engine) as connection:
         rows = connection.execute(wanted.where(columns.recovery == number).order_by(columns.store)).all()
-    return [Progress(row.store, State(row.state), row.seen, row.withdrawals, row.renewed) for row in rows]
+    return [Progress(row.store, State(row.state), row.seen, row.withdrawals, row.renewed, row.erased) for row in rows]

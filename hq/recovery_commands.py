@@ -30,8 +30,8 @@ def _options(commands: "Commands") -> None:
         "recover",
         "bring HQ back after its database was restored from a backup",
         "Run it before the first `serve` on the restored database, then start `serve`: stores are asked what they\n"
-        "know, and what was withdrawn after the backup is withdrawn again. Until it has ended no store gets a lease.\n"
-        "Broken off, it goes on when it is run again.",
+        "know, and what was withdrawn, muted or erased after the backup is so again. Until it has ended no store\n"
+        "gets a lease. Broken off, it goes on when it is run again.",
     )
     added.add_argument("--status", action="store_true", help="show how far it is, and do nothing")
     added.add_argument("--begin", action="store_true", help="put HQ into recovery, and do not wait")
@@ -84,11 +84,11 @@ def _wait(office: Office, number: int, now_ms: int) -> int:
 
 
 def _show(states: list[recovery.Progress]) -> None:
-    form = "{:<24} {:<12} {:>12} {:>10}"
-    print(form.format("store", "answer", "withdrawals", "renewed"))
+    form = "{:<24} {:<12} {:>12} {:>10} {:>10}"
+    print(form.format("store", "answer", "withdrawals", "erased", "renewed"))
     for one in states:
         word = one.state.value if one.seen or one.state is not State.WAITING else "never seen"
-        print(form.format(one.store, word, one.withdrawals, one.renewed))
+        print(form.format(one.store, word, one.withdrawals, one.erased, one.renewed))
 
 
 PART = Part(_options, {("recover", ""): _recover})

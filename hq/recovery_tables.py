@@ -41,4 +41,5 @@ recovery_stores = Table(
     Column("result", LargeBinary, nullable=True),  # what it answered, until it is taken
     Column("withdrawals", BigInteger, nullable=False),  # that were taken from it
     Column("renewed", BigInteger, nullable=False),  # records that got a seq of the new generation
+    Column("erased", BigInteger, nullable=False),  # members whom it had erased, erased again by its word
 )

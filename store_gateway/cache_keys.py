@@ -39,12 +39,16 @@ class BucketRow:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DoneRow:
-    """How an order ended. `until_ms`: its not_after, after which nobody asks; `sealed`: the result, None: none."""
+    """How an order ended. `until_ms`: its not_after, after which nobody asks; `sealed`: the result, None: none.
+
+    erased: of an order to erase, the column of the member's record: a keyed hash, since the member's name is gone.
+    """
 
     id: bytes
     outcome: int
     until_ms: int
     sealed: bytes | None
+    erased: bytes | None = None
 
 
 class KeyTables:
@@ -152,7 +156,7 @@ class KeyTables:
         """How an order ended; None: it was not done yet."""
         with mapped():
             found = self._connection.execute(
-                "select id, outcome, until_ms, sealed from done where id = ?", (order,)
+                "select id, outcome, until_ms, sealed, erased from done where id = ?", (order,)
             ).fetchone()
         return None if found is None else DoneRow(*found)
 
@@ -160,9 +164,15 @@ class KeyTables:
         """Remembers how an order ended."""
         with mapped():
             self._connection.execute(
-                "insert or replace into done (id, outcome, until_ms, sealed) values (?, ?, ?, ?)",
-                (row.id, row.outcome, row.until_ms, row.sealed),
+                "insert or replace into done (id, outcome, until_ms, sealed, erased) values (?, ?, ?, ?, ?)",
+                (row.id, row.outcome, row.until_ms, row.sealed, row.erased),
             )
+
+    def erased(self) -> list[bytes]:
+        """The columns of the members who were erased by orders that are remembered."""
+        with mapped():
+            found = self._connection.execute("select distinct erased from done where erased is not null").fetchall()
+        return [column for (column,) in found]
 
     def forget_done(self, before_ms: int) -> None:
         """Forgets orders that nobody asks for any more."""

@@ -165,6 +165,12 @@ def _log(db: Database) -> None:
     db.execute("update outbox set size = length(sealed)")  # sqlite-utils has no words for it
 
 
+@migrations(name="0005_erased")
+def _erased(db: Database) -> None:
+    """Of an order to erase, the column of the member's record: an HQ that forgot the erasure is told by it."""
+    _table(db, "done").add_column("erased", bytes)
+
+
 def _table(db: Database, name: str) -> Table:
     found = db[name]
     assert isinstance(found, Table)  # there are no views

@@ -80,6 +80,10 @@ class Denials:
             mutes=frozenset(one for one in held.values() if isinstance(one, tuple)),
         )
 
+    def numbered(self, pseudonym: bytes) -> tuple[tuple[int, Denial], ...]:
+        """What is denied of one member, each with the number of its event, ascending."""
+        return tuple(sorted(self._held.get(pseudonym, {}).items(), key=lambda one: one[0]))
+
     def add(self, number: int, pseudonym: bytes, denial: Denial) -> None:
         """Denies something inside of a transaction. Raises: CacheError."""
         sealed = self._buckets.close_local("denies", _number(number), pseudonym + _text(denial).encode())

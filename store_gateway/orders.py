@@ -19,10 +19,10 @@ from store_gateway.epochs import Epochs
 from store_gateway.errors import CacheError
 from store_gateway.replication import Replication
 from store_gateway.vault import Touched, Vault
-from wire import schema, sync
+from wire import schema, sync, tree
 from wire.limits import MAX_BODY_BYTES
 from wire.orders import WipeResult
-from wire.sync import Done, Order, Outcome, Verb
+from wire.sync import Collection, Done, Order, Outcome, Verb
 
 MOST_HELD = 64  # orders that wait at once; HQ sends the others again
 PSEUDONYM_BYTES = 16
@@ -222,7 +222,8 @@ class Orders:
     def _remember(self, cache: Cache, order: Order, outcome: Outcome, result: bytes) -> None:
         vault = self._host.vault
         sealed = vault.holdings.buckets.close_local("done", order.id, result) if vault is not None and result else None
-        cache.put_done(DoneRow(order.id, int(outcome), order.not_after_ms, sealed))
+        column = _erased(vault, order.subject or b"") if order.verb is Verb.ERASE and vault is not None else None
+        cache.put_done(DoneRow(order.id, int(outcome), order.not_after_ms, sealed, column))
 
     def _answer_again(self, known: DoneRow) -> None:
         vault = self._host.vault
@@ -247,3 +248,8 @@ class Orders:
         self._outgoing.extend(
             Done(order, outcome, number, len(pieces), piece) for number, piece in enumerate(pieces, 1)
         )  # fmt: skip
+
+
+def _erased(vault: Vault, pseudonym: bytes) -> bytes | None:
+    """What an HQ that was restored from an older backup finds the member by; None: no members' key is held."""
+    return next((tree.column(one.digest_key, pseudonym) for one in vault.holdings.of(Collection.MEMBERS)), None)

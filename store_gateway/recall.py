@@ -1,6 +1,6 @@
 """Answers RECALL: what this store holds of its members, for an HQ that was restored from a backup.
 
-It changes nothing. What is withdrawn and what is held is told; no value of a profile.
+It changes nothing. What is withdrawn, muted, erased and held is told; no value of a profile.
 
 I/O: the cache file, through `store_gateway.cache`.
 """
@@ -14,7 +14,7 @@ from store_gateway.vault import Vault
 from wire import recall as recalls
 from wire import schema
 from wire.errors import WireError
-from wire.member import Member
+from wire.member import Member, Muted
 from wire.recall import Denied, FloorBelow, Newer, Reached, Recalled
 from wire.sync import Collection
 
@@ -39,8 +39,11 @@ def recall(cache: Cache, vault: Vault, since: int) -> Iterator[bytes | None]:
                 elif row.sealed is not None:
                     kept += row.key_column + row.seq.to_bytes(recalls.HELD_BYTES - len(row.key_column), "big")
             yield None
+    denied, erased = tuple(_denied(vault)), tuple(cache.erased())
     yield schema.encode(
-        Recalled(since, tuple(floors), bytes(kept), tuple(newer), _others(vault), tuple(_denied(vault)))
+        Recalled(
+            since, tuple(floors), bytes(kept), tuple(newer), _others(vault), denied, cache.header.incarnation, erased
+        )
     )
 
 
@@ -60,8 +63,8 @@ def _others(vault: Vault) -> tuple[Reached, ...]:
 
 def _denied(vault: Vault) -> Iterator[Denied]:
     for pseudonym in vault.denials.members():
-        found = vault.denials.of(pseudonym)
-        if found.everything:
-            yield Denied(pseudonym, None)
-        for scope in sorted(found.scopes):
-            yield Denied(pseudonym, scope)
+        for number, denial in vault.denials.numbered(pseudonym):
+            if isinstance(denial, tuple):
+                yield Denied(pseudonym, number, None, Muted(*denial))
+            else:
+                yield Denied(pseudonym, number, denial, None)

@@ -9,7 +9,9 @@ Pure: no I/O, no clock.
 from dataclasses import dataclass
 from typing import Annotated
 
-from wire.limits import MAX_BODY_BYTES, InstanceId, Seq
+from wire.events import EventNumber
+from wire.limits import MAX_BODY_BYTES, Id16, InstanceId, Seq
+from wire.member import Muted
 from wire.schema import Count, Size, exactly
 from wire.tree import DIGEST_BYTES
 
@@ -48,16 +50,24 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Denied:
-    """A withdrawal made in the store that no record of HQ has named yet. `scope` None: everything there."""
+    """What was withdrawn or muted in the store and no record of HQ has named yet; `number`: of its event.
 
-    ROW = True
+    `mute` None: a withdrawal, of a scope or, where that is None, of everything there.
+    """
+
     pseudonym: Annotated[bytes, exactly(16)]
+    number: EventNumber
     scope: Annotated[str, Size(1, 64)] | None
+    mute: Muted | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Recalled:
-    """The result of RECALL. `held`: of each live record at or below `since`, column ‖ u64be seq."""
+    """The result of RECALL. `held`: of each live record at or below `since`, column ‖ u64be seq.
+
+    incarnation: of the cache. erased: the columns of the members whom orders had the store erase, as far as it
+    remembers these orders.
+    """
 
     since: Seq
     floors: Annotated[tuple[FloorBelow, ...], Count(65_536 + 257)]
@@ -65,3 +75,5 @@ class Recalled:
     newer: Annotated[tuple[Newer, ...], Count(_MOST)]
     others: Annotated[tuple[Reached, ...], Count(64)]
     denied: Annotated[tuple[Denied, ...], Count(_MOST)]
+    incarnation: Id16
+    erased: Annotated[tuple[Annotated[bytes, exactly(DIGEST_BYTES)], ...], Count(_MOST)]

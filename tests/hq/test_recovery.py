@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from hq import recovering, recovery, recovery_commands
+from hq import erasure, recovering, recovery, recovery_commands
 from hq.alarms import Alarm, open_alarms
+from hq.custody_tables import member_keys
 from hq.database import open_database, reading
+from hq.order_tables import orders
 from hq.recovery import State
-from hq.tables import consent_events, instances, outbox
+from hq.tables import audience, consent_events, instances, members, outbox, profiles
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, text
 from wire import recall, schema, tree
-from wire.member import Member, Mode
-from wire.recall import FloorBelow, Newer, Reached, Recalled
+from wire.events import MuteKind
+from wire.member import Member, Mode, Muted
+from wire.recall import Denied, FloorBelow, Newer, Reached, Recalled
 from wire.sync import Done, Lease, Message, Order, Outcome, Refusal, RefusalReason, Verb
 
 MEMBERS = f"members/{STORE}"
@@ -59,8 +62,10 @@ def restore(hq: Headquarters, backup: Path, restored: dict[str, Engine], *, shar
     hq.start(restored["hq"])
 
 
-def answer(store: FakeStore, order: Order, floor: int) -> Done:
-    """What a store that holds these rows says to RECALL; its roots agreed last as of `floor`."""
+def answer(
+    store: FakeStore, order: Order, floor: int, denied: tuple[Denied, ...] = (), erased: tuple[bytes, ...] = ()
+) -> Done:
+    """What a store that holds these rows says to RECALL; its roots agreed last as of `floor`. erased: pseudonyms."""
     since = int.from_bytes(order.subject or b"", "big")
     kept, newer = b"", []
     for key, record in store.rows[MEMBERS].items():
@@ -73,7 +78,9 @@ def answer(store: FakeStore, order: Order, floor: int) -> Done:
         elif record.body is not None:
             kept += column + record.seq.to_bytes(recall.HELD_BYTES - len(column), "big")
     others = tuple(Reached(name, store.held(name).seq) for name in store.rows if name != MEMBERS)
-    told = Recalled(since, (FloorBelow(b"", floor),), kept, tuple(newer), others, ())
+    columns = tuple(tree.column(store.digest_keys[MEMBERS], one) for one in erased)
+    floors = (FloorBelow(b"", floor),)
+    told = Recalled(since, floors, kept, tuple(newer), others, denied, store.incarnation, columns)
     return Done(order.id, Outcome.DONE, 1, 1, schema.encode(told))
 
 
@@ -95,7 +102,9 @@ def settle(hq: Headquarters, store: FakeStore) -> int:
     return seq(hq)
 
 
-def recover(hq: Headquarters, store: FakeStore, floor: int) -> recovery.Progress:
+def recover(
+    hq: Headquarters, store: FakeStore, floor: int, denied: tuple[Denied, ...] = (), erased: tuple[bytes, ...] = ()
+) -> recovery.Progress:
     """The operator's command, with a store that answers what it is asked; how it ended for the store."""
     number = recovering.begin(hq.engine, hq.now_ms)
     done = 0
@@ -104,8 +113,10 @@ def recover(hq: Headquarters, store: FakeStore, floor: int) -> recovery.Progress
         heard = len(store.heard)
         store.say(hq.answers, store.hello())
         for order in [one for one in store.heard[heard:] if isinstance(one, Order)]:
+            if order.verb is Verb.ERASE and order.subject in erased:
+                continue  # it is done at leisure
             assert order.verb is Verb.RECALL
-            store.say(hq.answers, answer(store, order, floor))
+            store.say(hq.answers, answer(store, order, floor, denied, erased))
             done += 1
         recovering.advance(hq.engine, hq.keys, number, hq.now_ms)
     assert done
@@ -244,6 +255,88 @@ def test_a_grant_made_after_the_recovery_began_counts(
     found = hq.record("left")
     assert found is not None
     assert {one.purpose for one in found.statements if one.state} == {"presence"}
+
+
+def test_what_was_muted_after_the_backup_stays_muted(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """By a record that the store holds, and by its own denials, which it may let go then; of one who left, too."""
+    baby, item, shoes = Muted(MuteKind.THEME, "baby"), Muted(MuteKind.ITEM, "i-1"), Muted(MuteKind.CATEGORY, "shoes")
+    for name in ("record", "here", "left", "freed"):
+        hq.join(name, "size.shoe")
+    hq.office.mute("freed", baby, hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.mute("record", baby, hq.now_ms)
+    hq.office.unmute("freed", baby, hq.now_ms)
+    hq.office.withdraw("left", hq.now_ms)
+    floor = settle(hq, store)
+    restore(hq, backup, restored)
+    here, left = hq.pseudonym("here"), hq.pseudonym("left")
+    assert here is not None and left is not None
+    denied = (
+        Denied(here, 3, None, item), Denied(here, 5, "size.shoe", None), Denied(here, 9, None, shoes),
+        Denied(left, 7, None, baby),
+    )  # fmt: skip
+    ended = recover(hq, store, floor, denied)
+    assert ended.state is State.TAKEN
+    muted = {name: hq.record(name) for name in ("record", "here", "freed")}
+    assert {name: one and one.mutes for name, one in muted.items()} == {
+        "record": (baby,), "here": (shoes, item), "freed": (baby,)
+    }, "in doubt a mute stands"  # fmt: skip
+    found = muted["here"]
+    assert found is not None
+    assert (found.acts_incarnation, found.acts_through) == (store.incarnation, 9)
+    assert scopes(hq, "here") == set()
+    hq.later(10)
+    hq.grant("left", "presence")
+    back = hq.record("left")
+    assert back is not None
+    assert (back.mutes, back.acts_through) == ((baby,), 7)
+    hq.now_ms += 10_000
+    settle(hq, store)
+    hq.check()
+
+
+def test_who_was_erased_after_the_backup_is_erased_again(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """The key that the backup brought back is destroyed, the member is out of the audience, the stores are ordered."""
+    for name in ("gone", "same"):
+        hq.join(name, "size.shoe")
+        hq.office.set_profile(name, [text("size.shoe", "42")], hq.now_ms)
+    store.come_up(hq.answers)
+    store.fill(hq.answers)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    known_as = hq.pseudonym("gone")
+    assert known_as is not None
+    erasure.erase(hq.engine, hq.keys, "gone", hq.now_ms)
+    floor = settle(hq, store)
+    restore(hq, backup, restored)
+    with reading(hq.engine) as connection:
+        whose = hq.keys.custody.reference(connection, "gone")
+        assert connection.scalar(select(member_keys.c.member).where(member_keys.c.member == whose)) is not None
+    hq.now_ms += 10_000
+
+    ended = recover(hq, store, floor, erased=(known_as, b"unknown to HQ..."))
+    assert (ended.state, ended.erased) == (State.TAKEN, 1)
+    with reading(hq.engine) as connection:
+        for table in (member_keys, audience, profiles):
+            assert connection.scalars(select(table.c.member).where(table.c.member == whose)).all() == []
+        row = connection.execute(select(members).where(members.c.id == whose)).one()
+        assert (row.lookup, row.content) == (None, None)
+        assert hq.keys.custody.reference(connection, "gone") is None
+        asked = connection.execute(select(orders.c.store, orders.c.subject).where(orders.c.verb == Verb.ERASE)).all()
+        assert asked == [(STORE, known_as)]
+        (told,) = erasure.find(connection, hq.keys, "gone")
+        assert not told.is_done
+    assert scopes(hq, "same") == {"size.shoe"}
+    hq.check()
+    hq.now_ms += 10_000
+    settle(hq, store)
 
 
 def test_a_store_that_had_not_been_filled_withdraws_nobody(
