@@ -244,6 +244,7 @@ class Hellos:
                 )
             )  # fmt: skip
             shares.make(connection, store, hello.incarnation, hello.epoch, said.now_ms)
+            shares.forget_unshown(connection, store)
         values: dict[str, Any] = {}
         if verdict in (Verdict.CONFIRM, Verdict.AHEAD):
             values = {"ticket": hello.ticket, "pending": None}

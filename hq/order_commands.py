@@ -21,7 +21,7 @@ from hq.keys import Keys
 from hq.office import Office
 from hq.order_tables import order_parts
 from hq.order_tables import orders as order_rows
-from hq.tables import audience, links, stores
+from hq.tables import audience, instances, links, records, stores
 from wire import envelope, schema
 from wire.errors import WireError
 from wire.orders import EraseResult, WipeResult
@@ -114,9 +114,10 @@ def _subject(
         return None
     if chosen.pseudonym:
         try:
-            return bytes.fromhex(chosen.pseudonym)
+            pseudonym = bytes.fromhex(chosen.pseudonym)
         except ValueError as error:
             raise Refused(Reason.MALFORMED, "--pseudonym", "32 hex digits") from error
+        return _erasable(connection, verb, store, pseudonym)
     if not chosen.member:
         raise Refused(Reason.MALFORMED, "--member", "the member whom it is about")
     known = office.keys.custody.references(connection, [chosen.member]).get(chosen.member)
@@ -125,7 +126,21 @@ def _subject(
     found = connection.scalar(select(audience.c.pseudonym).where(audience.c.store == store, audience.c.member == known))
     if found is None and not chosen.all_stores:
         raise Refused(Reason.UNKNOWN_MEMBER, "--member", "a member who ever was in this store's audience")
-    return found
+    return found if found is None else _erasable(connection, verb, store, found)
+
+
+def _erasable(connection: Connection, verb: Verb, store: str, pseudonym: bytes) -> bytes:
+    """Whom HQ still sends to the store is not erased there: the record would come back, and what was withdrawn in the
+    store and is not known here would be forgotten."""
+    live = select(records.c.key).where(
+        records.c.instance == select(instances.c.id).where(instances.c.name == f"members/{store}").scalar_subquery(),
+        records.c.key == pseudonym,
+        records.c.body.is_not(None),
+    )
+    if verb is Verb.ERASE and connection.scalar(live) is not None:
+        remedy = "somebody whom the store does not hold any more: `consentry-hq member erase` does both"
+        raise Refused(Reason.MALFORMED, "--member", remedy)
+    return pseudonym
 
 
 def _list(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | None:

@@ -12,14 +12,16 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hq.alarms import Alarm, raise_
+from hq.log_tables import let_go
 from hq.order_tables import SHARE_BYTES, epoch_shares
-from hq.tables import incarnations
+from hq.tables import incarnations, links
 from wire.sync import EpochShare, Hello
 
 FIRST_EPOCH = 1
 AT_ONCE = 0  # as `roll_due_ms`: as soon as the roll that goes on is over
 ROLL_MS = 24 * 3_600_000
 _ROLL_EARLIER_MS = 2 * 3_600_000  # so that not all stores roll at once
+MOST_UNSHOWN = 8  # caches of a store that are new
 _KEEP_MS = 7 * 24 * 3_600_000  # the shares of a cache that another one has replaced
 
 
@@ -44,6 +46,27 @@ def add(connection: Connection, store: str, incarnation: bytes, epoch: int, now_
     row = {"store": store, "incarnation": incarnation, "epoch": epoch, "made_ms": now_ms}
     connection.execute(insert(epoch_shares).values(**row, share=secrets.token_bytes(SHARE_BYTES)))
     _note(connection, store, incarnation, epoch=epoch)
+
+
+def forget_unshown(connection: Connection, store: str) -> None:
+    """Of a store's caches that never showed a ticket only the newest are remembered.
+
+    Whoever has a box's identity could otherwise fill HQ's database with caches that there never were.
+    """
+    linked = select(links.c.incarnation).where(links.c.store == store)
+    unshown = (
+        select(incarnations.c.incarnation)
+        .where(
+            incarnations.c.store == store, incarnations.c.ticket.is_(None), incarnations.c.incarnation.not_in(linked)
+        )
+        .order_by(incarnations.c.made_ms.desc(), incarnations.c.incarnation)
+        .offset(MOST_UNSHOWN)
+        .limit(MOST_UNSHOWN)
+    )
+    for incarnation in connection.scalars(unshown).all():
+        forget(connection, store, incarnation)
+        for table in (let_go, incarnations):
+            connection.execute(delete(table).where(table.c.store == store, table.c.incarnation == incarnation))
 
 
 def of(connection: Connection, store: str, incarnation: bytes) -> tuple[EpochShare, ...]:

@@ -16,6 +16,7 @@ from store_gateway.core import admit
 from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
 from store_gateway.epochs import Epochs
+from store_gateway.errors import CacheError, CacheReason
 from store_gateway.holdings import Holdings, Instance, Span
 from store_gateway.outbox import Entry, Outbox
 from store_gateway.seal import Entropy
@@ -51,6 +52,7 @@ class _TabletLabels:
     label: Annotated[str, Size(0, 512)]
     browser: Annotated[str, Size(0, 512)]
     paired_ms: int
+    secret_hash: Annotated[bytes, Size(0, 32)] = b""  # of a row of an older file: none
 
 
 class Touched:
@@ -118,6 +120,7 @@ class Vault:
         self.denials = Denials(cache, self.holdings.buckets)
         self.refused_bodies = 0
         self._recent: OrderedDict[bytes, Member | None] = OrderedDict()
+        self._check_good()
         self.policy = self._good_policy()
 
     @contextmanager
@@ -213,13 +216,22 @@ class Vault:
         if touched.policy:
             self.policy = self._good_policy()
 
+    def _check_good(self) -> None:
+        """What is in force is what the record says, where that is good: an older row may have been put in its place."""
+        for held in self.holdings.of(Collection.POLICY):
+            for key in (MAIN_KEY, store_key(self._store)):
+                body = self.holdings.body(held, key)
+                if body is not None and body != self._good(key) and admit.is_good(key, body, self._store):
+                    with self._cache.transaction():
+                        self._note_policy(key, body, Touched())
+
+    def _good(self, key: bytes) -> bytes:
+        rows = self._cache.local("good", "name = ?", key.decode())
+        return self.holdings.buckets.open_local("good", key, rows[0]["sealed"]) if rows else b""
+
     def _good_policy(self) -> Policy | None:
-        bodies = {
-            row["name"].encode(): self.holdings.buckets.open_local("good", row["name"].encode(), row["sealed"])
-            for row in self._cache.local("good")
-        }
-        main = admit.main_policy(bodies.get(MAIN_KEY, b""))
-        store = admit.store_policy(bodies.get(store_key(self._store), b""), self._store)
+        main = admit.main_policy(self._good(MAIN_KEY))
+        store = admit.store_policy(self._good(store_key(self._store)), self._store)
         return Policy(main, store) if main is not None and store is not None else None
 
     # --- what is asked -----------------------------------------------------------------------------------------------
@@ -357,7 +369,7 @@ class Vault:
 
     def add_tablet(self, tablet: Tablet, now_mono_s: float) -> None:
         """Keeps a tablet. Raises: CacheError."""
-        content = schema.encode(_TabletLabels(tablet.label, tablet.browser, tablet.paired_ms))
+        content = schema.encode(_TabletLabels(tablet.label, tablet.browser, tablet.paired_ms, tablet.secret_hash))
         with self.writing(now_mono_s):
             sealed = self.holdings.buckets.close_local("tablets", tablet.id.encode(), content)
             row = {"id": tablet.id, "secret_hash": tablet.secret_hash, "sealed": sealed}
@@ -370,6 +382,8 @@ class Vault:
     def _tablet(self, tablet_id: str, secret_hash: bytes, sealed: bytes) -> Tablet:
         content = self.holdings.buckets.open_local("tablets", tablet_id.encode(), sealed)
         labels = schema.decode(_TabletLabels, content)
+        if labels.secret_hash not in (b"", secret_hash):
+            raise CacheError(CacheReason.CORRUPT)  # somebody wrote another tablet's secret there
         return Tablet(tablet_id, secret_hash, labels.label, labels.browser, labels.paired_ms)
 
 

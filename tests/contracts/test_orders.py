@@ -1,12 +1,13 @@
 """The real HQ gives orders, and the real replica does them: shares end, results are signed, lockdowns hold."""
 
+import argparse
 from pathlib import Path
 from random import Random
 
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from hq import erasure, orders, shares
+from hq import erasure, order_commands, orders, shares
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm
 from hq.database import reading, writing
@@ -270,6 +271,19 @@ def test_a_tablet_that_is_unpaired_is_gone(shop: Shop) -> None:
     assert shop.replica.tablets() == ()
     shop.run(20)
     assert outcome(shop, order) is Outcome.DONE
+
+
+def test_an_operator_does_not_erase_in_a_store_whom_hq_sends_to_it(shop: Shop) -> None:
+    """The record would come back, without what was withdrawn there and is not known at HQ."""
+    join(shop, "m-1")
+    shop.up()
+    about = {"verb": "erase", "store": STORE, "all_stores": False, "yes": False, "member": None, "tablet": None}
+    issued = order_commands.PART.runs["order", "issue"]
+    pseudonym = shop.hq.pseudonym("m-1")
+    for whom in ({"pseudonym": pseudonym.hex()}, {"member": "m-1", "pseudonym": None}):
+        with pytest.raises(Refused):
+            issued(shop.hq.office, argparse.Namespace(**about | whom), shop.hq.now_ms)
+    issued(shop.hq.office, argparse.Namespace(**about | {"pseudonym": "01" * 16}), shop.hq.now_ms)
 
 
 def test_an_erased_result_says_what_it_was_about(shop: Shop) -> None:

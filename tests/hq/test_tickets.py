@@ -8,14 +8,15 @@ from itertools import product
 import pytest
 from sqlalchemy import select
 
-from hq import tickets
+from hq import shares, tickets
 from hq.alarms import Alarm, open_alarms
 from hq.database import reading
+from hq.order_tables import epoch_shares
 from hq.tables import incarnations, links
 from hq.tickets import Holder, Known, Shown, Verdict, judge
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
-from wire.sync import Event, EventKind, Events, Lease, Message, Readiness, Refusal, RefusalReason, Unlock
+from wire.sync import Event, EventKind, Events, Lease, LetGo, Message, Readiness, Refusal, RefusalReason, Unlock
 
 KEY = bytes(32)
 CACHE, OTHER = b"i" * 16, b"j" * 16
@@ -240,6 +241,23 @@ def test_events_of_a_box_that_does_not_hold_the_ticket_are_not_stored(hq: Headqu
     store.say(hq.answers, swallowed)
     assert says(hq, store) == [Lease]
     assert store.lease.events_through == 1
+
+
+def test_a_thief_with_the_identity_cannot_fill_the_database_with_caches(hq: Headquarters, store: FakeStore) -> None:
+    """Of those that never showed a ticket few are remembered, with their shares; the real one stays."""
+    thief = clone(store)
+    thief.let_go = (LetGo(int(EventKind.HEALTH), 1),)
+    for _ in range(30):
+        thief.incarnation, thief.ticket, thief.epoch = secrets.token_bytes(16), b"", 0
+        thief.readiness = Readiness.LOCKED
+        says(hq, thief)
+        hq.now_ms += 1
+    with reading(hq.engine) as connection:
+        known = set(connection.scalars(select(incarnations.c.incarnation)))
+        assert len(known) == shares.MOST_UNSHOWN + 1
+        assert {store.incarnation, thief.incarnation} < known
+        assert set(connection.scalars(select(epoch_shares.c.incarnation))) == known
+    assert says(hq, store) == [Lease]
 
 
 def test_two_clones_that_start_at_once_are_given_one_ticket_and_one_lease(hq: Headquarters, store: FakeStore) -> None:

@@ -13,6 +13,7 @@ from store_gateway.replica import NO_CHANGES, Replica, Tablet
 from tests.fakes.hq import (
     STORE,
     TODAY,
+    TODAY_MS,
     FakeHQ,
     Line,
     a_main_policy,
@@ -321,6 +322,36 @@ def test_the_last_good_policy_stays_in_force_beside_a_refused_one(start: Callabl
     assert line.replica.policy().main.version == 3  # type: ignore[union-attr]
     line.tell(hq.commit(("policy/main", b"main", None)))
     assert shown(line) == (Light.DARK, DarkReason.NO_POLICY)
+
+
+def test_an_older_policy_that_is_put_back_is_not_in_force(start: Callable[[], Line], hq: FakeHQ) -> None:
+    """Whoever can write to the disk has an earlier row, sealed as it should be; the record is newer."""
+    line = start()
+    line.up()
+    cache = line.replica._hq.cache
+    assert cache is not None
+    older = cache.local("good")
+    line.tell(hq.policy(a_main_policy(2), a_store_policy(label="Berlin 1a")))
+    for row in older:
+        cache.put_local("good", row)
+    line = start()
+    line.up()
+    policy = line.replica.policy()
+    assert policy is not None
+    assert (policy.main.version, policy.store.label) == (2, "Berlin 1a")
+
+
+def test_a_tablets_secret_that_was_written_over_opens_nothing(start: Callable[[], Line]) -> None:
+    """The seal says which it was."""
+    line = start()
+    line.up()
+    line.replica.add_tablet(Tablet("tablet-1", b"h" * 32, "Till 1", "Fox", TODAY_MS))
+    cache = line.replica._hq.cache
+    assert cache is not None
+    (row,) = cache.local("tablets")
+    cache.put_local("tablets", {**row, "secret_hash": b"t" * 32})
+    assert line.replica.tablets() == ()
+    assert shown(line) == (Light.DARK, DarkReason.DISK)
 
 
 def test_a_store_without_its_own_policy_is_dark(start: Callable[[], Line]) -> None:
