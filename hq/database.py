@@ -27,6 +27,7 @@ from hq.errors import DatabaseUnavailable
 _WRITES = "consentry_writes"
 SHARES_SUFFIX = "-shares"
 _BUSY_S = 30.0
+_POOL = 12  # a connection for each thread of `hq.service`, and some for who comes and goes
 _MAKING = 0x636F6E73  # the key of the lock under which tables are made
 # A process that stands still, or whose machine is gone, must not hold its locks for hours.
 _POSTGRESQL_LIMITS = {
@@ -64,7 +65,7 @@ def _options(backend: str) -> dict[str, Any]:
         return {"connect_args": {"timeout": _BUSY_S, "check_same_thread": False}}
     # No ping before each use: it costs two thirds of a short transaction. A connection that broke fails once; whoever
     # used it tries again, and by then all that the pool held is made anew.
-    return {}
+    return {"pool_size": _POOL}
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:

@@ -42,7 +42,9 @@ _CLOCK_S = 2.0  # between two runs of the clock job
 _RETRY_S = 1.0
 _TOLD_S = 60.0
 _SWEEP_S = 30.0  # between two looks for what is too old to be sent
-_ANSWERING = 2  # threads: while one waits for the database, the other computes (docs/scale.md)
+# Threads: while one waits for the database, others compute. SQLite makes nobody wait (docs/scale.md).
+_ANSWERING = {"postgresql": 4}
+_ANSWERING_ELSE = 2
 _JOIN_S = 5.0
 
 ClockMs = Callable[[], int]
@@ -76,6 +78,7 @@ class Service:
 
     def run(self, notify: Notify) -> None:
         """Serves until `stop`. A part that fails in a way it does not know ends the whole, for systemd to restart."""
+        answering = _ANSWERING.get(self._engine.dialect.name, _ANSWERING_ELSE)
         threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (
@@ -83,7 +86,7 @@ class Service:
                 ("now", lambda: self._now.run(self._stop)),
                 ("outbox-down", lambda: self._drain(DOWN, self._down)),
                 ("outbox-now", lambda: self._drain(NOW, self._now)),
-                *((f"answers-{number}", self._answer) for number in range(1, _ANSWERING + 1)),
+                *((f"answers-{number}", self._answer) for number in range(1, answering + 1)),
                 ("place", self._keep_place),
                 ("waking", lambda: self._waking.run(self._stop)),
                 ("clock", self._keep_time),
