@@ -279,7 +279,7 @@ def test_an_operator_does_not_erase_in_a_store_whom_hq_sends_to_it(shop: Shop) -
     shop.up()
     about = {"verb": "erase", "store": STORE, "all_stores": False, "yes": False, "member": None, "tablet": None}
     issued = order_commands.PART.runs["order", "issue"]
-    pseudonym = shop.hq.pseudonym("m-1")
+    pseudonym = shop.hq.pseudonym("m-1") or b""
     for whom in ({"pseudonym": pseudonym.hex()}, {"member": "m-1", "pseudonym": None}):
         with pytest.raises(Refused):
             issued(shop.hq.office, argparse.Namespace(**about | whom), shop.hq.now_ms)
