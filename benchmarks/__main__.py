@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, edge, epochs, hellos, memory, presence, sync, tablets, withdrawal
+from benchmarks import directory, edge, epochs, hellos, memory, presence, scale, sync, tablets, withdrawal
 from benchmarks.report import machine, table
 
 ALL = {
@@ -20,6 +20,7 @@ ALL = {
     "epochs": (epochs.run, "A new epoch, and an erasure"),
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
+    "scale": (scale.run, "What ten thousand stores need of HQ"),
     "sync": (sync.run, "Filling a store, and catching up"),
     "withdrawal": (withdrawal.run, "A withdrawal on its way to the tablets"),
 }

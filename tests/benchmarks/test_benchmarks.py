@@ -100,3 +100,13 @@ def test_the_page_tells_of_each() -> None:
         assert f"`{name}`" in PAGE
     assert "python -m benchmarks" in PAGE
     assert re.search(r"^Last green `make test-long`: ", PAGE, re.M)
+
+
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.needs("mosquitto", "initdb", "postgres")
+def test_what_ten_thousand_stores_need_is_measured() -> None:
+    """Answers, outbox and places on both databases, and the topics on a real broker."""
+    printed = measured("scale", "--quick")
+    check_rows(printed, 20)
+    assert "on PostgreSQL" in printed
