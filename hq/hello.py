@@ -40,6 +40,7 @@ from wire.sync import (
 
 _DEFAULT_LEASE_S, _DEFAULT_HEARTBEAT_S = 120, 15  # while no policy says otherwise
 _MOST_QUARANTINED = 4096  # characters of the link's column
+_MOST_EPOCH = 2**30  # no cache gets there by a roll a day, and there are enough after it
 
 _LINK = ("boot", "sealing_key", "incarnation", "readiness", "software", "quarantined", "key_set_version",
          "lease_until_ms", "bound_ms")  # fmt: skip
@@ -248,6 +249,8 @@ class Hellos:
         values: dict[str, Any] = {}
         if verdict in (Verdict.CONFIRM, Verdict.AHEAD):
             values = {"ticket": hello.ticket, "pending": None}
+        if cache is not None and _is_further(said, cache):
+            values["epoch"] = hello.epoch  # so that the next one is none that the cache had
         if cache is None or cache.let_go != said.let_go:
             values["let_go"] = said.let_go
             store_events.note_let_go(connection, store, hello.incarnation, hello.let_go)
@@ -299,6 +302,7 @@ def _is_quiet(facts: Facts, said: _Said) -> bool:
         and not row.orders_open
         and row.let_go == said.let_go
         and hello.last_event >= row.events_through
+        and not _is_further(said, row)
         and not _needs_unlock(said, row, held)
         and not _is_ahead(hello, held)
     )
@@ -316,6 +320,11 @@ def _needs_unlock(said: _Said, cache: Row[Any], held: list[records.Instance]) ->
         return True
     told = {one.instance for one in said.hello.held}
     return any(one.name not in told for one in held)
+
+
+def _is_further(said: _Said, cache: Row[Any]) -> bool:
+    """Whether the cache is at a later epoch than HQ knows, which was restored from a backup."""
+    return not said.locked and bool(cache.epoch < said.hello.epoch < _MOST_EPOCH)
 
 
 def _is_ahead(hello: Hello, held: list[records.Instance]) -> bool:

@@ -241,7 +241,9 @@ def _next_epoch(connection: Connection, store: str, incarnation: bytes | None, n
     if present is None or incarnation is None:
         raise Refused(Reason.UNKNOWN_STORE, "store", "a store that has said hello")
     held = shares.of(connection, store, incarnation)
-    number = held[-1].epoch if len(held) > 1 else present + 1
+    # Shares are in no backup: where HQ was restored, the cache may be some epochs further than its row says.
+    newest = max([present, *(one.epoch for one in held)])
+    number = newest if len(held) > 1 else newest + 1
     if len(held) < 2:
         shares.add(connection, store, incarnation, number, now_ms)
     return int(number).to_bytes(EPOCH_BYTES, "big")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from hq import erasure, recovering, recovery, recovery_commands
+from hq import erasure, recovering, recovery, recovery_commands, shares
+from hq import orders as give
 from hq.alarms import Alarm, open_alarms
 from hq.custody_tables import member_keys
-from hq.database import open_database, reading
+from hq.database import open_database, reading, writing
 from hq.order_tables import orders
 from hq.recovery import State
 from hq.tables import audience, consent_events, instances, members, outbox, profiles
@@ -233,6 +234,24 @@ def test_a_cache_whose_share_is_lost_begins_anew(
     store.boot_again()
     store.say(hq.answers, store.hello())
     assert reasons(store.say(hq.answers, store.hello())) == [RefusalReason.SHARE_LOST]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_epochs_go_on_where_the_cache_is(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine], kept: bool
+) -> None:
+    """The backup says epoch 1; the cache was rolled since, and no epoch comes twice, also where the shares are lost."""
+    store.come_up(hq.answers)
+    backup = copy(hq.engine, tmp_path / "backup")
+    with writing(hq.engine) as connection:
+        shares.add(connection, STORE, store.incarnation, 2, hq.now_ms)
+        assert not shares.rolled(connection, STORE, store.incarnation, 2, hq.now_ms)
+    store.epoch = 2
+    restore(hq, backup, restored, shares=kept)
+    assert recover(hq, store, seq(hq)).state is State.TAKEN
+    with writing(hq.engine) as connection:
+        assert give.roll(connection, STORE, hq.now_ms)
+        assert [one.epoch for one in shares.of(connection, STORE, store.incarnation)] == ([2, 3] if kept else [3])
 
 
 def test_a_grant_made_after_the_recovery_began_counts(

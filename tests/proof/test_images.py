@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from hq import alarms, recovering, recovery
+from consent.visit import NOTHING_DENIED
+from hq import alarms, erasure, recovering, recovery
 from hq.alarms import Alarm
+from hq.custody_tables import erasures
 from hq.database import reading
+from hq.erasure import Progress
 from tests.proof.chain import SCOPES, Box, Chain
+from wire.events import Mute, MuteKind
+from wire.member import Muted
 from wire.query import DarkReason, Light
 
 
@@ -179,6 +185,55 @@ def test_hq_restored_from_yesterday_takes_nothing_back_into_the_light(chain: Cha
     assert box.member(known_as["m-3"]) is None
     second = box.member(known_as["m-2"])
     assert second is not None and "size.shoe" not in {one.scope for one in second.fields}
+
+
+def test_hq_restored_from_yesterday_erases_again_and_forgets_no_mute(tmp_path: Path) -> None:
+    """One store did the erasure, the other was out of reach: its member's key, which the backup brought back, is
+    destroyed, and the other store is told; a mute made in a store and one made at HQ stand, and no denial stays."""
+    chain = Chain(tmp_path, stores=2)
+    for name in ("m-1", "m-2", "m-3"):
+        chain.join(name, *SCOPES)
+    chain.up()
+    chain.run(20)
+    near, far = chain.boxes
+    hq = chain.hq
+    far_known = hq.pseudonym("m-1", far.store)
+    known_as = {name: known(chain, name) for name in ("m-1", "m-2", "m-3")}
+    assert far_known is not None
+    chain.back_up_hq(tmp_path / "backup.db")
+    far.link(False)
+    chain.erase("m-1")
+    baby, item = Muted(MuteKind.THEME, "baby"), Muted(MuteKind.ITEM, "i-1")
+    hq.office.mute("m-3", baby, hq.now_ms)
+    near.replica.mute(known_as["m-2"], Mute(item.what, item.id, "nina", "tablet-1"), near.now_s)
+    chain.run(60)
+    folded = near.member(known_as["m-2"])
+    assert folded is not None and folded.mutes == (item,)
+    near.replica.mute(known_as["m-2"], Mute(baby.what, baby.id, "nina", "tablet-1"), near.now_s)
+    stored = chain.stored_events(near)[-1][0]
+    assert far.member(far_known) is not None, "nobody told it"
+    chain.restore_hq(tmp_path / "backup.db")
+    chain.run(20)
+    far.link(True)
+    assert near.member(known_as["m-1"]) is None
+    with reading(hq.engine) as connection:
+        assert hq.keys.custody.reference(connection, "m-1") is not None, "the backup has it still"
+    recover(chain)
+    with reading(hq.engine) as connection:
+        assert hq.keys.custody.reference(connection, "m-1") is None
+    chain.settle()
+    with reading(hq.engine) as connection:
+        (reference,) = connection.scalars(select(erasures.c.id)).all()
+        (told,) = erasure.find(connection, hq.keys, reference.hex())
+    assert {one.store: one.progress for one in told.stores} == dict.fromkeys((near.store, far.store), Progress.DONE)
+    assert near.member(known_as["m-1"]) is None
+    assert far.member(far_known) is None
+    for name, muted in (("m-2", (item, baby)), ("m-3", (baby,))):
+        member = near.member(known_as[name])
+        assert member is not None and member.mutes == muted
+        assert near.replica.denied(known_as[name]) == NOTHING_DENIED
+    chain.check_end(lost_through=stored)
+    chain.close()
 
 
 def recover(chain: Chain) -> None:
