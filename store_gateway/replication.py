@@ -30,12 +30,13 @@ _GATING_WORDS = frozenset(collection.name.lower() for collection in GATING)
 class Replication:
     """The filling and comparing of one boot."""
 
-    __slots__ = ("_counts", "_entropy", "_fill", "_page", "_pieces", "proof")
+    __slots__ = ("_agreed", "_counts", "_entropy", "_fill", "_page", "_pieces", "proof")
 
     def __init__(self, entropy: Entropy, counts: Counter[str]) -> None:
         self._entropy = entropy
         self._counts = counts
         self._fill = Fill()
+        self._agreed: set[str] = set()  # once, in this boot
         self._page: Page | None = None  # the one of which pieces are left
         self._pieces: deque[Span] = deque()
         self.proof = Proof()
@@ -56,6 +57,7 @@ class Replication:
     def drop(self, name: str) -> None:
         """An instance is gone, or begins again."""
         self._fill.drop(name)
+        self._agreed.discard(name)
         self._forget()
 
     def relink(self) -> None:
@@ -177,12 +179,13 @@ class Replication:
         vault.holdings.settle(agreed)
         for held, _ in agreed:
             self._fill.agreed(held.name)
+            self._agreed.add(held.name)
         waits = gates and not keeper.wait_over(now_mono_s)
         if not gates:
             keeper.begin()
         for held in differing:
-            # Messages under way may make them equal; what is still empty needs its fill at once.
-            if held.seq == 0 or not waits:
+            # Messages under way may make them equal; what was not equal in this boot needs more than these.
+            if held.name not in self._agreed or not waits:
                 self._begin(held, offer, now_mono_s)
         return tuple(held for held, _ in agreed)
 

@@ -219,7 +219,7 @@ def test_a_refusal_makes_the_store_dark_with_the_reason(line: Line, hq: FakeHQ) 
     line.run(20)
     assert shown(line) == (Light.DARK, DarkReason.REFUSED)
     hq.refuse = None
-    line.run(20)
+    line.run(80)
     assert line.live()
 
 
