@@ -217,7 +217,7 @@ def test_a_refusal_makes_the_store_dark_with_the_reason(line: Line, hq: FakeHQ) 
     """And the next lease makes it live again."""
     hq.refuse = RefusalReason.STALE_TICKET
     line.run(20)
-    assert shown(line) == (Light.DARK, DarkReason.REFUSED)
+    assert shown(line) == (Light.DARK, DarkReason.RESTORED)
     hq.refuse = None
     line.run(80)
     assert line.live()
