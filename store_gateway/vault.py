@@ -52,7 +52,7 @@ class _TabletLabels:
     label: Annotated[str, Size(0, 512)]
     browser: Annotated[str, Size(0, 512)]
     paired_ms: int
-    secret_hash: Annotated[bytes, Size(0, 32)] = b""  # of a row of an older file: none
+    secret_hash: Annotated[bytes, Size(0, 32)] | None = None  # of a row of an older file: none
 
 
 class Touched:
@@ -382,7 +382,7 @@ class Vault:
     def _tablet(self, tablet_id: str, secret_hash: bytes, sealed: bytes) -> Tablet:
         content = self.holdings.buckets.open_local("tablets", tablet_id.encode(), sealed)
         labels = schema.decode(_TabletLabels, content)
-        if labels.secret_hash not in (b"", secret_hash):
+        if labels.secret_hash not in (None, secret_hash):
             raise CacheError(CacheReason.CORRUPT)  # somebody wrote another tablet's secret there
         return Tablet(tablet_id, secret_hash, labels.label, labels.browser, labels.paired_ms)
 
