@@ -99,17 +99,16 @@ class Answers:
             case Want() if fresh:
                 with reading(self._engine) as connection:
                     return self._want(connection, header, said)
-            case Events() if fresh:
+            case Events() | Done() if fresh:
                 with writing(self._engine) as connection:
                     # A copy of the cache gives its events numbers that the real one gives too: whichever came second
                     # would be taken for a repetition, and a withdrawal be lost.
-                    if connection.scalar(select(links.c.boot).where(links.c.store == store)) == header.boot:
+                    if connection.scalar(select(links.c.boot).where(links.c.store == store)) != header.boot:
+                        self.dropped["stale"] += 1
+                    elif isinstance(said, Events):
                         store_events.take(connection, self._keys, store, said, now_ms)
                     else:
-                        self.dropped["stale"] += 1
-            case Done() if fresh:
-                with writing(self._engine) as connection:
-                    orders.done(connection, store, said, now_ms, payload)
+                        orders.done(connection, store, said, now_ms, payload)
             case Want() | Events() | Done():
                 self.dropped["stale"] += 1
             case _:

@@ -16,7 +16,20 @@ from hq.tables import incarnations, links
 from hq.tickets import Holder, Known, Shown, Verdict, judge
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
-from wire.sync import Event, EventKind, Events, Lease, LetGo, Message, Readiness, Refusal, RefusalReason, Unlock
+from wire.sync import (
+    Done,
+    Event,
+    EventKind,
+    Events,
+    Lease,
+    LetGo,
+    Message,
+    Outcome,
+    Readiness,
+    Refusal,
+    RefusalReason,
+    Unlock,
+)
 
 KEY = bytes(32)
 CACHE, OTHER = b"i" * 16, b"j" * 16
@@ -234,7 +247,8 @@ def test_events_of_a_box_that_does_not_hold_the_ticket_are_not_stored(hq: Headqu
     swallowed = other.events(Event(1, EventKind.HEALTH, hq.now_ms, None, b""))
     other.say(hq.answers, swallowed)
     other.say(hq.answers, Events(store.incarnation, (), after=0, through=10**9, freed=10**9, let_go=0))
-    assert hq.answers.dropped["stale"] == 2
+    other.say(hq.answers, Done(bytes(16), Outcome.DONE, 1, 1, b""))
+    assert hq.answers.dropped["stale"] == 3
     assert says(hq, store) == [Lease]
     assert store.lease is not None
     assert store.lease.events_through == 0
