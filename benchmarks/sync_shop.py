@@ -32,7 +32,7 @@ POLICY = Path(__file__).parents[1] / "demo/shop/policy.toml"
 BODY_BYTES = 300
 _AT_ONCE = 2_000  # records of one commit while HQ is filled
 _MARK = b"0123456789abcdef"
-_LOOK_S = 0.02
+_LOOK_S = 0.1
 _DAY_MS = 86_400_000
 
 
