@@ -51,8 +51,9 @@ def hold(connection: Connection, duty: Duty, own: bytes, now_ms: int) -> bool:
             set_=held,
             where=(duties.c.holder == own) | (duties.c.until_ms <= now_ms),
         )
+        .returning(duties.c.name)
     )
-    return taken.rowcount == 1
+    return taken.first() is not None
 
 
 def _put(connection: Connection, own: bytes, until_ms: int) -> None:

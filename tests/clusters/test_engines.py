@@ -79,6 +79,8 @@ def test_a_store_is_filled_and_comes_under_a_lease(estate: Estate, box: Box) -> 
     """It holds exactly what HQ holds, and goes on doing so over several leases."""
     agree(estate, box)
     assert estate.roots()[f"members/{STORE}"][1] == MEMBERS
+    until(lambda: any(name.startswith("keyring/") for name in estate.roots()), PATIENCE_S, "the clock job's keys")
+    agree(estate, box)
     end = time.monotonic() + (2 * LEASE_S if estate.is_cluster else LEASE_S + 1)
     while time.monotonic() < end:
         assert box.is_live()

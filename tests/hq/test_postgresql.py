@@ -96,7 +96,9 @@ def test_a_call_for_help_is_folded_and_forgotten(hq: Headquarters) -> None:
         body = schema.encode(Attendance("", step))
         store.say(hq.answers, store.events(Event(number, EventKind.ATTENDANCE, hq.now_ms, known_as, body)))
     with reading(hq.engine) as connection:
-        found = help_state.of_member(connection, "m-1", hq.now_ms)
+        reference = hq.keys.custody.reference(connection, "m-1")
+        assert reference is not None
+        found = help_state.of_member(connection, reference, hq.now_ms)
     assert found == help_state.Help(help_state.HelpState.DONE, STORE, hq.now_ms, hq.now_ms)
     hq.later(help_state.KEPT_MS / 1000)
     with reading(hq.engine) as connection:
@@ -148,7 +150,7 @@ def test_a_change_waits_for_another_change_of_the_same_member(hq: Headquarters) 
     hq.join_many(2)
     with ThreadPoolExecutor(2) as pool:
         with writing(hq.engine) as connection:
-            publication.lock_members(connection, ["m-0"])
+            membership.lock_by_id(connection, hq.keys.custody, ["m-0"])
             same = pool.submit(hq.office.set_profile, "m-0", [text("size.shoe", "44")], hq.now_ms)
             other = pool.submit(hq.office.set_profile, "m-1", [text("size.shoe", "44")], hq.now_ms)
             other.result(20)
@@ -329,6 +331,9 @@ def test_one_of_three_processes_is_killed_under_load(needs, postgresql: str) -> 
             traffic.check()
             until(lambda box=box: box.ask(lambda one: one.counters()["events_waiting"]) == 0, PATIENCE_S, "the events")
             agree(estate, box)
+            assert any(name.startswith(f"keyring/{box.store}/") for name in estate.roots(box.store)), (
+                "nobody had the clock"
+            )
             told = estate.events(box.store)
             assert {row.pseudonym for row in told} == traffic.denied
             assert len(told) == len(traffic.denied)
