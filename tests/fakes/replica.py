@@ -194,6 +194,14 @@ class FakeReplica:
         self.events.append((sync.EventKind.WITHDRAWAL, pseudonym, replace(withdrawal, scope=scope)))
         return Changes(members=frozenset({pseudonym}), urgent=True)
 
+    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float) -> Changes:
+        """A mute's denial and its event."""
+        self._check()
+        before = self.denied(pseudonym)
+        self.denials[pseudonym] = replace(before, mutes=before.mutes | {(mute.what, mute.id)})
+        self.events.append((sync.EventKind.MUTE, pseudonym, mute))
+        return Changes(members=frozenset({pseudonym}))
+
     def add_tablet(self, tablet: Tablet) -> None:
         """Keeps a tablet."""
         self._check()

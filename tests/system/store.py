@@ -422,10 +422,12 @@ def day_keys(person: Person) -> tuple[bytes, ...]:
 
 def grants(shop: Shop, member: str, scope: str) -> bool:
     """Whether HQ still has the member's grant of this scope at the store."""
-    from hq import ledger
+    from hq import ledger, membership
     from hq.database import reading
     from hq.state import fold
 
     with reading(shop.store.office.engine) as connection:
-        found = fold(ledger.of_members(connection, [member])[member])
+        locked = membership.lock_by_id(connection, shop.store.office.keys.custody, [member])
+        (events,) = ledger.of_members(connection, locked).values()
+        found = fold(events)
     return any(scope in one.scopes and one.store == STORE for one in found.statements)

@@ -169,9 +169,8 @@ def test_what_somebody_else_signed_is_not_taken(shop: Shop, tablet: Tablet, stre
         link = connection.execute(select(links).where(links.c.store == STORE)).one()
     before = counter(shop, "dropped_signature")
     for recipient in (STORE, "paris-2"):
-        header = envelope.Header(
-            sync.HQ, recipient, sync.Kind.RECORDS, 10**6, link.boot, b"", shop.hq_keys().signing_number, 0
-        )
+        signed_by = shop.hq_keys().signers[-1].number
+        header = envelope.Header(sync.HQ, recipient, sync.Kind.RECORDS, 10**6, link.boot, b"", signed_by, 0)
         forged = envelope.close(header, message, Ed25519PrivateKey.generate(), sealing_public(link.sealing_key))
         for lane in ("down", "now"):
             shop.ear.say(f"consentry/1/{STORE}/{lane}", forged)

@@ -195,7 +195,9 @@ def test_without_a_session_nothing_is_answered(shop: Shop, stream: Stream) -> No
 def helped(shop: Shop, person: Person) -> HelpState | None:
     """What the member's app would be told by HQ now."""
     with reading(shop.store.office.engine) as connection:
-        found = help_state.of_member(connection, person.member, now_ms())
+        reference = shop.store.office.keys.custody.reference(connection, person.member)
+        assert reference is not None
+        found = help_state.of_member(connection, reference, now_ms())
     return found.state if found is not None else None
 
 
