@@ -15,6 +15,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from store_gateway.cache import Cache
 from store_gateway.core.lease import Keeper
 from store_gateway.epochs import Epochs
 from store_gateway.orders import Step
+from store_gateway.replication import Replication
 from store_gateway.vault import Touched, Vault
 from wire import keyring, sync
 from wire.sync import EpochShare, Order, Outcome, Record, Verb
@@ -49,6 +51,7 @@ class _Host:
         self.cache: Cache | None = Cache(file, secrets.token_bytes)
         self.epochs: Epochs | None = Epochs(self.cache, _SECRET, (_share(1),), secrets.token_bytes)
         self.vault: Vault | None = Vault(self.cache, self.epochs, secrets.token_bytes, STORE)
+        self.replication = Replication(secrets.token_bytes, Counter())
 
     def lock_down(self, now_mono_s: float, touched: Touched) -> None:
         """Not measured."""
