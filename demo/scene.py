@@ -77,11 +77,12 @@ class Scene:
         """
         say("broker")
         self.store.start_broker()
-        say("HQ, gateway, tablet API, edge")
+        say("HQ, gateway, tablet API, edge, probe")
         self.store.start_hq()
         self.store.start_gateway()
         self.store.start_tablets()
         self.store.start_edge(replay=True)
+        self.store.start_probe()  # or HQ misses it within the hour
         self.store.wait_ready("hq", "gateway", "tablets", "edge")
         say("waiting for HQ's word")
         self._air = Air(self.store.children.stdin("edge"), STRANGERS)
