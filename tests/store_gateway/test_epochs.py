@@ -148,9 +148,9 @@ def test_a_cache_of_the_first_schema_rolls_and_erases(tmp_path: Path) -> None:
 
 ROLL = [("add_epoch", 1), ("put_digest_key", 2), ("put_bucket", 1), ("put_bucket", 30), ("end_epochs", 1),
         ("checkpoint", 1), ("checkpoint", 2), ("put_done", 1)]  # fmt: skip
-ERASE = [("erase_rows", 1), ("forget_results", 1), ("put_bucket", 1), ("put_sealed", 1), ("put_bucket", 2),
+ERASE = [("put_rows", 1), ("forget_results", 1), ("put_bucket", 1), ("put_sealed", 1), ("put_bucket", 2),
          ("put_local_sealed", 1), ("checkpoint", 2), ("put_done", 1)]  # fmt: skip
-WIPE = [("destroy_keys", 1), ("checkpoint", 1), ("close", 1), ("put_header", 1)]
+WIPE = [("destroy_keys", 1), ("checkpoint", 1), ("close", 1)]
 QUICK = {("put_bucket", 30, False), ("put_sealed", 1, False), ("destroy_keys", 1, False)}  # of each order one
 STEPS = [
     pytest.param(verb, method, nth, first, marks=[] if (method, nth, first) in QUICK else [pytest.mark.long])
