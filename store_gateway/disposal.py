@@ -38,7 +38,7 @@ def opened(file: Path, entropy: Callable[[int], bytes]) -> Cache:
     A new file begins with the newest key set and time of those that were moved aside: else a power cut during a wipe
     would take the box back to the keys of HQ with which it was provisioned.
     """
-    cache = Cache(file, entropy, () if file.exists() else _headers_aside(file, entropy))
+    cache = Cache(file, entropy, _headers_aside(file, entropy))  # not read where the file has a header
     if cache.header.incarnation != bytes(INCARNATION_BYTES):
         return cache
     order, events_lost = cache.destroyed()
