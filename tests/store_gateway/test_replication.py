@@ -69,7 +69,7 @@ def test_a_first_fill_asks_once_for_each_record(hq: FakeHQ, tmp_path: Path, monk
     line.up()
     assert line.live()
     assert sum(sent) == 400 + 2
-    assert len(sent) < 60
+    assert len(sent) * 4 < 402  # four records in a range and more; where the digests fall decides, mostly eight
     counters = line.replica.counters()
     assert counters["fill_slices"] <= len(sent)
     assert counters["stale"] == 0
