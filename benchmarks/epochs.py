@@ -144,6 +144,7 @@ def _apply(vault: Vault, name: str, records: list[Record], most: int) -> None:
     for start in range(0, len(records), most):
         with vault.writing(1000.0 * start):  # so that what was applied before is no delta any more
             vault.holdings.apply(held, records[start : start + most], lambda held, key, body: None)
+        vault.holdings.cache.tidy()  # as the gateway does between two slices; else the first epoch pays for the fill
 
 
 def _bucket_bytes(host: _Host, pseudonym: bytes) -> int:

@@ -1,6 +1,7 @@
-"""Wakes whoever empties the outbox: at each commit that put something in, where the database can tell (PostgreSQL).
+"""Wakes whoever empties the outbox at each commit that put something in.
 
-SQLite tells nobody: there the outbox is looked at every 50 ms. While PostgreSQL's line is down it is the same.
+PostgreSQL tells of it. SQLite is asked every 10 ms whether another connection has committed, which costs some 10 µs.
+While neither can be had, the outbox is looked at every 50 ms.
 
 I/O: sqlalchemy, and the PostgreSQL driver's notifications.
 """
@@ -15,6 +16,7 @@ from hq.process_tables import CHANNEL
 from runtime.logs import Log
 
 POLL_S = 0.05  # while nobody wakes us
+ASKING_S = 0.01  # between two questions to SQLite
 LISTENING_S = 0.5  # while somebody does; for what a process that broke off left behind
 _TURN_S = 1.0
 _RETRY_S = 2.0
@@ -43,16 +45,29 @@ class Waking:
 
     def run(self, stop: threading.Event) -> None:
         """Listens until `stop`, and again after a while where the line breaks."""
-        if self._engine.dialect.name != "postgresql":
-            stop.wait()
-            return
+        listen = self._listen if self._engine.dialect.name == "postgresql" else self._watch
         while not stop.is_set():
             try:
-                self._listen(stop)
+                listen(stop)
             except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
                 _LOG.warning("not_woken", reason=type(error).__name__, remedy="see that the database can be reached")
             self._hears = False
             stop.wait(_RETRY_S)
+
+    def _watch(self, stop: threading.Event) -> None:
+        """SQLite: its data version is another as soon as any other connection has committed."""
+        line = self._engine.raw_connection()  # without a transaction of its own, which would keep the log from ending
+        try:
+            cursor, seen = line.cursor(), None
+            self._hears = True
+            while not stop.wait(ASKING_S):
+                cursor.execute("PRAGMA data_version")
+                version = cursor.fetchone()
+                if version != seen:
+                    seen = version
+                    self.wake()
+        finally:
+            line.close()
 
     def _listen(self, stop: threading.Event) -> None:
         with self._engine.connect() as pooled:
