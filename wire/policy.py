@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
+from wire.hints import MOST_HINTS, Hint
 from wire.member import Name, Scope, SourceClass, Text
 from wire.schema import Count, Range, Size
 
@@ -96,7 +97,11 @@ class AgeRule:
 
 @dataclass(frozen=True, slots=True)
 class MainPolicy:
-    """The body of `policy` record `main`."""
+    """The body of `policy` record `main`.
+
+    `hints`: of good manners, for associates; None: none. `software_wanted`: the release that boxes are to run; None:
+    not said.
+    """
 
     version: Annotated[int, Range(1, 2**32)]
     lease_s: Annotated[int, Range(1, 86_400)]
@@ -109,6 +114,8 @@ class MainPolicy:
     lead: Annotated[tuple[Scope, ...], Count(64)]  # which facts lead a card, first first
     session_idle_s: Annotated[int, Range(10, 86_400)]
     session_s: Annotated[int, Range(60, 86_400)]
+    hints: Annotated[tuple[Hint, ...], Count(MOST_HINTS)] | None = None
+    software_wanted: Annotated[str, Size(1, 64)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
