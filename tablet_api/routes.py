@@ -6,62 +6,30 @@ I/O: answers HTTP requests (flask) by asking the gateway.
 """
 
 import dataclasses
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from flask import Response, current_app, request
+from flask import Response, request
 from flask.views import MethodView
 
-from tablet_api import auth, changes, forms, schemas, texts
+from tablet_api import changes, forms, schemas, texts
 from tablet_api.api import Calls
-from tablet_api.auth import Cookies
-from tablet_api.errors import REFUSED, GatewayAwayError, Problem, ProblemKind
+from tablet_api.asking import accepted as _accepted
+from tablet_api.asking import ask as _ask
+from tablet_api.asking import no as _no
+from tablet_api.asking import parts as _parts
+from tablet_api.asking import session as _session
+from tablet_api.asking import tablet as _tablet
+from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.gateway_client import ANSWER_TIMEOUT_S
-from tablet_api.parts import PARTS, Parts
 from tablet_api.stream import Stream
 from wire import query
 from wire.policy import Section
-from wire.query import Reply, Request
 
 _MANAGER: Final = "manager"
 _BROWSER_BYTES: Final = 200
 UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
 
 calls = Calls("v1", "/api/v1", "What the associates' tablets call")
-
-
-def _parts() -> Parts:
-    parts: Parts = current_app.extensions[PARTS]
-    return parts
-
-
-def _cookies() -> Cookies:
-    return _parts().cookies
-
-
-def _session() -> bytes:
-    return auth.session_secret(request, _cookies())
-
-
-def _ask(question: Request) -> Reply:
-    return _parts().gateway.ask(question)
-
-
-def _no(reply: Reply) -> NoReturn:
-    """Every answer that is not the one asked for."""
-    match reply:
-        case query.Refused(reason, retry_after_s):
-            raise Problem(REFUSED[reason], retry_after_s=min(retry_after_s, 86_400))
-        case query.Withheld():
-            raise Problem(ProblemKind.NOT_FOUND)
-        case query.Conflict(attended_by):
-            raise Problem(ProblemKind.TAKEN, attended_by=attended_by)
-        case _:
-            raise Problem(ProblemKind.NO_GATEWAY)
-
-
-def _accepted(reply: Reply) -> None:
-    if not isinstance(reply, query.Accepted):
-        _no(reply)
 
 
 @calls.route("/pairings")
@@ -81,7 +49,7 @@ class Pairings(MethodView):
         if asked["want_token"]:
             return shown | {"token": forms.to_text(reply.tablet)}
         secret = reply.tablet
-        _parts().after(lambda response: _cookies().set_tablet(response, secret))
+        _parts().after(lambda response: _parts().cookies.set_tablet(response, secret))
         return shown
 
 
@@ -95,15 +63,14 @@ class Sessions(MethodView):
     @calls.secured_by("tablet")
     def post(self, asked: dict[str, Any]) -> Any:
         """Sign an associate in on this tablet."""
-        tablet = auth.tablet_secret(request, _cookies())
-        reply = _ask(query.SignIn(tablet, asked["associate"], asked["pin"]))
+        reply = _ask(query.SignIn(_tablet(), asked["associate"], asked["pin"]))
         if not isinstance(reply, query.SignedIn):
             _no(reply)
         shown = _view(reply.view)
         if asked["want_token"]:
             return shown | {"token": forms.to_text(reply.session)}
         secret = reply.session
-        _parts().after(lambda response: _cookies().set_session(response, secret))
+        _parts().after(lambda response: _parts().cookies.set_session(response, secret))
         return shown
 
 
@@ -129,7 +96,7 @@ class CurrentSession(MethodView):
     def delete(self) -> None:
         """Sign out. This browser forgets the session even if the gateway cannot be told."""
         session = _session()
-        _parts().after(_cookies().clear_session)
+        _parts().after(_parts().cookies.clear_session)
         _accepted(_ask(query.SignOut(session)))
 
 
