@@ -56,7 +56,7 @@ format: setup  ## put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: setup check  ## all that ends within 20 minutes on two cores
+test: setup check $(VENV)/.sslyze  ## all that ends within 20 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(ARGS)
 
 fast: setup  ## the tests that need no other program, in seconds
@@ -67,6 +67,12 @@ test-long: setup programs-long  ## what takes longer: clusters, soak
 
 radio: setup  ## the edge against the real BlueZ of Debian 12 and 13 (ARGS="-k bookworm" for one)
 	$(BIN)/python -m pytest -m radio $(ARGS)
+
+# sslyze, for tests/tablet_api/test_tls.py: it wants an older cryptography than Consentry, so it has an environment of its own.
+$(VENV)/.sslyze: $(VENV)/.made tests/tls/requirements.lock
+	$(BIN)/python -m venv --clear $(VENV)/sslyze
+	$(VENV)/sslyze/bin/python -m pip install --quiet --require-hashes --requirement tests/tls/requirements.lock
+	@touch $@
 
 demo: $(VENV)/.demo  ## one store, one visit, on this machine (ARGS=--story plays it once)
 	@$(BIN)/consentry-demo $(ARGS)
@@ -85,6 +91,7 @@ lock: .venv-lock/bin/uv  ## resolve the dependencies anew (LOCK_ARGS=--upgrade f
 	$(LOCK) --constraint requirements-dev.lock --extra demo pyproject.toml --output-file requirements-demo.lock
 	$(LOCK) --constraint requirements-dev.lock --extra postgresql pyproject.toml --output-file requirements.lock
 	$(LOCK) $(LOCK_ARGS) --no-deps tests/radio/requirements.in --output-file tests/radio/requirements.lock
+	$(LOCK) $(LOCK_ARGS) tests/tls/requirements.in --output-file tests/tls/requirements.lock
 
 .venv-lock/bin/uv:
 	$(PYTHON) -m venv .venv-lock

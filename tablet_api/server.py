@@ -48,6 +48,8 @@ def tls(certificate: Path, key: Path) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     # RFC 9325 section 4.2: only forward secrecy and authenticated encryption below TLS 1.3.
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    # Else OpenSSL offers X448 and P-521 too. ssl can name one group; our certificates are on this one (decision 0082).
+    context.set_ecdh_curve("prime256v1")
     try:
         context.load_cert_chain(certificate, key, password=lambda: b"")  # else OpenSSL asks the terminal
     except ssl.SSLError as error:
