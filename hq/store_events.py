@@ -20,7 +20,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.log_tables import event_gaps, let_go, withdrawals_applied
 from hq.membership import Locked
-from hq.state import Choice
+from hq.state import PRESENCE, Choice
 from hq.state import Event as ConsentEvent
 from hq.state import EventKind as ChoiceKind
 from hq.tables import audience, incarnations, store_events
@@ -30,6 +30,7 @@ from wire.member import Muted
 from wire.sync import Applied, Disclosure, Erased, Event, EventKind, Events, LetGo, LogHead, Mute, Withdrawal
 
 METHOD = "in-store"
+METHOD_CODE = "leave-code"  # on a tablet or on HQ's public page
 _ACTS = frozenset({EventKind.WITHDRAWAL, EventKind.MUTE})  # of the member, denied in the store until they are folded in
 _FOLDED = _ACTS | {EventKind.ATTENDANCE}
 
@@ -208,14 +209,14 @@ def _fold(
         member = known.get(one.pseudonym or b"")
         if member is None:
             continue
-        choice = _choice(store, one)
+        method, choice = _choice(store, one)
         if choice is None:
             continue
         through[member] = one.number
         stated = store.encode() + b"\x00" + incarnation + one.number.to_bytes(8, "big")
         # A store that had no trusted time says 0: then it was no later than now.
         chosen_s = (one.at_ms or now_ms) // 1000
-        event = ConsentEvent(hashlib.sha256(stated).digest()[:16], METHOD, chosen_s, now_ms // 1000, choice)
+        event = ConsentEvent(hashlib.sha256(stated).digest()[:16], method, chosen_s, now_ms // 1000, choice)
         entries.append(Entry(member, event))
     ledger.append(connection, entries, locked)
     for member, number in through.items():
@@ -228,18 +229,20 @@ def _fold(
     publication.refresh(connection, keys, concerned, now_ms, urgent=True)
 
 
-def _choice(store: str, act: Event) -> Choice | None:
-    """What the member chose in the store; None: a mute that cannot be read, which the store then keeps denied."""
+def _choice(store: str, act: Event) -> tuple[str, Choice | None]:
+    """How and what the member chose in the store; None: a mute that cannot be read, which the store keeps denied."""
     try:
         if act.kind is EventKind.MUTE:
             muted = schema.decode(Mute, act.body)
-            return Choice(kind=ChoiceKind.MUTE, mute=Muted(muted.what, muted.id))
+            return METHOD, Choice(kind=ChoiceKind.MUTE, mute=Muted(muted.what, muted.id))
         said = schema.decode(Withdrawal, act.body)
-        return door.check_withdrawal(None, None if said.scope is None else (said.scope,), (store,))
+        if said.by_code is not None:
+            return METHOD_CODE, door.check_withdrawal(PRESENCE, None, (store,))
+        return METHOD, door.check_withdrawal(None, None if said.scope is None else (said.scope,), (store,))
     except (WireError, Refused):
         if act.kind is EventKind.MUTE:
-            return None
-        return door.check_withdrawal(None, None, (store,))  # unreadable: everything, never less than was meant
+            return METHOD, None
+        return METHOD, door.check_withdrawal(None, None, (store,))  # unreadable: everything, never less than was meant
 
 
 def _members(connection: Connection, store: str, pseudonyms: set[bytes]) -> dict[bytes, bytes]:

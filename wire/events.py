@@ -106,13 +106,25 @@ class Events:
     let_go: EventNumber
 
 
+class Surface(StrEnum):
+    """Where somebody gave a leave code."""
+
+    TABLET = "tablet"  # an associate's
+    PAGE = "page"  # HQ's public one
+
+
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """Body of WITHDRAWAL: the member asked in person. `scope` None: everything at this store."""
+    """Body of WITHDRAWAL: the member asked in person. `scope` None: everything at this store.
+
+    by_code: where the member left by code instead; then `scope` is None and presence at this store is withdrawn.
+    `associate` and `tablet` are empty where none took part.
+    """
 
     scope: Annotated[str, Size(1, 64)] | None
-    associate: Annotated[str, Size(1, 64)]
-    tablet: Annotated[str, Size(1, 64)]
+    associate: Annotated[str, Size(0, 64)]
+    tablet: Annotated[str, Size(0, 64)]
+    by_code: Surface | None = None
 
 
 class MuteKind(StrEnum):

@@ -35,6 +35,7 @@ from wire.events import Response as Response
 from wire.events import Seen as Seen
 from wire.events import StoreHealth as StoreHealth
 from wire.events import SuggestionOutcome as SuggestionOutcome
+from wire.events import Surface as Surface
 from wire.events import Synthetic as Synthetic
 from wire.events import Verb as Verb
 from wire.events import VisitEnd as VisitEnd

@@ -13,7 +13,7 @@ from hq.database import reading, writing
 from hq.log_tables import event_gaps, let_go
 from hq.outbox import Outbox
 from hq.records import DOWN, NOW
-from hq.tables import incarnations, links, outbox, store_events
+from hq.tables import consent_events, incarnations, links, outbox, store_events
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import DAY_S, STORE, Headquarters, text, texts
 from wire import envelope, keys, schema, sync, tree
@@ -32,6 +32,7 @@ from wire.sync import (
     Records,
     Refusal,
     RefusalReason,
+    Surface,
     Unlock,
     Want,
     Wanted,
@@ -416,6 +417,31 @@ def test_a_withdrawal_that_cannot_be_read_withdraws_everything(hq: Headquarters,
     store.say(hq.answers, store.hello())
     store.say(hq.answers, store.events(Event(1, EventKind.WITHDRAWAL, 0, hq.pseudonym("m-1"), b"\xff")))
     assert hq.record("m-1") is None
+
+
+@pytest.mark.parametrize("surface", list(Surface))
+def test_who_leaves_by_code_is_recognised_no_more_in_that_store(
+    hq: Headquarters, store: FakeStore, surface: Surface
+) -> None:
+    """Presence there is withdrawn at the time of choice, and nothing else; who comes back has what was agreed to."""
+    hq.join("m-1", "size.shoe")
+    store.come_up(hq.answers)
+    hq.later(10)
+    chosen_s = hq.now_s
+    store.say(hq.answers, store.hello())
+    body = schema.encode(Withdrawal(None, "", "", surface))
+    hq.later(5)
+    store.say(hq.answers, store.events(Event(1, EventKind.WITHDRAWAL, chosen_s * 1000, hq.pseudonym("m-1"), body)))
+    assert (hq.record("m-1"), hq.day_keys("m-1")) == (None, ())
+    with reading(hq.engine) as connection:
+        (row,) = connection.execute(select(consent_events).where(consent_events.c.method == "leave-code"))
+    assert row.chosen_s == chosen_s
+    hq.later(10)
+    hq.grant("m-1", "presence")
+    found = hq.record("m-1")
+    assert found is not None
+    assert {one.purpose for one in found.statements} == {"presence", "assist"}
+    assert found.acts_through == 1
 
 
 def test_strangers_and_noise_are_dropped_and_counted(hq: Headquarters, store: FakeStore) -> None:
