@@ -56,6 +56,7 @@ def problems(draft: Draft) -> Iterator[Refused]:
     yield from _once("ages", [one.jurisdiction for one in main.ages])
     if not main.ages:
         yield Refused(Reason.POLICY_INCOMPLETE, "ages", "at least one rule of the least age")
+    yield from _once("browsers", [one.family.value for one in main.browsers or ()])
     if main.heartbeat_s >= main.lease_s:
         yield Refused(Reason.POLICY_INCONSISTENT, "heartbeat_s", "less than lease_s, or every lease would run out")
     declared = {one.id for one in main.scopes}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
+from wire.browsers import MOST_RULES, BrowserRule
 from wire.hints import MOST_HINTS, Hint
 from wire.member import Name, Scope, SourceClass, Text
 from wire.schema import Count, Range, Size
@@ -100,7 +101,8 @@ class MainPolicy:
     """The body of `policy` record `main`.
 
     `hints`: of good manners, for associates; None: none. `software_wanted`: the release that boxes are to run; None:
-    not said.
+    not said. `browsers`: the least version of each family; None: any; `unknown_browsers`: whether one without a rule
+    may be used, too; None: it may. `pin_digits`: the least length of a PIN that is set in a store; None: 4.
     """
 
     version: Annotated[int, Range(1, 2**32)]
@@ -116,6 +118,9 @@ class MainPolicy:
     session_s: Annotated[int, Range(60, 86_400)]
     hints: Annotated[tuple[Hint, ...], Count(MOST_HINTS)] | None = None
     software_wanted: Annotated[str, Size(1, 64)] | None = None
+    browsers: Annotated[tuple[BrowserRule, ...], Count(MOST_RULES)] | None = None
+    unknown_browsers: bool | None = None
+    pin_digits: Annotated[int, Range(4, 8)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

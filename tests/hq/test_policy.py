@@ -137,6 +137,7 @@ _STORE = 'store = "a"\nlabel = "A"\ntime_zone = "UTC"\njurisdiction = ""'
         ('[[scopes]]\nid = "a"\nlabel = "A"\nvalue_type = "picture"', "scopes[0].value_type"),
         (f'[[stores]]\n{_STORE}\nhours = ["all day"]', "stores[0].hours"),
         ('[[purposes]]\nid = "a"\nnotice = "nowhere.txt"', "purposes[0].notice"),
+        ('browsers = [{family = "opera", least = 1}]', "browsers[0].family"),
         ("= 3", "policy.toml"),
     ],
 )  # fmt: skip
