@@ -5,10 +5,11 @@ So a card of a member who hides a scope equals, byte for byte, that of a member 
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from consent import hints
 from consent.decide import decide, declared, presence
 from consent.grants import PRESENCE
 from consent.verdict import Allow, Deny, Ground
@@ -53,11 +54,13 @@ def build(
     section: Section | None,
     now_ms: int,
     associate: str,
+    dismissed: Set[str] = frozenset(),
 ) -> Built | Deny:
     """The card as `role` may see it now, with the lines of `section` where one is asked for.
 
-    `now_ms`: Unix milliseconds UTC of trusted time. `associate`: the id of who looks. Sections hold what does not
-    lead. The order of lines is the policy's. Two cards of one content have one version, whenever they were made.
+    `now_ms`: Unix milliseconds UTC of trusted time. `associate`: the id of who looks. `dismissed`: hints that they want
+    no more. Sections hold what does not lead. The order of lines is the policy's. Two cards of one content have one
+    version, whenever they were made.
     """
     now_s = now_ms // 1000
     standing = presence(member, denied, role, visit, policy, now_s)
@@ -91,6 +94,7 @@ def build(
         section=section,
         lines=tuple(_line(one, policy) for one in asked),
     )
+    card = replace(card, hint=hints.choose(card, role, policy, dismissed))
     on_it = [*([named] if named else []), *lead, *asked]
     return Built(
         card=replace(card, version=_version(card), as_of_ms=now_ms),

@@ -261,6 +261,20 @@ class LineShown(Shown):
     why = fields.Nested(WhyShown, required=True)
 
 
+class HintTextShown(Shown):
+    """What a hint says in one language."""
+
+    language = fields.String(required=True, metadata={"description": "a tag such as en or pt-BR"})
+    text = fields.String(required=True)
+
+
+class HintShown(Shown):
+    """A hint of good manners, chosen by what is on the card and by nothing else."""
+
+    id = fields.String(required=True)
+    texts = fields.List(fields.Nested(HintTextShown), required=True)
+
+
 class CardShown(Shown):
     """What may be shown of one visit now."""
 
@@ -280,6 +294,7 @@ class CardShown(Shown):
     sections = fields.List(fields.Enum(Section, by_value=True), required=True)
     section = fields.Enum(Section, by_value=True, required=True, allow_none=True)
     lines = fields.List(fields.Nested(LineShown), required=True)
+    hint = fields.Nested(HintShown, required=True, allow_none=True)
 
 
 class CounterShown(Shown):

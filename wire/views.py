@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from wire.hints import CardHint
 from wire.policy import Section
 from wire.schema import Count, Range, Size, exactly
 from wire.sighting import RadioReason
@@ -214,6 +215,7 @@ class Card:
     sections: Annotated[tuple[Section, ...], Count(8)]
     section: Section | None
     lines: Annotated[tuple[Line, ...], Count(128)]
+    hint: CardHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
