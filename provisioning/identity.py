@@ -76,20 +76,26 @@ def public_of_seed(seed: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
-def make_authority(name: str, key_pem: bytes, now: datetime) -> bytes:
-    """A self-signed authority that signs leaves only, in PEM."""
+def make_authority(name: str, key_pem: bytes, now: datetime, names: Sequence[str] = ()) -> bytes:
+    """A self-signed authority that signs leaves only, in PEM.
+
+    With `names` it can sign for servers of these DNS names and IP addresses alone: whoever installs it has to trust it
+    with nothing else.
+    """
     key = tls_key(key_pem)
     whole = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    certificate = (
+    builder = (
         _begun(whole, whole, key.public_key(), now, now + AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(subject_key, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    if names:
+        builder = builder.add_extension(_constraints(names), critical=True)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def make_certificate(
@@ -128,8 +134,8 @@ def certificate_fault(pem: bytes, subject: Subject, key_pem: bytes, issuer_pem: 
     return lifetime_fault(certificate, now)
 
 
-def authority_fault(pem: bytes, name: str, key_pem: bytes) -> str | None:
-    """Why an authority's certificate does not belong to its key and name, or None where it does."""
+def authority_fault(pem: bytes, name: str, key_pem: bytes, names: Sequence[str] = ()) -> str | None:
+    """Why an authority's certificate does not belong to its key, name and constraints, or None where it does."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         certificate.verify_directly_issued_by(certificate)
@@ -137,7 +143,11 @@ def authority_fault(pem: bytes, name: str, key_pem: bytes) -> str | None:
         return "not a certificate of its own"
     if fingerprint(certificate) != fingerprint(tls_key(key_pem)):
         return "belongs to another key"
-    return None if certificate.subject.rfc4514_string() == f"CN={name}" else "names changed"
+    if certificate.subject.rfc4514_string() != f"CN={name}" or _constraints_of(certificate) != (
+        _constraints(names) if names else None
+    ):
+        return "names changed"
+    return None
 
 
 def lifetime_fault(certificate: x509.Certificate, now: datetime) -> str | None:
@@ -201,6 +211,29 @@ def _begun(
         .not_valid_before((now - _BACKDATED).astimezone(UTC))
         .not_valid_after(ends.astimezone(UTC))
     )
+
+
+def _constraints(names: Sequence[str]) -> x509.NameConstraints:
+    """These names and addresses; where there is no address, no address at all (RFC 5280, 4.2.1.10).
+
+    Raises: ValueError, without a DNS name: a kind of name that is not constrained would be free.
+    """
+    permitted: list[x509.GeneralName] = []
+    for one in names:
+        ip = _ip(one)
+        permitted.append(x509.DNSName(one) if ip is None else x509.IPAddress(ipaddress.ip_network(ip)))
+    if not any(isinstance(one, x509.DNSName) for one in permitted):
+        raise ValueError("a DNS name is expected")
+    every = [x509.IPAddress(ipaddress.ip_network(one)) for one in ("0.0.0.0/0", "::/0")]
+    is_free = not any(isinstance(one, x509.IPAddress) for one in permitted)
+    return x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=every if is_free else None)
+
+
+def _constraints_of(certificate: x509.Certificate) -> x509.NameConstraints | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _names(addresses: Sequence[str]) -> list[x509.GeneralName]:

@@ -31,7 +31,7 @@ from provisioning.recipes import (
     StoreRow,
     TlsKey,
 )
-from provisioning.settings import Estate, split_radio, tablet_names
+from provisioning.settings import Estate, local_name, split_radio, tablet_names
 from provisioning.wanted import PUBLIC, SECRET, Wanted, store_folder
 
 SETTINGS: Final = "settings.toml"
@@ -139,10 +139,13 @@ def _store(
     yield Wanted(f"{etc}/hq-root.pub", PUBLIC, PublicKey(ROOT_KEY))
     yield Wanted(f"{etc}/keys.cbor", PUBLIC, Copy("hq/etc/consentry/keys.cbor"))
     yield Wanted(ca_key, SECRET, AuthorityKey(proof=ca))
-    yield Wanted(ca, PUBLIC, Authority(f"Consentry tablets of {store}", ca_key))
+    names = tablet_names(store, chosen)
+    yield Wanted(ca, PUBLIC, Authority(f"Consentry tablets of {store}", ca_key, names))
+    # The box renews its certificate by itself. Who steals the key can play this store's box, and no other server.
+    yield Wanted(f"{gateway}/authority-key", SECRET, Copy(ca_key))
     tls_key = f"{at}/credentials/tablets/tls-key"
     yield Wanted(tls_key, SECRET, TlsKey(revoked))
-    subject = Subject(f"{store} tablets", Use.SERVER, tablet_names(store, chosen))
+    subject = Subject(f"{store} tablets", Use.SERVER, names)
     yield Wanted(f"{etc}/certs/tablets.pem", PUBLIC, Certificate(subject, tls_key, ca, ca_key))
     yield Wanted(f"tablets/{store}/store-authority.pem", PUBLIC, Copy(ca))
     yield Wanted(f"{etc}/certs/store-authority.pem", PUBLIC, Copy(ca))
@@ -163,7 +166,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
     anywhere = chosen.tablet_listen in ("0.0.0.0", "::")
     return {
         "probe": {
-            "name": tablet_names(store, chosen)[0],
+            "name": local_name(store),  # of the store's own certificate, also where HQ delivers one for another name
             "host": "127.0.0.1" if anywhere else chosen.tablet_listen,
             "port": chosen.tablet_port,
             "ca": None if chosen.demo_http else str(place / "certs/store-authority.pem"),
@@ -186,6 +189,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
             "hq_keys": str(place / "keys.cbor"),
             "credentials_dir": str(at / "credentials/gateway") if in_place else None,
             "broker": _broker_table(estate, place, "store.pem"),
+            "tablets": {"names": tablet_names(store, chosen), "authority": str(place / "certs/store-authority.pem")},
             **receivers.gateway_tables(chosen, place),
         },
         "tablets": {

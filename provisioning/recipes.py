@@ -158,10 +158,11 @@ class TlsKey:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An authority's own certificate."""
+    """An authority's own certificate; with `names` it can sign for these alone."""
 
     name: str
     key: str
+    names: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -170,11 +171,11 @@ class Authority:
 
     def make(self, inputs: Inputs, before: bytes | None, now: datetime) -> bytes:
         """New, for the key that is there."""
-        return identity.make_authority(self.name, inputs[self.key], now)
+        return identity.make_authority(self.name, inputs[self.key], now, self.names)
 
     def fault(self, content: bytes, inputs: Inputs, now: datetime) -> str | None:
-        """Another key or name."""
-        return identity.authority_fault(content, self.name, inputs[self.key])
+        """Another key, name or names."""
+        return identity.authority_fault(content, self.name, inputs[self.key], self.names)
 
 
 @dataclass(frozen=True, slots=True)

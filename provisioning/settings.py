@@ -175,8 +175,13 @@ def split_radio(radio: str) -> tuple[str, str | None]:
 
 
 def tablet_names(store: str, chosen: StoreSettings) -> tuple[str, ...]:
-    """The names by which tablets and satellites call a store's box."""
-    return chosen.tablet_names or (f"{store}.local",)
+    """The names by which tablets and satellites call a store's box: those chosen, then the one that needs no DNS."""
+    return tuple(dict.fromkeys((*chosen.tablet_names, local_name(store))))
+
+
+def local_name(store: str) -> str:
+    """A box's name by mDNS, which no issuer but the store's own authority signs."""
+    return f"{store}.local"
 
 
 def check_store(store: str) -> None:

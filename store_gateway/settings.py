@@ -15,6 +15,7 @@ from wire.receivers import Receiver, check_all
 
 _STORE = Form(pattern=r"[a-z0-9-]{1,40}", words="a store's id of 1 to 40 characters a-z, 0-9 and -")
 _PORT = Form(low=1, high=65_535)
+_NAME = Form(pattern=r"[A-Za-z0-9.:-]{1,253}", words="a DNS name or an IP address")
 _MORE = Form(pattern=addresses.FORM, words=addresses.WORDS)
 
 
@@ -68,6 +69,21 @@ class Receivers:
 
 
 @dataclass(frozen=True, slots=True)
+class Tablets:
+    """How tablets call this box: its DNS names and addresses, and the authority (PEM) that signs for them.
+
+    The authority's key is the credential `authority-key`.
+    """
+
+    names: tuple[Annotated[str, _NAME], ...]
+    authority: Path
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("at least one name is expected in names")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator may set. Users are names or numeric ids as text; paths are absolute in production."""
 
@@ -83,3 +99,4 @@ class Settings:
     operator_users: tuple[str, ...] = ("root",)
     probe_users: tuple[str, ...] = ()
     receivers: Receivers | None = None
+    tablets: Tablets | None = None

@@ -46,6 +46,7 @@ def test_a_stores_bundle_is_put_in_place_and_its_secrets_sealed(folder: Path, ro
     units = "".join(path.read_text() for path in (root / "etc/systemd/system").glob("*.service"))
     assert set(sealed) == {
         "consentry-gateway.identity-key",
+        "consentry-gateway.authority-key",
         "consentry-gateway.box-secret",
         "consentry-gateway.broker-key",
         "consentry-tablets.tls-key",

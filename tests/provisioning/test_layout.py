@@ -4,6 +4,7 @@ import json
 import ssl
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ import hq.settings
 import probe.settings
 import store_gateway.settings
 import tablet_api.settings
-from provisioning import apply
+from provisioning import apply, identity
 from provisioning.settings import Estate, HqSettings, StoreSettings
 from runtime.config import credential, load
 from tests.provisioning.conftest import NOW
 from wire import keys
+
+_NAMES = ("shop.example", "192.168.7.2")
 
 
 @pytest.fixture(params=["in place", "for boxes"])
@@ -94,8 +97,8 @@ def test_hq_is_told_the_stores_identity(folder: Path) -> None:
 def test_stores_share_no_secret(folder: Path) -> None:
     """Every key of every store is its own."""
     found = [path.read_bytes() for path in (folder / "stores").rglob("credentials/*/*")]
-    assert len(found) == 8
-    assert len(set(found)) == 8
+    assert len(found) == 10
+    assert len(set(found)) == 10
 
 
 @pytest.mark.needs("openssl")
@@ -133,7 +136,7 @@ def test_openssl_accepts_the_chains_in_strict_mode(folder: Path, needs: Callable
 
 def test_a_tablet_that_trusts_the_stores_authority_trusts_the_box(tmp_path: Path) -> None:
     """A TLS handshake, checked by name and address, with the very files; another name is refused."""
-    estate = Estate(HqSettings("mqtt.example"), {"s": StoreSettings(tablet_names=("shop.example", "192.168.7.2"))})
+    estate = Estate(HqSettings("mqtt.example"), {"s": StoreSettings(tablet_names=_NAMES)})
     apply.provision(tmp_path, estate, NOW)
     far = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     far.load_cert_chain(
@@ -141,8 +144,33 @@ def test_a_tablet_that_trusts_the_stores_authority_trusts_the_box(tmp_path: Path
     )
     near = ssl.create_default_context(cafile=str(tmp_path / "tablets/s/store-authority.pem"))
     near.verify_flags |= ssl.VERIFY_X509_STRICT
-    for name, trusted in (("shop.example", True), ("192.168.7.2", True), ("s.local", False)):
+    for name, trusted in (
+        ("shop.example", True),
+        ("192.168.7.2", True),
+        ("s.local", True),
+        ("elsewhere.example", False),
+    ):
         assert _shakes_hands(near, far, name) is trusted
+
+
+@pytest.mark.parametrize("name", ["bank.example", "shop.example.evil.example", "192.168.7.3"])
+def test_the_key_that_the_box_holds_signs_for_no_other_server(tmp_path: Path, name: str) -> None:
+    """Whoever steals it cannot play another server to a tablet that trusts the store's authority."""
+    apply.provision(tmp_path, Estate(HqSettings("mqtt.example"), {"s": StoreSettings(tablet_names=_NAMES)}), NOW)
+    authority = tmp_path / "tablets/s/store-authority.pem"
+    stolen = (tmp_path / "stores/s/credentials/gateway/authority-key").read_bytes()
+    far = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    key = identity.make_tls_key()
+    subject = identity.Subject("forged", identity.Use.SERVER, (name,))
+    (tmp_path / "key").write_bytes(key)
+    (tmp_path / "forged").write_bytes(
+        identity.make_certificate(subject, key, authority.read_bytes(), stolen, datetime.now(UTC))
+    )
+    far.load_cert_chain(tmp_path / "forged", tmp_path / "key")
+    assert not _shakes_hands(ssl.create_default_context(cafile=str(authority)), far, name)
+    free = ssl.create_default_context(cafile=str(tmp_path / "forged"))
+    free.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert _shakes_hands(free, far, name)  # the forgery has no other fault
 
 
 def _shakes_hands(near: ssl.SSLContext, far: ssl.SSLContext, name: str) -> bool:
