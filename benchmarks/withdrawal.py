@@ -56,12 +56,13 @@ def run(quick: bool) -> list[Row]:
             _wait(lambda: _slices(opened) > before, "the catalog fills")
             filling, slices = _withdrawals(opened, open_streams, range(times // 3, times))
     rows = []
+    way = f"of {members:,}, from HQ's commit to the last of {streams} streams"
     for what, taken in (("nothing else goes on", idle), (f"a catalog of {items:,} items fills", filling)):
         for name, share in (("median", 0.5), ("p99", 0.99), ("longest", 1.0)):
             figure, baseline = percentile(taken, share), percentile(bare, share)
             rows.append(
                 Row(
-                    f"of {members:,}, from HQ's commit to the last of {streams} streams while {what}, {name} of {len(taken)}",
+                    f"{way} while {what}, {name} of {len(taken)}",
                     f"{figure * 1e3:.0f} ms", f"{baseline * 1e3:.1f} ms bare MQTT", figure / baseline,
                 )
             )  # fmt: skip
