@@ -1,7 +1,8 @@
 """Reads a policy from the TOML or JSON file that a retailer writes.
 
 The keys are the names of the fields of `wire.policy`. Enums are written as words, hours as "1-6 09:00-20:00", and a
-purpose's `notice` is the path, from the policy's file, of the text that members are shown.
+purpose's `notice` is the path, from the policy's file, of the text that members are shown. A hint's `texts` are a table
+by language.
 
 I/O: reads the policy's file and the notices beside it.
 """
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 from hq.errors import Reason, Refused
 from hq.policy_rules import Draft
+from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ _DEFAULTS: dict[str, Any] = {
     "scopes": [],
     "roles": [],
     "ages": [],
+    # A hint that is tied to nothing fits every card.
+    "texts": {},
+    "reasons": [],
+    "zone_kinds": [],
 }
 
 
@@ -125,9 +131,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         hint = next(one for one in typing.get_args(hint) if one is not type(None))
     if typing.get_origin(hint) is tuple:
+        inner = typing.get_args(hint)[0]
+        if inner is HintText:
+            return _texts(value, where)
         if not isinstance(value, list):
             raise _wrong(where, "a list")
-        inner = typing.get_args(hint)[0]
         if inner is Hours:
             return tuple(span for one in value for span in _hours(one, where))
         return tuple(_value(inner, one, f"{where}[{number}]") for number, one in enumerate(value))
@@ -142,6 +150,12 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         plain = {int: "a whole number", str: "a text", bool: "true or false", bytes: "the path of a notice's text"}
         raise _wrong(where, plain[hint])
     return value
+
+
+def _texts(table: object, where: str) -> tuple[HintText, ...]:
+    if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+        raise _wrong(where, 'a table of texts by language, such as { en = "…", de = "…" }')
+    return tuple(HintText(language, text) for language, text in table.items())
 
 
 def _hours(span: object, where: str) -> list[Hours]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hq import hint_rules
 from hq.errors import Reason, Refused
 from hq.state import PRESENCE
 from wire import synthetic
@@ -70,6 +71,7 @@ def problems(draft: Draft) -> Iterator[Refused]:
             where = f"stores.{store.store}.jurisdiction"
             yield Refused(Reason.POLICY_INCOMPLETE, where, "a jurisdiction with a rule in `ages`, or nobody is served")
         yield from _store(store, declared)
+    yield from hint_rules.problems(main)
     parts: list[tuple[str, object]] = [("main", main), *((f"stores.{one.store}", one) for one in draft.stores)]
     for where, part in parts:
         try:
