@@ -5,7 +5,8 @@ of them, so that a decoded message needs no further checks of type, length or ra
 
     bool · int with `Range` (default unsigned 64 bits) · str and bytes with `Size` (bytes, UTF-8) ·
     an IntEnum (by number) · a StrEnum (by text) · a nested dataclass (map; array if it has ROW = True) ·
-    tuple[X, ...] with `Count` · X | None (a key that is absent; null inside of an array)
+    tuple[X, ...] with `Count` · the same with `Packed` (an array of byte strings, each the CBOR of an X) ·
+    X | None (a key that is absent; null inside of an array)
 
 Pure: no I/O, no clock.
 """
@@ -15,7 +16,7 @@ import types
 import typing
 from collections.abc import Callable
 from enum import Enum, IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
 from wire import cbor
@@ -47,8 +48,14 @@ class Count:
     high: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Packed(Count):
+    """As `Count`, each element encoded by itself, so that one that was seen before costs a look-up at either side."""
+
+
 _UINT = Range(0, 2**64 - 1)
 _TEXT = Size(0, 256)
+_MOST_KEPT = 4096  # elements of packed arrays that are kept, of each sort
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # to plain values, from plain values
 
 
@@ -99,7 +106,8 @@ def _codec(schema: Any) -> _Codec:
     bound = bounds[0] if bounds else None
     origin = typing.get_origin(schema)
     if origin is tuple:
-        return _array(_codec(typing.get_args(schema)[0]), bound)
+        element = _codec(typing.get_args(schema)[0])
+        return _array(_packed(element) if isinstance(bound, Packed) else element, bound)
     if origin in (typing.Union, types.UnionType):
         (inner,) = (part for part in typing.get_args(schema) if part is not type(None))
         return _codec(typing.Annotated[inner, bound] if bound else inner)
@@ -175,6 +183,32 @@ def _array(element: _Codec, bound: Count | None) -> _Codec:
         if type(value) is not list or len(value) > most:
             raise _wrong(f"an array of at most {most} elements")
         return tuple(element[1](part) for part in value)
+
+    return give, take
+
+
+def _packed(element: _Codec) -> _Codec:
+    """One element of a packed array. Its encoding is kept with it, and what was decoded under its bytes."""
+    given: dict[int, tuple[Any, bytes]] = {}  # by identity; the value is held, so that no other gets its number
+
+    def give(value: Any) -> Any:
+        kept = given.get(id(value))
+        if kept is not None and kept[0] is value:
+            return kept[1]
+        encoded = cbor.encode(element[0](value))
+        if len(given) >= _MOST_KEPT:
+            given.clear()
+        given[id(value)] = value, encoded
+        return encoded
+
+    @lru_cache(_MOST_KEPT)
+    def taken(encoded: bytes) -> Any:
+        return element[1](cbor.decode(encoded))
+
+    def take(value: Any) -> Any:
+        if type(value) is not bytes:
+            raise _wrong("a byte string")
+        return taken(value)
 
     return give, take
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from wire.hints import CardHint
 from wire.policy import Section
-from wire.schema import Count, Range, Size, exactly
+from wire.schema import Count, Packed, Range, Size, exactly
 from wire.sighting import RadioReason
 
 Handle = Annotated[bytes, exactly(16)]  # of a visit: random, new each visit
@@ -147,7 +147,7 @@ class Roster:
     version: int
     as_of_ms: Millis
     lease: Lease
-    visits: Annotated[tuple[Visit, ...], Count(2048)]
+    visits: Annotated[tuple[Visit, ...], Packed(2048)]  # most are as they were on the roster before
     urgent: bool  # a withdrawal, a call for help or darkness is in it: goes at once
     radios: Annotated[tuple[Outage, ...], Count(129)] = ()
 

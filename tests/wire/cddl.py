@@ -8,7 +8,7 @@ from enum import Enum, IntEnum
 from typing import Any
 
 from wire import query
-from wire.schema import Count, Range, Size
+from wire.schema import Count, Packed, Range, Size
 
 # A few names differ from the class's, because two modules use one word.
 _QUERY = {*typing.get_args(query.Request), *typing.get_args(query.Reply), query.Lease, query.Visit}
@@ -86,7 +86,8 @@ def _type(hint: Any, found: dict[str, str]) -> tuple[str, bool]:
         return _type(typing.Annotated[inner, bound] if bound else inner, found)[0], True
     if origin is tuple:
         most = bound.high if isinstance(bound, Count) else 4096
-        return f"[0*{most} {_type(typing.get_args(hint)[0], found)[0]}]", False
+        element = _type(typing.get_args(hint)[0], found)[0]
+        return f"[0*{most} {f'bstr .cbor {element}' if isinstance(bound, Packed) else element}]", False
     if dataclasses.is_dataclass(hint):
         _add(typing.cast(type, hint), found)
         return name_of(typing.cast(type, hint)), False

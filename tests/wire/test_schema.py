@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.strategies import instances
 from wire import cbor, schema
 from wire.errors import Reason, WireError
-from wire.schema import Count, Range, Size, exactly
+from wire.schema import Count, Packed, Range, Size, exactly
 
 
 class Number(IntEnum):
@@ -67,6 +67,33 @@ def test_the_form_is_fixed():
     assert schema.to_plain(THING) == {
         0: True, 1: 3, 2: 2**64 - 1, 3: "é", 4: b"", 5: 2, 6: [[b"xy", "a"], [b"ab", None]], 8: ["", "ab"],
     }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Crate:
+    """Rows that are packed."""
+
+    rows: Annotated[tuple[Row, ...], Packed(2)]
+
+
+def test_packed_elements_are_encoded_one_by_one():
+    """Each is a byte string with its own encoding; one that was seen before is the very same object when it is read."""
+    row = Row(b"xy", Word.A)
+    plain = schema.to_plain(Crate((row, row)))
+    assert plain == {0: [schema.encode(row)] * 2}
+    first, second = (schema.from_plain(Crate, plain).rows for _ in range(2))
+    assert first == (row, row)
+    assert first[0] is second[0] is first[1]
+
+
+@pytest.mark.parametrize(
+    "value", [[["xy", "a"]], [b""], [b"\xff"], [cbor.encode([b"xyz", None])], [b"\xf6"] * 3, b"xy"]
+)
+def test_packed_bytes_out_of_bounds_are_not_decoded(value):
+    """An element that is no bytes, no CBOR or of another shape is refused, again and again, and so are too many."""
+    for _ in range(2):
+        with pytest.raises(WireError):
+            schema.from_plain(Crate, {0: value})
 
 
 WRONG = [
