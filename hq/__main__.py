@@ -27,6 +27,7 @@ from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
+from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
 from hq.office import Office
 from hq.order_commands import PART as ORDERS
@@ -44,7 +45,7 @@ from wire.sync import Collection, Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, MUTES, ORDERS, RECEIPTS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, RECEIPTS, RECOVERY)
 
 
 def main() -> NoReturn:

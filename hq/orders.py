@@ -15,6 +15,7 @@ from hq import records, recovery, shares
 from hq.alarms import Alarm, clear, raise_
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
+from hq.leave_tables import leave_tries
 from hq.order_tables import order_parts, orders
 from hq.tables import incarnations, links, stores
 from wire.sync import Done, Order, Outcome, Verb
@@ -24,7 +25,10 @@ EPOCH_BYTES = 4
 AGAIN_MS = 20_000  # so long after an order went out it goes again
 GRACE_MS = 3_600_000  # a `done` may be on its way when its order ends
 _DAY_MS = 24 * 3_600_000
-_LASTS_MS = {Verb.EXPORT: 7 * _DAY_MS, Verb.RECALL: _DAY_MS, Verb.ROLL: 7 * _DAY_MS}
+LEAVE_MS = 600_000  # a code is good in its slot and the next: what is older than ten minutes may be another's by now
+_LASTS_MS = {
+    Verb.EXPORT: 7 * _DAY_MS, Verb.RECALL: _DAY_MS, Verb.ROLL: 7 * _DAY_MS, Verb.LEAVE: LEAVE_MS,
+}  # fmt: skip
 _LONGEST_MS = 90 * _DAY_MS  # what only takes away waits long for a store that is off
 _KEEP_ROLLS_MS = 30 * _DAY_MS  # after their end
 _KEEP_RESULTS_MS = 30 * _DAY_MS  # of exports: whoever asked has fetched it
@@ -55,6 +59,8 @@ def issue(
     """
     if (subject is not None) != (verb in _WITH_SUBJECT) and verb is not Verb.ROLL:
         raise Refused(Reason.MALFORMED, "subject", f"`{verb.name.lower()}` with what it is about, and nothing else")
+    if (code is not None) != (verb is Verb.LEAVE):
+        raise Refused(Reason.MALFORMED, "code", "a code with `leave`, and with nothing else")
     found = lock(connection, store)
     link = connection.execute(select(links.c.incarnation).where(links.c.store == store)).first()
     if verb is Verb.ROLL:
@@ -173,7 +179,10 @@ def tick(engine: Engine, now_ms: int) -> int:
 
 
 def _forget(engine: Engine, now_ms: int) -> None:
-    """Deletes what nobody looks at any more: old rolls, of which each store has one a day, and exports' results."""
+    """Deletes what nobody looks at any more.
+
+    Old rolls, of which each store has one a day; exports' results; leavings as soon as no store takes them any more.
+    """
     old_rolls = (
         select(orders.c.id)
         .where(
@@ -188,12 +197,20 @@ def _forget(engine: Engine, now_ms: int) -> None:
         .where(orders.c.verb == int(Verb.EXPORT), order_parts.c.received_ms < now_ms - _KEEP_RESULTS_MS)
         .limit(_AT_ONCE)
     )
+    old_leavings = (
+        select(orders.c.id)
+        .where(orders.c.outcome.is_not(None), orders.c.not_after_ms < now_ms, orders.c.verb == int(Verb.LEAVE))
+        .limit(_AT_ONCE)
+    )
     with reading(engine) as connection:
         rolls, results = connection.scalars(old_rolls).all(), connection.scalars(old_results).all()
-    if rolls or results:
+        leavings = connection.scalars(old_leavings).all()
+        tried = connection.scalar(select(leave_tries.c.store).where(leave_tries.c.full_ms <= now_ms).limit(1))
+    if rolls or results or leavings or tried is not None:
         with writing(engine) as connection:
-            connection.execute(delete(order_parts).where(order_parts.c.order.in_([*rolls, *results])))
-            connection.execute(delete(orders).where(orders.c.id.in_(rolls)))
+            connection.execute(delete(order_parts).where(order_parts.c.order.in_([*rolls, *results, *leavings])))
+            connection.execute(delete(orders).where(orders.c.id.in_([*rolls, *leavings])))
+            connection.execute(delete(leave_tries).where(leave_tries.c.full_ms <= now_ms))
 
 
 def roll(connection: Connection, store: str, now_ms: int) -> bool:
@@ -274,6 +291,9 @@ def _post(connection: Connection, order: Order, store: str, now_ms: int, *, urge
 def _close(connection: Connection, row: Row[Any], outcome: Outcome, now_ms: int) -> None:
     """The order has ended: what follows from it."""
     _end(connection, row, outcome, now_ms)
+    if row.verb == Verb.LEAVE:  # anybody may ask for one: it alarms nobody, and its code is kept no longer
+        connection.execute(update(orders).where(orders.c.id == row.id).values(code=None))
+        return
     verb, is_done = Verb(row.verb), outcome in (Outcome.DONE, Outcome.NOTHING_TO_DO)
     if outcome in _FAILURES:
         name = verb.name.lower()
