@@ -6,10 +6,14 @@ I/O: the cache, through the replica.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from consent.visit import Visit
 from runtime.logs import Log
+from store_gateway.acts import Acts
+from store_gateway.answers import Answers
+from store_gateway.asking import Asker as Asker
+from store_gateway.asking import Checking as Checking
+from store_gateway.asking import Effects
 from store_gateway.calls import Calls
 from store_gateway.chronicle import Chronicle
 from store_gateway.core.directory import Directory
@@ -17,37 +21,21 @@ from store_gateway.core.presence import URGENT, Move, Presence, What
 from store_gateway.core.receivers import OUT, Receivers
 from store_gateway.core.table import SLOT_MS
 from store_gateway.counts import Counts
-from store_gateway.doors import DARK, SIGNED_OUT, Doors, PinCheck, Session
-from store_gateway.errors import CacheError, receiver_remedy
+from store_gateway.doors import Doors, PinCheck
+from store_gateway.errors import receiver_remedy
 from store_gateway.floor import Floor, Watcher
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
-from store_gateway.looks import WITHHELD, Looks
+from store_gateway.looks import Looks
 from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
-from wire import query, sync
+from store_gateway.status import StatusBoard
+from wire import query
 from wire.member import Mode
-from wire.query import Action, Light, Refused, RefusedReason
-from wire.scopes import is_scope
+from wire.query import Light
 from wire.sighting import Batch, Health
 
 _log = Log("gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: whether on the operator's socket, and where a watch's replies go."""
-
-    operator: bool
-    watcher: Watcher | None
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Checking:
-    """The answer waits for a PIN: verify `check`, then call `pin_checked`."""
-
-    check: PinCheck
 
 
 class Gateway:
@@ -62,10 +50,7 @@ class Gateway:
         make_table: Callable[[Order], None],
         link_counters: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        self._store = store
-        self._software = software
         self._replica = replica
-        self._link_counters = link_counters
         self._presence = Presence(entropy, self._may_stand)
         self._directory = Directory(nameless, give_back)
         self._keyring = Keyring(replica, self._directory, make_table)
@@ -79,9 +64,18 @@ class Gateway:
         )
         self._doors = Doors(store, replica, entropy)
         self._probe = Probe(replica, self._doors.mint_probe)
+        self.counts = Counts()
+        self._board = StatusBoard(
+            store, software, replica, self._doors, self._standing, self._receivers, self._keyring, self._directory,
+            self.counts, link_counters,
+        )  # fmt: skip
+        effects = Effects(self._moved, self._take, self._stir)
+        self._acts = Acts(replica, self._standing, self._presence, self._looks, self._calls, self._floor, effects)
+        self._answers = Answers(
+            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, (self._acts,), effects
+        )
         self._changed = True
         self._light = Light.LOCKED
-        self.counts = Counts()
         self.eager = False  # something should be told at once: call `tell`
 
     # --- the four doors ----------------------------------------------------------------------------------------------
@@ -127,52 +121,7 @@ class Gateway:
 
     def answer(self, request: query.Request, asker: Asker, now_mono_s: float) -> query.Reply | Checking:
         """The answer, or what it waits for."""
-        if asker.probe or isinstance(request, query.AskProbe | query.TellProbe):
-            return self._probe.answer(request, now_mono_s) if asker.probe else Refused(RefusedReason.FORBIDDEN)
-        match request:
-            case query.AskStatus():
-                return self.status(now_mono_s, operator=asker.operator)
-            case query.MintPairing():
-                return self._doors.mint(now_mono_s) if asker.operator else Refused(RefusedReason.FORBIDDEN)
-            case query.Upkeep(task):
-                if not asker.operator:
-                    return Refused(RefusedReason.FORBIDDEN)
-                return query.Accepted() if self._replica.upkeep(task, now_mono_s) else DARK
-            case query.Pair():
-                return self._doors.pair(request, now_mono_s)
-            case query.SignIn():
-                begun = self._doors.begin(request, now_mono_s)
-                return begun if isinstance(begun, Refused) else Checking(begun)
-            case query.SignOut():
-                self._doors.sign_out(request.session)
-                self.eager = self._changed = True
-                return query.Accepted()
-        active = not isinstance(request, query.AskSession | query.Watch | query.Acknowledge)
-        session = self._doors.session(request.session, now_mono_s, active=active)
-        if session is None:
-            return SIGNED_OUT
-        match request:
-            case query.AskSession():
-                return self._doors.view(session, now_mono_s)
-            case query.AskFloor():
-                return self._floor.roster(session, now_mono_s)
-            case query.Watch():
-                if asker.watcher is None:
-                    return Refused(RefusedReason.MALFORMED)
-                return self._floor.watch(session, asker.watcher, now_mono_s) or Refused(RefusedReason.BUSY, 5)
-            case query.Acknowledge():
-                self._floor.acknowledge(session, request.version)
-                self._chronicle.acknowledged(session.key, request.version, now_mono_s)
-                return query.Accepted()
-            case query.AskCard():
-                now_ms = self._live_ms(now_mono_s)
-                if now_ms is None:
-                    return DARK
-                return self._looks.card(session, request.handle, request.section, now_mono_s, now_ms)
-            case query.Attend():
-                return self._attend(request, session, now_mono_s)
-            case query.Withdraw():
-                return self._withdraw(request, session, now_mono_s)
+        return self._answers.answer(request, asker, now_mono_s)
 
     def tick(self, now_mono_s: float) -> None:
         """Everything that only time does; every 0.1 s."""
@@ -238,28 +187,8 @@ class Gateway:
         return self._replica.outgoing()
 
     def status(self, now_mono_s: float, *, operator: bool) -> query.Status:
-        """How the store is; no member in it.
-
-        Figures that a member moves whom a tablet may not see are the operator's alone: what was resolved, recorded,
-        applied, and calls that some role does not see.
-        """
-        now_ms = self._live_ms(now_mono_s)
-        figures = [self.counts.told(), self._link_counters()]
-        if operator:
-            figures += [self.counts.of_members(), self._replica.counters()]
-            figures.append({"directory_tokens": self.tokens, "directory_builds_failed": self._keyring.failures})
-            figures.append({"directory_phones": self.phones, "directory_refused": self._directory.phones.refused})
-        return query.Status(
-            store=self._store,
-            store_label=self._doors.store_label(),
-            lease=self._replica.lease(now_mono_s),
-            software=self._software,
-            sessions=self._doors.sessions,
-            tablets=self._doors.tablets,
-            visits_open=0 if now_ms is None else self._standing.waiting(now_ms, some=operator),
-            counters=self.counts.as_counters(*figures),
-            radios=self._receivers.views(now_mono_s, operator=operator),
-        )
+        """How the store is; no member in it. The loop asks without a socket."""
+        return self._board.status(now_mono_s, operator=operator)
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -330,6 +259,10 @@ class Gateway:
                 if member is None or member.mode is not Mode.OPEN:
                     self._moved(self._presence.leave(move.pseudonym), now_mono_s)
 
+    def _stir(self) -> None:
+        """Something looks different for somebody, and is to be told at once."""
+        self.eager = self._changed = True
+
     def _may_stand(self, pseudonym: bytes, visit: Visit, now_ms: int) -> bool:
         return self._standing.may_stand(pseudonym, visit, now_ms)  # which is made after the presence that asks
 
@@ -342,58 +275,3 @@ class Gateway:
                 _log.warning("receiver_out", remedy, node=turn.node, state=turn.state.value, reason=reason)
             else:
                 _log.info("receiver_back", node=turn.node)
-
-    # --- answers -----------------------------------------------------------------------------------------------------
-
-    def _live_ms(self, now_mono_s: float) -> int | None:
-        """Trusted time while the store may disclose, else None."""
-        return self._replica.trusted_ms(now_mono_s) if self._replica.live(now_mono_s) else None
-
-    def _seen(self, session: Session, handle: bytes, now_ms: int | None) -> bytes | None:
-        """The pseudonym of a visit that this session may act on; in the dark, of one that it saw before."""
-        pseudonym = self._presence.find(handle)
-        visit = self._presence.visit(pseudonym) if pseudonym is not None else None
-        if pseudonym is None or visit is None:
-            return None
-        if now_ms is None:
-            return pseudonym if self._floor.stood(session.role, handle) else None
-        return pseudonym if self._standing.allows(pseudonym, visit, session.role, now_ms) else None
-
-    def _attend(self, asked: query.Attend, session: Session, now_mono_s: float) -> query.Reply:
-        now_ms = self._live_ms(now_mono_s)
-        if now_ms is None:
-            return DARK
-        pseudonym = self._seen(session, asked.handle, now_ms)
-        visit = self._presence.visit(pseudonym) if pseudonym is not None else None
-        if pseudonym is None or visit is None:
-            return WITHHELD
-        if visit.attended_by is not None and visit.attended_by != session.associate:
-            return query.Conflict(visit.attended_name or visit.attended_by)
-        if asked.action is Action.ATTENDING and visit.attended_by == session.associate:
-            return query.Accepted()
-        step = sync.HelpStep.ATTENDING if asked.action is Action.ATTENDING else sync.HelpStep.DONE
-        try:
-            self._calls.said(pseudonym, session.associate, step, now_mono_s)
-        except CacheError:
-            return DARK
-        if asked.action is Action.ATTENDING:
-            self._moved(self._presence.attend(pseudonym, session.associate, session.name), now_mono_s)
-        else:
-            self._moved(self._presence.done(pseudonym), now_mono_s)
-        return query.Accepted()
-
-    def _withdraw(self, asked: query.Withdraw, session: Session, now_mono_s: float) -> query.Reply:
-        """Works while the store is dark too: leaving needs nobody's leave."""
-        if asked.scope is not None and not is_scope(asked.scope):
-            return Refused(RefusedReason.MALFORMED)
-        pseudonym = self._seen(session, asked.handle, self._live_ms(now_mono_s))
-        if pseudonym is None:
-            return WITHHELD
-        withdrawal = sync.Withdrawal(asked.scope, session.associate, session.tablet)
-        try:
-            changes = self._replica.deny(pseudonym, asked.scope, withdrawal, now_mono_s)
-        except CacheError:
-            return DARK
-        self._take(replace(changes, members=changes.members | {pseudonym}), now_mono_s)
-        self.eager = True
-        return query.Accepted()

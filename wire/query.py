@@ -7,15 +7,28 @@ request by exactly one reply. Times are Unix milliseconds UTC of the store's tru
 Pure: no I/O, no clock.
 """
 
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-from typing import Annotated
+from enum import IntEnum
 
 from wire import cbor, schema
+from wire.asked import Acknowledge as Acknowledge
+from wire.asked import Action as Action
+from wire.asked import AskCard as AskCard
+from wire.asked import AskFloor as AskFloor
+from wire.asked import AskProbe as AskProbe
+from wire.asked import AskSession as AskSession
+from wire.asked import AskStatus as AskStatus
+from wire.asked import Attend as Attend
+from wire.asked import MintPairing as MintPairing
+from wire.asked import Pair as Pair
+from wire.asked import SignIn as SignIn
+from wire.asked import SignOut as SignOut
+from wire.asked import Task as Task
+from wire.asked import TellProbe as TellProbe
+from wire.asked import Upkeep as Upkeep
+from wire.asked import Watch as Watch
+from wire.asked import Withdraw as Withdraw
 from wire.errors import Reason, WireError
 from wire.events import Seen as Seen
-from wire.policy import Section
-from wire.schema import Size
 from wire.views import Accepted as Accepted
 from wire.views import Card as Card
 from wire.views import CardChanged as CardChanged
@@ -50,136 +63,6 @@ from wire.views import Withheld as Withheld
 
 MAX_FRAME_BYTES = 256 * 1024
 LENGTH_BYTES = 4
-
-
-# --- what may be asked ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Pair:
-    """Pair this tablet with a one-time code (26 base32 characters for 128 bits). → Paired | Refused"""
-
-    code: Annotated[str, Size(1, 64)]
-    label: Text  # what to call the tablet
-    browser: Text
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SignIn:
-    """Sign an associate in on a paired tablet. → SignedIn | Refused"""
-
-    tablet: Secret
-    associate: Name
-    pin: Annotated[str, Size(1, 64)]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SignOut:
-    """End a session. → Accepted"""
-
-    session: Secret
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class AskSession:
-    """Who is signed in, without counting as activity. → SessionView | Refused"""
-
-    session: Secret
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class AskFloor:
-    """The roster as this session's role may see it. → Roster | Refused"""
-
-    session: Secret
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Watch:
-    """Follow the roster. → Roster at once, then Roster or CardChanged after each change, until closed | Refused"""
-
-    session: Secret
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Acknowledge:
-    """The tablet now shows this version of the roster. → Accepted | Refused"""
-
-    session: Secret
-    version: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class AskCard:
-    """The card of a visit, or one section of it. → Card | Withheld | Refused"""
-
-    session: Secret
-    handle: Handle
-    section: Section | None
-
-
-class Action(StrEnum):
-    """What an associate says about a call for help."""
-
-    ATTENDING = "attending"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Attend:
-    """Who helps. → Accepted | Withheld | Conflict | Refused"""
-
-    session: Secret
-    handle: Handle
-    action: Action
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Withdraw:
-    """The shopper asked in person: everything (None), or one scope. → Accepted | Withheld | Refused"""
-
-    session: Secret
-    handle: Handle
-    scope: Annotated[str, Size(1, 64)] | None
-
-
-@dataclass(frozen=True, slots=True)
-class AskStatus:
-    """How the store is: no session needed, no member in it. → Status"""
-
-
-@dataclass(frozen=True, slots=True)
-class MintPairing:
-    """A one-time pairing code; on the operator's socket only. → PairingCode | Refused"""
-
-
-class Task(StrEnum):
-    """What an operator can have done at once."""
-
-    RETRY = "retry"  # what is quarantined
-    CHECK = "check"  # the whole cache
-
-
-@dataclass(frozen=True, slots=True)
-class Upkeep:
-    """Something that the gateway does by itself is to be done at once; on the operator's socket only.
-
-    → Accepted | Refused
-    """
-
-    task: Task
-
-
-@dataclass(frozen=True, slots=True)
-class AskProbe:
-    """What a probe needs to be the synthetic member's phone and associate; on its socket only. → ProbeKit | Refused"""
-
-
-@dataclass(frozen=True, slots=True)
-class TellProbe:
-    """What the probe's tablet shows of the synthetic member from now on. → Accepted | Refused"""
-
-    seen: Seen
 
 
 Request = (
