@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from hq import collections, door, ledger, membership, publication, records
+from hq import staff as people
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
@@ -25,7 +26,6 @@ from hq.state import Choice, Event, EventKind, fold
 from hq.synthetic_choices import is_synthetic
 from hq.tables import audience, instances, notices, phones, staff, stores
 from wire import keyring, schema, synthetic
-from wire.errors import WireError
 from wire.member import MOST_MUTES, Field, Mode, Muted, NameChoice, Staff
 from wire.policy import MAIN_KEY, MainPolicy, Policy, store_key
 from wire.sync import Collection, instance, is_store
@@ -247,7 +247,8 @@ class Office:
                 raise Refused(Reason.NO_POLICY, "store", "a store whose policy is published")
             if role not in {one.id for one in policy.main.roles} or (role == synthetic.ROLE) is not reserved:
                 raise Refused(Reason.UNDECLARED_ROLE, "role", "a role that the store's policy declares")
-            _put_staff(connection, associate, store, Staff(name, role, verifier, active=True), now_ms)
+            hired = Staff(name, role, verifier, active=True, pin_set_ms=now_ms)
+            people.put(connection, associate, {store: hired}, now_ms)
 
     def deactivate_staff(self, associate: str, store: str, now_ms: int) -> None:
         """From now on the associate cannot sign in, and is signed out."""
@@ -258,7 +259,8 @@ class Office:
                 raise Refused(Reason.UNKNOWN_STAFF, "id", "an associate of this store")
             body = records.body(connection, instance(Collection.STAFF, store), associate.encode())
             name = "" if body is None else schema.decode(Staff, body).name
-            _put_staff(connection, associate, store, Staff(name, row.role, "", active=False), now_ms)
+            gone = Staff(name, row.role, "", active=False, pin_set_ms=now_ms)
+            people.put(connection, associate, {store: gone}, now_ms)
 
     # --- within one transaction ----------------------------------------------------------------------------------
 
@@ -347,20 +349,3 @@ def _check_age(age_at_least: int, jurisdiction: str) -> None:
         raise Refused(Reason.MALFORMED, "age_at_least", "0 (unknown) to 150 years")
     if len(jurisdiction.encode()) > 16:
         raise Refused(Reason.MALFORMED, "jurisdiction", "at most 16 bytes, for example DE")
-
-
-def _put_staff(connection: Connection, associate: str, store: str, found: Staff, now_ms: int) -> None:
-    title = instance(Collection.STAFF, store)
-    try:
-        body = schema.encode(found)
-    except WireError as error:
-        raise Refused(Reason.MALFORMED, "name", error.hint) from error
-    commit = records.begin(connection, [title])
-    connection.execute(delete(staff).where(staff.c.store == store, staff.c.id == associate))
-    connection.execute(
-        insert(staff).values(
-            store=store, id=associate, role=found.role, active=found.active
-        )
-    )  # fmt: skip
-    commit.put(title, associate.encode(), body)
-    commit.write(now_ms, urgent=not found.active)

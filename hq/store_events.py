@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from hq import disclosure_log, door, event_bodies, help_state, ledger, membership, publication, synthetic_reports
+from hq import disclosure_log, door, event_bodies, help_state, ledger, membership, publication, staff, synthetic_reports
 from hq.alarms import Alarm, raise_
 from hq.errors import Refused
 from hq.keys import Keys
@@ -60,6 +60,7 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     _fold(connection, keys, store, batch.incarnation, acts, known, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
     synthetic_reports.take(connection, store, fresh)
+    staff.take_pins(connection, store, fresh, now_ms)
     _log(log, fresh, now_ms)
     _note_applied(connection, store, batch.incarnation, fresh)
     _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
@@ -155,7 +156,8 @@ def _insert(
     connection: Connection, keys: Keys, store: str, incarnation: bytes, fresh: list[Event], known: dict[bytes, bytes],
     now_ms: int,
 ) -> None:  # fmt: skip
-    kept = [one for one in fresh if one.kind is not EventKind.LOG_HEAD]  # those stand in a table of their own
+    # The heads stand in a table of their own.
+    kept = [staff.without_verifier(one) for one in fresh if one.kind is not EventKind.LOG_HEAD]
     bodies = event_bodies.close(connection, keys, store, incarnation, kept, known)
     place = {"store": store, "incarnation": incarnation, "received_ms": now_ms}
     rows = [

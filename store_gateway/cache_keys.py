@@ -20,6 +20,7 @@ LOCAL_KEYS = {
     "good": "name",
     "log_state": "name",
     "done": "id",
+    "pins": "number",
 }
 
 LocalKey = int | str | bytes

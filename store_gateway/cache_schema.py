@@ -34,6 +34,7 @@ TABLES: Final = (
     "log",
     "log_state",
     "let_go",
+    "pins",
 )
 
 migrations = Migrations("store_gateway.cache")
@@ -169,6 +170,13 @@ def _log(db: Database) -> None:
 def _erased(db: Database) -> None:
     """Of an order to erase, the column of the member's record: an HQ that forgot the erasure is told by it."""
     _table(db, "done").add_column("erased", bytes)
+
+
+@migrations(name="0006_pins")
+def _pins(db: Database) -> None:
+    """PINs that were set in the store, until HQ's record of the associate has them."""
+    columns_of = {"number": int, "sealed": bytes}
+    _table(db, "pins").create(columns_of, pk="number", not_null=list(columns_of), strict=True)
 
 
 def _table(db: Database, name: str) -> Table:

@@ -49,7 +49,7 @@ class Keeper(Protocol):
     def add_tablet(self, tablet: Tablet) -> None: ...
     def tablet(self, secret_hash: bytes) -> Tablet | None: ...
     def tablets(self) -> tuple[Tablet, ...]: ...
-    def remove_tablet(self, tablet_id: str) -> None: ...
+    def unpair(self, tablet_id: str, now_mono_s: float) -> None: ...
 
 
 class Session:
@@ -137,7 +137,7 @@ class Doors:
         try:
             for old in self._keeper.tablets() if probes else ():
                 if _is_probe(old):
-                    self._keeper.remove_tablet(old.id)
+                    self._keeper.unpair(old.id, now_mono_s)
             self._keeper.add_tablet(tablet)
             self._keeper.record(now_mono_s, (sync.EventKind.PAIRING, None, sync.Pairing(tablet.id, True)))
         except CacheError:

@@ -173,6 +173,14 @@ class Replica:
             self._fail(error, None)
             return None
 
+    def all_staff(self) -> tuple[tuple[str, Staff], ...]:
+        """Everybody's id and record, active or not."""
+        try:
+            return tuple(self._hq.vault.people.all()) if self._hq.vault is not None else ()
+        except CacheError as error:
+            self._fail(error, None)
+            return ()
+
     def key_days(self) -> tuple[int, ...]:
         """The UTC days of which a keyring is held, ascending."""
         return self._hq.vault.key_days() if self._hq.vault is not None else ()
@@ -245,11 +253,18 @@ class Replica:
                 )
         return ()
 
-    def remove_tablet(self, tablet_id: str) -> None:
-        """Forgets a tablet; unknown is fine. Raises: CacheError."""
-        with self._writing(None):
-            assert self._hq.cache is not None  # a vault has one
-            self._hq.cache.erase_local("tablets", "id = ?", tablet_id)
+    def unpair(self, tablet_id: str, now_mono_s: float) -> None:
+        """Forgets a tablet and records it in one transaction; unknown is fine. Raises: CacheError."""
+        with self._writing(now_mono_s) as vault:
+            vault.unpair(tablet_id, self.trusted_ms(now_mono_s) or 0, now_mono_s)
+
+    def set_pin(self, pin: sync.PinSet, now_mono_s: float) -> None:
+        """A PIN that an associate set here, in force at once: local and event in one transaction. Raises: CacheError.
+
+        Its `set_ms` is given here: now, and later than that of the PIN that it replaces.
+        """
+        with self._writing(now_mono_s) as vault:
+            vault.set_pin(pin, self.trusted_ms(now_mono_s) or 0, now_mono_s)
 
     # --- the conversation with HQ ------------------------------------------------------------------------------------
 

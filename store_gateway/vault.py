@@ -6,9 +6,9 @@ I/O: the cache file, through `store_gateway.cache`.
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 from consent.visit import Denied
 from store_gateway.cache import Cache
@@ -16,16 +16,17 @@ from store_gateway.core import admit
 from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
 from store_gateway.epochs import Epochs
-from store_gateway.errors import CacheError, CacheReason
 from store_gateway.holdings import Holdings, Instance, Span
 from store_gateway.outbox import Entry, Outbox
+from store_gateway.paired import PairedTablets
+from store_gateway.paired import Tablet as Tablet
+from store_gateway.people import People
 from store_gateway.seal import Entropy
 from wire import keyring, schema, sync
 from wire.catalog import CatalogItem
 from wire.errors import WireError
 from wire.member import Member, Mode, Staff
 from wire.policy import MAIN_KEY, Policy, store_key
-from wire.schema import Size
 from wire.sync import Collection, EventKind, Part
 
 T = TypeVar("T")
@@ -34,25 +35,6 @@ Bucket = tuple[tuple[bytes, tuple[bytes, ...]], ...]  # (pseudonym, day keys of 
 RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
 _MODE_AT = 2  # a member's body begins: map of n, key 0, mode
 _MODES = {mode.value: mode for mode in Mode}
-
-
-@dataclass(frozen=True, slots=True)
-class Tablet:
-    """A paired tablet. `secret_hash`: SHA-256 of its secret. Until the unlock, label and browser are empty."""
-
-    id: str
-    secret_hash: bytes
-    label: str
-    browser: str
-    paired_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class _TabletLabels:
-    label: Annotated[str, Size(0, 512)]
-    browser: Annotated[str, Size(0, 512)]
-    paired_ms: int
-    secret_hash: Annotated[bytes, Size(0, 32)] | None = None  # of a row of an older file: none
 
 
 class Touched:
@@ -109,7 +91,8 @@ class Touched:
 class Vault:
     """An unlocked cache."""
 
-    __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "outbox", "policy", "refused_bodies")
+    __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "outbox", "paired", "people", "policy",
+                 "refused_bodies")  # fmt: skip
 
     def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy, store: str) -> None:
         """Opens everything. Raises: CacheError."""
@@ -118,6 +101,8 @@ class Vault:
         self.holdings = Holdings(cache, epochs, entropy)
         self.outbox = Outbox(cache, self.holdings.buckets, entropy)
         self.denials = Denials(cache, self.holdings.buckets)
+        self.people = People(cache, self.holdings)
+        self.paired = PairedTablets(cache, self.holdings.buckets)
         self.refused_bodies = 0
         self._recent: OrderedDict[bytes, Member | None] = OrderedDict()
         self._check_good()
@@ -125,8 +110,11 @@ class Vault:
 
     @contextmanager
     def writing(self, now_mono_s: float) -> Iterator[None]:
-        """One transaction: rows, roots, events and denials together. Raises: CacheError."""
-        with self.denials.transaction(), self.outbox.transaction(), self.holdings.transaction(now_mono_s):
+        """One transaction: rows, roots, events, denials and PINs together. Raises: CacheError."""
+        with (
+            self.denials.transaction(), self.people.transaction(), self.outbox.transaction(),
+            self.holdings.transaction(now_mono_s),
+        ):  # fmt: skip
             yield
 
     # --- what HQ says ------------------------------------------------------------------------------------------------
@@ -195,6 +183,7 @@ class Vault:
         elif held.collection is Collection.STAFF:
             touched.staff.add(key.decode("utf-8", "replace"))
             touched.gone = True
+            self.people.fold(key, body)
         elif held.collection is Collection.POLICY and key in (MAIN_KEY, store_key(self._store)):
             self._note_policy(key, body, touched)
 
@@ -249,7 +238,7 @@ class Vault:
 
     def staff(self, associate: str) -> Staff | None:
         """An associate's record. Raises: CacheError."""
-        return self._one(Collection.STAFF, associate.encode("utf-8", "replace"), Staff)
+        return self.people.staff(associate)
 
     def catalog_item(self, item: str) -> CatalogItem | None:
         """What the catalog says of an item; None: nothing, or its body was refused. Raises: CacheError."""
@@ -367,24 +356,27 @@ class Vault:
         """What was withdrawn here."""
         return self.denials.of(pseudonym)
 
+    def set_pin(self, pin: sync.PinSet, at_ms: int, now_mono_s: float) -> None:
+        """Keeps a PIN that was set here, in force at once, and its event. Raises: CacheError, WireError."""
+        set_ms = self.people.next_ms(pin.associate, at_ms)
+        with self.writing(now_mono_s):
+            number = self.outbox.add([(EventKind.PIN_SET, None, replace(pin, set_ms=set_ms))], at_ms)
+            self.people.put_pin(number, pin.associate, pin.verifier, set_ms)
+
     def add_tablet(self, tablet: Tablet, now_mono_s: float) -> None:
         """Keeps a tablet. Raises: CacheError."""
-        content = schema.encode(_TabletLabels(tablet.label, tablet.browser, tablet.paired_ms, tablet.secret_hash))
         with self.writing(now_mono_s):
-            sealed = self.holdings.buckets.close_local("tablets", tablet.id.encode(), content)
-            row = {"id": tablet.id, "secret_hash": tablet.secret_hash, "sealed": sealed}
-            self._cache.put_local("tablets", row)
+            self.paired.put(tablet)
+
+    def unpair(self, tablet_id: str, at_ms: int, now_mono_s: float) -> None:
+        """Forgets a tablet, and keeps the event. Raises: CacheError."""
+        with self.writing(now_mono_s):
+            self.paired.erase(tablet_id)
+            self.outbox.add([(EventKind.PAIRING, None, sync.Pairing(tablet_id, False))], at_ms)
 
     def tablets(self) -> tuple[Tablet, ...]:
         """All tablets. Raises: CacheError."""
-        return tuple(self._tablet(row["id"], row["secret_hash"], row["sealed"]) for row in self._cache.local("tablets"))
-
-    def _tablet(self, tablet_id: str, secret_hash: bytes, sealed: bytes) -> Tablet:
-        content = self.holdings.buckets.open_local("tablets", tablet_id.encode(), sealed)
-        labels = schema.decode(_TabletLabels, content)
-        if labels.secret_hash not in (None, secret_hash):
-            raise CacheError(CacheReason.CORRUPT)  # somebody wrote another tablet's secret there
-        return Tablet(tablet_id, secret_hash, labels.label, labels.browser, labels.paired_ms)
+        return self.paired.all()
 
 
 def _mode(body: bytes) -> Mode | None:

@@ -76,6 +76,7 @@ class EventKind(IntEnum):
     LOG_HEAD = 10
     ERASED = 11
     SYNTHETIC = 12
+    PIN_SET = 13
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -308,6 +309,21 @@ class Pairing:
     paired: bool
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class PinSet:
+    """Body of PIN_SET: an associate set a PIN by a one-time code, which the manager `by` had made.
+
+    verifier: argon2id, PHC string; empty where HQ keeps the event, which has it in `staff`. Of two PINs the one with
+    the greater `set_ms` holds.
+    """
+
+    associate: Annotated[str, Size(1, 64)]
+    by: Annotated[str, Size(1, 64)]
+    tablet: Annotated[str, Size(1, 64)]
+    verifier: Annotated[str, Size(0, 256)]
+    set_ms: Millis
+
+
 class Seen(StrEnum):
     """What the probe's tablet shows of the store's synthetic member."""
 
@@ -336,4 +352,5 @@ EVENT_BODIES: dict[EventKind, type] = {
     EventKind.LOG_HEAD: LogHead,
     EventKind.ERASED: Erased,
     EventKind.SYNTHETIC: Synthetic,
+    EventKind.PIN_SET: PinSet,
 }

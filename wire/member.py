@@ -163,12 +163,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Staff:
-    """The body of a `staff` record; its key is the associate's id."""
+    """The body of a `staff` record; its key is the associate's id.
+
+    `pin_set_ms`: when the PIN was set, Unix milliseconds UTC; None: before anybody noted it.
+    """
 
     name: Name
     role: Name
     pin_verifier: Annotated[str, Size(0, 256)]  # argon2id, PHC string; empty: no PIN yet
     active: bool
+    pin_set_ms: Annotated[int, Range(0, 2**53)] | None = None
 
     def __repr__(self) -> str:
         return f"Staff(role={self.role!r}, active={self.active}, …)"

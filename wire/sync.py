@@ -30,6 +30,7 @@ from wire.events import MuteKind as MuteKind
 from wire.events import Order as Order
 from wire.events import Outcome as Outcome
 from wire.events import Pairing as Pairing
+from wire.events import PinSet as PinSet
 from wire.events import ReasonCode as ReasonCode
 from wire.events import Response as Response
 from wire.events import Seen as Seen

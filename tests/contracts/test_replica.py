@@ -226,7 +226,7 @@ def test_tablets_are_known_by_their_secrets_hash(side: Side) -> None:
     assert side.replica.tablet(NEW_TABLET.secret_hash) == NEW_TABLET
     assert side.replica.tablets() == (NEW_TABLET,)
     for _ in range(2):
-        side.replica.remove_tablet(NEW_TABLET.id)
+        side.replica.unpair(NEW_TABLET.id, side.now_s())
     assert side.replica.tablets() == ()
 
 

@@ -135,6 +135,10 @@ class FakeReplica:
         """An associate's record."""
         return self.people.get(associate)
 
+    def all_staff(self) -> tuple[tuple[str, Staff], ...]:
+        """Everybody."""
+        return tuple(sorted(self.people.items()))
+
     def key_days(self) -> tuple[int, ...]:
         """The days held."""
         return tuple(sorted(self.keys))
@@ -215,10 +219,19 @@ class FakeReplica:
         """All tablets."""
         return tuple(self._tablets.values())
 
-    def remove_tablet(self, tablet_id: str) -> None:
-        """Forgets a tablet."""
+    def unpair(self, tablet_id: str, now_mono_s: float) -> None:
+        """Forgets a tablet, and the event."""
         self._check()
         self._tablets.pop(tablet_id, None)
+        self.events.append((sync.EventKind.PAIRING, None, sync.Pairing(tablet_id, False)))
+
+    def set_pin(self, pin: sync.PinSet, now_mono_s: float) -> None:
+        """A PIN in force at once, and its event."""
+        self._check()
+        before = self.people[pin.associate]
+        set_ms = max(self.trusted_ms(now_mono_s) or 0, (before.pin_set_ms or 0) + 1)
+        self.people[pin.associate] = replace(before, pin_verifier=pin.verifier, pin_set_ms=set_ms)
+        self.events.append((sync.EventKind.PIN_SET, None, replace(pin, set_ms=set_ms)))
 
     def counters(self) -> dict[str, int]:
         """None."""

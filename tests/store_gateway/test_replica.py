@@ -446,8 +446,8 @@ def test_tablets_are_kept_and_forgotten(line: Line) -> None:
     line.replica.add_tablet(other)
     assert line.replica.tablets() == (one, other)
     assert line.replica.tablet(bytes([2]) * 32) == other
-    line.replica.remove_tablet("tablet-2")
-    line.replica.remove_tablet("nobody's")
+    line.replica.unpair("tablet-2", 0.0)
+    line.replica.unpair("nobody's", 0.0)
     assert line.replica.tablets() == (one,)
     assert line.replica.tablet(bytes([2]) * 32) is None
 
