@@ -34,7 +34,7 @@ LIMITS_S: Final[dict[Step, float | None]] = {
     Step.IDLE: 20.0,
     Step.STREAM: None,
 }
-_WAITING: Final = frozenset({Step.HANDSHAKE, Step.HEADER, Step.IDLE})
+_YIELDS: Final = {Step.HANDSHAKE: 0, Step.HEADER: 1, Step.IDLE: 2, Step.REQUEST: 3}  # who gives way first
 
 
 class Refusal(StrEnum):
@@ -44,6 +44,8 @@ class Refusal(StrEnum):
     ALL_FULL = "all-full"
     NO_THREAD = "no-thread"
     TOO_SLOW = "too-slow"
+    GAVE_WAY = "gave-way"
+    NO_TLS = "no-tls"
 
 
 class Connection:
@@ -89,31 +91,45 @@ class Connections:
         self._open: set[Connection] = set()
         self._per_address: dict[str, int] = {}
 
-    def admit(self, connection: Connection, now_mono_s: float) -> Refusal | None:
-        """Takes it, or says why not. Where all places are taken, the one that waits longest makes room."""
+    def admit(self, connection: Connection, now_mono_s: float) -> tuple[Refusal | None, bool]:
+        """Takes it, or says why not; and whether another had to give way.
+
+        Where all places are taken, of those whose step says least about them (a handshake, then a header, then idling,
+        then a body) the one that waits longest gives way: silence never keeps anybody out.
+        """
         with self._lock:
             if self._per_address.get(connection.address, 0) >= MAX_PER_ADDRESS:
-                return Refusal.ADDRESS_FULL
-            if len(self._open) >= MAX_CONNECTIONS:
-                waiting = [one for one in self._open if one.step in _WAITING]
-                if waiting:
-                    min(waiting, key=lambda one: one.deadline_mono_s or 0.0).end()
-                return Refusal.ALL_FULL
+                return Refusal.ADDRESS_FULL, False
+            full = len(self._open) >= MAX_CONNECTIONS
+            if full:
+                waiting = [one for one in self._open if one.step in _YIELDS and one.deadline_mono_s is not None]
+                if not waiting:
+                    return Refusal.ALL_FULL, False
+                self._drop(min(waiting, key=lambda one: (_YIELDS.get(one.step, 9), one.deadline_mono_s or 0.0)))
             connection.begin(Step.HANDSHAKE, now_mono_s)
             self._open.add(connection)
             self._per_address[connection.address] = self._per_address.get(connection.address, 0) + 1
-        return None
+        return None, full
+
+    def _drop(self, connection: Connection) -> None:
+        """Ends one that is open; its place is free at once, though its thread still winds up."""
+        connection.end()
+        self._forget(connection)
 
     def leave(self, connection: Connection) -> None:
         """It is closed."""
         with self._lock:
-            if connection in self._open:
-                self._open.discard(connection)
-                left = self._per_address[connection.address] - 1
-                if left:
-                    self._per_address[connection.address] = left
-                else:
-                    del self._per_address[connection.address]
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        left = self._per_address[connection.address] - 1
+        if left:
+            self._per_address[connection.address] = left
+        else:
+            del self._per_address[connection.address]
 
     def expire(self, now_mono_s: float) -> int:
         """Ends those whose step took too long; how many."""

@@ -73,6 +73,7 @@ class ProblemKind(Enum):
     WRONG = _Form("wrong", 403, "The code, the name or the PIN is not right.")
     FORBIDDEN = _Form("forbidden", 403, "This role may not do that.")
     CROSS_SITE = _Form("cross-site", 403, "The request comes from another site.")
+    OTHER_NAME = _Form("other-name", 421, "This is not the store's name.")
     NOT_FOUND = _Form("not-found", 404, "There is nothing to show here.")
     METHOD = _Form("method-not-allowed", 405, "This method is not offered here.")
     TAKEN = _Form("taken", 409, "Somebody else is helping already.")
@@ -85,6 +86,7 @@ class ProblemKind(Enum):
     LENGTH = _Form("length-required", 411, "The request needs a length.")
     INTERNAL = _Form("internal", 500, "Something is wrong here; it was written to the log.")
     UNSUPPORTED = _Form("unsupported", 501, "This is not supported.")
+    VERSION = _Form("version", 505, "This version of HTTP is not spoken here.")
     DARK = _Form("dark", 503, "The store may not show anything now.")
     BUSY = _Form("busy", 503, "The store is busy. Try again.")
     NO_GATEWAY = _Form("no-gateway", 503, "The store's gateway does not answer.")
@@ -157,8 +159,10 @@ BY_STATUS: Final[dict[int, ProblemKind]] = {
     411: ProblemKind.LENGTH,
     413: ProblemKind.TOO_LARGE,
     414: ProblemKind.TOO_LONG,
+    421: ProblemKind.OTHER_NAME,
     422: ProblemKind.MALFORMED,
     501: ProblemKind.UNSUPPORTED,
+    505: ProblemKind.VERSION,
 }
 
 

@@ -21,7 +21,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from flask import Flask
 
 from runtime.logs import Log
-from tablet_api import errors
+from tablet_api import errors, names, strict
 from tablet_api.connections import Connection, Connections, Refusal, Step
 from tablet_api.errors import ListenError, TlsError
 from tablet_api.metrics import Metrics
@@ -63,16 +63,33 @@ def tls(certificate: Path, key: Path) -> ssl.SSLContext:
 class _Request(HTTPRequest):
     """cheroot's reading of a request, stricter, with problem documents for what it refuses."""
 
+    @staticmethod
+    def header_reader(rfile: Any, fields: dict[bytes, bytes]) -> None:
+        """Called by cheroot for the header's lines. Raises: ValueError, answered with 400."""
+        fields.update(strict.read(rfile))
+
     def read_request_headers(self) -> bool:
         """Refuses what cheroot takes but nobody here sends: chunked bodies, lengths that are no plain numbers."""
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
+        refusal = self._refusal()
+        if refusal is not None:
+            self.simple_response(refusal)
+        return refusal is None
+
+    def _refusal(self) -> str | None:
         length = self.inheaders.get(b"Content-Length", b"0")
-        if self.chunked_read or not length.isdigit():
-            self.simple_response("411 Length Required" if self.chunked_read else "400 Bad Request")
-            self.close_connection = True
-            return False
-        return True
+        if self.chunked_read:
+            return "411 Length Required"
+        if not (length.isdigit() and strict.is_target(self.uri)):
+            return "400 Bad Request"
+        host = self.inheaders.get(b"Host")
+        if host is None:
+            return "400 Bad Request" if self.response_protocol == "HTTP/1.1" else None
+        name = names.host_of(host.decode("latin-1"))
+        if name is None:
+            return "400 Bad Request"
+        return None if self.server.is_ours(name) else "421 Misdirected Request"
 
     def respond(self) -> None:
         """The request's header is here: from now on its answer has its own deadline."""
@@ -82,7 +99,9 @@ class _Request(HTTPRequest):
     def simple_response(self, status: str, msg: str = "") -> None:
         """cheroot's own refusals, told as every other problem, without its sentence."""
         self.close_connection = True
-        body = json.dumps(errors.of_status(int(str(status)[:3])).document()).encode()
+        problem = errors.of_status(int(str(status)[:3]))
+        self.server.metrics.add("requests_refused", problem.kind.value.slug)
+        body = json.dumps(problem.document()).encode()
         head = (
             f"{self.server.protocol} {status}\r\nContent-Type: application/problem+json\r\n"
             f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
@@ -147,11 +166,16 @@ class _Http(wsgi.Server):
         self.gateway = _Gateway
         self.software = "consentry"
         self.ssl_adapter = object() if secure else None  # only asked whether it is there, for the scheme
-        self._metrics = metrics
+        self.metrics = metrics
+        self.names: frozenset[str] = frozenset()
+
+    def is_ours(self, host: str) -> bool:
+        """Whether the certificate is for this name. The box itself may say localhost; without TLS any name serves."""
+        return not self.names or names.fits(host, self.names) or host in names.LOOPBACK
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Counted; the message is not written, since it could hold an address."""
-        self._metrics.add("connection_errors")
+        self.metrics.add("connection_errors")
 
 
 class Server:
@@ -185,10 +209,16 @@ class Server:
         self._listening.setblocking(False)
         self.port: int = self._listening.getsockname()[1]
         self._http = _Http(app, (address[0], self.port), context is not None, metrics)
+        if context is not None:
+            self.renew(context)
 
     def renew(self, context: ssl.SSLContext) -> None:
-        """Connections from now on get this certificate."""
+        """Connections from now on get this certificate, and requests from now on ask by one of its names."""
         self._context = context
+        try:
+            self._http.names = names.of_context(context)
+        except (ssl.SSLError, ValueError):  # its time is over: browsers refuse it, and so no name is refused here
+            self._http.names = frozenset()
 
     def run(self, tick: Callable[[], None]) -> None:
         """Serves until `stop`; calls `tick` at least twice a second."""
@@ -197,7 +227,7 @@ class Server:
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._stopping.is_set():
                 if any(key.fileobj is self._listening for key, _ in selector.select(_TICK_S)):
-                    self._accept()
+                    self._accept_some()
                 self._count(Refusal.TOO_SLOW, self._connections.expire(self._clock()))
                 tick()
         self._listening.close()
@@ -208,18 +238,23 @@ class Server:
         self._stopping.set()
         self._wake.send(b"\0")
 
-    def _accept(self) -> None:
-        try:
-            sock, peer = self._listening.accept()
-        except BlockingIOError:
-            return
-        except OSError:
-            # Out of descriptors, most likely: the peer waits in the queue until some are free.
-            self._metrics.add("accept_errors")
-            self._stopping.wait(0.05)
-            return
+    def _accept_some(self) -> None:
+        """Of a flood many at once, so that whoever stands behind it in the queue does not wait long."""
+        for _ in range(_BACKLOG):
+            try:
+                self._admit(*self._listening.accept())
+            except BlockingIOError:
+                return
+            except OSError:
+                # Out of descriptors, most likely: the peer waits in the queue until some are free.
+                self._metrics.add("accept_errors")
+                self._stopping.wait(0.05)
+                return
+
+    def _admit(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
         connection = Connection(sock, str(peer[0]))
-        refusal = self._connections.admit(connection, self._clock())
+        refusal, gave_way = self._connections.admit(connection, self._clock())
+        self._count(Refusal.GAVE_WAY, int(gave_way))
         if refusal is None:
             try:
                 threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
@@ -230,6 +265,13 @@ class Server:
                 refusal = Refusal.NO_THREAD
         self._count(refusal, 1)
         sock.close()
+
+    def _shake_hands(self, secured: ssl.SSLSocket) -> None:
+        try:
+            secured.do_handshake()
+        except ssl.SSLError:
+            self._count(Refusal.NO_TLS, 1)
+            raise
 
     def _count(self, refusal: Refusal, times: int) -> None:
         if times:
@@ -246,7 +288,7 @@ class Server:
                     connection.sock, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
                 )
                 connection.become(secured)
-                secured.do_handshake()
+                self._shake_hands(secured)
             conversation = _Conversation(self._http, connection, self._clock)
             conversation.remote_addr, conversation.remote_port = str(peer[0]), peer[1]
             conversation.run()
