@@ -20,10 +20,12 @@ from runtime.notify import Notify
 from store_gateway import keys, operator, sockets
 from store_gateway.counts import Counts
 from store_gateway.gateway import Gateway
+from store_gateway.help_news import Hook
 from store_gateway.hq_link import HqLink
 from store_gateway.inbox import Inbox
 from store_gateway.keyring import TableMaker
 from store_gateway.loop import Asked, Datagram, Gone, Heard, Item, Linked, Loop, Payload, Stop, Verdict
+from store_gateway.on_help import HelpHooks
 from store_gateway.pins import PinChecker
 from store_gateway.receivers_link import ReceiversLink
 from store_gateway.replica import Replica
@@ -131,7 +133,9 @@ def serve(config_file: Path, settings: Settings) -> int:
     def link_counters() -> dict[str, int]:
         return {**link.counters(), **(receivers.counters() if receivers is not None else {})}
 
-    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link_counters)
+    hooks = _hooks(settings)
+    hook = Hook(settings.on_help.role, hooks.ring, hooks.counters) if hooks is not None and settings.on_help else None
+    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link_counters, hook)
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
         [
@@ -154,6 +158,8 @@ def serve(config_file: Path, settings: Settings) -> int:
     link.start()
     if receivers is not None:
         receivers.start()
+    if hooks is not None:
+        hooks.start()
     gc.freeze()  # a full collection need not look through all that was loaded, which would take 10 ms or more
     _log.info("started", store=settings.store, software=software)
     notify.ready("serving")
@@ -168,12 +174,20 @@ def serve(config_file: Path, settings: Settings) -> int:
             door.close()
         if receivers is not None:
             receivers.stop()
+        if hooks is not None:
+            hooks.stop()
         link.stop()
         tables.stop()
         pins.stop()
         replica.close()
         _log.info("stopped")
     return 0
+
+
+def _hooks(settings: Settings) -> HelpHooks | None:
+    if settings.on_help is None:
+        return None
+    return HelpHooks(settings.store, settings.on_help, settings.credentials_dir, boot_s, time.time)
 
 
 def hear(

@@ -53,12 +53,12 @@ class At(Protocol):
     def certificate(self) -> Path | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """What a connection is for. `name` stands in logs and counts; `subscriptions` are topics with their QoS.
 
     `context` makes the TLS context for each attempt (None: plain TCP), `cut_bytes` is where a payload is cut, so that
-    what is too long is refused by its size without being kept.
+    what is too long is refused by its size without being kept. `login`: name and password, where the broker wants them.
     """
 
     name: str
@@ -69,16 +69,26 @@ class Plan:
     cut_bytes: int
     remedies: Mapping[LinkReason, str]
     log: Log
+    login: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Plan(name={self.name!r}, …)"
 
 
 def tls_context(at: At, credentials_dir: Path | None) -> ssl.SSLContext:
-    """Trusts the broker's authority but no clock, and shows this store's certificate.
+    """Trusts the broker's authority but no clock, and shows this store's certificate where it is to show one.
 
     Raises: LinkError(FILES).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    if at.certificate is None:
+        try:
+            context.load_verify_locations(cafile=at.ca)
+        except OSError as error:  # SSLError is one
+            raise LinkError(LinkReason.FILES) from error
+        return context
     try:
         key = config.credential(KEY_CREDENTIAL, credentials_dir)
     except CredentialError as error:
@@ -134,13 +144,13 @@ class Connection:
         if self._thread.is_alive():
             self._thread.join(_STOP_S)
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Sends with QoS 1; False where it could not even be queued."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Sends with QoS 1, perhaps to be kept by the broker; False where it could not even be queued."""
         paho = self._paho
         if paho is None or not self._is_up:
             return False
         try:
-            return paho.publish(topic, payload, qos=1).rc == 0
+            return paho.publish(topic, payload, qos=1, retain=retain).rc == 0
         except (ValueError, OSError, MQTTException):
             return False
 
@@ -205,6 +215,8 @@ class Connection:
         paho.on_message = self._arrived
         if plan.context is not None:
             paho.tls_set_context(plan.context())
+        if plan.login is not None:
+            paho.username_pw_set(*plan.login)
         self._paho = paho
         try:
             at = self._turns.take()
@@ -222,15 +234,20 @@ class Connection:
     ) -> None:
         if code.is_failure:
             self._end(LinkReason.REFUSED)
-        else:
+        elif self._plan.subscriptions:
             paho.subscribe(list(self._plan.subscriptions))
+        else:
+            self._up()
 
     def _subscribed(
         self, paho: Client, userdata: Any, mid: int, codes: list[ReasonCode], properties: Properties | None
     ) -> None:
         if any(code.is_failure for code in codes):
             self._end(LinkReason.REFUSED)
-            return
+        else:
+            self._up()
+
+    def _up(self) -> None:
         self._is_up = True
         self._said = None
         self.counts["connected"] += 1

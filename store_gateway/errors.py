@@ -2,7 +2,8 @@
 
     GatewayError(reason, hint)          a part of the running gateway failed
     ├── CacheError                      the cache file: nothing was changed; the store is dark until a write succeeds
-    └── LinkError                       the broker: tried again by itself
+    ├── LinkError                       the broker: tried again by itself
+    └── HookError                       a bell was not told: tried again by itself for a minute
     KeyFileError(file, key, expected)   a ConfigError: the gateway does not start
 
 Pure: no I/O, no clock.
@@ -66,6 +67,34 @@ RECEIVERS_REMEDIES: dict[LinkReason, str] = {
 }
 
 
+HELP_BROKER_REMEDIES: dict[LinkReason, str] = {
+    LinkReason.UNREACHABLE: "start the broker that on_help.mqtt names; compare its port",
+    LinkReason.REFUSED: "check on_help.mqtt's login, its password, and what the broker lets it publish",
+    LinkReason.TLS: "check on_help.mqtt's host, ca and certificate",
+    LinkReason.FILES: "check on_help.mqtt's ca and certificate",
+    LinkReason.LOST: "nothing, if it comes back within a minute; else the broker's log",
+}
+
+
+class HookReason(StrEnum):
+    """Why a bell could not be told to a hook."""
+
+    UNREACHABLE = "unreachable"  # no such name, no such address, no connection
+    SILENT = "silent"  # it did not answer in time
+    TLS = "tls"  # its certificate is not accepted
+    REFUSED = "refused"  # it answered that it does not take it
+    OUTSIDE = "outside"  # plain HTTP, and the address is not of the store's own network
+
+
+HOOK_REMEDIES: dict[HookReason, str] = {
+    HookReason.UNREACHABLE: "check on_help's address and whether what listens there runs; tried again by itself",
+    HookReason.SILENT: "see why what listens at on_help's address does not answer; tried again by itself",
+    HookReason.TLS: "check on_help's ca and the certificate of what listens there",
+    HookReason.REFUSED: "see the log of what listens there: a wrong path, or another secret",
+    HookReason.OUTSIDE: "set an https:// address: the name leads out of the store's network",
+}
+
+
 class GatewayError(Exception):
     """A part of the running gateway failed; `hint` says what to do and names no member and no value."""
 
@@ -87,6 +116,14 @@ class LinkError(GatewayError):
 
     def __init__(self, reason: LinkReason) -> None:
         super().__init__(f"link: {reason.value}", LINK_REMEDIES[reason])
+        self.reason = reason
+
+
+class HookError(GatewayError):
+    """A bell was not told."""
+
+    def __init__(self, reason: HookReason) -> None:
+        super().__init__(f"hook: {reason.value}", HOOK_REMEDIES[reason])
         self.reason = reason
 
 

@@ -24,6 +24,7 @@ from store_gateway.counts import Counts
 from store_gateway.doors import Doors, PinCheck
 from store_gateway.errors import receiver_remedy
 from store_gateway.floor import Floor, Watcher
+from store_gateway.help_news import HelpNews, Hook
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
 from store_gateway.looks import Looks
 from store_gateway.probe import Probe
@@ -49,6 +50,7 @@ class Gateway:
         entropy: Callable[[int], bytes],
         make_table: Callable[[Order], None],
         link_counters: Callable[[], Mapping[str, int]] = dict,
+        hook: Hook | None = None,
     ) -> None:
         self._replica = replica
         self._presence = Presence(entropy, self._may_stand)
@@ -62,12 +64,13 @@ class Gateway:
         self._chronicle = Chronicle(
             replica, self._standing, self._presence, self._floor.unshown, lambda: self.counts.lost, software
         )
+        self._help_news = HelpNews(replica, self._standing, hook)
         self._doors = Doors(store, replica, entropy)
         self._probe = Probe(replica, self._doors.mint_probe)
         self.counts = Counts()
         self._board = StatusBoard(
             store, software, replica, self._doors, self._standing, self._receivers, self._keyring, self._directory,
-            self.counts, link_counters,
+            self.counts, link_counters, hook.counters if hook is not None else dict,
         )  # fmt: skip
         effects = Effects(self._moved, self._take, self._stir)
         self._acts = Acts(replica, self._standing, self._presence, self._looks, self._calls, self._floor, effects)
@@ -145,6 +148,7 @@ class Gateway:
         """Pushes what is due to the streams."""
         changed, self._changed, self.eager = self._changed, False, False
         self._floor.tell(now_mono_s, lambda session: self._doors.holds(session, now_mono_s), changed=changed)
+        self._help_news.tell(now_mono_s, changed=changed)
         self._chronicle.told(now_mono_s)
 
     def work(self, now_mono_s: float, most_rows: int = 256) -> bool:
@@ -197,6 +201,7 @@ class Gateway:
             policy = self._replica.policy()
             self._presence.govern(policy.store if policy is not None else None)
             self._receivers.govern(policy.store.zones if policy is not None else ())
+            self._help_news.governed()
             self._standing.drop_all()
             if policy is not None and not policy.store.hours:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")

@@ -10,6 +10,7 @@ from typing import Annotated
 from runtime import addresses
 from runtime.addresses import Address
 from runtime.config import Form
+from store_gateway.hook_settings import OnHelp
 from wire.air import TEST_COMPANY
 from wire.receivers import Receiver, check_all
 
@@ -99,4 +100,5 @@ class Settings:
     operator_users: tuple[str, ...] = ("root",)
     probe_users: tuple[str, ...] = ()
     receivers: Receivers | None = None
+    on_help: OnHelp | None = None
     tablets: Tablets | None = None

@@ -30,6 +30,7 @@ class StatusBoard:
         directory: Directory,
         counts: Counts,
         link_counters: Callable[[], Mapping[str, int]],
+        hook_counters: Callable[[], Mapping[str, int]],
     ) -> None:
         self._store = store
         self._software = software
@@ -41,16 +42,17 @@ class StatusBoard:
         self._directory = directory
         self._counts = counts
         self._link_counters = link_counters
+        self._hook_counters = hook_counters
 
     def status(self, now_mono_s: float, *, operator: bool) -> query.Status:
         """Figures that a member moves whom a tablet may not see are the operator's alone.
 
-        These are: what was resolved, recorded, applied, and calls that some role does not see.
+        These are: what was resolved, recorded, applied, and calls that some role does not see, with what they rang.
         """
         now_ms = self._replica.trusted_ms(now_mono_s) if self._replica.live(now_mono_s) else None
         figures = [self._counts.told(), self._link_counters()]
         if operator:
-            figures += [self._counts.of_members(), self._replica.counters()]
+            figures += [self._counts.of_members(), self._replica.counters(), self._hook_counters()]
             tokens = self._directory.tokens
             figures.append({"directory_tokens": tokens, "directory_builds_failed": self._keyring.failures})
             phones = self._directory.phones
