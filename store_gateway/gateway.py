@@ -17,6 +17,7 @@ from store_gateway.asking import Effects
 from store_gateway.calls import Calls
 from store_gateway.chronicle import Chronicle
 from store_gateway.core.directory import Directory
+from store_gateway.core.earshot import Earshot
 from store_gateway.core.presence import URGENT, Move, Presence, What
 from store_gateway.core.receivers import OUT, Receivers
 from store_gateway.core.table import SLOT_MS
@@ -26,12 +27,13 @@ from store_gateway.errors import receiver_remedy
 from store_gateway.floor import Floor, Watcher
 from store_gateway.help_news import HelpNews, Hook
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
+from store_gateway.leavings import Leavings
 from store_gateway.looks import Looks
 from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
 from store_gateway.status import StatusBoard
-from wire import query
+from wire import query, synthetic
 from wire.member import Mode
 from wire.query import Light
 from wire.sighting import Batch, Health
@@ -74,8 +76,11 @@ class Gateway:
         )  # fmt: skip
         effects = Effects(self._moved, self._take, self._stir)
         self._acts = Acts(replica, self._standing, self._presence, self._looks, self._calls, self._floor, effects)
+        self._earshot = Earshot(self._directory.phones, self._presence.counts)
+        self._leavings = Leavings(replica, self._earshot, effects)
+        parts = (self._acts, self._leavings)
         self._answers = Answers(
-            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, (self._acts,), effects
+            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, parts, effects
         )
         self._changed = True
         self._light = Light.LOCKED
@@ -108,6 +113,8 @@ class Gateway:
             who = self._directory.resolve(sighting.token, slot)
             if who is not None:
                 resolved += 1
+                if heard.node != synthetic.NODE:
+                    self._earshot.heard(who, now_mono_s)
                 self._moved(
                     self._presence.hear(who, sighting.token, heard.node, sighting.rssi_dbm, now_mono_s, now_ms),
                     now_mono_s,
@@ -137,6 +144,7 @@ class Gateway:
         if light is not self._light:
             self._light = light
             self._changed = True
+        self._leavings.flush(now_mono_s)
         self.tell(now_mono_s)
         self._looks.flush(now_mono_s)
         self._calls.flush(now_mono_s)
@@ -213,6 +221,8 @@ class Gateway:
         if changes.anew:
             self._keyring.outdated()
             self._standing.drop_all()
+        for code in changes.leavings:
+            self._leavings.ordered(code, now_mono_s)
         self._chronicle.withdrawn(changes.withdrawn)
         self._relearn(changes, now_mono_s)
         if changes.policy or changes.staff or changes.members or changes.light or changes.keyring_days:

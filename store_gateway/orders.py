@@ -1,8 +1,9 @@
 """Does what HQ orders, each once: remembers what it did, and answers the same to an order that comes again.
 
-What ends something at once (`lockdown`, `wipe`, `unpair`) is done when it comes; `export`, `erase`, `roll` and `recall`
-go in slices of some milliseconds, one order after the other. An order is remembered when it is done: killed before
-that, HQ sends it again and it is done again, harmlessly. docs/protocol.md, section 8, says which are held or refused.
+What ends something at once (`lockdown`, `wipe`, `unpair`, `leave`) is done when it comes; `export`, `erase`, `roll` and
+`recall` go in slices of some milliseconds, one order after the other. An order is remembered when it is done: killed
+before that, HQ sends it again and it is done again, harmlessly. docs/protocol.md, section 8, says which are held or
+refused.
 
 I/O: the cache file, through `store_gateway.cache`.
 """
@@ -34,7 +35,7 @@ _KEEP_MS = 24 * 3_600_000  # an order is remembered so long after its end
 # What these take away HQ can give again, so they do not wait for the first trusted time; nor does what a restored HQ
 # asks for before it gives leases again.
 _UNTIMED = frozenset({Verb.LOCKDOWN, Verb.WIPE, Verb.RECALL})
-_UNLOCKED = frozenset({Verb.EXPORT, Verb.ERASE, Verb.ROLL, Verb.UNPAIR, Verb.RECALL})
+_UNLOCKED = frozenset({Verb.EXPORT, Verb.ERASE, Verb.ROLL, Verb.UNPAIR, Verb.LEAVE, Verb.RECALL})
 _ABOUT_A_FILE = frozenset({Verb.WIPE, Verb.ROLL})
 
 # True: there is more to do at once; False: something is waited for; last, the outcome with its result.
@@ -112,6 +113,9 @@ class Orders:
                 self._host.begin_anew(order.id, now_mono_s, touched)
             case Verb.UNPAIR:
                 self._unpair(cache, order, now_mono_s, touched)
+            case Verb.LEAVE if order.code is not None and order.code.isascii() and order.code.isdecimal():
+                self._end(cache, order, Outcome.DONE)  # whether it was right HQ learns by the withdrawal alone
+                touched.leavings.append(order.code)
             case verb if verb in self._works:
                 if verb is Verb.ROLL:
                     self._host.keeper.hello_soon(now_mono_s)  # its answer brings the share, unless it is here

@@ -352,6 +352,7 @@ class Replica:
             light=self._shown != before,
             withdrawn=tuple(touched.withdrawn),
             unpaired=frozenset(touched.unpaired),
+            leavings=tuple(touched.leavings),
             urgent=went_dark or touched.gone or (changed and (fast or 0 < len(touched.members) <= _SMALL)),
         )
 

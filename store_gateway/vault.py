@@ -47,6 +47,7 @@ class Touched:
         "days_gone",
         "gone",
         "keyed",
+        "leavings",
         "members",
         "modes",
         "policy",
@@ -69,6 +70,7 @@ class Touched:
         self.policy = False
         self.gone = False
         self.unpaired: set[str] = set()  # tablets
+        self.leavings: list[str] = []  # codes from HQ's public page
         self.records = 0
 
     def join(self, other: "Touched") -> None:
@@ -85,6 +87,7 @@ class Touched:
         self.policy |= other.policy
         self.gone |= other.gone
         self.unpaired |= other.unpaired
+        self.leavings += other.leavings
         self.records += other.records
 
 

@@ -29,6 +29,7 @@ from wire.asked import Watch as Watch
 from wire.asked import Withdraw as Withdraw
 from wire.errors import Reason, WireError
 from wire.events import Seen as Seen
+from wire.leaving import Leave as Leave
 from wire.views import Accepted as Accepted
 from wire.views import Card as Card
 from wire.views import CardChanged as CardChanged
@@ -76,6 +77,7 @@ Request = (
     | AskCard
     | Attend
     | Withdraw
+    | Leave
     | AskStatus
     | MintPairing
     | AskProbe
@@ -119,6 +121,7 @@ class QueryKind(IntEnum):
     ASK_PROBE = 13
     TELL_PROBE = 14
     UPKEEP = 15
+    LEAVE = 40
     REFUSED = 64
     PAIRED = 65
     SIGNED_IN = 66
@@ -145,6 +148,7 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.ASK_CARD: AskCard,
     QueryKind.ATTEND: Attend,
     QueryKind.WITHDRAW: Withdraw,
+    QueryKind.LEAVE: Leave,
     QueryKind.ASK_STATUS: AskStatus,
     QueryKind.MINT_PAIRING: MintPairing,
     QueryKind.ASK_PROBE: AskProbe,

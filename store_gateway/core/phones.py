@@ -105,6 +105,12 @@ class Phones:
         found = column[DAY_KEY_BYTES * row : DAY_KEY_BYTES * (row + 1)]
         return found if found != _NO_KEY else None
 
+    def keys_of(self, day: int, pseudonym: bytes) -> tuple[bytes, ...]:
+        """The keys of that day of all phones of a member."""
+        shard = self._shard(pseudonym)
+        found = (self.key(day, shard.rows[place]) for place in shard.places(pseudonym))
+        return tuple(day_key for day_key in found if day_key is not None)
+
     # --- what changes ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:

@@ -175,6 +175,10 @@ class Presence:
         self._end_call(track, Ended.DONE, moves)
         return tuple(moves) or (Move(What.MOVED, pseudonym, track.handle),)
 
+    def counts(self, pseudonym: bytes) -> bool:
+        """Whether the member's phone counts as heard, on a visit or not."""
+        return pseudonym in self._tracks
+
     def find(self, handle: bytes) -> bytes | None:
         """The pseudonym of the visit with this handle."""
         return self._handles.get(handle)

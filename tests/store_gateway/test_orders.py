@@ -122,11 +122,29 @@ def test_before_there_is_time_an_order_waits(start: Callable[[], Line], hq: Fake
     assert {done.order: done.outcome for done in hq.dones} == {held.id: Outcome.DONE, late.id: Outcome.TOO_LATE}
 
 
-def test_what_this_version_does_not_know_is_said_to_have_failed(full: Line, hq: FakeHQ) -> None:
-    """`leave` belongs to a later one."""
-    order = hq.order(Verb.LEAVE, None, code="12345678")
-    assert outcome(full, order) is Outcome.FAILED
-    assert outcome(full, order) is Outcome.FAILED
+def test_a_leave_code_is_handed_on_once_and_answered_alike(full: Line, hq: FakeHQ) -> None:
+    """Whoever compares it is told; neither the answer nor what the cache remembers has it."""
+    for code in ("12345678", "00000000"):
+        order = hq.order(Verb.LEAVE, None, code=code)
+        dones = [told(full, order), told(full, order)]
+        assert {(one.outcome, one.result) for each in dones for one in each} == {(Outcome.DONE, b"")}
+        assert [changes.leavings for changes in full.log if changes.leavings][-1] == (code,)
+        assert code.encode() not in full.replica._file.read_bytes()
+    assert sum(len(changes.leavings) for changes in full.log) == 2
+
+
+def test_a_leave_code_that_is_none_fails(full: Line, hq: FakeHQ) -> None:
+    """As any order that is not of its form."""
+    for code in (None, "1234567a", "\u0661\u0662\u0663\u0664"):
+        assert outcome(full, hq.order(Verb.LEAVE, None, code=code)) is Outcome.FAILED
+    assert not any(changes.leavings for changes in full.log)
+
+
+def test_a_leave_code_waits_for_no_restart(full: Line, hq: FakeHQ) -> None:
+    """What comes too late belongs to a slot that is over."""
+    order = hq.order(Verb.LEAVE, None, code="12345678", not_after_ms=LATE_MS)
+    assert outcome(full, order) is Outcome.TOO_LATE
+    assert not any(changes.leavings for changes in full.log)
 
 
 def test_a_subject_that_is_none_fails(full: Line, hq: FakeHQ) -> None:
