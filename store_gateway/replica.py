@@ -45,7 +45,7 @@ class Changes:
     modes: of the members whose record is another, None where there is none; buckets: by day and bucket of the keyring,
     all that it holds now; days_gone: days whose keys were dropped whole, before `buckets`. What the directory needs.
     staff: associates' ids. light: light or its reason is another.
-    unpaired: tablets that HQ took the pairing of.
+    unpaired: tablets that HQ took the pairing of. leavings: codes that HQ's public page was given.
     urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
     withdrawn: (seq, HQ's commit in Unix milliseconds) of each change of which HQ wants to know when it took effect.
     After an unlock everything that the cache holds is new: `anew` says so, `policy` and all `keyring_days`, but not
@@ -65,6 +65,7 @@ class Changes:
     urgent: bool = False
     withdrawn: tuple[tuple[int, int], ...] = ()
     unpaired: frozenset[str] = frozenset()
+    leavings: tuple[str, ...] = ()
 
 
 NO_CHANGES = Changes()
