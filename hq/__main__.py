@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
 from hq.alarm_commands import PART as ALARMS
+from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
 from hq.command_line import Part
 from hq.custody_commands import PART as CUSTODY
@@ -45,7 +46,7 @@ from wire.sync import Collection, Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, RECEIPTS, RECOVERY)
+PARTS: tuple[Part, ...] = (ALARMS, CERTIFICATES, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, RECEIPTS, RECOVERY)
 
 
 def main() -> NoReturn:

@@ -28,6 +28,8 @@ class Alarm(StrEnum):
     WITHDRAWAL_NOT_SEEN = "withdrawal_not_seen"
     STORE_SILENT = "store_silent"
     KEYS_END = "keys_end"
+    CERTIFICATE_FAILED = "certificate_failed"
+    CERTIFICATE_LATE = "certificate_late"
 
 
 # What an operator reads: what is wrong, and the first thing to do.
@@ -44,6 +46,10 @@ WORDS: dict[Alarm, str] = {
     "Treat every withdrawal there as not applied: look at the store's lease, its tablets and its network now.",
     Alarm.KEYS_END: "HQ's key set ends within 30 days, and with it every store's lease. "
     "Make a new one with `consentry-provision hq`, install HQ's bundle, and restart HQ.",
+    Alarm.CERTIFICATE_FAILED: "No new certificate for the store's tablets could be had, or the store does not take it. "
+    "The one before stays. `consentry-hq certificate show` has the state; the detail says what is wrong.",
+    Alarm.CERTIFICATE_LATE: "The certificate for the store's tablets is past two thirds of its life and was not "
+    "renewed. When it ends, tablets warn or show nothing. Look at the issuer, or use `consentry-hq certificate put`.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

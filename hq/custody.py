@@ -48,6 +48,7 @@ class Place(StrEnum):
     OUTBOX = "outbox.message"
     EVENT = "store_events.body"
     SHARE = "incarnations.share"
+    CERTIFICATE = "certificates.sealed_key"
 
 
 class Purpose(StrEnum):
@@ -57,6 +58,7 @@ class Purpose(StrEnum):
     OUTBOX = "outbox"
     EVENTS = "store_events"  # of events that name no member
     SHARES = "shares"
+    CERTIFICATES = "certificates"  # the private keys of stores' certificates
 
 
 _PLACES = {one: _CONTEXT + b"\x00" + one.encode() for one in Place}

@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, exists, insert, select, update
 
-from hq import orders, records, shares, store_events, tickets
+from hq import certificates, orders, records, shares, store_events, tickets
 from hq.alarms import Alarm, clear, raise_
+from hq.certificate_tables import certificates as given
 from hq.database import Once, writing
 from hq.days import valid_days
 from hq.heartbeats import Heartbeats, dark_ms
@@ -43,13 +44,14 @@ _MOST_QUARANTINED = 4096  # characters of the link's column
 _MOST_EPOCH = 2**30  # no cache gets there by a roll a day, and there are enough after it
 
 _LINK = ("boot", "sealing_key", "incarnation", "readiness", "software", "quarantined", "key_set_version",
-         "lease_until_ms", "bound_ms")  # fmt: skip
+         "certificate", "certificate_fault", "lease_until_ms", "bound_ms")  # fmt: skip
 _CACHE = ("ticket", "pending", "events_through", "let_go", "epoch")
 _HEAD = (
     stores.c.id.label("store"), stores.c.identity, stores.c.lockdown_ms, stores.c.orders_open,
     exists().where(recoveries.c.ended_ms.is_(None)).label("recovering"),
     *(links.c[name] for name in _LINK),
     *(incarnations.c[name] for name in _CACHE),
+    given.c.id.label("certificate_id"), given.c.ended.label("certificate_ended"),
 )  # fmt: skip
 _FACTS: Select[Any] = (
     select(*_HEAD, *(column.label(f"i_{column.name}") for column in instances.c))
@@ -61,6 +63,7 @@ _FACTS: Select[Any] = (
         incarnations,
         (incarnations.c.store == links.c.store) & (incarnations.c.incarnation == links.c.incarnation),
     )
+    .outerjoin(given, given.c.store == stores.c.id)
     .where(stores.c.id == bindparam("store"))
 )
 _NAMES = [column.name for column in _HEAD]
@@ -138,7 +141,7 @@ class _Said:
         """What the link's row says after this hello, in the order of `_LINK`."""
         hello = self.hello
         return (self.header.boot, hello.sealing_key, hello.incarnation, int(hello.readiness), hello.software,
-                self.quarantined, hello.key_set_version)  # fmt: skip
+                self.quarantined, hello.key_set_version, hello.certificate, hello.certificate_fault)  # fmt: skip
 
 
 class Hellos:
@@ -230,7 +233,19 @@ class Hellos:
             told.append(self._lease(facts, said, cache))
         if facts.row.orders_open and (binds or facts.row.lockdown_ms is not None):
             told += orders.due(connection, store, hello.incarnation, said.now_ms)
+        if binds and refused is None and not said.locked:
+            told += self._certificate(connection, facts, said)
         return told
+
+    def _certificate(self, connection: Connection, facts: Facts, said: _Said) -> list[Message]:
+        """What the store shows to its tablets, where it has another; and what it says of the one it was sent."""
+        row, hello = facts.row, said.hello
+        if hello.certificate_fault != row.certificate_fault and hello.certificate == row.certificate_id:
+            certificates.told(connection, row.store, hello.certificate_fault, said.now_ms)
+        if not _lacks_certificate(row, hello):
+            return []
+        found = certificates.to_send(connection, self._keys.custody, row.store, said.now_ms)
+        return [] if found is None else [found]
 
     def _accept(
         self, connection: Connection, store: str, said: _Said, cache: Row[Any] | None, verdict: Verdict
@@ -305,6 +320,7 @@ def _is_quiet(facts: Facts, said: _Said) -> bool:
         and not _is_further(said, row)
         and not _needs_unlock(said, row, held)
         and not _is_ahead(hello, held)
+        and not _lacks_certificate(row, hello)
     )
 
 
@@ -320,6 +336,13 @@ def _needs_unlock(said: _Said, cache: Row[Any], held: list[records.Instance]) ->
         return True
     told = {one.instance for one in said.hello.held}
     return any(one.name not in told for one in held)
+
+
+def _lacks_certificate(row: Any, hello: Hello) -> bool:
+    """Whether it was sent another one last than HQ has for it, or holds one that was withdrawn."""
+    if row.certificate_id is None:
+        return bool(row.certificate_ended) and hello.certificate is not None
+    return bool(hello.certificate != row.certificate_id)
 
 
 def _is_further(said: _Said, cache: Row[Any]) -> bool:

@@ -23,6 +23,7 @@ class Duty(StrEnum):
 
     CLOCK = "clock"  # the clock job, and what is swept away
     ALARMS = "alarms"  # telling people
+    CERTIFICATES = "certificates"  # asking issuers
 
 
 def renew(connection: Connection, own: bytes, now_ms: int) -> tuple[bytes, ...]:

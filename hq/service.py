@@ -18,6 +18,7 @@ from hq.alarm_channels import channels
 from hq.alarm_delivery import Delivery
 from hq.alarm_watch import Watch
 from hq.answers import Answers, Sealer
+from hq.certificate_job import Renewals
 from hq.errors import DatabaseUnavailable
 from hq.heard import Heard
 from hq.keys import Keys
@@ -39,6 +40,7 @@ from wire.sync import down, up
 _LOG = Log("service")
 _ALARMS_S = 2.0  # between two looks at what is wrong
 _CLOCK_S = 2.0  # between two runs of the clock job
+_CERTIFICATES_S = 20.0  # between two looks for certificates to renew
 _RETRY_S = 1.0
 _TOLD_S = 60.0
 _SWEEP_S = 30.0  # between two looks for what is too old to be sent
@@ -70,6 +72,7 @@ class Service:
         self._watch = Watch(engine)
         self._rounds = Rounds(engine, Office(engine, keys), settings.alarms.synthetic_every_s)
         self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
+        self._renewals = Renewals(engine, keys.custody, settings.certificates)
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -91,6 +94,7 @@ class Service:
                 ("waking", lambda: self._waking.run(self._stop)),
                 ("clock", self._keep_time),
                 ("alarms", self._alarm),
+                ("certificates", self._renew),
             )
         ]
         for thread in threads:
@@ -184,6 +188,15 @@ class Service:
                     self._watch.tick(self._clock_ms())
                     self._rounds.tick(self._clock_ms())
                     self._delivery.tick(self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
+
+    def _renew(self) -> None:
+        """Asks issuers, in a thread of its own: an ACME program takes minutes."""
+        while not self._stop.wait(_CERTIFICATES_S):
+            try:
+                if self._place.has(Duty.CERTIFICATES, self._clock_ms()):
+                    self._renewals.tick(self._clock_ms(), self._stop)
             except DatabaseUnavailable as error:
                 self._tell(error)
 

@@ -16,6 +16,10 @@ from runtime.config import Form
 DEFAULT_CONFIG = Path("/etc/consentry/hq.toml")
 _MORE = Form(pattern=addresses.FORM, words=addresses.WORDS)
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[!-~]*)?")
+_DOMAIN = Form(
+    pattern=r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+",
+    words="a DNS name in lower case",
+)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -96,6 +100,24 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificates:
+    """Where the certificates come from that stores show to their tablets; without any, from operators by hand.
+
+    A store without a name of its own is called STORE.`domain`. `folder` holds STORE/fullchain.pem and privkey.pem;
+    `hook` is a program that leaves them where it is told.
+    """
+
+    domain: Annotated[str, _DOMAIN] | None = None
+    folder: Path | None = None
+    hook: Path | None = None
+    hook_timeout_s: Annotated[int, Form(low=1, high=3600)] = 300
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and self.hook is not None:
+            raise ValueError("either folder or hook is expected, not both")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`hq.toml`. `database` is an SQLAlchemy URL; `keys` the root-signed key set."""
 
@@ -104,3 +126,4 @@ class Settings:
     broker: Broker
     credentials_dir: Path | None = None
     alarms: Alarms = field(default_factory=Alarms)
+    certificates: Certificates = field(default_factory=Certificates)

@@ -65,6 +65,8 @@ links = Table(
     _c("bound_ms", BigInteger, default=0),  # when the ticket was bound to this boot
     _c("key_set_version", BigInteger, default=0),  # of HQ's keys, as this boot knows them
     _c("quarantined", String(4096), default=""),  # the instances that do not agree after three rounds, by name
+    _c("certificate", LargeBinary(16), nullable=True),  # the id of what it was delivered last (hq.certificates)
+    _c("certificate_fault", Integer, nullable=True),  # why it did not take it
 )
 
 incarnations = Table(

@@ -185,6 +185,21 @@ class KeyTables:
         with mapped():
             self._connection.execute("update done set sealed = null where sealed is not null")
 
+    # --- the certificate for tablets ---------------------------------------------------------------------------------
+
+    def certificate(self) -> bytes | None:
+        """What was kept, sealed."""
+        with mapped():
+            found = self._connection.execute("select sealed from certificate where id = 1").fetchone()
+        return None if found is None else bytes(found[0])
+
+    def put_certificate(self, sealed: bytes | None) -> None:
+        """Keeps this one; None: none."""
+        with mapped():
+            self._connection.execute("delete from certificate")
+            if sealed is not None:
+                self._connection.execute("insert into certificate (id, sealed) values (1, ?)", (sealed,))
+
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def events_kept(self) -> int:
@@ -200,7 +215,7 @@ class KeyTables:
         """
         with mapped(), self._connection:
             for statement in (
-                "delete from buckets", "delete from epochs", "delete from done",
+                "delete from buckets", "delete from epochs", "delete from done", "delete from certificate",
                 "update instances set digest_key = x''",
                 "update header set key_check = x'', ticket = x'', incarnation = zeroblob(16)",
             ):  # fmt: skip

@@ -35,6 +35,7 @@ TABLES: Final = (
     "log_state",
     "let_go",
     "pins",
+    "certificate",
 )
 
 migrations = Migrations("store_gateway.cache")
@@ -177,6 +178,13 @@ def _pins(db: Database) -> None:
     """PINs that were set in the store, until HQ's record of the associate has them."""
     columns_of = {"number": int, "sealed": bytes}
     _table(db, "pins").create(columns_of, pk="number", not_null=list(columns_of), strict=True)
+
+
+@migrations(name="0007_certificate")
+def _certificate(db: Database) -> None:
+    """The certificate for tablets that HQ delivered, under a key of the box's secret alone; one row at most."""
+    columns_of = {"id": int, "sealed": bytes}
+    _table(db, "certificate").create(columns_of, pk="id", not_null=list(columns_of), strict=True)
 
 
 def _table(db: Database, name: str) -> Table:

@@ -24,6 +24,7 @@ from store_gateway.order_works import WORKS
 from store_gateway.orders import Orders
 from store_gateway.replication import NONCE_BYTES, Replication
 from store_gateway.seal import Entropy
+from store_gateway.trust import Trust
 from store_gateway.vault import Touched, Vault
 from wire import merkle, sync
 from wire.errors import WireError
@@ -57,11 +58,13 @@ class Dialogue:
         self.vault: Vault | None = None
         self.epochs: Epochs | None = None
         self.orders = Orders(self, WORKS)
+        self.trust = Trust(box.authority, box.secret, entropy)
         self._wiping: deque[tuple[Wiped, Iterator[None]]] = deque()
 
     def use(self, cache: Cache) -> None:
         """The cache is open; it may hold a newer key set than the box was given."""
         self.cache = cache
+        self.trust.use(cache)
         self._wiping = deque((one, disposal.overwrite(one)) for one in disposal.left(cache.file))
         try:
             if cache.header.key_set:
@@ -89,6 +92,7 @@ class Dialogue:
     def advance(self, readiness: Readiness, now_mono_s: float) -> None:
         """Does what is due: compares, asks, says hello, sends events. Raises: CacheError."""
         self._compare(now_mono_s)
+        self.trust.tick(self.keeper.trusted_ms(now_mono_s), self.cache.header.trusted_ms if self.cache else 0)
         if self.vault is not None:
             self.replication.proof.idle(self.vault.holdings, now_mono_s)
         if not self._link or self.cache is None:
@@ -143,6 +147,8 @@ class Dialogue:
                 software=self._software,
                 quarantined=self.replication.quarantined(),
                 epoch=self.epochs.known if self.epochs is not None else min(cache.epochs(), default=0),
+                certificate=self.trust.seen,
+                certificate_fault=self.trust.fault,
             )
         )
 
@@ -174,7 +180,7 @@ class Dialogue:
 
     def _on_message(self, arrived: Arrived, now_mono_s: float, touched: Touched) -> None:
         match arrived.message:
-            case sync.Challenge() | sync.Unlock() | sync.Lease() | sync.Refusal() as answer:
+            case sync.Challenge() | sync.Unlock() | sync.Lease() | sync.Refusal() | sync.Certificate() as answer:
                 sent_mono_s = self.keeper.sent_at(arrived.nonce)
                 if sent_mono_s is None:
                     self.courier.dropped["void_answer"] += 1
@@ -204,7 +210,7 @@ class Dialogue:
 
     def _on_answer(
         self,
-        answer: sync.Challenge | sync.Unlock | sync.Lease | sync.Refusal,
+        answer: sync.Challenge | sync.Unlock | sync.Lease | sync.Refusal | sync.Certificate,
         sent_mono_s: float,
         now_mono_s: float,
         touched: Touched,
@@ -227,6 +233,10 @@ class Dialogue:
                 self.keeper.take_challenge(answer.challenge, now_mono_s)
                 if self.vault is not None and self.keeper.on_lease(answer, sent_mono_s, now_mono_s):
                     self._on_offer(self.vault, answer, sent_mono_s, now_mono_s, touched)
+            case sync.Certificate():
+                if self.cache is not None:
+                    self.trust.take(self.cache, answer, sent_mono_s, self.keeper.trusted_ms(now_mono_s))
+                    self.keeper.hello_soon(now_mono_s)  # HQ is to know how it ended
             case sync.Refusal():
                 self.keeper.take_challenge(answer.challenge, now_mono_s)
                 if answer.reason is sync.RefusalReason.SHARE_LOST:
@@ -340,6 +350,7 @@ class Dialogue:
         wiped = disposal.retire(cache, order, events_lost)
         _log.warning("cache_begun_anew", events_lost=events_lost, remedy="nothing: HQ fills it again")
         self.cache = disposal.opened(cache.file, self._entropy)
+        self.trust.use(self.cache)
         self._wiping.append((wiped, disposal.overwrite(wiped)))
         self.keeper.hello_soon(now_mono_s)
 

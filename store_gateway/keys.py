@@ -9,7 +9,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from runtime import config
+from store_gateway import authority
+from store_gateway.authority import Authority
 from store_gateway.errors import KeyFileError
+from store_gateway.settings import Tablets
 from wire.errors import WireError
 from wire.keys import SEED_BYTES, KeySet, open_key_set
 
@@ -25,13 +28,14 @@ class BoxKeys:
     secret: bytes
     root: Ed25519PublicKey
     key_set: KeySet
+    authority: Authority | None = None  # the store's own, for tablets
 
     def __repr__(self) -> str:
         return "BoxKeys(…)"
 
 
-def load(hq_root_key: Path, hq_keys: Path, credentials_dir: Path | None) -> BoxKeys:
-    """The keys that the configuration and the credentials `identity-key` and `box-secret` name.
+def load(hq_root_key: Path, hq_keys: Path, credentials_dir: Path | None, tablets: Tablets | None = None) -> BoxKeys:
+    """The keys that the configuration and the credentials name: `identity-key`, `box-secret`, `authority-key`.
 
     Raises: KeyFileError, or CredentialError where a credential is missing.
     """
@@ -48,7 +52,9 @@ def load(hq_root_key: Path, hq_keys: Path, credentials_dir: Path | None) -> BoxK
     identity = Ed25519PrivateKey.from_private_bytes(
         config.credential("identity-key", credentials_dir, length=SEED_BYTES)
     )
-    return BoxKeys(identity, config.credential("box-secret", credentials_dir, length=BOX_SECRET_BYTES), root, key_set)
+    secret = config.credential("box-secret", credentials_dir, length=BOX_SECRET_BYTES)
+    own = authority.load(tablets, credentials_dir) if tablets is not None else None
+    return BoxKeys(identity, secret, root, key_set, own)
 
 
 def _read(file: Path, key: str) -> bytes:

@@ -50,6 +50,11 @@ from wire.limits import Millis as Millis
 from wire.limits import Seq as Seq
 from wire.limits import StoreId as StoreId
 from wire.schema import Count, Range, Size, exactly
+from wire.trust import Certificate as Certificate
+from wire.trust import CertificateFault as CertificateFault
+from wire.unlock import DigestKey as DigestKey
+from wire.unlock import EpochShare as EpochShare
+from wire.unlock import Unlock as Unlock
 
 HQ = "@hq"  # HQ's name as sender and recipient; no store can have it
 GENERATION = 2**48  # seq = generation * GENERATION + n
@@ -85,6 +90,7 @@ class Kind(IntEnum):
     CHILDREN = 6
     RANGE = 7
     ORDER = 8
+    CERTIFICATE = 9
     HELLO = 16
     WANT = 17
     EVENTS = 18
@@ -226,6 +232,8 @@ class Hello:
     software: Annotated[str, Size(1, 64)]
     quarantined: Annotated[tuple[InstanceId, ...], Count(64)] = ()  # did not agree after 3 rounds
     epoch: Epoch = 0  # locked, the oldest that the cache needs; else the newest whose share is here; 0: none
+    certificate: Id16 | None = None  # the one that it was sent last; None: it has none
+    certificate_fault: CertificateFault | None = None  # why it did not take that one
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,40 +241,6 @@ class Challenge:
     """`challenge`: answers a hello that echoed no fresh challenge."""
 
     challenge: Id16
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class DigestKey:
-    """The `K_d` of one instance."""
-
-    ROW = True
-    instance: InstanceId
-    key: Annotated[bytes, exactly(32)]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class EpochShare:
-    """HQ's share of the key of one epoch of a cache."""
-
-    ROW = True
-    epoch: Epoch
-    share: Annotated[bytes, exactly(32)]
-
-    def __repr__(self) -> str:
-        return f"EpochShare({self.epoch}, …)"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Unlock:
-    """`unlock`: what this boot needs to open its cache; sent again whenever a hello lacks an instance."""
-
-    incarnation: Id16
-    shares: Annotated[tuple[EpochShare, ...], Count(2)]  # by epoch; two while an order to `roll` is open
-    digest_keys: Annotated[tuple[DigestKey, ...], Count(64)]
-    ticket: Id16
-
-    def __repr__(self) -> str:
-        return "Unlock(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +353,8 @@ class RecordRange:
     records: Annotated[tuple[Record, ...], Count(1024)]
 
 
-Message = Records | Challenge | Unlock | Lease | Refusal | Children | RecordRange | Order | Hello | Want | Events | Done
+Down = Records | Challenge | Unlock | Lease | Refusal | Children | RecordRange | Order | Certificate
+Message = Down | Hello | Want | Events | Done
 
 SCHEMAS: dict[Kind, type[Message]] = {
     Kind.RECORDS: Records,
@@ -390,6 +365,7 @@ SCHEMAS: dict[Kind, type[Message]] = {
     Kind.CHILDREN: Children,
     Kind.RANGE: RecordRange,
     Kind.ORDER: Order,
+    Kind.CERTIFICATE: Certificate,
     Kind.HELLO: Hello,
     Kind.WANT: Want,
     Kind.EVENTS: Events,
