@@ -103,7 +103,7 @@ def serve(config_file: Path, settings: Settings) -> int:
     tablets = sockets.uids(settings.tablet_users, config_file, "tablet_users")
     operators = sockets.uids(settings.operator_users, config_file, "operator_users")
     probes = sockets.uids(settings.probe_users, config_file, "probe_users")
-    box = keys.load(settings.hq_root_key, settings.hq_keys, settings.credentials_dir)
+    box = keys.load(settings.hq_root_key, settings.hq_keys, settings.credentials_dir, settings.tablets)
     notify = Notify.from_environment()
     inbox: Inbox[Item] = Inbox()
     sightings = sockets.bind(settings.runtime_dir / SIGHTINGS, socket.SOCK_DGRAM)

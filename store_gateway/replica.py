@@ -88,6 +88,7 @@ class Replica:
         self._file = cache_file
         self._entropy = entropy
         self._hq = Dialogue(store, box, software, entropy, chance)
+        self.trust = self._hq.trust  # what proves this box to tablets, locked or not
         self._failure: CacheReason | None = None
         self._recover_at = 0.0
         self._shown = (Light.LOCKED, DarkReason.STARTING)
@@ -125,7 +126,7 @@ class Replica:
 
     def counters(self) -> dict[str, int]:
         """Counts since the start, by name."""
-        counts = dict(self._hq.counts)
+        counts = {**self._hq.counts, **self._hq.trust.counts}
         counts |= {f"dropped_{reason}": count for reason, count in self._hq.courier.dropped.items()}
         if self._hq.vault is not None:
             counts["stale"] = self._hq.vault.holdings.stale
