@@ -11,7 +11,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from runtime.logs import Log
-from tablet_api import api, auth, errors, operation, pages, routes
+from tablet_api import api, auth, errors, leaving, operation, pages, routes
 from tablet_api.auth import Cookies
 from tablet_api.demo_link import DemoLink
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
@@ -69,7 +69,7 @@ def create(
     cookies = Cookies(plain=demo_http)
     app.extensions[PARTS] = Parts(gateway, cookies, clock, stopping, metrics)
     demo = DemoLink(cookies) if demo_http else None
-    api.publish(app, version, cookies, routes.calls, operation.calls)
+    api.publish(app, version, cookies, routes.calls, leaving.calls, operation.calls)
     app.register_blueprint(pages.make(demo))
     if demo is not None:
         app.register_blueprint(demo.blueprint)

@@ -275,6 +275,8 @@ class FakeGateway:
                 return self._attend(visit, action, view)
             case Withdraw(_, visit, scope):
                 return self._withdraw(visit, scope)
+            case query.Leave():
+                return Refused(RefusedReason.DARK) if self.lease.light is Light.LOCKED else Accepted()
             case _:
                 return Refused(RefusedReason.MALFORMED)
 

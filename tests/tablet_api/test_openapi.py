@@ -82,6 +82,7 @@ def test_the_document_is_openapi_3_1_and_names_every_call(app: Flask) -> None:
         ("/api/v1/visits/{handle}", "get"),
         ("/api/v1/visits/{handle}/attendance", "post"),
         ("/api/v1/visits/{handle}/withdrawals", "post"),
+        ("/api/v1/leavings", "post"),
         ("/api/v1/status", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
