@@ -9,7 +9,7 @@ I/O: a thread.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -86,12 +86,9 @@ class Ringer:
 
     def again(self) -> None:
         """Tells the newest state of each zone: whoever shows it may have missed something."""
-        now_mono_s = self._clock()
         with self._lock:
-            for zone, bell in self._last.items():
-                told = bell if bell.waiting else replace(bell, news=News.NONE)
-                self._slots.setdefault(zone, _Slot(told, self._mark(), now_mono_s))
-        self._some.set()
+            bells = tuple(self._last.values())
+        self._anew(bells)
 
     def counters(self) -> Mapping[str, int]:
         """Counts since the start, by what happened. Calls move them, so they are for operators."""
@@ -127,8 +124,18 @@ class Ringer:
             _log.info("hook_works", hook=self._channel.name)
         if self._missed:
             self._missed = False
-            self.again()
+            with self._lock:
+                bells = tuple(bell for zone, bell in self._last.items() if zone != slot.bell.zone)
+            self._anew(bells)
         return True
+
+    def _anew(self, bells: Iterable[Bell]) -> None:
+        now_mono_s = self._clock()
+        with self._lock:
+            for bell in bells:
+                told = bell if bell.waiting else replace(bell, news=News.NONE)
+                self._slots.setdefault(bell.zone, _Slot(told, self._mark(), now_mono_s))
+        self._some.set()
 
     def _failed(self, slot: _Slot, reason: HookReason) -> None:
         self._counts[f"failed_{reason.value}"] += 1

@@ -13,8 +13,10 @@ from dataclasses import replace
 
 from consent.visit import Denied
 from store_gateway.build_table import build
+from store_gateway.core.bells import Bell
 from store_gateway.core.table import Table
 from store_gateway.gateway import Asker, Checking, Gateway
+from store_gateway.help_news import Hook
 from store_gateway.keyring import Built, Order
 from tests.fakes.replica import FakeReplica
 from wire import query, sync
@@ -209,16 +211,20 @@ class World(Shopfloor):
     """See the module. It starts live, at noon of a Saturday, with an advisor `ada` and a manager `max`.
 
     `well`: the nodes whose radios say every five seconds that they hear; the pharmacy's, unless a test says otherwise.
+    `bells`: what rang, where a hook `rings_for` the roster of a role.
     """
 
-    def __init__(self, policy: Policy | None = None, verifier: str = "verifier") -> None:
+    def __init__(self, policy: Policy | None = None, verifier: str = "verifier", rings_for: str | None = None) -> None:
         self.now_s = 1_000.0
         self.well: tuple[str, ...] = ("pharmacy-1",)
         self._told_s = 0.0
         self.replica = FakeReplica(None, NOON_MS - 1_000_000)
         self.orders: list[Order] = []
         # The fake has the replica's methods, not its base; the contract suite holds the two together.
-        self.gateway = Gateway(STORE, "test", self.replica, entropy(), self.orders.append)  # type: ignore[arg-type]
+        self.bells: list[Bell] = []
+        counters = lambda: {"hook_bells": len(self.bells)}  # noqa: E731
+        hook = Hook(rings_for, self.bells.append, counters) if rings_for is not None else None
+        self.gateway = Gateway(STORE, "test", self.replica, entropy(), self.orders.append, hook=hook)  # type: ignore[arg-type]
         self.people: list[Person] = []
         self.hq_says(self.replica.put_policy(policy or a_policy()))
         for associate, role in (("ada", "advisor"), ("bo", "advisor"), ("max", "manager"), ("sam", "stock")):
