@@ -9,13 +9,14 @@ import signal
 import sys
 import time
 
-from benchmarks import directory, edge, epochs, hellos, memory, presence, scale, sync, tablets, withdrawal
+from benchmarks import busy, directory, edge, epochs, hellos, memory, presence, scale, sync, tablets, withdrawal
 from benchmarks.report import machine, table
 
 ALL = {
     "directory": (directory.run, "Sightings and the directory"),
     "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
+    "busy": (busy.run, "A hundred tablets on a busy floor"),
     "hellos": (hellos.run, "Hellos answered by HQ"),
     "epochs": (epochs.run, "A new epoch, and an erasure"),
     "memory": (memory.run, "Resident memory of each program"),

@@ -35,9 +35,12 @@ _SCOPES: Final = ["name.first", "size.shoe", "fit.jacket", "brand.liked", "wishl
 
 
 class Shop:
-    """A provisioned store; `members` of them are known to HQ before anything starts. Phones: one of each member."""
+    """A provisioned store; `members` of them are known to HQ before anything starts. Phones: one of each member.
 
-    def __init__(self, folder: Path, members: int) -> None:
+    `zones`: more of them than the demo's policy has, in its form.
+    """
+
+    def __init__(self, folder: Path, members: int, zones: str = "") -> None:
         shutil.copytree(demo.scene.POLICY.parent, folder / "shop")
         policy = folder / "shop" / demo.scene.POLICY.name
         text = policy.read_text(encoding="utf-8")
@@ -45,7 +48,8 @@ class Shop:
         for name, value in (("lease_s", 600), ("heartbeat_s", 15)):
             text, found = re.subn(rf"^{name} = \d+$", f"{name} = {value}", text, flags=re.M)
             assert found == 1, f"the demo's policy states no {name}"
-        policy.write_text(text)
+        first, marker, rest = text.partition("\n[[stores.zones]]")
+        policy.write_text(first + zones + marker + rest)
         self.store = Store(folder, Plan(policy))
         self.secrets = [secrets.token_bytes(token.SECRET_BYTES) for _ in range(members)]
         self.store.office.add_staff(ASSOCIATE, self.store.plan.store, "Nina", "associate", PIN, now_ms())
@@ -134,12 +138,12 @@ class Shop:
 
 
 @contextmanager
-def shop(members: int) -> Iterator[Shop]:
+def shop(members: int, zones: str = "") -> Iterator[Shop]:
     """A store in a folder of its own, which is removed at the end."""
     # Short: the path of a socket ends at 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="consentry-bench-"))
     try:
-        made = Shop(folder, members)
+        made = Shop(folder, members, zones)
         try:
             yield made
         finally:
