@@ -12,10 +12,12 @@ from hashlib import blake2b
 from consent import hints
 from consent.decide import decide, declared, presence
 from consent.grants import PRESENCE
+from consent.mutes import is_muted
 from consent.verdict import Allow, Deny, Ground
 from consent.visit import Denied, Visit
 from wire import query, schema
-from wire.member import Field, Member, NameChoice
+from wire.items import MuteKind
+from wire.member import Field, Item, Member, NameChoice
 from wire.policy import Policy, ScopeRule, Section, ValueType
 from wire.sync import ReasonCode
 
@@ -88,6 +90,7 @@ def build(
         zone_label=zone.label if zone else None,
         attended_by=visit.attended_name,
         attended_by_me=visit.attended_by == associate,
+        handed_over=visit.handed_to(associate, role),
         name=named.field.value.text if named else None,
         lead=tuple(_line(one, policy) for one in lead),
         sections=tuple(part for part in Section if any(one.rule.section is part for one in rest)),
@@ -114,9 +117,18 @@ def _allowed(member: Member, denied: Denied, role: str, visit: Visit, policy: Po
     for rule in policy.main.scopes:
         if rule.id in fields:
             verdict = decide(member, denied, rule.id, role, visit, policy, now_s)
-            if isinstance(verdict, Allow) and verdict.purpose in recordable:
-                shown[rule.id] = _Shown(rule, fields[rule.id], verdict)
+            field = _unmuted(fields[rule.id], rule, member, denied)
+            if isinstance(verdict, Allow) and verdict.purpose in recordable and field is not None:
+                shown[rule.id] = _Shown(rule, field, verdict)
     return shown
+
+
+def _unmuted(field: Field, rule: ScopeRule, member: Member, denied: Denied) -> Field | None:
+    """A suggestion without the items that the member muted; None where none is left. All else as it is."""
+    if rule.section is not Section.SUGGESTIONS or field.value.items is None:
+        return field
+    left = tuple(one for one in field.value.items if not is_muted(member, denied, MuteKind.ITEM, one.item))
+    return replace(field, value=replace(field.value, items=left)) if left else None
 
 
 def _named(member: Member, visit: Visit, name: _Shown | None) -> _Shown | None:
@@ -140,12 +152,16 @@ def _line(shown: _Shown, policy: Policy) -> query.Line:
     if rule.value_type is ValueType.TEXTS:
         entries = tuple(query.Entry(text, None, None, False) for text in value.texts or ())
     elif rule.value_type is ValueType.ITEMS:
-        entries = tuple(
-            query.Entry(item.label, item.at_s * 1000 if item.at_s is not None else None, item.quantity, item.returned)
-            for item in value.items or ()
-        )
+        entries = tuple(_entry(item, rule.section) for item in value.items or ())
     text = value.text if rule.value_type is ValueType.TEXT else None
     return query.Line(rule.id, rule.label, text, entries[: rule.most_items], why)
+
+
+def _entry(item: Item, section: Section) -> query.Entry:
+    at_ms = item.at_s * 1000 if item.at_s is not None else None
+    # Which item it is, only where the tablet says what the shopper made of it.
+    suggested = item.item if section is Section.SUGGESTIONS else None
+    return query.Entry(item.label, at_ms, item.quantity, item.returned, suggested)
 
 
 def _purposes(standing: Allow, shown: Iterable[_Shown]) -> tuple[str, ...]:

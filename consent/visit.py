@@ -5,7 +5,7 @@ Pure: no I/O, no clock.
 
 from dataclasses import dataclass
 
-from wire.events import MuteKind
+from wire.events import HandOverReason, MuteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,16 @@ class Denied:
 
 
 NOTHING_DENIED = Denied()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HandedOver:
+    """Whoever helps asked that somebody else does: one associate, by id, or a role; and nobody took it yet."""
+
+    by: str  # the associate's id
+    associate: str | None
+    role: str | None
+    reason: HandOverReason
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,3 +48,11 @@ class Visit:
     sign: tuple[str, str] | None = None
     attended_by: str | None = None  # the associate's id
     attended_name: str | None = None  # the associate's display name
+    handed_over: HandedOver | None = None
+
+    def handed_to(self, associate: str, role: str) -> HandOverReason | None:
+        """Why this visit was handed over to that associate, or to all of that role but whoever did it; else None."""
+        given = self.handed_over
+        if given is None or associate == given.by:
+            return None
+        return given.reason if associate == given.associate or role == given.role else None

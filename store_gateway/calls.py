@@ -55,19 +55,19 @@ class Calls:
             case _:
                 pass
 
-    def said(self, pseudonym: bytes, associate: str, step: HelpStep, now_mono_s: float) -> None:
-        """An associate attends or is done: recorded now, behind all that waits.
+    def said(self, pseudonym: bytes, body: Attendance, now_mono_s: float) -> None:
+        """An associate attends, hands over or is done: recorded now, behind all that waits.
 
         Raises: CacheError; then nothing was recorded, and what waited waits on.
         """
-        self._keeper.record(now_mono_s, *self._waiting, (EventKind.ATTENDANCE, pseudonym, Attendance(associate, step)))
+        self._keeper.record(now_mono_s, *self._waiting, (EventKind.ATTENDANCE, pseudonym, body))
         self._waiting.clear()
         if pseudonym not in self._last:
             return  # the member is helped without having called
-        if step is HelpStep.DONE:
+        if body.action is HelpStep.DONE:
             del self._last[pseudonym]
         else:
-            self._last[pseudonym] = step
+            self._last[pseudonym] = body.action
 
     def flush(self, now_mono_s: float) -> None:
         """Records what waits; where that fails it goes on waiting."""

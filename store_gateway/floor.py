@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from consent.visit import Visit
-from store_gateway.doors import SIGNED_OUT, Session
+from store_gateway.doors import Session
 from store_gateway.errors import CacheError
 from store_gateway.looks import Looks
 from store_gateway.standing import Standing
@@ -121,20 +121,21 @@ class Floor:
         """Whether this visit stands, or stood when the store went dark, on this role's roster."""
         return (role, handle) in self._stood
 
-    def tell(self, now_mono_s: float, holds: Callable[[Session], bool], *, changed: bool) -> None:
+    def tell(self, now_mono_s: float, why_not: Callable[[Session], query.Refused | None], *, changed: bool) -> None:
         """Pushes what is due. `changed`: something may look different; else only time passed.
 
-        Sessions of which `holds` says no are told so and forgotten.
+        Sessions that do not hold any more, or are locked, are told so and forgotten: `why_not` says it.
         """
         due = now_mono_s - self._rechecked_mono_s >= RECHECK_S
         if changed or due:
             self._rechecked_mono_s = now_mono_s
         for key, view in list(self._views.items()):
-            if not holds(view.session):
+            refused = why_not(view.session)
+            if refused is not None:
                 del self._views[key]
                 self._looks.ended(view.session)
                 for watcher in view.watchers:
-                    watcher.finish(SIGNED_OUT)
+                    watcher.finish(refused)
                 continue
             if not view.watchers:
                 continue
@@ -210,7 +211,7 @@ class Floor:
             self._stood.update(((role, visit.handle), pseudonym) for pseudonym, visit in new)
         policy = self._keeper.policy()
         labels = {zone.id: zone.label for zone in policy.store.zones} if policy is not None else {}
-        return tuple(_line(visit, labels, session.associate) for _, visit in seen)
+        return tuple(_line(visit, labels, session) for _, visit in seen)
 
     def _shown(self, view: _View, lease: query.Lease, now_mono_s: float) -> query.Roster:
         light, reason, visits, radios = view.content
@@ -220,7 +221,7 @@ class Floor:
         return query.Roster(view.version, now_ms, lease, visits, view.urgent, radios)
 
 
-def _line(visit: Visit, labels: dict[str, str], associate: str) -> query.Visit:
+def _line(visit: Visit, labels: dict[str, str], session: Session) -> query.Visit:
     colour, digits = visit.sign if visit.help and visit.sign else (None, None)
     return query.Visit(
         handle=visit.handle,
@@ -233,7 +234,8 @@ def _line(visit: Visit, labels: dict[str, str], associate: str) -> query.Visit:
         zone_label=labels.get(visit.zone) if visit.zone is not None else None,
         arrived_ms=visit.arrived_ms,
         attended_by=visit.attended_name,
-        attended_by_me=visit.attended_by == associate,
+        attended_by_me=visit.attended_by == session.associate,
+        handed_over=visit.handed_to(session.associate, session.role),
     )
 
 
@@ -244,8 +246,12 @@ def _is_urgent(before: Content, after: Content) -> bool:
     return bool(_calls(before[2]) ^ _calls(after[2])) or bool(_handles(before[2]) - _handles(after[2]))
 
 
-def _calls(visits: Iterable[query.Visit]) -> set[tuple[bytes, bool, bool]]:
-    return {(one.handle, one.escalated, one.attended_by is None) for one in visits if one.help}
+def _calls(visits: Iterable[query.Visit]) -> set[tuple[bytes, bool, bool, bool]]:
+    return {
+        (one.handle, one.escalated, one.attended_by is None, one.handed_over is not None)
+        for one in visits
+        if one.help or one.handed_over is not None
+    }
 
 
 def _handles(visits: Iterable[query.Visit]) -> set[bytes]:

@@ -14,6 +14,7 @@ from store_gateway.answers import Answers
 from store_gateway.asking import Asker as Asker
 from store_gateway.asking import Checking as Checking
 from store_gateway.asking import Effects
+from store_gateway.assortment import Assortment
 from store_gateway.calls import Calls
 from store_gateway.chronicle import Chronicle
 from store_gateway.core.directory import Directory
@@ -22,17 +23,19 @@ from store_gateway.core.presence import URGENT, Move, Presence, What
 from store_gateway.core.receivers import OUT, Receivers
 from store_gateway.core.table import SLOT_MS
 from store_gateway.counts import Counts
-from store_gateway.doors import Doors, PinCheck
+from store_gateway.doors import Doors, PinCheck, PinMaking
 from store_gateway.errors import receiver_remedy
 from store_gateway.floor import Floor, Watcher
 from store_gateway.help_news import HelpNews, Hook
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
 from store_gateway.leavings import Leavings
 from store_gateway.looks import Looks
+from store_gateway.management import Management
 from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
 from store_gateway.status import StatusBoard
+from store_gateway.suggestions import Suggestions
 from wire import query, synthetic
 from wire.member import Mode
 from wire.query import Light
@@ -68,19 +71,25 @@ class Gateway:
         )
         self._help_news = HelpNews(replica, self._standing, hook)
         self._doors = Doors(store, replica, entropy)
-        self._probe = Probe(replica, self._doors.mint_probe)
+        self._probe = Probe(replica, self._doors.pairing.mint_probe)
         self.counts = Counts()
         self._board = StatusBoard(
             store, software, replica, self._doors, self._standing, self._receivers, self._keyring, self._directory,
             self.counts, link_counters, hook.counters if hook is not None else dict,
         )  # fmt: skip
         effects = Effects(self._moved, self._take, self._stir)
-        self._acts = Acts(replica, self._standing, self._presence, self._looks, self._calls, self._floor, effects)
+        self._acts = Acts(
+            replica, self._standing, self._presence, self._looks, self._calls, self._floor, self._doors.held.all,
+            effects,
+        )  # fmt: skip
+        self._assortment = Assortment(replica.shelf)
+        items = Suggestions(replica, self._standing, self._looks, self._acts, self._assortment, effects)
         self._earshot = Earshot(self._directory.phones, self._presence.counts)
         self._leavings = Leavings(replica, self._earshot, effects)
-        parts = (self._acts, self._leavings)
+        parts = (self._acts, items, self._leavings)
+        management = Management(replica, self._doors, self._stir)
         self._answers = Answers(
-            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, parts, effects
+            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, management, parts, effects
         )
         self._changed = True
         self._light = Light.LOCKED
@@ -155,7 +164,7 @@ class Gateway:
     def tell(self, now_mono_s: float) -> None:
         """Pushes what is due to the streams."""
         changed, self._changed, self.eager = self._changed, False, False
-        self._floor.tell(now_mono_s, lambda session: self._doors.holds(session, now_mono_s), changed=changed)
+        self._floor.tell(now_mono_s, lambda session: self._doors.why_not(session, now_mono_s), changed=changed)
         self._help_news.tell(now_mono_s, changed=changed)
         self._chronicle.told(now_mono_s)
 
@@ -168,7 +177,8 @@ class Gateway:
         if more:
             self._take(changes, now_mono_s)
         now_ms = self._replica.trusted_ms(now_mono_s)
-        return self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s) or more
+        more |= self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s)
+        return self._assortment.work(now_mono_s) or more
 
     def on_built(self, built: Built, now_mono_s: float) -> None:
         """Tables of tokens were made, or could not be."""
@@ -184,7 +194,7 @@ class Gateway:
         """How many phones the directory knows."""
         return len(self._directory.phones)
 
-    def pin_checked(self, check: PinCheck, right: bool, now_mono_s: float) -> query.Reply:
+    def pin_checked(self, check: PinCheck | PinMaking, right: bool | str, now_mono_s: float) -> query.Reply:
         """The verdict on a PIN, once for each `Checking`."""
         reply = self._doors.finish(check, right, now_mono_s)
         self.eager = self._changed = True  # the tablet's old session ended

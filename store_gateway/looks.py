@@ -18,6 +18,7 @@ from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
 from store_gateway.standing import Standing
 from wire import query
+from wire.events import INTRODUCED
 from wire.policy import Policy, Section
 from wire.sync import Disclosure, EventKind, ReasonCode
 
@@ -103,6 +104,21 @@ class Looks:
         reason = ReasonCode.HELP if visit.help else ReasonCode.OPEN
         body = _disclosure(session, visit.handle, (), (PRESENCE,), Ground.GRANT.value, reason, shown=True, roster=True)
         return EventKind.DISCLOSURE, pseudonym, body
+
+    def introduced(self, pseudonym: bytes, visit: Visit, session: Session, now_mono_s: float) -> None:
+        """Records that the shopper said who they are. Raises: CacheError; then nothing was recorded."""
+        reason = ReasonCode.HELP if visit.help else ReasonCode.OPEN
+        body = _disclosure(session, visit.handle, (), (PRESENCE,), INTRODUCED, reason, shown=True, roster=False)
+        self._keeper.record(now_mono_s, (EventKind.DISCLOSURE, pseudonym, body))
+
+    def suggested(self, session: Session, handle: bytes, now_ms: int) -> frozenset[str]:
+        """The items that are suggested on the card that this session has open, as it is now."""
+        opened, pseudonym = self._open.get(session.key), self._presence.find(handle)
+        if opened is None or opened.handle != handle or pseudonym is None:
+            return frozenset()
+        parts = [self._build(session, pseudonym, section, now_ms) for section in opened.versions]
+        lines = [line for one in parts if isinstance(one, Built) for line in (*one.card.lead, *one.card.lines)]
+        return frozenset(entry.item for line in lines for entry in line.entries if entry.item is not None)
 
     def left(self, handle: bytes) -> None:
         """The visit is over: nothing of it is kept."""

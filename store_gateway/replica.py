@@ -9,20 +9,22 @@ import dataclasses
 import random
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from consent.visit import NOTHING_DENIED, Denied
 from runtime.logs import Log
+from store_gateway.changes import NO_CHANGES as NO_CHANGES
+from store_gateway.changes import Changes as Changes
 from store_gateway.dialogue import Dialogue
 from store_gateway.disposal import opened
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.keys import BoxKeys
 from store_gateway.outbox import Entry
-from store_gateway.vault import Bucket, Touched, Vault
+from store_gateway.shelf import Shelf
 from store_gateway.vault import Tablet as Tablet
+from store_gateway.vault import Touched, Vault
 from wire import query, sync
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
@@ -34,41 +36,6 @@ _SMALL = 8  # members of one message that go to the tablets at once: a withdrawn
 _STICKY = frozenset({CacheReason.CORRUPT, CacheReason.WRONG_KEY, CacheReason.NEWER, CacheReason.PUT_BACK})
 
 _log = Log("replica")
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What one call changed, so that whoever shows something can look again.
-
-    members: pseudonyms whose record or local denial is another. keyring_days: UTC days whose keys are others or were
-    dropped; keyed: pseudonyms in the records that changed them. policy: another policy pair is in force.
-    modes: of the members whose record is another, None where there is none; buckets: by day and bucket of the keyring,
-    all that it holds now; days_gone: days whose keys were dropped whole, before `buckets`. What the directory needs.
-    staff: associates' ids. light: light or its reason is another.
-    unpaired: tablets that HQ took the pairing of. leavings: codes that HQ's public page was given.
-    urgent: a withdrawal, the fast lane or darkness; goes to the tablets at once.
-    withdrawn: (seq, HQ's commit in Unix milliseconds) of each change of which HQ wants to know when it took effect.
-    After an unlock everything that the cache holds is new: `anew` says so, `policy` and all `keyring_days`, but not
-    `members`; the same where HQ began the members anew.
-    """
-
-    members: frozenset[bytes] = frozenset()
-    keyring_days: frozenset[int] = frozenset()
-    keyed: frozenset[bytes] = frozenset()
-    modes: Mapping[bytes, Mode | None] = field(default_factory=dict)
-    buckets: Mapping[tuple[int, int], Bucket] = field(default_factory=dict)
-    days_gone: frozenset[int] = frozenset()
-    anew: bool = False
-    policy: bool = False
-    staff: frozenset[str] = frozenset()
-    light: bool = False
-    urgent: bool = False
-    withdrawn: tuple[tuple[int, int], ...] = ()
-    unpaired: frozenset[str] = frozenset()
-    leavings: tuple[str, ...] = ()
-
-
-NO_CHANGES = Changes()
 
 
 class Replica:
@@ -89,6 +56,7 @@ class Replica:
         self._entropy = entropy
         self._hq = Dialogue(store, box, software, entropy, chance)
         self.trust = self._hq.trust  # what proves this box to tablets, locked or not
+        self.shelf = Shelf(lambda: self._hq.vault, lambda: self._failing(None))
         self._failure: CacheReason | None = None
         self._recover_at = 0.0
         self._shown = (Light.LOCKED, DarkReason.STARTING)
@@ -227,10 +195,13 @@ class Replica:
         touched.gone = True
         return self._changes(touched, now_mono_s)
 
-    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float) -> Changes:
-        """A mute in the store, in force at once: local denial and event in one transaction. Raises: CacheError."""
+    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float, *before: Entry) -> Changes:
+        """A mute in the store, in force at once: local denial and event in one transaction. Raises: CacheError.
+
+        `before`: events that are kept with it and stand before it.
+        """
         with self._writing(now_mono_s) as vault:
-            vault.mute(pseudonym, mute, self.trusted_ms(now_mono_s) or 0, now_mono_s)
+            vault.mute(pseudonym, mute, self.trusted_ms(now_mono_s) or 0, now_mono_s, *before)
         touched = Touched()
         touched.members.add(pseudonym)
         return self._changes(touched, now_mono_s)

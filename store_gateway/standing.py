@@ -103,5 +103,6 @@ class Standing:
 def _order(one: tuple[bytes, Visit]) -> tuple[int, int]:
     visit = one[1]
     if visit.waiting_since_ms is not None:
-        return (0 if visit.attended_by is None else 1), visit.waiting_since_ms
+        waits = visit.attended_by is None or visit.handed_over is not None
+        return (0 if waits else 1), visit.waiting_since_ms
     return 2, visit.arrived_ms

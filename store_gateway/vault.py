@@ -310,10 +310,10 @@ class Vault:
             number = self.outbox.add([(EventKind.WITHDRAWAL, pseudonym, withdrawal)], at_ms)
             self.denials.add(number, pseudonym, withdrawal.scope)
 
-    def mute(self, pseudonym: bytes, mute: sync.Mute, at_ms: int, now_mono_s: float) -> None:
-        """Keeps a mute, in force at once, and its event. Raises: CacheError, WireError."""
+    def mute(self, pseudonym: bytes, mute: sync.Mute, at_ms: int, now_mono_s: float, *before: Entry) -> None:
+        """Keeps a mute, in force at once, and its event, behind others. Raises: CacheError, WireError."""
         with self.writing(now_mono_s):
-            number = self.outbox.add([(EventKind.MUTE, pseudonym, mute)], at_ms)
+            number = self.outbox.add([*before, (EventKind.MUTE, pseudonym, mute)], at_ms)
             self.denials.add(number, pseudonym, (mute.what, mute.id))
 
     def put_head(self, sign: Sign, at_ms: int, now_mono_s: float) -> None:

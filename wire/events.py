@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
+from wire.items import ItemList as ItemList
+from wire.items import Mute as Mute
+from wire.items import MuteKind as MuteKind
+from wire.items import Proposal as Proposal
+from wire.items import Response as Response
+from wire.items import SuggestionOutcome as SuggestionOutcome
 from wire.limits import MAX_BODY_BYTES, Id16, Millis, Seq
 from wire.schema import Count, Range, Size, exactly
 
@@ -77,6 +83,7 @@ class EventKind(IntEnum):
     ERASED = 11
     SYNTHETIC = 12
     PIN_SET = 13
+    PROPOSAL = 14
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -128,41 +135,6 @@ class Withdrawal:
     by_code: Surface | None = None
 
 
-class MuteKind(StrEnum):
-    """What a mute is about."""
-
-    ITEM = "item"
-    CATEGORY = "category"
-    THEME = "theme"
-
-
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """Body of MUTE: the member wants no suggestion of this any more, for good. `id`: of item, category or theme."""
-
-    what: MuteKind
-    id: Annotated[str, Size(1, 64)]
-    associate: Annotated[str, Size(1, 64)]
-    tablet: Annotated[str, Size(1, 64)]
-
-
-class Response(StrEnum):
-    """What became of a suggestion."""
-
-    SHOWN = "shown"
-    TAKEN = "taken"
-    DECLINED = "declined"
-
-
-@dataclass(frozen=True, slots=True)
-class SuggestionOutcome:
-    """Body of OUTCOME: what the member made of a suggested item; `zone` where the visit was, if that was known."""
-
-    item: Annotated[str, Size(1, 64)]
-    response: Response
-    zone: Annotated[str, Size(1, 64)] | None
-
-
 class ReasonCode(IntEnum):
     """Why an associate could look."""
 
@@ -170,12 +142,16 @@ class ReasonCode(IntEnum):
     OPEN = 2
 
 
+INTRODUCED = "introduced"  # the rule of a disclosure that lets the name be shown from here on
+
+
 @dataclass(frozen=True, slots=True)
 class Disclosure:
     """Body of DISCLOSURE: who saw which fields (names, never values), and by which rule.
 
-    `shown` False: a look that was refused. `roster` True: the visit stood on a roster. Each is a leaf of the log
-    (`wire.merkle.leaf_of`); the two salts are random, and given when it is appended.
+    `shown` False: a look that was refused. `roster` True: the visit stood on a roster. `rule` INTRODUCED, without
+    scopes: the shopper said who they are. Each is a leaf of the log (`wire.merkle.leaf_of`); the two salts are random,
+    and given when it is appended.
     """
 
     visit: Id16  # the visit's handle, which nothing outlives but this record
@@ -246,14 +222,32 @@ class HelpStep(StrEnum):
     CANCELLED = "cancelled"  # by the phone, which stopped calling
     TIMED_OUT = "timed-out"
     ESCALATED = "escalated"  # nobody came: all tablets and the manager were told
+    HANDED_OVER = "handed-over"  # somebody else is to come
+
+
+class HandOverReason(StrEnum):
+    """Why somebody else is to help; there is no free text."""
+
+    NEEDS_EXPERT = "needs-expert"
+    OTHER_ZONE = "other-zone"
+    LANGUAGE = "language"
+    BREAK = "break"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Body of ATTENDANCE: what became of a call for help. `associate` is empty where nobody of the staff did it."""
+    """Body of ATTENDANCE: what became of a call for help. `associate` is empty where nobody of the staff did it.
+
+    The rest of HANDED_OVER alone: the role of whoever did it, and to which associate or role, and why.
+    """
 
     associate: Annotated[str, Size(0, 64)]
     action: HelpStep
+    role: Annotated[str, Size(1, 64)] | None = None
+    to: Annotated[str, Size(1, 64)] | None = None
+    to_role: Annotated[str, Size(1, 64)] | None = None
+    reason: HandOverReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,4 +347,5 @@ EVENT_BODIES: dict[EventKind, type] = {
     EventKind.ERASED: Erased,
     EventKind.SYNTHETIC: Synthetic,
     EventKind.PIN_SET: PinSet,
+    EventKind.PROPOSAL: Proposal,
 }

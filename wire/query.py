@@ -9,7 +9,7 @@ Pure: no I/O, no clock.
 
 from enum import IntEnum
 
-from wire import cbor, schema
+from wire import acts, cbor, schema, trust
 from wire.asked import Acknowledge as Acknowledge
 from wire.asked import Action as Action
 from wire.asked import AskCard as AskCard
@@ -27,6 +27,22 @@ from wire.asked import TellProbe as TellProbe
 from wire.asked import Upkeep as Upkeep
 from wire.asked import Watch as Watch
 from wire.asked import Withdraw as Withdraw
+from wire.doors import AskLocked as AskLocked
+from wire.doors import AskStaff as AskStaff
+from wire.doors import AskTablets as AskTablets
+from wire.doors import LockedView as LockedView
+from wire.doors import LockSession as LockSession
+from wire.doors import MintPinCode as MintPinCode
+from wire.doors import MintTabletCode as MintTabletCode
+from wire.doors import PinCode as PinCode
+from wire.doors import SetPin as SetPin
+from wire.doors import StaffLine as StaffLine
+from wire.doors import StaffList as StaffList
+from wire.doors import TabletLine as TabletLine
+from wire.doors import Tablets as Tablets
+from wire.doors import Unlock as Unlock
+from wire.doors import Unpair as Unpair
+from wire.doors import bound as bound
 from wire.errors import Reason, WireError
 from wire.events import Seen as Seen
 from wire.leaving import Leave as Leave
@@ -77,12 +93,29 @@ Request = (
     | AskCard
     | Attend
     | Withdraw
+    | acts.Introduce
+    | acts.HandOver
+    | acts.AskColleagues
+    | acts.Respond
+    | acts.MuteFor
+    | acts.Propose
+    | acts.AskCatalog
     | Leave
     | AskStatus
+    | trust.AskCertificates
     | MintPairing
     | AskProbe
     | TellProbe
     | Upkeep
+    | LockSession
+    | Unlock
+    | AskLocked
+    | AskStaff
+    | MintPinCode
+    | SetPin
+    | MintTabletCode
+    | AskTablets
+    | Unpair
 )
 
 
@@ -99,7 +132,14 @@ Reply = (
     | Conflict
     | PairingCode
     | Status
+    | trust.Certificates
     | ProbeKit
+    | acts.Colleagues
+    | acts.CatalogFound
+    | LockedView
+    | StaffList
+    | PinCode
+    | Tablets
 )
 
 
@@ -121,7 +161,24 @@ class QueryKind(IntEnum):
     ASK_PROBE = 13
     TELL_PROBE = 14
     UPKEEP = 15
+    INTRODUCE = 16
+    HAND_OVER = 17
+    ASK_COLLEAGUES = 18
+    RESPOND = 19
+    MUTE_FOR = 20
+    PROPOSE = 21
+    ASK_CATALOG = 22
+    LOCK_SESSION = 24
+    UNLOCK = 25
+    ASK_LOCKED = 26
+    ASK_STAFF = 27
+    MINT_PIN_CODE = 28
+    SET_PIN = 29
+    MINT_TABLET_CODE = 30
+    ASK_TABLETS = 31
+    UNPAIR = 32
     LEAVE = 40
+    ASK_CERTIFICATES = 48
     REFUSED = 64
     PAIRED = 65
     SIGNED_IN = 66
@@ -135,6 +192,13 @@ class QueryKind(IntEnum):
     PAIRING_CODE = 74
     STATUS = 75
     PROBE_KIT = 76
+    COLLEAGUES = 80
+    CATALOG_FOUND = 81
+    LOCKED_VIEW = 84
+    STAFF_LIST = 85
+    PIN_CODE = 86
+    TABLETS = 87
+    CERTIFICATES = 100
 
 
 _REQUESTS: dict[QueryKind, type[Request]] = {
@@ -150,10 +214,27 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.WITHDRAW: Withdraw,
     QueryKind.LEAVE: Leave,
     QueryKind.ASK_STATUS: AskStatus,
+    QueryKind.ASK_CERTIFICATES: trust.AskCertificates,
     QueryKind.MINT_PAIRING: MintPairing,
     QueryKind.ASK_PROBE: AskProbe,
     QueryKind.TELL_PROBE: TellProbe,
     QueryKind.UPKEEP: Upkeep,
+    QueryKind.INTRODUCE: acts.Introduce,
+    QueryKind.HAND_OVER: acts.HandOver,
+    QueryKind.ASK_COLLEAGUES: acts.AskColleagues,
+    QueryKind.RESPOND: acts.Respond,
+    QueryKind.MUTE_FOR: acts.MuteFor,
+    QueryKind.PROPOSE: acts.Propose,
+    QueryKind.ASK_CATALOG: acts.AskCatalog,
+    QueryKind.LOCK_SESSION: LockSession,
+    QueryKind.UNLOCK: Unlock,
+    QueryKind.ASK_LOCKED: AskLocked,
+    QueryKind.ASK_STAFF: AskStaff,
+    QueryKind.MINT_PIN_CODE: MintPinCode,
+    QueryKind.SET_PIN: SetPin,
+    QueryKind.MINT_TABLET_CODE: MintTabletCode,
+    QueryKind.ASK_TABLETS: AskTablets,
+    QueryKind.UNPAIR: Unpair,
 }
 _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.REFUSED: Refused,
@@ -168,7 +249,14 @@ _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.CONFLICT: Conflict,
     QueryKind.PAIRING_CODE: PairingCode,
     QueryKind.STATUS: Status,
+    QueryKind.CERTIFICATES: trust.Certificates,
     QueryKind.PROBE_KIT: ProbeKit,
+    QueryKind.COLLEAGUES: acts.Colleagues,
+    QueryKind.CATALOG_FOUND: acts.CatalogFound,
+    QueryKind.LOCKED_VIEW: LockedView,
+    QueryKind.STAFF_LIST: StaffList,
+    QueryKind.PIN_CODE: PinCode,
+    QueryKind.TABLETS: Tablets,
 }
 _NUMBERS = frozenset(kind.value for kind in QueryKind)
 _KINDS: dict[type, QueryKind] = {cls: kind for kind, cls in (*_REQUESTS.items(), *_REPLIES.items())}

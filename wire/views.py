@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from wire.events import HandOverReason
 from wire.hints import CardHint
 from wire.policy import Section
 from wire.schema import Count, Packed, Range, Size, exactly
 from wire.sighting import RadioReason
+from wire.trust import CertificateView
 
 Handle = Annotated[bytes, exactly(16)]  # of a visit: random, new each visit
 Secret = Annotated[bytes, exactly(32)]  # of a tablet or a session
@@ -28,12 +30,15 @@ class RefusedReason(StrEnum):
 
     UNPAIRED = "unpaired"
     SIGNED_OUT = "signed-out"
+    LOCKED = "locked"  # the session waits for its associate's PIN
     WRONG = "wrong"  # code, name or PIN: never which
     THROTTLED = "throttled"
     FORBIDDEN = "forbidden"  # the role may not
     DARK = "dark"
     BUSY = "busy"
     MALFORMED = "malformed"
+    WEAK = "weak"  # a PIN that is tried first, or too short
+    OUTDATED = "outdated"  # the browser is older than policy lets in
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class Visit:
     arrived_ms: Millis
     attended_by: Name | None  # the associate's display name
     attended_by_me: bool
+    handed_over: HandOverReason | None = None  # to me or my role, and nobody took it yet: why
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +178,13 @@ class Why:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entry:
-    """One entry of a list on a card."""
+    """One entry of a list on a card. `item`: of a suggestion, its id in the catalog."""
 
     text: Text
     at_ms: Millis | None
     quantity: Annotated[int, Range(-100_000, 100_000)] | None
     returned: bool
+    item: Annotated[str, Size(1, 64)] | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -216,6 +223,7 @@ class Card:
     section: Section | None
     lines: Annotated[tuple[Line, ...], Count(128)]
     hint: CardHint | None = None
+    handed_over: HandOverReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,3 +326,4 @@ class Status:
     visits_open: int  # calls for help that wait; never how many members are present
     counters: Annotated[tuple[Counter, ...], Count(256)]
     radios: Annotated[tuple[Radio, ...], Count(MOST_RADIOS)] = ()
+    certificates: Annotated[tuple[CertificateView, ...], Count(4)] = ()  # what the box shows to tablets

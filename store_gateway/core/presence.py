@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from consent.visit import Visit
+from consent.visit import HandedOver, Visit
 from store_gateway.core.blindness import Blindness
 from store_gateway.core.directory import Resolved
 from store_gateway.core.hours import OpenNow
@@ -22,6 +22,7 @@ from wire.sighting import Health
 from wire.token import Kind
 
 HANDLE_BYTES = 16
+TAKE_S = 60.0  # so long a visit that was handed over waits for those to whom; then it is everybody's again
 WEAK_S = 30.0  # below exit_dbm for so long is gone
 LOOK_S = 1.0  # so often at least everybody is looked at
 
@@ -159,11 +160,28 @@ class Presence:
         track = self._tracks.get(pseudonym)
         if track is None or track.handle is None:
             return ()
-        track.attended = (associate, name)
+        track.attended, track.handed_over = (associate, name), None
         if track.call is not None:
             track.call.attended_by = associate
             track.call.escalated = False
         return (Move(What.CALLED if track.call else What.MOVED, pseudonym, track.handle),)
+
+    def hand_over(
+        self, pseudonym: bytes, associate: str, name: str, given: HandedOver, now_mono_s: float
+    ) -> tuple[Move, ...]:
+        """This associate helps until somebody else takes it; nobody within `TAKE_S`: then nobody helps."""
+        moves = self.attend(pseudonym, associate, name)
+        if moves:
+            self._tracks[pseudonym].handed_over = given, now_mono_s + TAKE_S
+        return moves
+
+    def introduce(self, pseudonym: bytes) -> tuple[Move, ...]:
+        """The member said who they are, on this visit."""
+        track = self._tracks.get(pseudonym)
+        if track is None or track.handle is None:
+            return ()
+        track.invited = True
+        return (Move(What.MOVED, pseudonym, track.handle),)
 
     def done(self, pseudonym: bytes) -> tuple[Move, ...]:
         """The associate is done; the call is over, and its tokens do not call again."""
@@ -171,7 +189,7 @@ class Presence:
         if track is None or track.handle is None:
             return ()
         moves: list[Move] = []
-        track.attended = None
+        track.unattended()
         self._end_call(track, Ended.DONE, moves)
         return tuple(moves) or (Move(What.MOVED, pseudonym, track.handle),)
 
@@ -207,6 +225,7 @@ class Presence:
             sign=call.sign if call is not None else None,
             attended_by=attended[0] if attended is not None else None,
             attended_name=attended[1] if attended is not None else None,
+            handed_over=track.handed_over[0] if track.handed_over is not None else None,
         )
 
     def _all_due(self) -> None:
@@ -222,6 +241,9 @@ class Presence:
         if policy is None or track.silent(now_mono_s):
             moves += self.forget(track.pseudonym)
             return
+        if track.handed_over is not None and now_mono_s >= track.handed_over[1] and track.handle is not None:
+            track.unattended()
+            moves.append(Move(What.CALLED if track.call else What.MOVED, track.pseudonym, track.handle))
         call = track.call
         if call is not None:
             waited_s = now_mono_s - call.since_mono_s
@@ -262,7 +284,7 @@ class Presence:
     def _end_call(self, track: Track, why: Ended, moves: list[Move]) -> None:
         if track.call is not None:
             track.call = None
-            track.attended = None
+            track.unattended()
             moves.append(Move(What.CALL_ENDED, track.pseudonym, track.handle or b"", why))
 
     def _leave(self, track: Track, moves: list[Move]) -> None:

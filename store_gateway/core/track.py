@@ -6,6 +6,7 @@ Pure: no I/O, no clock.
 from collections import deque
 from math import ceil
 
+from consent.visit import HandedOver
 from store_gateway.core.signals import Signals
 from wire.token import day_of_slot
 
@@ -71,8 +72,8 @@ class Track:
     __slots__ = (
         "_above_mono_s", "_gaps", "_heard", "_last_mono_s", "_measured_mono_s", "_patience_s", "_said",
         "_said_mono_s", "_weak_mono_s",
-        "_weighable", "arrived_ms", "attended", "call", "due_mono_s", "handle", "hider", "invited", "pseudonym",
-        "signals", "zone",
+        "_weighable", "arrived_ms", "attended", "call", "due_mono_s", "handed_over", "handle", "hider", "invited",
+        "pseudonym", "signals", "zone",
     )  # fmt: skip
 
     def __init__(self, pseudonym: bytes, now_mono_s: float) -> None:
@@ -94,14 +95,19 @@ class Track:
         self.zone: str | None = None
         self.arrived_ms = 0
         self.invited = False
-        self.attended: tuple[str, str] | None = None
-        if self.call is not None:
-            self.call.attended_by = None
+        self.unattended()
         self._heard: deque[float] = deque()
         self._above_mono_s: float | None = None
         self._measured_mono_s = 0.0
         self._weak_mono_s: float | None = None
         self._weighable = False
+
+    def unattended(self) -> None:
+        """Nobody helps, and nobody was asked to."""
+        self.attended: tuple[str, str] | None = None
+        self.handed_over: tuple[HandedOver, float] | None = None  # and until when it is theirs to take
+        if self.call is not None:
+            self.call.attended_by = None
 
     def heard(self, node: str, rssi_dbm: int | None, now_mono_s: float) -> None:
         """Any of the member's tokens was heard."""

@@ -5,6 +5,8 @@ Time is an argument. `fail` makes every write raise, as a full disk does.
 Pure: no I/O, no clock.
 """
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,13 +14,35 @@ from consent.visit import NOTHING_DENIED, Denied
 from store_gateway.core.phones import bucket_of
 from store_gateway.errors import CacheError, CacheReason
 from store_gateway.replica import NO_CHANGES, Changes, Tablet
+from store_gateway.trust import Trust
 from wire import query, sync
+from wire.catalog import CatalogItem
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
 
 Keys = tuple[bytes, ...]
 MEMBERS_KEY = bytes(range(32))
+
+
+class FakeShelf:
+    """What the catalog says: `items` by id."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, CatalogItem] = {}
+
+    def stamp(self) -> tuple[tuple[str, bytes, int], ...]:
+        """Another one where the items are others."""
+        root = hashlib.sha256(repr(sorted(self.items.items())).encode()).digest()
+        return (("catalog/main", root, len(self.items)),) if self.items else ()
+
+    def item(self, item: str) -> CatalogItem | None:
+        """One of them."""
+        return self.items.get(item)
+
+    def walk(self) -> Iterator[tuple[str, CatalogItem]]:
+        """All of them."""
+        yield from tuple(self.items.items())
 
 
 class FakeReplica:
@@ -34,6 +58,8 @@ class FakeReplica:
         self.reason = DarkReason.NONE
         self.fail: CacheReason | None = None
         self.reads = 0
+        self.trust = Trust(None, bytes(32), secrets.token_bytes)
+        self.shelf = FakeShelf()
         self.tasks: list[query.Task] = []
         self._policy = policy
         self._tablets: dict[str, Tablet] = {}
@@ -198,9 +224,10 @@ class FakeReplica:
         self.events.append((sync.EventKind.WITHDRAWAL, pseudonym, replace(withdrawal, scope=scope)))
         return Changes(members=frozenset({pseudonym}), urgent=True)
 
-    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float) -> Changes:
-        """A mute's denial and its event."""
+    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float, *before: object) -> Changes:
+        """A mute's denial and its event, behind others."""
         self._check()
+        self.events += before  # type: ignore[arg-type]
         before = self.denied(pseudonym)
         self.denials[pseudonym] = replace(before, mutes=before.mutes | {(mute.what, mute.id)})
         self.events.append((sync.EventKind.MUTE, pseudonym, mute))

@@ -1,0 +1,87 @@
+"""Finds items of the catalog by the words of their names, without reading the disk for it.
+
+The names are kept in memory and read anew, in slices that nobody waits for, when the catalog is another: some hundred
+bytes an item. Until that is done the search knows the catalog as it was.
+
+I/O: the cache, through the shelf.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Protocol
+
+from store_gateway.shelf import Stamp, is_offered
+from wire.acts import MOST_FOUND, CatalogFound, CatalogLine
+from wire.catalog import CatalogItem
+
+SLICE_ITEMS = 64  # decoded at once: 2 to 4 ms
+AGAIN_S = 60.0  # so often at most it is read anew
+_MOST_WORDS = 8
+Known = list[tuple[str, CatalogLine]]
+
+
+class Items(Protocol):
+    """What is needed of the shelf."""
+
+    def stamp(self) -> Stamp: ...
+    def item(self, item: str) -> CatalogItem | None: ...
+    def walk(self) -> Iterator[tuple[str, CatalogItem]]: ...
+
+
+class Assortment:
+    """See the module."""
+
+    def __init__(self, shelf: Items) -> None:
+        self._shelf = shelf
+        self._known: Known = []
+        self._stamp: Stamp = ()
+        self._reading: Iterator[tuple[str, CatalogItem]] | None = None
+        self._read: Known = []
+        self._again_mono_s = 0.0
+
+    def offered(self, item: str) -> CatalogItem | None:
+        """An item that may be proposed; None: it is not known, or nobody is offered it."""
+        found = self._shelf.item(item)
+        return found if found is not None and is_offered(found) else None
+
+    def of(self, item: str) -> CatalogItem | None:
+        """What the catalog says of any item."""
+        return self._shelf.item(item)
+
+    def find(self, text: str) -> CatalogFound:
+        """The first items, by name, whose name has all words of the text somewhere; before them the item of that id."""
+        words = _folded(text).split()[:_MOST_WORDS]
+        found: list[CatalogLine] = []
+        exact = self.offered(text.strip())
+        if exact is not None:
+            found.append(CatalogLine(text.strip(), exact.name, exact.path, exact.themes))
+        for name, line in self._known if words else ():
+            if len(found) >= MOST_FOUND:
+                break
+            if all(word in name for word in words) and line not in found:
+                found.append(line)
+        return CatalogFound(tuple(found))
+
+    def work(self, now_mono_s: float) -> bool:
+        """Reads a slice of a catalog that is another; whether there is more to do at once."""
+        if self._reading is None:
+            if now_mono_s < self._again_mono_s or self._shelf.stamp() == self._stamp:
+                return False
+            self._stamp, self._reading, self._read = self._shelf.stamp(), self._shelf.walk(), []
+        for _ in range(SLICE_ITEMS):
+            one = next(self._reading, None)
+            if one is None:
+                self._known = sorted(self._read, key=lambda known: known[0])
+                self._reading, self._read = None, []
+                self._again_mono_s = now_mono_s + AGAIN_S
+                return False
+            item, told = one
+            if is_offered(told):
+                self._read.append((_folded(told.name), CatalogLine(item, told.name, told.path, told.themes)))
+        return True
+
+
+def _folded(text: str) -> str:
+    """Without case and accents, so that they need not be typed."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in plain if not unicodedata.combining(sign))
