@@ -12,7 +12,7 @@ from store_gateway.floor import Floor
 from store_gateway.probe import Probe
 from store_gateway.replica import Replica
 from store_gateway.status import StatusBoard
-from wire import query
+from wire import query, trust
 from wire.query import Refused, RefusedReason
 
 _FORBIDDEN = Refused(RefusedReason.FORBIDDEN)
@@ -49,6 +49,8 @@ class Answers:
         match request:
             case query.AskStatus():
                 return self._board.status(now_mono_s, operator=asker.operator)
+            case trust.AskCertificates(held):
+                return _FORBIDDEN if asker.operator else self._certificates(held, now_mono_s)
             case query.MintPairing():
                 return self._doors.mint(now_mono_s) if asker.operator else _FORBIDDEN
             case query.Upkeep(task):
@@ -66,6 +68,10 @@ class Answers:
                 return query.Accepted()
         session = self._doors.session(request.session, now_mono_s, active=not isinstance(request, _UNTOUCHED))
         return SIGNED_OUT if session is None else self._signed_in(request, session, asker, now_mono_s)
+
+    def _certificates(self, held: tuple[bytes, ...], now_mono_s: float) -> query.Reply:
+        found = self._replica.trust.certificates(self._replica.trusted_ms(now_mono_s))
+        return query.Accepted() if tuple(one.id for one in found.kits) == held else found
 
     def _signed_in(self, request: query.Request, session: Session, asker: Asker, now_mono_s: float) -> query.Reply:
         match request:

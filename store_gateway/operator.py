@@ -4,6 +4,7 @@ I/O: the operator's socket.
 """
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import segno
@@ -12,6 +13,7 @@ from runtime.errors import UnavailableError
 from store_gateway.errors import receiver_remedy
 from wire import query
 from wire.errors import WireError
+from wire.trust import CertificateSource
 
 _TIMEOUT_S = 10.0
 
@@ -72,6 +74,11 @@ def status_text(status: query.Status) -> str:
         f"light {lease.light.value}" + (f", {lease.reason.value}" if lease.reason.value != "none" else ""),
         f"lease {lease.left_s} of {lease.length_s} s left",
         f"tablets {status.tablets}, signed in {status.sessions}, calls for help waiting {status.visits_open}",
+    ]
+    lines += [
+        f"certificate of {'HQ' if one.source is CertificateSource.HQ else 'the own authority'} for {one.name}, "
+        f"until {datetime.fromtimestamp(one.not_after_ms / 1000, UTC).date()}"
+        for one in status.certificates
     ]
     for radio in status.radios:
         lines += _radio_lines(radio)

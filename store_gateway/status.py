@@ -67,4 +67,5 @@ class StatusBoard:
             visits_open=0 if now_ms is None else self._standing.waiting(now_ms, some=operator),
             counters=self._counts.as_counters(*figures),
             radios=self._receivers.views(now_mono_s, operator=operator),
+            certificates=self._replica.trust.views(),
         )

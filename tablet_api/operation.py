@@ -76,6 +76,10 @@ class Metrics(MethodView):
             more += [(f"gateway_{one.name}", one.label, one.value) for one in reply.counters]
             more += [("sessions", "", reply.sessions), ("tablets", "", reply.tablets)]
             more += [figure for radio in reply.radios for figure in _of_radio(radio)]
+            more += [
+                ("certificate_not_after_seconds", one.source.value, one.not_after_ms // 1000)
+                for one in reply.certificates
+            ]
             more += [("live", "", int(reply.lease.light is Light.LIVE)), ("help_waiting", "", reply.visits_open)]
         return Response(parts.metrics.text(tuple(more)), content_type=_METRICS)
 

@@ -13,6 +13,7 @@ from wire import scopes
 from wire.policy import Section
 from wire.query import Action, DarkReason, Light, ReceiverState
 from wire.sighting import RadioReason
+from wire.trust import CertificateSource
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
@@ -326,6 +327,14 @@ class RadioShown(Shown):
     restarts = fields.List(fields.Nested(RestartsShown), required=True)
 
 
+class CertificateShown(Shown):
+    """One certificate that the box shows to tablets: HQ's, or of the store's own authority."""
+
+    source = fields.Enum(CertificateSource, by_value=True, required=True)
+    name = fields.String(required=True)
+    not_after = Instant(attribute="not_after_ms", required=True)
+
+
 class StatusShown(Shown):
     """How the store is."""
 
@@ -338,6 +347,7 @@ class StatusShown(Shown):
     visits_open = fields.Integer(required=True)
     counters = fields.List(fields.Nested(CounterShown), required=True)
     radios = fields.List(fields.Nested(RadioShown), required=True)
+    certificates = fields.List(fields.Nested(CertificateShown), required=True)
 
 
 class HealthShown(Shown):

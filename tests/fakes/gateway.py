@@ -46,6 +46,7 @@ from wire.query import (
     Withdraw,
     Withheld,
 )
+from wire.trust import AskCertificates, Certificates
 
 NOW_MS = 1_789_000_000_000
 LIVE = Lease(Light.LIVE, DarkReason.NONE, 540, 600, NOW_MS - 60_000)
@@ -68,6 +69,7 @@ class FakeGateway:
         self.associates = {"mara": ("Mara", "associate", "4711"), "tom": ("Tom", "manager", "4712")}
         self.codes: set[str] = set()
         self.tablets: set[bytes] = set()
+        self.certificates: Certificates | None = None
         self.sessions: dict[bytes, SessionView] = {}
         self.cards: dict[bytes, Card] = {}
         self.sections: dict[tuple[bytes, Section], tuple[Line, ...]] = {}
@@ -248,6 +250,11 @@ class FakeGateway:
             return self._pair(request)
         if isinstance(request, SignIn):
             return self._sign_in(request)
+        if isinstance(request, AskCertificates):
+            if self.certificates is None:
+                return Refused(RefusedReason.MALFORMED)
+            same = request.held == tuple(one.id for one in self.certificates.kits)
+            return Accepted() if same else self.certificates
         if isinstance(request, AskStatus):
             return Status(
                 "rose-street", "Rose Street", self.lease, "0.1.0", len(self.sessions), len(self.tablets),
