@@ -11,11 +11,12 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from runtime.logs import Log
-from tablet_api import api, auth, errors, leaving, operation, pages, routes
+from tablet_api import api, auth, errors, floor, gate, languages, leaving, operation, pages, routes, static
 from tablet_api.auth import Cookies
 from tablet_api.demo_link import DemoLink
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.gateway_client import GatewayClient
+from tablet_api.markup import Floor
 from tablet_api.metrics import Metrics
 from tablet_api.parts import PARTS, Parts
 from wire.errors import WireError
@@ -34,7 +35,7 @@ _POLICY: Final = "; ".join(
         "form-action 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "trusted-types default",
     ]
 )
 _HEADERS: Final = {
@@ -61,8 +62,9 @@ def create(
     stopping: threading.Event,
     metrics: Metrics,
     demo_http: bool = False,
+    spoken: tuple[str, ...] = languages.LANGUAGES,
 ) -> Flask:
-    """The application. `clock` gives boot-clock seconds; `stopping` ends the streams."""
+    """The application. `clock` gives boot-clock seconds; `stopping` ends the streams; `spoken` are its languages."""
     app = _App("tablet_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -70,7 +72,13 @@ def create(
     app.extensions[PARTS] = Parts(gateway, cookies, clock, stopping, metrics)
     demo = DemoLink(cookies) if demo_http else None
     api.publish(app, version, cookies, routes.calls, leaving.calls, operation.calls)
-    app.register_blueprint(pages.make(demo))
+    files = static.Static()
+    app.extensions[pages.STATIC] = files
+    app.register_blueprint(files.blueprint)
+    languages.install(app, cookies.language, spoken)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for part in (gate.make(demo), floor.make(Floor(app))):
+        app.register_blueprint(part)
     if demo is not None:
         app.register_blueprint(demo.blueprint)
     log = Log("request")
@@ -84,13 +92,13 @@ def create(
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        hashed = request.endpoint == f"pages.{pages.HASHED}" and response.status_code == 200
+        hashed = request.endpoint == static.HASHED and response.status_code == 200
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-store"
         for name, value in _HEADERS.items():
             response.headers[name] = value
         metrics.add("requests", str(response.status_code))
         rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it holds a handle
-        if rule.startswith("/api/"):
+        if rule.startswith("/api/") or pages.is_page():
             took_ms = (clock() - g.get("began_mono_s", clock())) * 1000
             log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
         return response
@@ -103,9 +111,12 @@ def _answer_errors(app: Flask, log: Log) -> None:
     """Every error leaves as a problem document that names no value."""
 
     def answer(problem: Problem) -> Response:
-        response = jsonify(problem.document())
-        response.status_code = problem.kind.status
-        response.content_type = api.PROBLEM
+        if pages.is_page():
+            response = pages.told(problem)
+        else:
+            response = jsonify(problem.document())
+            response.status_code = problem.kind.status
+            response.content_type = api.PROBLEM
         if problem.retry_after_s:
             response.headers["Retry-After"] = str(problem.retry_after_s)
         if problem.kind.status == 401:

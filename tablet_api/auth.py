@@ -34,6 +34,16 @@ class Cookies:
         """The cookie of a signed-in associate."""
         return "consentry-session" if self.plain else "__Host-consentry-session"
 
+    @property
+    def language(self) -> str:
+        """The cookie of the language that was chosen on this tablet; no secret."""
+        return "consentry-language" if self.plain else "__Host-consentry-language"
+
+    @property
+    def sound(self) -> str:
+        """The cookie of a tablet that is to make no sound; no secret."""
+        return "consentry-sound" if self.plain else "__Host-consentry-sound"
+
     def set_tablet(self, response: Response, secret: bytes) -> None:
         """Pairs the browser."""
         self._set(response, self.tablet, secret, _TABLET_DAYS * 86_400)
@@ -46,10 +56,17 @@ class Cookies:
         """Forgets the session in this browser."""
         response.delete_cookie(self.session, path="/", secure=not self.plain, httponly=True, samesite="Strict")
 
+    def set_choice(self, response: Response, name: str, choice: str) -> None:
+        """Keeps a choice that was made on this tablet."""
+        self._set_text(response, name, choice, _TABLET_DAYS * 86_400)
+
     def _set(self, response: Response, name: str, secret: bytes, max_age_s: int | None) -> None:
+        self._set_text(response, name, forms.to_text(secret), max_age_s)
+
+    def _set_text(self, response: Response, name: str, text: str, max_age_s: int | None) -> None:
         response.set_cookie(
             name,
-            forms.to_text(secret),
+            text,
             max_age=max_age_s,
             path="/",
             secure=not self.plain,

@@ -33,16 +33,18 @@ class DemoLink:
         self.blueprint.add_url_rule("/links", view_func=self._make, methods=["POST"])
         self.blueprint.add_url_rule("/<token>", view_func=self._open, methods=["GET"])
 
-    def sign_in(self, response: Response) -> None:
-        """Gives the newest secrets to a browser that does not have them."""
+    def sign_in(self, response: Response) -> bool:
+        """Gives the newest secrets to a browser that does not have them; whether it did."""
         with self._lock:
             held = self._secrets
         if held is None:
-            return
+            return False
         tablet, session = held
-        if request.cookies.get(self._cookies.session) != forms.to_text(session):
-            self._cookies.set_tablet(response, tablet)
-            self._cookies.set_session(response, session)
+        if request.cookies.get(self._cookies.session) == forms.to_text(session):
+            return False
+        self._cookies.set_tablet(response, tablet)
+        self._cookies.set_session(response, session)
+        return True
 
     def _make(self) -> tuple[dict[str, str], int]:
         """`{"tablet": token, "session": token}` of the two calls → `{"link": "/demo/<token>"}`."""

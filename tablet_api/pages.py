@@ -1,55 +1,118 @@
-"""The associates' web app: one page and its static files, shipped with the package.
+"""The frame of the pages: how a part of the app answers with HTML, and how problems are told there.
 
-Static files stand below a hash of all of them, so that a browser keeps them for good and never mixes two versions.
+A part is a `Part`; its views ask by `tablet_api.asking`, put what they were answered through `tablet_api.schemas`, and
+render a template. htmx asks for fragments (`HX-Request`), a browser for whole documents.
 
-I/O: reads the package's own files at the start; answers HTTP requests (flask).
+I/O: answers HTTP requests (flask).
 """
 
-import hashlib
-from importlib import resources
-from importlib.resources.abc import Traversable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, current_app, render_template, request
+from marshmallow import Schema, ValidationError
 
-from tablet_api import texts
-from tablet_api.demo_link import DemoLink
+from tablet_api import asking, texts
 from tablet_api.errors import Problem, ProblemKind
+from tablet_api.static import Static
 
-_TYPES: Final = {
-    "js": "text/javascript; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "svg": "image/svg+xml",
-    "png": "image/png",
-    "webmanifest": "application/manifest+json",
-}
-HASHED: Final = "consentry-hashed"  # the endpoint whose answers may be kept
+HTML: Final = "text/html; charset=utf-8"
+STATIC: Final = "consentry-static"  # under this name in the application's extensions
+_MANAGER: Final = "manager"
 
 
-def _read(folder: Traversable) -> dict[str, bytes]:
-    return {one.name: one.read_bytes() for one in folder.iterdir() if one.name.rpartition(".")[2] in _TYPES}
+class Part(Blueprint):
+    """The pages of one part of the app; whatever goes wrong in their views is told in words, not as a document."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, __name__, template_folder="web/templates")
 
 
-def make(demo: DemoLink | None) -> Blueprint:
-    """The page at `/` and what it loads. With `demo`, opening the page signs the browser in."""
-    files = _read(resources.files("tablet_api") / "web" / "static")
-    digest = hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] for name in sorted(files))).hexdigest()[:16]
-    pages = Blueprint("pages", __name__, template_folder="web/templates")
+def is_page() -> bool:
+    """Whether the present request is for a page or a piece of one."""
+    return isinstance(current_app.blueprints.get(request.blueprint or ""), Part)
 
-    @pages.get("/")
-    def page() -> Response:
-        """The web app; it holds no state: what it shows comes by the API."""
-        shown = render_template("page.html", t=texts.ENGLISH, static=f"/static/{digest}", demo=demo is not None)
-        response = Response(shown, content_type="text/html; charset=utf-8")
-        if demo is not None:
-            demo.sign_in(response)
-        return response
 
-    @pages.get(f"/static/{digest}/<name>", endpoint=HASHED)
-    def static_file(name: str) -> Response:
-        """A file of this version."""
-        if name not in files:
-            raise Problem(ProblemKind.NOT_FOUND)
-        return Response(files[name], content_type=_TYPES[name.rpartition(".")[2]])
+def by_htmx() -> bool:
+    """Whether a page that is open already asks, for a piece."""
+    return request.headers.get("HX-Request") == "true"
 
-    return pages
+
+def show(template: str, status: int = 200, **values: Any) -> Response:
+    """`template`, a document or a fragment as it may be."""
+    return Response(render_template(template, **_frame(), **values), status, content_type=HTML)
+
+
+def screen(template: str, status: int = 200, **values: Any) -> Response:
+    """`template`, which is a whole screen: alone where htmx asks, else within the document."""
+    if not by_htmx():
+        return show("page.html", status, screen=template, **values)
+    response = show(template, status, **values)
+    response.headers["HX-Retarget"] = "#screen"
+    # A form that is wrong stays what it is, with the focus where it was; any other screen begins anew.
+    response.headers["HX-Reswap"] = "innerHTML" if status in (200, 401) else "morph:innerHTML"
+    return response
+
+
+def _frame() -> dict[str, Any]:
+    static: Static = current_app.extensions[STATIC]
+    cookies = asking.parts().cookies
+    return {
+        "static": static.prefix,
+        "sound": request.cookies.get(cookies.sound) != "off",
+        "demo": cookies.plain,
+        "words": texts.words(),
+    }
+
+
+def shown(schema: type[Schema], reply: object) -> dict[str, Any]:
+    """What may be shown of a reply: what the schema names, and nothing else."""
+    found: dict[str, Any] = schema().dump(reply)
+    return found
+
+
+def form(schema: type[Schema], **more: str) -> dict[str, Any]:
+    """What a form of ours sent; `more` is added to it.
+
+    Raises:
+        Problem: MALFORMED, with the names of the fields that are wrong.
+    """
+    sent: Mapping[str, str] = {name: request.form[name] for name in request.form} | more
+    try:
+        asked: dict[str, Any] = schema().load(sent)
+    except ValidationError as error:
+        known = set(schema().fields)
+        raise Problem(ProblemKind.MALFORMED, fields=tuple(sorted(known & set(error.messages_dict)))) from error
+    return asked
+
+
+def manager() -> dict[str, Any]:
+    """Who is signed in, for the `who` of a manager's page.
+
+    Raises:
+        Problem: nobody is signed in, or FORBIDDEN: no manager.
+        GatewayAwayError: not known.
+    """
+    view = asking.view()
+    if view.role != _MANAGER:
+        raise Problem(ProblemKind.FORBIDDEN)
+    return who(view)
+
+
+def who(view: Any) -> dict[str, Any]:
+    """Of a session, what the bar says."""
+    return {name: getattr(view, name) for name in ("associate", "name", "role", "store_label")}
+
+
+def told(problem: Problem) -> Response:
+    """A problem in words: who has to sign in or pair is asked to, anything else is a sentence."""
+    kind = problem.kind
+    if kind in texts.GATES:
+        return screen(texts.GATES[kind], kind.status)
+    words = texts.of_problem(problem)
+    if not by_htmx():
+        return show("problem.html", kind.status, text=words)
+    response = show("toast.html", kind.status, text=words)
+    response.headers["HX-Retarget"] = "#toast"
+    response.headers["HX-Reswap"] = "innerHTML"
+    return response

@@ -11,7 +11,7 @@ from typing import Any, Final
 from flask import Response, request
 from flask.views import MethodView
 
-from tablet_api import changes, forms, schemas, texts
+from tablet_api import changes, forms, schemas, stream, texts
 from tablet_api.api import Calls
 from tablet_api.asking import accepted as _accepted
 from tablet_api.asking import ask as _ask
@@ -20,14 +20,13 @@ from tablet_api.asking import parts as _parts
 from tablet_api.asking import session as _session
 from tablet_api.asking import tablet as _tablet
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
-from tablet_api.gateway_client import ANSWER_TIMEOUT_S
-from tablet_api.stream import Stream
+from tablet_api.following import follow
+from tablet_api.stream import UNBOUNDED as UNBOUNDED
 from wire import query
 from wire.policy import Section
 
 _MANAGER: Final = "manager"
 _BROWSER_BYTES: Final = 200
-UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
 
 calls = Calls("v1", "/api/v1", "What the associates' tablets call")
 
@@ -126,31 +125,7 @@ class FloorEvents(MethodView):
     @calls.secured_by("session")
     def get(self) -> Response:
         """Server-sent events: `roster`, `change`, `card`, `dark`, and `beat` every 5 seconds."""
-        session = _session()
-        parts = _parts()
-        opened = None
-        try:
-            watching = parts.gateway.watch(session)
-            try:
-                first = watching.receive(ANSWER_TIMEOUT_S)
-            except GatewayAwayError:
-                watching.close()
-                raise
-            match first:
-                case query.Roster():
-                    opened = (watching, first)
-                case None:
-                    watching.close()
-                case other:
-                    watching.close()
-                    _no(other)
-        except GatewayAwayError:
-            opened = None
-        request.environ.get(UNBOUNDED, lambda: None)()
-        stream = Stream(parts.gateway, session, parts.clock, parts.stopping, opened)
-        response = Response(parts.counted(stream.events()), mimetype="text/event-stream")
-        response.call_on_close(stream.close)
-        return response
+        return follow(stream.encode)
 
 
 @calls.route("/floor/acks")

@@ -19,6 +19,9 @@ from wire.query import CardChanged, Reply, Roster
 BEAT_S: Final = 5.0
 LEAST_PAUSE_S: Final = 0.5  # between changes that are not urgent: at most two a second
 RETRY_S: Final = 1.0
+UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
+Body = Roster | Change | CardChanged | None
+Encode = Callable[[EventName, Body], bytes]  # an event as it goes over the line
 _SCHEMAS: Final[dict[EventName, Schema]] = {
     EventName.ROSTER: schemas.RosterShown(),
     EventName.CHANGE: schemas.ChangeShown(),
@@ -27,7 +30,7 @@ _SCHEMAS: Final[dict[EventName, Schema]] = {
 }
 
 
-def encode(name: EventName, body: Roster | Change | CardChanged | None) -> bytes:
+def encode(name: EventName, body: Body) -> bytes:
     """One event as it goes over the line; JSON has no line breaks."""
     shown = {} if body is None else _SCHEMAS[name].dump(body)
     return f"event: {name.value}\ndata: {json.dumps(shown, separators=(',', ':'))}\n\n".encode()
@@ -38,7 +41,7 @@ class Stream:
 
     While the gateway is away the tablet is told `dark` with `no-gateway`, and the watch is tried again each second.
     `clock` gives boot-clock seconds. `opened` is the watch that the request began with, if there was one, with its
-    first reply.
+    first reply. `encode` gives the events their form.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Stream:
         clock: Callable[[], float],
         stopping: threading.Event,
         opened: tuple[Watching, Roster] | None,
+        encode: Encode,
     ) -> None:
         self._gateway = gateway
         self._session = session
         self._clock = clock
         self._stopping = stopping
+        self._encode = encode
         self._watching = opened[0] if opened else None
         self._slot = Slot()
         self._slot.put(opened[1] if opened else no_gateway())
@@ -68,10 +73,10 @@ class Stream:
                 if self._slot.waits and (self._slot.urgent or now - last_sent >= LEAST_PAUSE_S):
                     last_sent = now
                     for name, body in self._slot.take():
-                        yield encode(name, body)
+                        yield self._encode(name, body)
                 if now - last_beat >= BEAT_S:
                     last_beat = now
-                    yield encode(EventName.BEAT, None)
+                    yield self._encode(EventName.BEAT, None)
                 wake = last_beat + BEAT_S
                 if self._slot.waits:
                     wake = min(wake, last_sent + LEAST_PAUSE_S)

@@ -1,157 +1,239 @@
-"""Every sentence that the web app says, in one place; `{…}` is filled in by the page.
+"""The sentences of the pages that depend on what is told: why it is dark, what went wrong, what helps a receiver.
 
-Pure: no I/O, no clock.
+All others stand in the templates. Each is marked here, and translated where it is said.
+
+I/O: reads which language flask's current request wants.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
-from wire.query import ReceiverState
+from markupsafe import Markup, escape
+
+from tablet_api import forms
+from tablet_api.errors import Problem, ProblemKind
+from tablet_api.languages import gettext, mark
+from wire.policy import Section
+from wire.query import DarkReason, Lease, Light, Outage, ReceiverState
 from wire.sighting import RadioReason
 
-ENGLISH: Final[dict[str, str]] = {
-    "app.name": "Consentry",
-    "app.needs_script": "This page needs JavaScript, from this store's own box only.",
-    # pairing
-    "pair.title": "Pair this tablet",
-    "pair.text": "Ask a manager for a pairing code, or open the link behind its QR code on this tablet. A code works once, for one minute.",  # noqa: E501
-    "pair.code": "Pairing code",
-    "pair.label": "Name of this tablet (optional)",
-    "pair.label_hint": "for example Shoes 2",
-    "pair.submit": "Pair",
-    "pair.wrong": "That code is not right, or it was used already. Ask for a new one.",
-    # signing in
-    "signin.title": "Sign in",
-    "signin.name": "Your name",
-    "signin.pin": "PIN",
-    "signin.pin_entered": "{count} digits entered",
-    "signin.erase": "Erase the last digit",
-    "signin.submit": "Sign in",
-    "signin.wrong": "That name and PIN do not go together.",
-    "signin.throttled": "Too many attempts. Try again in {wait}.",
-    # the bar
-    "bar.sign_out": "Sign out",
-    # the lease, in the bar
-    "lease.fresh": "Up to date",
-    "lease.no_word": "No word from headquarters since {time}",
-    "lease.no_word_yet": "No word from headquarters",
-    "lease.catching_up": "Catching up with headquarters",
-    "lease.closes": "closes in {time}",
-    # the floor
-    "floor.title": "Floor",
-    "floor.waiting": "Waiting for help",
-    "floor.here": "Happy to be noticed",
-    "floor.empty_title": "All quiet",
-    "floor.empty_text": "Nobody is waiting. Shoppers who would like help appear here, and nobody else.",
-    "floor.no_zone": "Somewhere in the store",
-    "floor.helping": "{name} is helping",
-    "floor.helping_me": "You are helping",
-    "floor.radio": "The receiver in {zone} is out.",
-    "floor.radios": "The receivers in {zones} are out.",
-    "floor.radio_nowhere": "A receiver is out.",
-    "floor.radio_listed": "Someone who left there may still be listed.",
-    "floor.radio_blind": "Some calls may not show meanwhile.",
-    "floor.announce": "Help is wanted: {zone}",
-    "floor.pick_title": "Choose somebody on the left",
-    "floor.pick_text": "You see what they share with you, and only that. Each look is noted, and they can read it.",
-    # the card
-    "card.back": "Floor",
-    "card.region": "Card",
-    "card.waiting": "Waiting {time}",
-    "card.waiting_now": "Asked for help just now",
-    "card.here": "Happy to be noticed",
-    "card.lead": "Good to know",
-    "card.more": "On request",
-    "card.nothing": "No more than this is needed to help well. Ask, and listen.",
-    "card.why": "Why am I shown this?",
-    "card.why_purpose": "Shared for: {purpose}",
-    "card.why_since": "since {date}",
-    "card.why_until": "until {date}",
-    "card.attend": "I’ll help",
-    "card.done": "Help is done",
-    "card.stop": "Stop sharing …",
-    "card.taken": "{name} was first.",
-    "card.quantity": "{count} ×",
-    "card.returned": "returned",
-    "section.preferences": "Sizes and preferences",
-    "section.wishlist": "Wish list",
-    "section.basket": "Online basket",
-    "section.history": "Purchases",
-    "section.service": "Service",
-    "section.suggestions": "Suggestions",
-    # stop sharing
-    "stop.title": "Stop sharing",
-    "stop.text": "If the shopper asks for it: it works at once, and cannot be undone from here. They can share again in their own app.",  # noqa: E501
-    "stop.everything": "Everything",
-    "stop.everything_text": "the card closes and they leave this list",
-    "stop.one": "Only this",
-    "stop.cancel": "Keep sharing",
-    "stop.done": "Done. It is no longer shared.",
-    "stop.done_all": "Done. Nothing of this shopper is shared any more.",
-    # when there is nothing to show
-    "dark.title": "The floor is closed",
-    "dark.title_locked": "Locked",
-    "dark.comes_back": "This page comes back by itself.",
-    "dark.last_word": "Headquarters was last heard at {time}.",
-    "dark.none": "Nothing may be shown now.",
-    "dark.starting": "The store’s box has just started and waits for headquarters.",
-    "dark.no-word": "No word from headquarters since {time}; closed until it is back. Nobody here can know what shoppers have withdrawn since.",  # noqa: E501
-    "dark.no-word_yet": "No word from headquarters; closed until it is back.",
-    "dark.catching-up": "Headquarters is back. The store is catching up.",
-    "dark.quarantined": "The store’s copy does not match headquarters. It is tried again; tell the operator.",
-    "dark.no-policy": "Headquarters has not sent this store’s rules yet.",
-    "dark.refused": "Headquarters refused this store. Tell headquarters’ operator.",
-    "dark.refused_more": "It opens when headquarters takes it back.",
-    "dark.restored": "This box was restored from an old copy, or another has its name. Tell headquarters’ operator.",
-    "dark.restored_more": "It opens when the operator has put it right.",
-    "dark.keys-ended": "Headquarters’ keys have run out and must be renewed there.",
-    "dark.hq-restored": "Headquarters itself was restored and is gathering what it missed.",
-    "dark.disk": "The store’s box cannot write to its disk. Tell the operator.",
-    "dark.disk_more": "It opens by itself when there is room again.",
-    "dark.lockdown": "Headquarters has closed this store’s floor for now.",
-    "dark.lockdown_more": "It opens when headquarters says so.",
-    "dark.no-gateway": "The store’s box does not answer. It is probably starting.",
-    "dark.locked": "Waiting for headquarters after a restart. It opens when headquarters sends the key.",
-    "again.title": "Reconnecting",
-    "again.text": "This page hears nothing from the store’s box, so it shows nothing. It tries again by itself.",
-    # times and trouble
-    "time.now": "just now",
-    "time.minute": "1 min",
-    "time.minutes": "{count} min",
-    "time.hours": "{hours} h {minutes} min",
-    "time.seconds": "{count} seconds",
-    "trouble.network": "The store’s box does not answer. Try again.",
-    "trouble.busy": "The store’s box is busy. Try again.",
-    "trouble.other": "That did not work. Try again.",
-    # the colours of signs
-    "colour.red": "Red",
-    "colour.orange": "Orange",
-    "colour.yellow": "Yellow",
-    "colour.green": "Green",
-    "colour.cyan": "Cyan",
-    "colour.blue": "Blue",
-    "colour.violet": "Violet",
-    "colour.white": "White",
+# Who meets one of these is asked to pair or to sign in, by this template.
+GATES: Final[dict[ProblemKind, str]] = {
+    ProblemKind.UNPAIRED: "gate/pair.html",
+    ProblemKind.SIGNED_OUT: "gate/sign_in.html",
 }
+
+_PROBLEMS: Final[dict[ProblemKind, str]] = {
+    ProblemKind.NO_GATEWAY: mark("The store’s box does not answer. Try again."),
+    ProblemKind.BUSY: mark("The store’s box is busy. Try again."),
+    ProblemKind.THROTTLED: mark("The store’s box is busy. Try again."),
+    ProblemKind.NOT_FOUND: mark("There is nothing to show here."),
+    ProblemKind.FORBIDDEN: mark("Your role may not do that."),
+    ProblemKind.DARK: mark("Nothing may be shown now."),
+}
+_OTHER: Final = mark("That did not work. Try again.")
+_FIRST: Final = mark("%(name)s was first.")
+
+_TIME: Final = mark("just now"), mark("1 min"), mark("{count} min"), mark("{hours} h {minutes} min")
+_SECONDS: Final = mark("{count} seconds")
+_CLOSES: Final = mark("closes in {time}")
+_DIGITS: Final = mark("{count} digits entered")
+
+COLOURS: Final[dict[str, str]] = {
+    "red": mark("Red"),
+    "orange": mark("Orange"),
+    "yellow": mark("Yellow"),
+    "green": mark("Green"),
+    "cyan": mark("Cyan"),
+    "blue": mark("Blue"),
+    "violet": mark("Violet"),
+    "white": mark("White"),
+}
+SECTIONS: Final[dict[Section, str]] = {
+    Section.PREFERENCES: mark("Sizes and preferences"),
+    Section.WISHLIST: mark("Wish list"),
+    Section.BASKET: mark("Online basket"),
+    Section.HISTORY: mark("Purchases"),
+    Section.SERVICE: mark("Service"),
+    Section.SUGGESTIONS: mark("Suggestions"),
+}
+
+
+def words() -> dict[str, str]:
+    """What the page itself says between two words of the store's box: times, above all."""
+    now, minute, minutes, hours = _TIME
+    return {
+        "now": gettext(now),
+        "minute": gettext(minute),
+        "minutes": gettext(minutes),
+        "hours": gettext(hours),
+        "seconds": gettext(_SECONDS),
+        "closes": gettext(_CLOSES),
+        "digits": gettext(_DIGITS),
+        "network": gettext(_PROBLEMS[ProblemKind.NO_GATEWAY]),
+    }
+
+
+def of_problem(problem: Problem) -> str:
+    """A sentence for who wanted something and did not get it."""
+    if problem.kind is ProblemKind.TAKEN:
+        return gettext(_FIRST, name=problem.attended_by or "")
+    return gettext(_PROBLEMS.get(problem.kind, _OTHER))
+
+
+def sign(colour: str | None, digits: str | None) -> str:
+    """What a shopper's sign is called: `Orange 37`; empty where there is none."""
+    return f"{gettext(COLOURS[colour])} {digits}" if colour in COLOURS else ""
+
+
+def section(named: Section) -> str:
+    """What a part of the card is called."""
+    return gettext(SECTIONS[named])
+
+
+def time(unix_ms: int, form: str) -> Markup:
+    """An instant, to be written by the page in its own time zone as `form` says."""
+    return Markup('<time datetime="{}" data-as="{}"></time>').format(forms.instant(unix_ms), form)
+
+
+# --- the lease ------------------------------------------------------------------------------------------------------
+
+_CATCHING_UP: Final = mark("Catching up with headquarters")
+_NO_WORD: Final = mark("No word from headquarters since %(time)s")
+_NO_WORD_YET: Final = mark("No word from headquarters")
+
+
+def lease(held: Lease) -> Markup:
+    """What is said once half of a lease is over."""
+    if held.reason is DarkReason.CATCHING_UP:
+        return escape(gettext(_CATCHING_UP))
+    if held.last_word_ms is None:
+        return escape(gettext(_NO_WORD_YET))
+    return _with_time(_NO_WORD, held.last_word_ms)
+
+
+def _with_time(sentence: str, unix_ms: int) -> Markup:
+    return escape(gettext(sentence, time="\0")).replace("\0", time(unix_ms, "clock"))
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """A screen on which nobody stands: its drawing, what it says, and what ends it."""
+
+    drawing: str
+    title: str
+    text: Markup
+    more: Markup
+
+
+_CLOSED: Final = mark("The floor is closed")
+_LOCKED: Final = mark("Locked")
+_COMES_BACK: Final = mark("This page comes back by itself.")
+_LAST_WORD: Final = mark("Headquarters was last heard at %(time)s.")
+_NO_WORD_SINCE: Final = mark(
+    "No word from headquarters since %(time)s; closed until it is back. "
+    "Nobody here can know what shoppers have withdrawn since."
+)
+_BOX_LOCKED: Final = mark("Waiting for headquarters after a restart. It opens when headquarters sends the key.")
+_DARK: Final[dict[DarkReason, str]] = {
+    DarkReason.NONE: mark("Nothing may be shown now."),
+    DarkReason.STARTING: mark("The store’s box has just started and waits for headquarters."),
+    DarkReason.NO_WORD: mark("No word from headquarters; closed until it is back."),
+    DarkReason.CATCHING_UP: mark("Headquarters is back. The store is catching up."),
+    DarkReason.QUARANTINED: mark("The store’s copy does not match headquarters. It is tried again; tell the operator."),
+    DarkReason.NO_POLICY: mark("Headquarters has not sent this store’s rules yet."),
+    DarkReason.REFUSED: mark("Headquarters refused this store. Tell headquarters’ operator."),
+    DarkReason.RESTORED: mark(
+        "This box was restored from an old copy, or another has its name. Tell headquarters’ operator."
+    ),
+    DarkReason.KEYS_ENDED: mark("Headquarters’ keys have run out and must be renewed there."),
+    DarkReason.HQ_RESTORED: mark("Headquarters itself was restored and is gathering what it missed."),
+    DarkReason.DISK: mark("The store’s box cannot write to its disk. Tell the operator."),
+    DarkReason.LOCKDOWN: mark("Headquarters has closed this store’s floor for now."),
+    DarkReason.NO_GATEWAY: mark("The store’s box does not answer. It is probably starting."),
+}
+_ENDS: Final[dict[DarkReason, str]] = {
+    DarkReason.REFUSED: mark("It opens when headquarters takes it back."),
+    DarkReason.RESTORED: mark("It opens when the operator has put it right."),
+    DarkReason.DISK: mark("It opens by itself when there is room again."),
+    DarkReason.LOCKDOWN: mark("It opens when headquarters says so."),
+}
+
+
+def dark(held: Lease) -> Calm:
+    """Why the floor is closed, since when nothing was heard, and what ends it."""
+    locked = held.light is Light.LOCKED and held.reason is DarkReason.STARTING
+    heard_ms = held.last_word_ms
+    said_already = held.reason is DarkReason.NO_WORD and heard_ms is not None
+    text = escape(gettext(_BOX_LOCKED if locked else _DARK[held.reason]))
+    if said_already and heard_ms is not None:
+        text = _with_time(_NO_WORD_SINCE, heard_ms)
+    ends = escape(gettext(_ENDS.get(held.reason, _COMES_BACK)))
+    since = _with_time(_LAST_WORD, heard_ms) if heard_ms is not None and not said_already else Markup("")
+    return Calm(
+        "lock" if locked else "moon",
+        gettext(_LOCKED if locked else _CLOSED),
+        text,
+        Markup(" ").join(part for part in (since, ends) if part),
+    )
+
+
+# --- receivers -------------------------------------------------------------------------------------------------------
+
+_OUT: Final = mark("The receiver in %(zones)s is out.")
+_OUT_SEVERAL: Final = mark("The receivers in %(zones)s are out.")
+_OUT_NOWHERE: Final = mark("A receiver is out.")
+_AND: Final = mark("%(several)s and %(last)s")
+_LISTED: Final = mark("Someone who left there may still be listed.")
+_BLIND: Final = mark("Some calls may not show meanwhile.")
+
+
+def outage(radios: tuple[Outage, ...]) -> str:
+    """Of receivers that do not hear: where, and what that means there. Of a blind zone nobody is listed."""
+    listed = [one.zone_label for one in radios if not one.blind]
+    blind = [one.zone_label for one in radios if one.blind]
+    return " ".join([*_out(listed, _LISTED), *_out(blind, _BLIND)])
+
+
+def _out(labels: list[str], meaning: str) -> list[str]:
+    if not labels:
+        return []
+    zones = list(dict.fromkeys(label for label in labels if label))
+    sentences = []
+    if len(zones) > 1:
+        every = gettext(_AND, several=", ".join(zones[:-1]), last=zones[-1])
+        sentences.append(gettext(_OUT_SEVERAL, zones=every))
+    elif zones:
+        sentences.append(gettext(_OUT, zones=zones[0]))
+    if "" in labels:
+        sentences.append(gettext(_OUT_NOWHERE))
+    return [*sentences, gettext(meaning)]
+
 
 # What a manager can do about a receiver, or ask the operator to do.
 RADIO_REMEDIES: Final[dict[RadioReason, str]] = {
-    RadioReason.NO_DBUS: "Ask the operator to start D-Bus on its box.",
-    RadioReason.NO_BLUEZ: "Ask the operator to start Bluetooth on its box.",
-    RadioReason.NO_PERMISSION: "Ask the operator: the program on its box may not use Bluetooth.",
-    RadioReason.NO_RADIO: "Plug its Bluetooth stick in. If it is, ask the operator.",
-    RadioReason.OTHER_RADIO: "Plug the right Bluetooth stick in, or ask the operator to name this one.",
-    RadioReason.BLOCKED: "Unplug its Bluetooth stick and plug it in again. If that does not help, ask the operator.",
-    RadioReason.BUSY: "Ask the operator: another program on its box uses the radio.",
-    RadioReason.NO_ANSWER: "Ask the operator to restart Bluetooth on its box.",
-    RadioReason.SILENT: "Unplug its Bluetooth stick and plug it in again. If that does not help, replace it.",
-    RadioReason.FAILED: "Ask the operator to look into Bluetooth on its box.",
+    RadioReason.NO_DBUS: mark("Ask the operator to start D-Bus on its box."),
+    RadioReason.NO_BLUEZ: mark("Ask the operator to start Bluetooth on its box."),
+    RadioReason.NO_PERMISSION: mark("Ask the operator: the program on its box may not use Bluetooth."),
+    RadioReason.NO_RADIO: mark("Plug its Bluetooth stick in. If it is, ask the operator."),
+    RadioReason.OTHER_RADIO: mark("Plug the right Bluetooth stick in, or ask the operator to name this one."),
+    RadioReason.BLOCKED: mark(
+        "Unplug its Bluetooth stick and plug it in again. If that does not help, ask the operator."
+    ),
+    RadioReason.BUSY: mark("Ask the operator: another program on its box uses the radio."),
+    RadioReason.NO_ANSWER: mark("Ask the operator to restart Bluetooth on its box."),
+    RadioReason.SILENT: mark("Unplug its Bluetooth stick and plug it in again. If that does not help, replace it."),
+    RadioReason.FAILED: mark("Ask the operator to look into Bluetooth on its box."),
 }
 _ABSENT: Final[dict[ReceiverState, str]] = {
-    ReceiverState.AWAY: "See that its box has power and network. If it has, ask the operator.",
-    ReceiverState.NEVER_HEARD: "See that its box has power and network. Ask the operator whether its name is right.",
+    ReceiverState.AWAY: mark("See that its box has power and network. If it has, ask the operator."),
+    ReceiverState.NEVER_HEARD: mark(
+        "See that its box has power and network. Ask the operator whether its name is right."
+    ),
 }
 
 
 def remedy(state: ReceiverState, reason: RadioReason | None) -> str | None:
     """What to do about a receiver; None: nothing."""
-    return _ABSENT.get(state) or (RADIO_REMEDIES[reason] if reason is not None else None)
+    sentence = _ABSENT.get(state) or (RADIO_REMEDIES[reason] if reason is not None else None)
+    return None if sentence is None else gettext(sentence)

@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tablet_api import app as application
 from tablet_api import forms, server
@@ -115,3 +117,63 @@ def serve(
         serving.stop()
         thread.join(10)
         assert not thread.is_alive()
+
+
+SIZES = {"phone": (390, 844), "tablet": (1180, 820)}
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium(needs: Callable[[str], str]) -> Iterator[Browser]:
+    """One browser for a module."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(chromium: Browser, app: Flask, serve: Serve, gateway: FakeGateway) -> Iterator[Open]:
+    """`opened("tablet")` opens the page with Mara signed in; `signed_in=False`: on a tablet that is not paired."""
+    gateway.now_ms = int(time.time() * 1000)
+    base = f"https://localhost:{serve(app, True).port}"
+    contexts = []
+    complaints: list[str] = []
+
+    def begin(size: str = "tablet", signed_in: bool = True, path: str = "/", **options: Any) -> Page:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            base_url=base, viewport={"width": width, "height": height}, ignore_https_errors=True, **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        if signed_in:
+            for name, secret in (("tablet", gateway.pair()), ("session", gateway.sign_in())):
+                context.add_cookies(
+                    [
+                        {
+                            "name": f"__Host-consentry-{name}",
+                            "value": forms.to_text(secret),
+                            "url": base,
+                            "secure": True,
+                            "httpOnly": True,
+                            "sameSite": "Strict",
+                        }
+                    ]
+                )
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []

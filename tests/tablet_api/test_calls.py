@@ -504,7 +504,8 @@ def test_every_answer_but_hashed_files_is_not_kept(signed_in: FlaskClient, gatew
     kept = signed_in.get(script)
     assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert kept.content_type.startswith("text/javascript")
-    missing = signed_in.get(script.replace("app.js", "none.js"))
+    missing = signed_in.get(script.replace("trusted.js", "none.js"))
+    assert missing.status_code == 404
     assert missing.headers["Cache-Control"] == "no-store"
 
 

@@ -65,7 +65,7 @@ def test_no_other_name_reaches_the_demo(demo_app: Flask, gateway: FakeGateway) -
         for path in ("/", link, "/api/v1/floor"):
             assert demo_app.test_client().get(path, headers={"Host": host}).status_code in (400, 403)
     for host in ("localhost:8080", "127.0.0.1:8080", "[::1]:8080", "localhost"):
-        assert demo_app.test_client().get("/", headers={"Host": host}).status_code == 200
+        assert demo_app.test_client().get("/", headers={"Host": host}).status_code == 303
 
 
 def test_another_site_makes_no_link(demo_app: Flask) -> None:

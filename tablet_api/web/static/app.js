@@ -1,38 +1,35 @@
-// Which screen is shown, and what the stream does to it. All that the page knows is in memory, and is let go when hidden.
+// What the stream and the tablet do to the page. All that it knows is in memory, and is let go when it is hidden.
 
-import * as api from "./api.js";
 import { Card } from "./card.js";
-import { $, toast, write } from "./dom.js";
 import { Floor } from "./floor.js";
-import { clearPin, codeFromAddress, pairWith, startPairing, startSigningIn } from "./gate.js";
+import { clearPin, codeFromAddress, pairWith } from "./gate.js";
+import { acknowledge, chime, maySleep, stayAwake } from "./glass.js";
 import { Lease } from "./lease.js";
+import "./sheet.js";
 import { Stream } from "./stream.js";
-import { clockTime, has, say, setClock } from "./words.js";
+import { $, fill, say, setClock, toast, write } from "./words.js";
 
-const SCREENS = ["pair", "signin", "calm", "floor"];
 let wanted = null; // the handle whose card is to be open again when the page is back
-let signedIn = false;
+let associate = null; // for whom: somebody else who signs in does not get it
 let goingBack = false;
 
 const lease = new Lease();
 const floor = new Floor((handle) => openCard(handle));
-const card = new Card({ closed: cardClosed, refused: refused });
-const stream = new Stream({ roster, change, card: cardChanged, dark, silent, refused: () => checkSession() });
+const card = new Card({ closed: cardClosed });
+const stream = new Stream({ roster, change, card: cardChanged, dark, silent });
 
-function show(name) {
-  for (const screen of SCREENS) $(`screen-${screen}`).hidden = screen !== name;
-  $("bar").hidden = name === "pair" || name === "signin" || !signedIn;
-  $("lease").hidden = name !== "floor";
+// One of the floor's two faces, or none of them.
+function face(name) {
+  $("floor").hidden = name !== "floor";
+  $("screen-calm").hidden = name !== "calm";
   if (name !== "floor") lease.drop();
-  document.body.dataset.screen = name;
+  document.body.dataset.face = name;
 }
 
-function calm(sign, title, text, more = "") {
-  $("calm-sign").setAttribute("href", `#icon-${sign}`);
-  write($("calm-title"), title);
-  write($("calm-text"), text);
-  write($("calm-more"), more);
-  show("calm");
+function calm(...elements) {
+  $("screen-calm").replaceChildren(...elements);
+  fill($("screen-calm"));
+  face("calm");
 }
 
 // Takes every person off the page.
@@ -41,128 +38,108 @@ function blank() {
   floor.clear();
 }
 
-// --- who is signed in ---
+// --- screens come and go ---
 
-async function begin() {
-  const code = codeFromAddress();
-  if (code !== null) {
-    askToPair();
-    $("pair-code").value = code;
-    await pairWith(code, "", askToSignIn);
-    return;
-  }
-  await checkSession();
-}
-
-async function checkSession() {
-  try {
-    enter(await api.session());
-  } catch (problem) {
-    if (problem.status === 401) refused(problem);
-    else if (!signedIn) {
-      // Not even known who is signed in: wait for the gateway.
-      if (problem.kind === "no-gateway") calm("moon", say("dark.title"), say("dark.no-gateway"), say("dark.comes_back"));
-      else calm("again", say("again.title"), say("again.text"));
-      setTimeout(() => !signedIn && !document.hidden && checkSession(), 2000);
-    }
+function screenChanged() {
+  if ($("floor")) {
+    if (associate !== $("floor").dataset.associate) wanted = null;
+    associate = $("floor").dataset.associate;
+    face("none");
+    stream.begin();
+    stayAwake();
+  } else {
+    stream.close();
+    lease.drop();
+    maySleep();
+    delete document.body.dataset.face;
   }
 }
 
-function refused(problem) {
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "screen" || !detail.shouldSwap || !$("floor")) return;
+  wanted = card.handle ?? wanted;
   stream.close();
   blank();
-  const left = signedIn;
-  signedIn = false;
   // In the demo the page itself signs in; once, so that a demo that has ended is told as what it is.
-  if (left && "demo" in document.documentElement.dataset) return location.reload();
-  if (problem.kind === "unpaired") askToPair();
-  else askToSignIn();
-}
-
-function askToPair() {
-  show("pair");
-  $("pair-code").focus();
-}
-
-function askToSignIn() {
-  clearPin();
-  show("signin");
-  if (!$("signin-name").value) $("signin-name").focus();
-}
-
-function enter(view) {
-  write($("store"), view.store_label);
-  write($("who"), view.name);
-  if (signedIn) return;
-  signedIn = true;
-  stream.open();
-}
-
-async function leave() {
+  if (detail.xhr.status === 401 && "demo" in document.documentElement.dataset) location.reload();
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (!detail.target) return; // an event of the stream
+  fill(detail.target);
+  if (detail.target.id === "screen") screenChanged();
+});
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.requestConfig.path !== "/sign-out") return;
   stream.close();
   blank();
-  signedIn = false;
+  face("none");
   wanted = null;
-  $("signin-name").value = "";
-  askToSignIn();
-  try {
-    await api.signOut();
-  } catch (problem) {
-    if (problem.status !== 401) toast(problem.words);
-  }
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, ({ detail }) => {
+    const { path } = detail.requestConfig;
+    // Signing out is not given up, nor is a page that does not know yet who is there.
+    if (path === "/sign-out" || path === "/screen") {
+      if ($("floor")) calm($("again").content.cloneNode(true));
+      setTimeout(() => htmx.ajax(detail.requestConfig.verb, path, { target: "#screen" }).catch(() => {}), 1500);
+    } else if (path !== "/floor/line") toast(say("network"));
+  });
 }
 
 // --- what the stream says ---
 
-function painted(version) {
-  // Two frames later it is on the glass.
-  requestAnimationFrame(() => requestAnimationFrame(() => api.acknowledge(version).catch(() => {})));
+function held(said) {
+  const { asOf, leftS, lengthS } = said.dataset;
+  setClock(asOf);
+  if (document.body.dataset.face !== "floor") {
+    face("floor");
+    $("screen-calm").replaceChildren();
+  }
+  fill(said.children[1]);
+  lease.hold(Number(leftS), Number(lengthS), said.children[1].textContent);
 }
 
-function roster(body) {
-  setClock(body.as_of);
-  if ($("screen-floor").hidden) show("floor");
-  lease.hold(body.lease);
-  floor.replace(body.visits, body.radios);
+function roster(said) {
+  held(said);
+  floor.replace(said);
   const open = card.handle ?? wanted;
   wanted = null;
   if (open !== null && floor.visits.has(open)) openCard(open);
   else card.close();
-  painted(body.version);
+  acknowledge(said.dataset.version);
 }
 
-function change(body) {
-  setClock(body.as_of);
-  lease.hold(body.lease);
-  if (card.handle !== null && body.gone.includes(card.handle)) card.close();
-  floor.change(body);
-  if (card.handle !== null && body.visits.some((visit) => visit.handle === card.handle)) card.refresh();
-  painted(body.version);
+function change(said) {
+  held(said);
+  const changed = [...said.children[2].children].map((row) => row.dataset.handle);
+  const arrived = floor.change(said);
+  if (card.handle !== null) {
+    if (!floor.visits.has(card.handle)) card.close();
+    else if (changed.includes(card.handle)) card.refresh();
+  }
+  if (arrived.length) {
+    write($("announce"), arrived[0].dataset.help);
+    chime();
+  }
+  acknowledge(said.dataset.version);
 }
 
-function cardChanged(body) {
-  if (body.handle === card.handle) card.refresh();
+function cardChanged(said) {
+  if (said.dataset.handle === card.handle) card.refresh();
 }
 
-function dark(body) {
+function dark(said) {
   wanted = null;
   blank();
-  const { light, reason, last_word } = body.lease;
-  if (last_word) setClock(body.as_of);
-  const locked = light === "locked" && reason === "starting";
-  const key = locked ? "dark.locked" : has(`dark.${reason}`) ? `dark.${reason}` : "dark.none";
-  const time = last_word ? clockTime(last_word) : "";
-  const text = time || !has(`${key}_yet`) ? say(key, { time }) : say(`${key}_yet`);
-  const comes = has(`${key}_more`) ? say(`${key}_more`) : say("dark.comes_back");
-  const word = time && !say(key).includes("{time}") ? say("dark.last_word", { time }) : "";
-  calm(locked ? "lock" : "moon", say(locked ? "dark.title_locked" : "dark.title"), text, [word, comes].filter(Boolean).join(" "));
-  if (body.version !== "0") painted(body.version);
+  setClock(said.dataset.asOf);
+  calm(...said.firstElementChild.childNodes);
+  if (said.dataset.version !== "0") acknowledge(said.dataset.version);
 }
 
 function silent() {
   wanted = card.handle ?? wanted;
   blank();
-  calm("again", say("again.title"), say("again.text"));
+  calm($("again").content.cloneNode(true));
 }
 
 // --- the card; on a phone it is a page of its own, with the browser's back ---
@@ -191,31 +168,40 @@ window.addEventListener("popstate", () => {
   if (goingBack) goingBack = false;
   else card.close();
 });
-$("card-back").addEventListener("click", () => card.close());
-$("sign-out").addEventListener("click", leave);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !$("stop").open) card.close();
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) card.close();
 });
 
 // --- hidden: nothing stays on the page, and nothing comes ---
 
 function hidden() {
-  if (!signedIn) return clearPin();
+  clearPin();
+  if (!$("floor")) return;
   wanted = card.handle ?? wanted;
   stream.close();
   blank();
-  show("none");
+  face("none");
 }
 
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) hidden();
-  else if (signedIn) stream.open();
-  else if (!document.body.dataset.screen || document.body.dataset.screen === "calm") checkSession();
-});
-window.addEventListener("pagehide", hidden);
-window.addEventListener("pageshow", (event) => event.persisted && signedIn && stream.open());
+function visible() {
+  if (!$("floor")) return;
+  stream.begin();
+  stream.renew();
+  stayAwake();
+}
 
-startPairing(askToSignIn);
-startSigningIn((view) => (view === null ? askToPair() : enter(view)));
+document.addEventListener("visibilitychange", () => (document.hidden ? hidden() : visible()));
+window.addEventListener("pagehide", hidden);
+window.addEventListener("pageshow", (event) => event.persisted && visible());
+
+function begin() {
+  const code = codeFromAddress();
+  if (code !== null) pairWith(code);
+}
+
+sessionStorage.clear(); // htmx notes the page's path there, and nothing else
+window.addEventListener("hashchange", begin);
 if (history.state?.card) history.replaceState(null, "", "/");
+fill(document);
+if ($("floor")) screenChanged();
 begin();

@@ -1,12 +1,8 @@
-// Pairing and signing in.
+// Pairing by a link, and the keypad of every form that asks for digits.
 
-import * as api from "./api.js";
-import { $, write } from "./dom.js";
-import { say, wait } from "./words.js";
+import { $, say, write } from "./words.js";
 
 const MOST_DIGITS = 12;
-
-// --- pairing ---
 
 // A QR code leads to /#pair=CODE: what stands behind # is never sent to a server, and is taken away at once.
 export function codeFromAddress() {
@@ -15,88 +11,58 @@ export function codeFromAddress() {
   return code;
 }
 
-const tidy = (code) => code.replace(/[\s-]/g, "").toUpperCase();
-
-export async function pairWith(code, label, done) {
-  write($("pair-wrong"), "");
-  if (!tidy(code)) return $("pair-code").focus();
-  $("pair-submit").disabled = true;
-  try {
-    await api.pair(tidy(code), label.trim());
-    $("pair-form").reset();
-    done();
-  } catch (problem) {
-    const words = { wrong: say("pair.wrong"), malformed: say("pair.wrong"), throttled: throttled(problem) };
-    write($("pair-wrong"), words[problem.kind] ?? problem.words);
-    $("pair-code").select();
-  } finally {
-    $("pair-submit").disabled = false;
-  }
-}
-
-const throttled = (problem) => say("signin.throttled", { wait: wait(problem.retryAfterS || 30) });
-
-export function startPairing(done) {
-  $("pair-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    pairWith($("pair-code").value, $("pair-label").value, done);
-  });
-}
-
-// --- signing in ---
-
-let digits = "";
+export const pairWith = (code) => htmx.ajax("POST", "/pair", { target: "#screen", values: { code } }).catch(() => {});
 
 function showDigits() {
   const dots = $("pin-dots");
-  while (dots.children.length > digits.length) dots.lastElementChild.remove();
-  while (dots.children.length < digits.length) dots.append(document.createElement("i"));
-  write($("pin-told"), digits ? say("signin.pin_entered", { count: digits.length }) : "");
+  if (!dots) return;
+  const count = $("pin").value.length;
+  while (dots.children.length > count) dots.lastElementChild.remove();
+  while (dots.children.length < count) dots.append(document.createElement("i"));
+  write($("pin-told"), count ? say("digits", { count }) : "");
 }
 
 export function clearPin() {
-  digits = "";
+  if ($("pin")) $("pin").value = "";
   showDigits();
 }
 
 function press(key) {
-  write($("signin-wrong"), "");
-  if (key === "erase") digits = digits.slice(0, -1);
-  else if (digits.length < MOST_DIGITS) digits += key;
+  const pin = $("pin");
+  write(pin.form.querySelector(".wrong"), "");
+  if (key === "erase") pin.value = pin.value.slice(0, -1);
+  else if (pin.value.length < MOST_DIGITS) pin.value += key;
   showDigits();
 }
 
-export function startSigningIn(done) {
-  $("keypad").addEventListener("click", (event) => {
-    const key = event.target.closest("[data-key]")?.dataset.key;
-    if (key) press(key);
-  });
-  // A keyboard serves as well, wherever the focus is but in the name.
-  document.addEventListener("keydown", (event) => {
-    if ($("screen-signin").hidden || event.target === $("signin-name") || event.ctrlKey || event.metaKey) return;
-    if (/^[0-9]$/.test(event.key)) press(event.key);
-    else if (event.key === "Backspace") press("erase");
-    else if (event.key === "Enter" && event.target.tagName !== "BUTTON") $("signin-form").requestSubmit();
-    else return;
-    event.preventDefault();
-  });
-  $("signin-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const name = $("signin-name").value.trim();
-    if (!name) return $("signin-name").focus();
-    if (!digits) return;
-    $("signin-submit").disabled = true;
-    try {
-      const view = await api.signIn(name, digits);
-      write($("signin-wrong"), "");
-      done(view);
-    } catch (problem) {
-      if (problem.kind === "unpaired") return done(null);
-      const words = { wrong: say("signin.wrong"), malformed: say("signin.wrong"), throttled: throttled(problem) };
-      write($("signin-wrong"), words[problem.kind] ?? problem.words);
-    } finally {
-      clearPin();
-      $("signin-submit").disabled = false;
-    }
-  });
-}
+document.addEventListener("click", ({ target }) => {
+  const key = target.closest("#keypad [data-key]");
+  if (key) press(key.dataset.key);
+});
+
+// A keyboard serves as well, wherever the focus is but in another field.
+document.addEventListener("keydown", (event) => {
+  const pin = $("pin");
+  if (!pin || event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey) return;
+  if (/^[0-9]$/.test(event.key)) press(event.key);
+  else if (event.key === "Backspace") press("erase");
+  else if (event.key === "Enter" && event.target.tagName !== "BUTTON") pin.form.requestSubmit();
+  else return;
+  event.preventDefault();
+});
+
+// Without digits, or a field that is required, nothing is sent.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt } = event.detail;
+  if (elt.tagName !== "FORM") return;
+  const empty = [...elt.elements].find((one) => one.required && !one.value.trim());
+  if (!empty && !(elt.contains($("pin")) && !$("pin").value)) return;
+  event.preventDefault();
+  empty?.focus();
+});
+
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target?.id !== "screen") return;
+  clearPin();
+  if (detail.requestConfig.path === "/pair" && detail.xhr.status !== 200) $("pair-code")?.select();
+});

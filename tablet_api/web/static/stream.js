@@ -1,58 +1,87 @@
-// The events of the floor. Who hears nothing for 12 seconds shows nothing.
+// The stream of the floor, as htmx's extension follows it. Who hears nothing for 12 seconds shows nothing.
+
+import { $ } from "./words.js";
 
 const SILENCE_MS = 12000;
 const AGAIN_MS = 1500;
 
 export class Stream {
-  // `on` has roster, change, card, dark (each called with the event's body), silent and refused.
+  // `on` has roster, change, card and dark, each called with the element that the event brought, and silent.
   constructor(on) {
     this.on = on;
     this.source = null;
+    this.wanted = false;
     this.heardAt = 0;
-    this.timer = 0;
     this.again = 0;
+    setInterval(() => this.#watch(), 1000);
+    document.addEventListener("htmx:sseOpen", ({ detail }) => this.#opened(detail.source));
+    document.addEventListener("htmx:sseError", (event) => this.#failed(event));
+    document.addEventListener("htmx:sseBeforeMessage", (event) => this.#heard(event));
+    document.addEventListener("htmx:sseMessage", ({ detail }) => this.#take(detail.type));
   }
 
-  open() {
-    this.close();
+  // The page has an element that follows already.
+  begin() {
+    this.wanted = true;
     this.heardAt = performance.now();
-    this.timer = setInterval(() => this.#watch(), 1000);
-    this.#connect();
   }
 
   close() {
-    clearInterval(this.timer);
+    this.wanted = false;
     clearTimeout(this.again);
-    this.source?.close();
-    this.source = null;
+    this.#drop();
   }
 
-  #connect() {
-    const source = new EventSource("/api/v1/floor/events");
-    this.source = source;
-    for (const name of ["roster", "change", "card", "dark", "beat"]) {
-      source.addEventListener(name, (event) => {
-        if (this.source !== source) return;
-        this.heardAt = performance.now();
-        this.on[name]?.(JSON.parse(event.data));
-      });
-    }
-    source.addEventListener("error", () => {
-      if (this.source !== source) return;
-      // The browser would try again by itself, but not after a refusal; and the reason is wanted at once.
-      source.close();
-      this.on.refused();
+  // Asks for a new element that follows; if nobody is signed in any more the answer is another screen.
+  renew(afterMs = 0) {
+    this.wanted = true;
+    this.#drop();
+    clearTimeout(this.again);
+    this.again = setTimeout(async () => {
+      if (!$("stream") || !this.wanted) return;
+      await htmx.ajax("GET", "/floor/line", { target: "#stream", swap: "outerHTML" }).catch(() => {});
       clearTimeout(this.again);
-      this.again = setTimeout(() => this.#connect(), AGAIN_MS * (0.5 + Math.random()));
-    });
+      if (this.wanted && $("stream") && !this.source) this.again = setTimeout(() => this.source || this.renew(), AGAIN_MS * (0.5 + Math.random()));
+    }, afterMs);
+  }
+
+  #drop() {
+    $("stream")?.removeAttribute("sse-connect"); // else the extension would connect again by itself, later and later
+    this.source?.close();
+    this.source = null;
+    $("incoming")?.replaceChildren();
+  }
+
+  #opened(source) {
+    if (!this.wanted) return source.close();
+    if (this.source !== source) this.source?.close();
+    this.source = source;
+  }
+
+  #failed(event) {
+    const { source } = event.detail;
+    event.target.removeAttribute("sse-connect");
+    source.close();
+    if (this.wanted && (this.source === source || this.source === null)) this.renew(AGAIN_MS * Math.random() * 0.3);
+  }
+
+  #heard(event) {
+    if (!this.wanted || event.detail.target !== this.source) return event.preventDefault();
+    this.heardAt = performance.now();
+    if (event.detail.type === "beat") event.preventDefault();
+  }
+
+  #take(name) {
+    const said = $("incoming")?.firstElementChild;
+    if (!said) return;
+    said.remove();
+    this.on[name]?.(said);
   }
 
   #watch() {
-    if (performance.now() - this.heardAt <= SILENCE_MS) return;
+    if (!this.wanted || performance.now() - this.heardAt <= SILENCE_MS) return;
     this.heardAt = performance.now();
     this.on.silent();
-    this.source?.close();
-    clearTimeout(this.again);
-    this.#connect();
+    this.renew();
   }
 }

@@ -1,14 +1,18 @@
-// The sentences of the page, and times in words. The texts come with the page; nothing is written here.
+// The few words that the page says between two words of the store's box: times, above all.
 
-const texts = JSON.parse(document.getElementById("texts").textContent);
+const texts = JSON.parse(document.getElementById("words").textContent);
 const locale = document.documentElement.lang;
 
+export const $ = (id) => document.getElementById(id);
+
 export function say(key, values = {}) {
-  const text = texts[key] ?? "";
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return texts[key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-export const has = (key) => key in texts;
+// Writes only what differs, so that a screen reader or a selection is not disturbed.
+export function write(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
 
 // The store's time less this tablet's, so that waiting times are right on a tablet whose clock is not.
 let offsetMs = 0;
@@ -18,27 +22,19 @@ export function setClock(asOf) {
   if (storeMs > 0) offsetMs = storeMs - Date.now();
 }
 
-export function minutesSince(instant) {
-  return Math.max(0, Math.floor((Date.now() + offsetMs - Date.parse(instant)) / 60000));
+const minutesSince = (instant) => Math.max(0, Math.floor((Date.now() + offsetMs - Date.parse(instant)) / 60000));
+
+function span(minutes) {
+  if (minutes < 1) return say("now");
+  if (minutes < 60) return minutes === 1 ? say("minute") : say("minutes", { count: minutes });
+  return say("hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
-export function span(minutes) {
-  if (minutes < 1) return say("time.now");
-  if (minutes < 60) return minutes === 1 ? say("time.minute") : say("time.minutes", { count: minutes });
-  return say("time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
-}
-
-export function wait(seconds) {
-  return seconds < 60 ? say("time.seconds", { count: seconds }) : span(Math.ceil(seconds / 60));
-}
+export const wait = (seconds) => (seconds < 60 ? say("seconds", { count: seconds }) : span(Math.ceil(seconds / 60)));
 
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const clockAndDay = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-
-// 14:02; with the day where that was not in the last twelve hours.
-export function clockTime(instant) {
-  return (minutesSince(instant) < 720 ? clock : clockAndDay).format(new Date(instant));
-}
+const dates = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 
 // 1:05, and 1:02:05 from an hour on.
 export function countdown(seconds) {
@@ -47,11 +43,33 @@ export function countdown(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
-const dates = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
-export const date = (instant) => dates.format(new Date(instant));
+// How an element of the store's box with `data-as` is written here, in this tablet's time zone and as time goes on.
+const FORMS = {
+  // 14:02; with the day where that was not in the last twelve hours.
+  clock: ({ dateTime }) => (minutesSince(dateTime) < 720 ? clock : clockAndDay).format(new Date(dateTime)),
+  date: ({ dateTime }) => dates.format(new Date(dateTime)),
+  since: ({ dateTime }) => span(minutesSince(dateTime)),
+  waiting: ({ dateTime, dataset }) => {
+    const minutes = minutesSince(dateTime);
+    return minutes < 1 ? dataset.now : dataset.text.replace("{time}", span(minutes));
+  },
+  wait: ({ dataset }) => wait(Number(dataset.seconds)),
+};
 
-const lists = new Intl.ListFormat(locale, { type: "conjunction" });
-export const listed = (words) => lists.format(words);
+export function fill(root, only = "[data-as]") {
+  for (const element of root.querySelectorAll(only)) write(element, FORMS[element.dataset.as](element));
+}
 
-export const signName = (one) =>
-  one.sign_colour ? `${say(`colour.${one.sign_colour}`) || one.sign_colour} ${one.sign_digits}` : "";
+setInterval(() => fill(document, "[data-as=since], [data-as=waiting]"), 5000);
+
+let hide = 0;
+
+// A word in passing: whoever writes into #toast, it is seen for a moment.
+export const toast = (text) => write($("toast"), text);
+
+new MutationObserver(() => {
+  const element = $("toast");
+  clearTimeout(hide);
+  element.classList.toggle("shown", element.textContent.trim() !== "");
+  if (element.textContent) hide = setTimeout(() => element.replaceChildren(), 4500);
+}).observe($("toast"), { childList: true, characterData: true, subtree: true });

@@ -1,0 +1,112 @@
+"""The floor and its cards as pages: the stream as HTML, a card with its open sections, who helps, withdrawals.
+
+I/O: answers HTTP requests (flask) by asking the gateway.
+"""
+
+from typing import Any
+
+from flask import Response, request
+
+from tablet_api import asking, forms, languages, pages, schemas, texts, visit_schemas, visits
+from tablet_api.errors import Problem, ProblemKind
+from tablet_api.following import follow
+from tablet_api.markup import Floor
+from wire import query
+from wire.policy import Section
+
+
+def make(markup: Floor) -> pages.Part:
+    """The pages."""
+    part = pages.Part("floor")
+
+    @part.get("/floor/line")
+    def line() -> Response:
+        """The element that follows the stream, for a page that begins to follow anew."""
+        asking.view()
+        return pages.show("floor/line.html")
+
+    @part.get("/floor/stream")
+    def stream() -> Response:
+        """The events of `/api/v1/floor/events`, rendered."""
+        return follow(markup.speaking(languages.current()))
+
+    @part.get("/visits/<handle>")
+    def visit(handle: str) -> Response:
+        """The card with the sections that `?section=` names. Each look is recorded."""
+        return card(handle)
+
+    @part.post("/visits/<handle>/attendance")
+    def attendance(handle: str) -> Response:
+        """I help, or the help is done. 409 says who was first, above the card as it is now."""
+        asked = pages.form(visit_schemas.AttendanceAsked)
+        reply = asking.ask(visits.attendance(asking.session(), forms.handle_of(handle), asked))
+        if isinstance(reply, query.Conflict):
+            problem = Problem(ProblemKind.TAKEN, attended_by=reply.attended_by)
+            return card(handle, problem.kind.status, toast=texts.of_problem(problem))
+        asking.accepted(reply)
+        return card(handle)
+
+    @part.post("/visits/<handle>/withdrawals")
+    def withdrawals(handle: str) -> Response:
+        """Withdraws one scope, or everything (none named). What was gone already is gone all the same."""
+        scope = request.form.get("scope") or None
+        asked = (
+            schemas.WithdrawalAsked().load({"scope": scope}) if scope is None else pages.form(schemas.WithdrawalAsked)
+        )
+        reply = asking.ask(query.Withdraw(asking.session(), forms.handle_of(handle), asked["scope"]))
+        if not isinstance(reply, query.Withheld):
+            asking.accepted(reply)
+        if scope is None:
+            return pages.show("card/closed.html", everything=True)
+        try:
+            return card(handle, withdrawn=True)
+        except Problem as problem:
+            if problem.kind is not ProblemKind.NOT_FOUND:
+                raise
+            return pages.show("card/closed.html", everything=False)
+
+    return part
+
+
+def card(handle: str, status: int = 200, **more: Any) -> Response:
+    """The card as it is now, with the sections that the request names; `more` goes to its template.
+
+    Raises:
+        Problem: NOT_FOUND, and whatever else the gateway refuses.
+        GatewayAwayError: there is no answer.
+    """
+    session = asking.session()
+    whole = _ask(session, handle, None)
+    wanted = request.args.getlist("section")
+    opened = [one for one in whole.sections if one.value in wanted]
+    sections = []
+    for one in whole.sections:
+        is_open = one in opened
+        others = [other for other in opened if other is not one]
+        sections.append(
+            {
+                "name": one.value,
+                "label": texts.section(one),
+                "open": is_open,
+                "lines": pages.shown(schemas.CardShown, _ask(session, handle, one))["lines"] if is_open else [],
+                "toggled": _query(others if is_open else [*others, one]),
+            }
+        )
+    return pages.show(
+        "card/card.html",
+        status,
+        card=pages.shown(schemas.CardShown, whole),
+        sign=texts.sign(whole.sign_colour, whole.sign_digits),
+        sections=sections,
+        opened=_query(opened),
+        **more,
+    )
+
+
+def _ask(session: bytes, handle: str, section: Section | None) -> query.Card:
+    reply = asking.ask(query.AskCard(session, forms.handle_of(handle), section))
+    return reply if isinstance(reply, query.Card) else asking.no(reply)
+
+
+def _query(sections: list[Section]) -> str:
+    return "?" + "&".join(f"section={one.value}" for one in sections) if sections else ""

@@ -1,0 +1,110 @@
+"""The pages before the floor: pairing, signing in and out, and what is chosen on a tablet.
+
+I/O: answers HTTP requests (flask) by asking the gateway.
+"""
+
+from typing import Final
+
+from flask import Response, request
+
+from tablet_api import asking, pages, schemas, texts
+from tablet_api.demo_link import DemoLink
+from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
+from tablet_api.languages import LANGUAGES
+from wire import query
+
+_BROWSER_BYTES: Final = 200
+_TOLD: Final = frozenset({ProblemKind.WRONG, ProblemKind.MALFORMED, ProblemKind.THROTTLED})
+
+
+def make(demo: DemoLink | None) -> pages.Part:
+    """The pages. With `demo`, opening `/` signs the browser in."""
+    part = pages.Part("gate")
+
+    @part.get("/")
+    def page() -> Response:
+        """The web app: whichever screen is right now."""
+        if demo is not None:
+            response = Response(status=303, headers={"Location": "/"})
+            if demo.sign_in(response):
+                return response
+        return first_screen()
+
+    @part.get("/screen")
+    def screen() -> Response:
+        """The same for a page that is open already."""
+        return first_screen()
+
+    @part.post("/pair")
+    def pair() -> Response:
+        """Pairs this tablet by a one-time code."""
+        code = "".join(request.form.get("code", "").split()).replace("-", "").upper()
+        label = request.form.get("label", "").strip()
+        browser = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
+        try:
+            asked = pages.form(schemas.PairingAsked, code=code, label=label)
+            reply = asking.ask(query.Pair(asked["code"], asked["label"], browser.decode("utf-8", "ignore")))
+            if not isinstance(reply, query.Paired):
+                asking.no(reply)
+        except Problem as problem:
+            if problem.kind not in _TOLD:
+                raise
+            return pages.screen("gate/pair.html", problem.kind.status, wrong=problem, code=code, label=label)
+        secret = reply.tablet
+        asking.parts().after(lambda response: asking.parts().cookies.set_tablet(response, secret))
+        return pages.screen("gate/sign_in.html")
+
+    @part.post("/sign-in")
+    def sign_in() -> Response:
+        """Signs an associate in."""
+        name = request.form.get("associate", "").strip()
+        try:
+            asked = pages.form(schemas.SessionAsked, associate=name)
+            reply = asking.ask(query.SignIn(asking.tablet(), asked["associate"], asked["pin"]))
+            if not isinstance(reply, query.SignedIn):
+                asking.no(reply)
+        except Problem as problem:
+            if problem.kind not in _TOLD:
+                raise
+            return pages.screen("gate/sign_in.html", problem.kind.status, wrong=problem, name=name)
+        secret = reply.session
+        asking.parts().after(lambda response: asking.parts().cookies.set_session(response, secret))
+        return floor_screen(reply.view)
+
+    @part.post("/sign-out")
+    def sign_out() -> Response:
+        """Signs out. This browser forgets the session even if the gateway cannot be told."""
+        asking.parts().after(asking.parts().cookies.clear_session)
+        asking.accepted(asking.ask(query.SignOut(asking.session())))
+        return pages.screen("gate/sign_in.html")
+
+    @part.post("/choices")
+    def choices() -> Response:
+        """What is chosen on this tablet: the language, or whether it makes sounds. The page begins anew."""
+        response = Response(status=204, headers={"HX-Refresh": "true"})
+        cookies = asking.parts().cookies
+        if request.form.get("language") in LANGUAGES:
+            cookies.set_choice(response, cookies.language, request.form["language"])
+        if request.form.get("sound") in ("on", "off"):
+            cookies.set_choice(response, cookies.sound, request.form["sound"])
+            del response.headers["HX-Refresh"]
+        return response
+
+    return part
+
+
+def first_screen() -> Response:
+    """The floor, or what has to come before it."""
+    try:
+        return floor_screen(asking.view())
+    except Problem as problem:
+        if problem.kind not in texts.GATES:
+            raise
+        return pages.screen(texts.GATES[problem.kind])
+    except GatewayAwayError:
+        return pages.screen("gate/away.html")
+
+
+def floor_screen(view: query.SessionView) -> Response:
+    """The floor, before its stream has told anything."""
+    return pages.screen("floor/floor.html", who=pages.who(view))
