@@ -100,8 +100,9 @@ class _Tablet:
                 f"POST /api/v1/floor/acks HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
             )
-            if b" 204 " not in (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0] + b" ":
-                raise RuntimeError("an acknowledgement was refused")
+            status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+            if status != b"204":
+                raise RuntimeError(f"an acknowledgement was answered with {status.decode()}")
 
 
 async def _run(order: Mapping[str, Any], ended: asyncio.Event) -> dict[str, Any]:

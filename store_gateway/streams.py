@@ -19,7 +19,7 @@ from wire import query
 from wire.errors import WireError
 from wire.query import LENGTH_BYTES, Refused, RefusedReason
 
-MOST_CONNECTIONS = 128  # of tablets' APIs
+MOST_CONNECTIONS = 320  # of tablets' APIs: a line for each of 256 streams, and some for what is asked beside them
 MOST_OPERATORS = 8  # besides: an operator gets in while all the others are taken
 MOST_PROBES = 2
 MOST_IN_FLIGHT = 32  # requests of one connection that are not answered yet

@@ -19,6 +19,7 @@ from wire.query import Reply, Request
 
 ANSWER_TIMEOUT_S: Final = 10.0  # a sign-in waits for others' PINs to be verified, one at a time
 IDLE_LINES: Final = 8
+MOST_ASKING: Final = 32  # at once; the gateway answers one after the other anyway, and counts its lines
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -133,6 +134,7 @@ class GatewayClient:
         self._path = path
         self._log = Log("gateway_client")
         self._lock = threading.Lock()
+        self._asking = threading.BoundedSemaphore(MOST_ASKING)
         self._idle: list[_Line] = []
         self._busy: set[_Line] = set()
         self._closed = False
@@ -146,6 +148,14 @@ class GatewayClient:
             GatewayAwayError: no reply; whether the gateway acted on the question is unknown.
             WireError: the request is outside of the bounds that `wire.query` declares.
         """
+        if not self._asking.acquire(timeout=ANSWER_TIMEOUT_S):
+            raise self._failed(GatewayAwayError(AwayReason.SILENT))
+        try:
+            return self._ask(request)
+        finally:
+            self._asking.release()
+
+    def _ask(self, request: Request) -> Reply:
         line = self._take()
         kept = False
         try:

@@ -4,6 +4,7 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
@@ -11,12 +12,13 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from tablet_api import forms
 from wire import scopes
 from wire.policy import Section
-from wire.query import Action, DarkReason, Light, ReceiverState
+from wire.query import Action, DarkReason, Light, ReceiverState, Visit
 from wire.sighting import RadioReason
 from wire.trust import CertificateSource
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
+_MOST_KEPT = 4096  # visits
 
 
 class Instant(fields.Field[str]):
@@ -217,11 +219,31 @@ class VisitShown(Shown):
     attended_by_me = fields.Boolean(required=True)
 
 
+_VISIT_SHOWN = VisitShown()
+
+
 class OutageShown(Shown):
     """A zone whose receiver does not hear now; an empty label: a receiver in no zone."""
 
     zone_label = fields.String(required=True)
     blind = fields.Boolean(required=True, metadata={"description": "nobody in this zone is ever shown"})
+
+
+@lru_cache(_MOST_KEPT)
+def _line(visit: Visit) -> dict[str, Any]:
+    """A visit as it is shown. Most are as they were on the roster before, and on every tablet's."""
+    shown: dict[str, Any] = _VISIT_SHOWN.dump(visit)
+    return shown
+
+
+class _Lines(fields.List[Any]):
+    """The roster's visits; each is put into its form once."""
+
+    def __init__(self) -> None:
+        super().__init__(fields.Nested(VisitShown), required=True)
+
+    def _serialize(self, value: Any, *place: Any, **more: Any) -> list[Any]:
+        return [_line(visit) for visit in value]
 
 
 class RosterShown(Shown):
@@ -230,7 +252,7 @@ class RosterShown(Shown):
     version = Version(required=True)
     as_of = Instant(attribute="as_of_ms", required=True)
     lease = fields.Nested(LeaseShown, required=True)
-    visits = fields.List(fields.Nested(VisitShown), required=True)
+    visits = _Lines()
     radios = fields.List(fields.Nested(OutageShown), required=True)
 
 
@@ -365,7 +387,7 @@ class ChangeShown(Shown):
     version = Version(required=True)
     as_of = Instant(attribute="as_of_ms", required=True)
     lease = fields.Nested(LeaseShown, required=True)
-    visits = fields.List(fields.Nested(VisitShown), required=True)
+    visits = _Lines()
     gone = fields.List(Handle(), required=True)
     order = fields.List(Handle(), required=True, allow_none=True)
     radios = fields.List(fields.Nested(OutageShown), required=True, metadata={"description": "all that are out now"})

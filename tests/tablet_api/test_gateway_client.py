@@ -1,10 +1,12 @@
 """Asking the gateway, while it is there and while it is not."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tablet_api import gateway_client
 from tablet_api.errors import AwayReason, GatewayAwayError
 from tablet_api.gateway_client import GatewayClient
 from tests.fakes.gateway import FakeGateway
@@ -146,3 +148,29 @@ def test_no_socket_is_absence(tmp_path: Path) -> None:
         GatewayClient(tmp_path / "none").ask(AskStatus())
     assert raised.value.reason is AwayReason.ABSENT
     assert "gateway_socket" in raised.value.hint
+
+
+def test_no_more_than_so_many_are_asked_at_once(
+    gateway: FakeGateway, link: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks beyond them waits for a place, and is told that the gateway is silent where none comes free."""
+    monkeypatch.setattr(gateway_client, "ANSWER_TIMEOUT_S", 2.0)
+    gateway.silent = True
+    told: list[AwayReason] = []
+
+    def ask() -> None:
+        try:
+            link.ask(AskStatus())
+        except GatewayAwayError as error:
+            told.append(error.reason)
+
+    threads = [threading.Thread(target=ask) for _ in range(gateway_client.MOST_ASKING + 8)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 10
+    while len(gateway.asked) < gateway_client.MOST_ASKING and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(gateway.asked) == gateway_client.MOST_ASKING
+    for thread in threads:
+        thread.join(10)
+    assert told == [AwayReason.SILENT] * len(threads)
