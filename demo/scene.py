@@ -103,7 +103,7 @@ class Scene:
 
     def link(self) -> str:
         """The address that signs a visitor's browser in. Raises: DemoError."""
-        asked = {"tablet": self.tablet.pairing, "session": self.tablet.session}
+        asked = {"tablet": self.tablet.pairing, "session": self.tablet.cookie}
         answer = self.tablet.call("POST", "/demo/links", asked)
         if answer.status != 201:
             raise DemoError("the tablet API gives no demo link", "look at its log")

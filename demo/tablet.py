@@ -5,15 +5,19 @@ It shows what the web page shows and by the same calls. In the demo it signs the
 I/O: http.client; its only importer. A stream is read in a thread of its own.
 """
 
+import base64
 import http.client
+import http.cookies
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from wire import query
 
 ANSWER_S: Final = 20.0
 Json = dict[str, Any]
@@ -25,6 +29,7 @@ class Answer:
 
     status: int
     body: Json
+    cookies: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class Tablet:
     def __init__(self, address: Address) -> None:
         self._address = address
         self.pairing = ""
-        self.session = ""
+        self.session = ""  # the token of whoever is signed in
+        self.cookie = ""  # the same for a browser: the secret of the session alone
 
     def pair(self, code: str, label: str) -> Answer:
         """Pairs by the one-time code."""
@@ -59,9 +65,10 @@ class Tablet:
 
     def sign_in(self, associate: str, pin: str) -> Answer:
         """Signs an associate in."""
-        asked = {"associate": associate, "pin": pin, "want_token": True}
-        answer = self.call("POST", "/api/v1/sessions", asked, bearer=self.pairing)
-        self.session = answer.body.get("token", "")
+        answer = self.call("POST", "/api/v1/sessions", {"associate": associate, "pin": pin}, bearer=self.pairing)
+        self.cookie = next((one for name, one in answer.cookies.items() if name.endswith("session")), "")
+        if self.cookie:
+            self.session = _text(query.bound(_raw(self.pairing), _raw(self.cookie)))
         return answer
 
     def floor(self) -> Answer:
@@ -92,13 +99,23 @@ class Tablet:
             connection.request(method, path, encoded, headers)
             response = connection.getresponse()
             content = response.read()
-            return Answer(response.status, json.loads(content) if content[:1] == b"{" else {})
+            shown = json.loads(content) if content[:1] == b"{" else {}
+            cookies = http.cookies.SimpleCookie(response.getheader("Set-Cookie", ""))
+            return Answer(response.status, shown, {name: one.value for name, one in cookies.items()})
         finally:
             connection.close()
 
     def follow(self) -> "Stream":
         """Opens the floor's stream and keeps it in step until it is closed. Raises: OSError."""
         return Stream(self._address, self.session)
+
+
+def _raw(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
 class Stream:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from store_gateway.asking import Asker, Checking, Effects, Part
 from store_gateway.chronicle import Chronicle
-from store_gateway.doors import DARK, SIGNED_OUT, Doors, Session
+from store_gateway.doors import DARK, Doors, PinCheck, PinMaking, Session
 from store_gateway.floor import Floor
+from store_gateway.management import Management
 from store_gateway.probe import Probe
 from store_gateway.replica import Replica
+from store_gateway.rights import may
 from store_gateway.status import StatusBoard
 from wire import query, trust
 from wire.query import Refused, RefusedReason
@@ -30,6 +32,7 @@ class Answers:
         floor: Floor,
         chronicle: Chronicle,
         board: StatusBoard,
+        management: Management,
         parts: Iterable[Part],
         effects: Effects,
     ) -> None:
@@ -39,8 +42,9 @@ class Answers:
         self._floor = floor
         self._chronicle = chronicle
         self._board = board
+        self._management = management
         self._effects = effects
-        self._parts = {kind: part for part in parts for kind in part.REQUESTS}
+        self._parts = {kind: part for part in (management, *parts) for kind in part.REQUESTS}
 
     def answer(self, request: query.Request, asker: Asker, now_mono_s: float) -> query.Reply | Checking:
         """The answer, or what it waits for."""
@@ -52,22 +56,40 @@ class Answers:
             case trust.AskCertificates(held):
                 return _FORBIDDEN if asker.operator else self._certificates(held, now_mono_s)
             case query.MintPairing():
-                return self._doors.mint(now_mono_s) if asker.operator else _FORBIDDEN
+                return self._doors.pairing.mint(now_mono_s) if asker.operator else _FORBIDDEN
             case query.Upkeep(task):
                 if not asker.operator:
                     return _FORBIDDEN
                 return query.Accepted() if self._replica.upkeep(task, now_mono_s) else DARK
             case query.Pair():
-                return self._doors.pair(request, now_mono_s)
+                return self._doors.pairing.pair(request, now_mono_s)
             case query.SignIn():
-                begun = self._doors.begin(request, now_mono_s)
-                return begun if isinstance(begun, Refused) else Checking(begun)
+                return self._begun(self._doors.begin(request, now_mono_s))
+            case query.Unlock():
+                return self._begun(self._doors.begin_unlock(request, now_mono_s))
+            case query.SetPin():
+                return self._begun(self._doors.begin_pin(request, now_mono_s))
+            case query.AskLocked(bound):
+                return self._doors.locked(bound, now_mono_s)
+            case query.AskTablets(None) | query.Unpair(None):
+                return self._management.kept(request, None, now_mono_s) if asker.operator else _FORBIDDEN
             case query.SignOut():
-                self._doors.sign_out(request.session)
+                self._doors.sign_out(request.session, now_mono_s)
                 self._effects.stir()
                 return query.Accepted()
+        if request.session is None:
+            return _FORBIDDEN
         session = self._doors.session(request.session, now_mono_s, active=not isinstance(request, _UNTOUCHED))
-        return SIGNED_OUT if session is None else self._signed_in(request, session, asker, now_mono_s)
+        if isinstance(session, Refused):
+            return session
+        return self._signed_in(request, session, asker, now_mono_s) if may(type(request), session.role) else _FORBIDDEN
+
+    def _begun(self, begun: PinCheck | PinMaking | query.SessionView | Refused) -> query.Reply | Checking:
+        """What waits for a PIN, or the answer at once; a browser that is too old may have lost its pairing by it."""
+        if isinstance(begun, PinCheck | PinMaking):
+            return Checking(begun)
+        self._effects.stir()
+        return begun
 
     def _certificates(self, held: tuple[bytes, ...], now_mono_s: float) -> query.Reply:
         found = self._replica.trust.certificates(self._replica.trusted_ms(now_mono_s))
@@ -77,6 +99,10 @@ class Answers:
         match request:
             case query.AskSession():
                 return self._doors.view(session, now_mono_s)
+            case query.LockSession():
+                self._doors.lock(session)
+                self._effects.stir()
+                return query.Accepted()
             case query.AskFloor():
                 return self._floor.roster(session, now_mono_s)
             case query.Watch():

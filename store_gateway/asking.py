@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from store_gateway.core.presence import Move
-from store_gateway.doors import PinCheck, Session
+from store_gateway.doors import PinCheck, PinMaking, Session
 from store_gateway.floor import Watcher
 from store_gateway.replica import Changes
 from wire import query
@@ -25,9 +25,9 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Checking:
-    """The answer waits for a PIN: verify `check`, then call `pin_checked`."""
+    """The answer waits for a PIN: verify `check` or make its verifier, then call `pin_checked`."""
 
-    check: PinCheck
+    check: PinCheck | PinMaking
 
 
 @dataclass(frozen=True, slots=True)

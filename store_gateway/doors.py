@@ -1,80 +1,71 @@
-"""Who may come in: pairing codes, tablets, sign-in and sessions, with what slows a guesser down.
+"""Who may come in: sign-in, locked sessions and PINs, with what slows a guesser down; tablets are in `pairing`.
 
-Codes and sessions live in memory and end with the process; of a tablet's secret only the SHA-256 is kept. A PIN is
-verified elsewhere (`store_gateway.pins`): `begin` gives a check, `finish` takes its verdict, so no answer waits.
+Codes, sessions and wrong tries live in memory and end with the process, after which nobody comes in before HQ unlocked
+the cache. A PIN is verified or hashed elsewhere (`store_gateway.pins`): `begin…` gives the work, `finish` takes its
+end, so no answer waits.
 
 I/O: the cache, through the replica.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Protocol
 
 from store_gateway.errors import CacheError
-from store_gateway.replica import Tablet
+from store_gateway.pairing import CODE_S as CODE_S
+from store_gateway.pairing import DARK as DARK
+from store_gateway.pairing import SECRET_BYTES, WRONG, Pairing, is_probe, label_of
+from store_gateway.pairing import Keeper as TabletKeeper
+from store_gateway.pin_codes import LEAST_DIGITS, PinCodes, is_weak
+from store_gateway.sessions import LOCKED as LOCKED
+from store_gateway.sessions import SIGNED_OUT as SIGNED_OUT
+from store_gateway.sessions import Session as Session
+from store_gateway.sessions import Sessions
 from store_gateway.tries import Tries
 from wire import query, sync, synthetic
 from wire.member import Staff
-from wire.policy import Policy
 from wire.query import Refused, RefusedReason
 
-CODE_BYTES = 16  # 128 bits: 26 base32 characters
-CODE_S = 60
-SECRET_BYTES = 32
-MOST_CODES = 8
-MOST_TABLETS = 256
-MOST_SESSIONS = 256
-MOST_CHECKS = 8  # PINs that wait to be verified: 40 to 100 ms each
+MOST_CHECKS = 8  # PINs that wait to be verified or hashed: 40 to 100 ms each
 IDLE_S = 300  # until there is a policy
 SESSION_S = 43_200
-_ID_BYTES = 4
 
 UNPAIRED = Refused(RefusedReason.UNPAIRED)
-SIGNED_OUT = Refused(RefusedReason.SIGNED_OUT)
-WRONG = Refused(RefusedReason.WRONG)
-DARK = Refused(RefusedReason.DARK)
+WEAK = Refused(RefusedReason.WEAK)
 
 
-class Keeper(Protocol):
+class Keeper(TabletKeeper, Protocol):
     """What is needed of the replica."""
 
-    def policy(self) -> Policy | None: ...
     def staff(self, associate: str) -> Staff | None: ...
+    def set_pin(self, pin: sync.PinSet, now_mono_s: float) -> None: ...
     def lease(self, now_mono_s: float) -> query.Lease: ...
-    def trusted_ms(self, now_mono_s: float) -> int | None: ...
-    def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int: ...
-    def add_tablet(self, tablet: Tablet) -> None: ...
-    def tablet(self, secret_hash: bytes) -> Tablet | None: ...
-    def tablets(self) -> tuple[Tablet, ...]: ...
-    def unpair(self, tablet_id: str, now_mono_s: float) -> None: ...
-
-
-class Session:
-    """An associate who is signed in on a tablet. `key`: SHA-256 of the session's secret."""
-
-    __slots__ = ("active_mono_s", "associate", "key", "name", "role", "tablet", "until_mono_s")
-
-    def __init__(self, key: bytes, associate: str, staff: Staff, tablet: str, now_mono_s: float, length_s: int) -> None:
-        self.key = key
-        self.associate = associate
-        self.name = staff.name
-        self.role = staff.role
-        self.tablet = tablet
-        self.active_mono_s = now_mono_s
-        self.until_mono_s = now_mono_s + length_s
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PinCheck:
-    """A PIN to verify against a verifier; an empty one is nobody's and costs the same."""
+    """A PIN to verify against a verifier; an empty one is nobody's and costs the same.
+
+    `secret`: the tablet's, for a new session; `session`: the locked one that is to be opened, instead.
+    """
 
     associate: str
     tablet: str
     pin: str
     verifier: str
+    secret: bytes = b""
+    session: Session | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PinMaking:
+    """A PIN to make a verifier of; `by`: the manager who made the code that it was set with."""
+
+    associate: str
+    tablet: str
+    pin: str
+    by: str
 
 
 class Doors:
@@ -84,152 +75,186 @@ class Doors:
         self._store = store
         self._keeper = keeper
         self._entropy = entropy
-        self._codes: dict[bytes, float] = {}  # SHA-256 of a code -> when it ends
-        self._probe_code = (b"", 0.0)  # likewise, of the one that is for the probe's tablet
-        self._sessions: dict[bytes, Session] = {}
+        self.held = Sessions(lambda: self._limits()[0])
+        self.pin_codes = PinCodes(entropy)
         self._tries = Tries()
+        self.pairing = Pairing(store, keeper, entropy, self._tries, self.unpaired)
         self._checks = 0
-
-    # --- pairing -----------------------------------------------------------------------------------------------------
-
-    def mint(self, now_mono_s: float) -> query.PairingCode:
-        """A new one-time code; the oldest of too many goes."""
-        code = base64.b32encode(self._entropy(CODE_BYTES)).decode().rstrip("=")
-        while len(self._codes) >= MOST_CODES:
-            del self._codes[next(iter(self._codes))]
-        self._codes[_hash(code.encode())] = now_mono_s + CODE_S
-        return query.PairingCode(code, CODE_S)
-
-    def mint_probe(self, now_mono_s: float) -> str:
-        """A new one-time code for the probe's tablet, in the place of an older one."""
-        code = base64.b32encode(self._entropy(CODE_BYTES)).decode().rstrip("=")
-        self._probe_code = _hash(code.encode()), now_mono_s + CODE_S
-        return code
-
-    def pair(self, asked: query.Pair, now_mono_s: float) -> query.Paired | Refused:
-        """A code for a tablet's secret. The code is spent even where the tablet cannot be kept.
-
-        Only wrong codes are throttled: 128 bits cannot be guessed, and whoever reaches the network could otherwise
-        keep the store from pairing.
-        """
-        code = asked.code.upper().replace("-", "").replace(" ", "")
-        hashed = _hash(code.encode())
-        probes = hashed == self._probe_code[0]
-        ends_mono_s = self._probe_code[1] if probes else self._codes.pop(hashed, 0.0)
-        if ends_mono_s <= now_mono_s:
-            left_s = self._tries.left_s("codes", now_mono_s)
-            if left_s:
-                return Refused(RefusedReason.THROTTLED, left_s)
-            self._tries.wrong("codes", now_mono_s)
-            return WRONG
-        if probes:
-            self._probe_code = (b"", 0.0)
-        elif self.tablets >= MOST_TABLETS:
-            return Refused(RefusedReason.FORBIDDEN)
-        secret = self._entropy(SECRET_BYTES)
-        tablet = Tablet(
-            id="tablet-" + self._entropy(_ID_BYTES).hex(),
-            secret_hash=_hash(secret),
-            label=synthetic.LABEL if probes else asked.label if asked.label != synthetic.LABEL else "",
-            browser=asked.browser,
-            paired_ms=self._keeper.trusted_ms(now_mono_s) or 0,
-        )
-        try:
-            for old in self._keeper.tablets() if probes else ():
-                if _is_probe(old):
-                    self._keeper.unpair(old.id, now_mono_s)
-            self._keeper.add_tablet(tablet)
-            self._keeper.record(now_mono_s, (sync.EventKind.PAIRING, None, sync.Pairing(tablet.id, True)))
-        except CacheError:
-            return DARK
-        return query.Paired(secret, tablet.id, self._store, self.store_label())
+        self.refused = {"pins_wrong_total": 0, "pins_throttled_total": 0, "pin_codes_wrong_total": 0}
 
     # --- sign-in -----------------------------------------------------------------------------------------------------
 
     def begin(self, asked: query.SignIn, now_mono_s: float) -> PinCheck | Refused:
         """What is to be verified. The try counts as wrong until `finish`, so that many at once gain nothing."""
-        tablet = self._keeper.tablet(_hash(asked.tablet))
+        tablet = self.pairing.paired(asked.tablet)
         if tablet is None:
             return UNPAIRED
+        hindered = self.pairing.outdated(tablet, asked.browser, now_mono_s) or self._hindered(
+            asked.associate, tablet.id, now_mono_s
+        )
+        if hindered is not None:
+            return hindered
+        fits = is_probe(tablet) is (asked.associate == synthetic.ASSOCIATE)
+        verifier = self._verifier(asked.associate) if fits else ""
+        return PinCheck(asked.associate, tablet.id, asked.pin, verifier, secret=asked.tablet)
+
+    def begin_unlock(self, asked: query.Unlock, now_mono_s: float) -> PinCheck | query.SessionView | Refused:
+        """What is to be verified, likewise; of a session that is open its view at once."""
+        session = self.held.find(asked.session, now_mono_s)
+        if session is None:
+            return SIGNED_OUT
+        if self.held.why_not(session, now_mono_s) is None:
+            return self.view(session, now_mono_s)
+        tablet = next((one for one in self._keeper.tablets() if one.id == session.tablet), None)
+        if tablet is None:
+            return UNPAIRED
+        hindered = self.pairing.outdated(tablet, asked.browser, now_mono_s) or self._hindered(
+            session.associate, tablet.id, now_mono_s
+        )
+        if hindered is not None:
+            return hindered
+        return PinCheck(session.associate, tablet.id, asked.pin, self._verifier(session.associate), session=session)
+
+    def begin_pin(self, asked: query.SetPin, now_mono_s: float) -> PinMaking | Refused:
+        """Of what a verifier is to be made. The code is spent even where the PIN cannot be kept."""
+        tablet = self.pairing.paired(asked.tablet)
+        if tablet is None or is_probe(tablet):
+            return UNPAIRED
+        policy = self._keeper.policy()
+        if is_weak(asked.pin, (policy.main.pin_digits if policy is not None else None) or LEAST_DIGITS):
+            return WEAK
+        hindered = self._hindered(asked.associate, tablet.id, now_mono_s)
+        if hindered is not None:
+            return hindered
+        by = self.pin_codes.spend(asked.associate, asked.code, now_mono_s)
+        if by is None:
+            self._checks -= 1
+            self.refused["pin_codes_wrong_total"] += 1
+            return WRONG
+        return PinMaking(asked.associate, tablet.id, asked.pin, by)
+
+    def finish(
+        self, work: PinCheck | PinMaking, verdict: bool | str, now_mono_s: float
+    ) -> query.SignedIn | query.SessionView | query.Accepted | Refused:
+        """The end of a check (whether it is right) or of a making (the verifier; empty: none), once for each."""
+        self._checks -= 1
+        staff = self._keeper.staff(work.associate)
+        if staff is None or not staff.active or not verdict:
+            self.refused["pins_wrong_total"] += 1
+            return WRONG
+        if all(one.id != work.tablet for one in self._keeper.tablets()):
+            return UNPAIRED  # while the PIN was verified
+        if isinstance(work, PinMaking):
+            return self._finish_pin(work, str(verdict), now_mono_s)
+        if staff.pin_verifier != work.verifier:
+            return WRONG
+        self._forgive(work)
+        if work.session is not None:
+            return self._finish_unlock(work.session, now_mono_s)
+        secret = self._entropy(SECRET_BYTES)
+        bound = query.bound(work.secret, secret)
+        session = Session(bound, work.associate, staff, work.tablet, now_mono_s, self._limits()[1])
+        self.held.begin(session)
+        return query.SignedIn(secret, self.view(session, now_mono_s))
+
+    def _finish_unlock(self, session: Session, now_mono_s: float) -> query.SessionView | Refused:
+        if self.held.ended(session, now_mono_s):
+            return SIGNED_OUT  # while the PIN was verified
+        session.locked = False
+        session.active_mono_s = now_mono_s
+        return self.view(session, now_mono_s)
+
+    def _finish_pin(self, work: PinMaking, verifier: str, now_mono_s: float) -> query.Accepted | Refused:
+        try:
+            self._keeper.set_pin(sync.PinSet(work.associate, work.by, work.tablet, verifier, 0), now_mono_s)
+        except CacheError:
+            return DARK
+        self._forgive(work)
+        self.held.end_where(lambda one: one.associate == work.associate)
+        return query.Accepted()
+
+    def _verifier(self, associate: str) -> str:
+        staff = self._keeper.staff(associate)
+        return staff.pin_verifier if staff is not None and staff.active else ""
+
+    def _hindered(self, associate: str, tablet: str, now_mono_s: float) -> Refused | None:
+        """Why nothing may be tried now; where it may, the try counts as a wrong one until it is forgiven."""
         if self._keeper.lease(now_mono_s).light is query.Light.LOCKED:
             return DARK
-        keys = _keys(asked.associate, tablet.id)
+        keys = _keys(associate, tablet)
         left_s = max(self._tries.left_s(key, now_mono_s) for key in keys)
         if left_s:
+            self.refused["pins_throttled_total"] += 1
             return Refused(RefusedReason.THROTTLED, left_s)
         if self._checks >= MOST_CHECKS:
             return Refused(RefusedReason.BUSY, 1)
         self._checks += 1
         for key in keys:
             self._tries.wrong(key, now_mono_s)
-        staff = self._keeper.staff(asked.associate)
-        fits = _is_probe(tablet) is (asked.associate == synthetic.ASSOCIATE)
-        verifier = staff.pin_verifier if staff is not None and staff.active and fits else ""
-        return PinCheck(asked.associate, tablet.id, asked.pin, verifier)
+        return None
 
-    def finish(self, check: PinCheck, right: bool, now_mono_s: float) -> query.SignedIn | Refused:
-        """The verdict on a check, given exactly once for each. A new session ends the tablet's old one."""
-        self._checks -= 1
-        staff = self._keeper.staff(check.associate)
-        if not right or staff is None or not staff.active or staff.pin_verifier != check.verifier:
-            return WRONG
-        if all(one.id != check.tablet for one in self._keeper.tablets()):
-            return UNPAIRED  # while the PIN was verified
-        for key in _keys(check.associate, check.tablet):
+    def _forgive(self, work: PinCheck | PinMaking) -> None:
+        for key in _keys(work.associate, work.tablet):
             self._tries.right(key)
-        for old in [one for one in self._sessions.values() if one.tablet == check.tablet]:
-            del self._sessions[old.key]
-        if len(self._sessions) >= MOST_SESSIONS:
-            oldest = min(self._sessions.values(), key=lambda one: one.active_mono_s)
-            del self._sessions[oldest.key]
-        secret = self._entropy(SECRET_BYTES)
-        session = Session(_hash(secret), check.associate, staff, check.tablet, now_mono_s, self._limits()[1])
-        self._sessions[session.key] = session
-        return query.SignedIn(secret, self.view(session, now_mono_s))
 
-    def sign_out(self, secret: bytes) -> None:
-        """Ends a session; an unknown one is ended already."""
-        self._sessions.pop(_hash(secret), None)
+    # --- sessions ----------------------------------------------------------------------------------------------------
 
-    def session(self, secret: bytes, now_mono_s: float, *, active: bool) -> Session | None:
-        """The session of this secret, if it still holds; `active`: somebody touched the tablet."""
-        session = self._sessions.get(_hash(secret))
-        if session is None or not self.holds(session, now_mono_s):
-            return None
+    def sign_out(self, bound: bytes, now_mono_s: float) -> None:
+        """Ends a session, open or locked; an unknown one is ended already."""
+        session = self.held.find(bound, now_mono_s)
+        if session is not None:
+            self.held.end(session)
+
+    def session(self, bound: bytes, now_mono_s: float, *, active: bool) -> Session | Refused:
+        """The session, if it is open now; `active`: somebody touched the tablet."""
+        session = self.held.find(bound, now_mono_s)
+        if session is None:
+            return SIGNED_OUT
+        refused = self.held.why_not(session, now_mono_s)
+        if refused is not None:
+            return refused
+        self.pairing.asked(session.tablet, now_mono_s)
         if active:
             session.active_mono_s = now_mono_s
         return session
 
-    def holds(self, session: Session, now_mono_s: float) -> bool:
-        """Whether a session has not ended: by time, by sign-out, by another sign-in, by HQ."""
-        idle_s, _ = self._limits()
-        held = self._sessions.get(session.key) is session
-        if held and now_mono_s < session.until_mono_s and now_mono_s - session.active_mono_s < idle_s:
-            return True
-        if held:
-            del self._sessions[session.key]
-        return False
+    def lock(self, session: Session) -> None:
+        """Locks a session now."""
+        session.locked = True
+
+    def locked(self, bound: bytes, now_mono_s: float) -> query.LockedView | Refused:
+        """Whose PIN opens this session, locked or not."""
+        session = self.held.find(bound, now_mono_s)
+        return SIGNED_OUT if session is None else query.LockedView(session.associate, session.name, self.store_label())
+
+    def why_not(self, session: Session, now_mono_s: float) -> Refused | None:
+        """What a session is told that does not hold any more; None: it holds."""
+        return self.held.why_not(session, now_mono_s)
 
     def staff_changed(self) -> None:
         """HQ changed staff: who is no longer active is signed out at once; name and role follow."""
-        for session in list(self._sessions.values()):
+        for session in self.held.all():
             staff = self._keeper.staff(session.associate)
             if staff is None or not staff.active:
-                del self._sessions[session.key]
+                self.held.end(session)
             else:
                 session.name, session.role = staff.name, staff.role
+        self.pin_codes.keep(self._is_active)
+
+    def _is_active(self, associate: str) -> bool:
+        staff = self._keeper.staff(associate)
+        return staff is not None and staff.active
 
     def unpaired(self, tablets: frozenset[str]) -> None:
-        """HQ took these tablets' pairing: whoever is signed in on one is signed out at once."""
-        for session in [one for one in self._sessions.values() if one.tablet in tablets]:
-            del self._sessions[session.key]
+        """These tablets are not paired any more: whoever is signed in on one is signed out at once."""
+        self.held.end_where(lambda one: one.tablet in tablets)
+        self.pairing.forget(tablets)
 
     def tick(self, now_mono_s: float) -> None:
         """Ends what is over."""
-        for session in list(self._sessions.values()):
-            self.holds(session, now_mono_s)
-        for code in [code for code, ends_mono_s in self._codes.items() if ends_mono_s <= now_mono_s]:
-            del self._codes[code]
+        self.held.tick(now_mono_s)
+        self.pin_codes.tick(now_mono_s)
+        self.pairing.tick(now_mono_s)
 
     def view(self, session: Session, now_mono_s: float) -> query.SessionView:
         """What the tablet may know of its session; `until_ms` is 0 before the first trusted time."""
@@ -244,33 +269,28 @@ class Doors:
             until_ms=now_ms + left_ms if now_ms is not None else 0,
         )
 
+    def counters(self) -> dict[str, int]:
+        """What was refused at the doors since the start, by kind; nothing of it depends on who is a member."""
+        return {**self.pairing.refused, **self.refused, "sessions_stolen_total": self.held.stolen}
+
     @property
     def sessions(self) -> int:
         """How many people are signed in."""
-        return sum(one.role != synthetic.ROLE for one in self._sessions.values())
+        return self.held.count()
 
     @property
     def tablets(self) -> int:
-        """How many tablets are paired, but for the probe's."""
-        return sum(not _is_probe(one) for one in self._keeper.tablets())
+        """How many tablets are paired."""
+        return self.pairing.tablets
 
     def store_label(self) -> str:
         """What people call the store."""
-        policy = self._keeper.policy()
-        return policy.store.label if policy is not None and policy.store.label else self._store
+        return label_of(self._keeper.policy(), self._store)
 
     def _limits(self) -> tuple[int, int]:
         """Idle and whole length of a session in seconds."""
         policy = self._keeper.policy()
         return (policy.main.session_idle_s, policy.main.session_s) if policy is not None else (IDLE_S, SESSION_S)
-
-
-def _hash(secret: bytes) -> bytes:
-    return hashlib.sha256(secret).digest()
-
-
-def _is_probe(tablet: Tablet) -> bool:
-    return tablet.label == synthetic.LABEL
 
 
 def _keys(associate: str, tablet: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from runtime.logs import Log
 from store_gateway.counts import Counts
-from store_gateway.doors import PinCheck
+from store_gateway.doors import PinCheck, PinMaking
 from store_gateway.gateway import Asker, Checking, Gateway
 from store_gateway.inbox import Inbox
 from store_gateway.keyring import Built
@@ -38,10 +38,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A PIN was verified; `asked` waits for the answer."""
+    """A PIN was verified, or its verifier made; `asked` waits for the answer."""
 
-    check: PinCheck
-    right: bool
+    check: PinCheck | PinMaking
+    right: bool | str
     asked: Asked
 
 
@@ -93,7 +93,7 @@ Item = Asked | Verdict | Gone | Datagram | Heard | Payload | Linked | Built | St
 class PinDesk(Protocol):
     """Who verifies PINs."""
 
-    def submit(self, check: PinCheck, token: object) -> None: ...
+    def submit(self, check: PinCheck | PinMaking, token: object) -> None: ...
 
 
 class Loop:

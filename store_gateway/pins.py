@@ -1,4 +1,4 @@
-"""Verifies PINs one at a time in a thread of its own, so that no answer waits for 19 MiB of argon2.
+"""Verifies and hashes PINs one at a time in a thread of its own, so that no answer waits for 19 MiB of argon2.
 
 I/O: argon2; its only importer.
 """
@@ -11,7 +11,7 @@ from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from runtime.logs import Log
-from store_gateway.doors import PinCheck
+from store_gateway.doors import PinCheck, PinMaking
 
 # OWASP's least for argon2id: 19 MiB, two passes, one lane.
 TIME_COST = 2
@@ -30,11 +30,14 @@ def hasher() -> PasswordHasher:
 
 
 class PinChecker:
-    """Give it checks; `on_checked(check, right, token)` is called from its thread, once for each."""
+    """Give it work; `on_checked(work, verdict, token)` is called from its thread, once for each.
 
-    def __init__(self, on_checked: Callable[[PinCheck, bool, object], None]) -> None:
+    The verdict: of a check whether it is right, of a making the verifier, empty where it could not be made.
+    """
+
+    def __init__(self, on_checked: Callable[[PinCheck | PinMaking, bool | str, object], None]) -> None:
         self._on_checked = on_checked
-        self._waiting: queue.SimpleQueue[tuple[PinCheck, object] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[PinCheck | PinMaking, object] | None] = queue.SimpleQueue()
         self._hasher = hasher()
         self._nobody = ""
         self._thread = threading.Thread(target=self._run, name="pins", daemon=True)
@@ -48,8 +51,8 @@ class PinChecker:
         self._waiting.put(None)
         self._thread.join(timeout=5)
 
-    def submit(self, check: PinCheck, token: object) -> None:
-        """Verifies when its turn comes. Whoever calls bounds how many wait (`doors.MOST_CHECKS`)."""
+    def submit(self, check: PinCheck | PinMaking, token: object) -> None:
+        """Does it when its turn comes. Whoever calls bounds how many wait (`doors.MOST_CHECKS`)."""
         self._waiting.put((check, token))
 
     def verify(self, check: PinCheck) -> bool:
@@ -68,10 +71,19 @@ class PinChecker:
             return False
         return bool(verifier)
 
+    def make(self, pin: str) -> str:
+        """The verifier of a PIN; empty where it cannot be made."""
+        try:
+            return self._hasher.hash(pin)
+        except (Argon2Error, MemoryError) as error:
+            _log.error("not_hashed", exception=type(error).__name__, remedy="free memory, and set the PIN again")
+            return ""
+
     def _run(self) -> None:
         while (waiting := self._waiting.get()) is not None:
-            check, token = waiting
-            self._on_checked(check, self.verify(check), token)
+            work, token = waiting
+            verdict = self.verify(work) if isinstance(work, PinCheck) else self.make(work.pin)
+            self._on_checked(work, verdict, token)
 
 
 def _is_bearable(verifier: str) -> bool:

@@ -50,7 +50,7 @@ class StatusBoard:
         These are: what was resolved, recorded, applied, and calls that some role does not see, with what they rang.
         """
         now_ms = self._replica.trusted_ms(now_mono_s) if self._replica.live(now_mono_s) else None
-        figures = [self._counts.told(), self._link_counters()]
+        figures = [self._counts.told(), self._doors.counters(), self._link_counters()]
         if operator:
             figures += [self._counts.of_members(), self._replica.counters(), self._hook_counters()]
             tokens = self._directory.tokens

@@ -3,7 +3,7 @@
 I/O: reads flask's current request and asks the gateway.
 """
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from flask import current_app, request
 
@@ -12,6 +12,8 @@ from tablet_api.errors import REFUSED, Problem, ProblemKind
 from tablet_api.parts import PARTS, Parts
 from wire import query
 from wire.query import Reply, Request
+
+_BROWSER_BYTES: Final = 200
 
 
 def parts() -> Parts:
@@ -36,6 +38,12 @@ def session() -> bytes:
         Problem: SIGNED_OUT or UNPAIRED.
     """
     return auth.session_secret(request, parts().cookies)
+
+
+def browser() -> str:
+    """What the browser that asks says of itself, at most 200 bytes."""
+    said = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
+    return said.decode("utf-8", "ignore")
 
 
 def ask(question: Request) -> Reply:

@@ -12,6 +12,7 @@ from flask import Request, Response
 
 from tablet_api import forms
 from tablet_api.errors import Problem, ProblemKind
+from wire import query
 
 _TABLET_DAYS: Final = 400  # the longest that browsers keep a cookie
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -93,16 +94,23 @@ def tablet_secret(request: Request, cookies: Cookies) -> bytes:
 
 
 def session_secret(request: Request, cookies: Cookies) -> bytes:
-    """The session's secret.
+    """What stands for the session in a question: a native app's token, or what the two cookies give together.
+
+    A session's cookie beside another tablet's gives another value, which the gateway refuses and counts.
 
     Raises:
-        Problem: SIGNED_OUT, or UNPAIRED where there is no tablet's cookie either.
+        Problem: SIGNED_OUT, or UNPAIRED where there is no tablet's cookie.
     """
-    secret = _bearer(request) or forms.secret_of(request.cookies.get(cookies.session))
-    if secret is not None:
-        return secret
-    paired = forms.secret_of(request.cookies.get(cookies.tablet)) is not None
-    raise Problem(ProblemKind.SIGNED_OUT if paired else ProblemKind.UNPAIRED)
+    token = _bearer(request)
+    if token is not None:
+        return token
+    tablet = forms.secret_of(request.cookies.get(cookies.tablet))
+    session = forms.secret_of(request.cookies.get(cookies.session))
+    if tablet is None:
+        raise Problem(ProblemKind.UNPAIRED)
+    if session is None:
+        raise Problem(ProblemKind.SIGNED_OUT)
+    return query.bound(tablet, session)
 
 
 def refuse_other_sites(request: Request) -> None:

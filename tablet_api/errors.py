@@ -70,8 +70,10 @@ class ProblemKind(Enum):
 
     UNPAIRED = _Form("unpaired", 401, "This tablet is not paired with the store.")
     SIGNED_OUT = _Form("signed-out", 401, "Nobody is signed in.")
+    LOCKED = _Form("locked", 401, "The session is locked; the PIN of whoever is signed in opens it.")
     WRONG = _Form("wrong", 403, "The code, the name or the PIN is not right.")
     FORBIDDEN = _Form("forbidden", 403, "This role may not do that.")
+    OUTDATED = _Form("browser-too-old", 403, "This browser is too old; update it, then pair the tablet again.")
     CROSS_SITE = _Form("cross-site", 403, "The request comes from another site.")
     OTHER_NAME = _Form("other-name", 421, "This is not the store's name.")
     NOT_FOUND = _Form("not-found", 404, "There is nothing to show here.")
@@ -79,6 +81,7 @@ class ProblemKind(Enum):
     TAKEN = _Form("taken", 409, "Somebody else is helping already.")
     TOO_LARGE = _Form("too-large", 413, "The request is larger than allowed.")
     MALFORMED = _Form("malformed", 422, "The request has not the form that /openapi.json gives.")
+    WEAK = _Form("weak-pin", 422, "This PIN is too short or too easy to guess.")
     THROTTLED = _Form("throttled", 429, "Too many attempts. Wait, then try again.")
     BAD_REQUEST = _Form("bad-request", 400, "The request cannot be read.")
     TOO_SLOW = _Form("too-slow", 408, "The request did not arrive in time.")
@@ -110,12 +113,15 @@ class ProblemKind(Enum):
 REFUSED: Final[dict[RefusedReason, ProblemKind]] = {
     RefusedReason.UNPAIRED: ProblemKind.UNPAIRED,
     RefusedReason.SIGNED_OUT: ProblemKind.SIGNED_OUT,
+    RefusedReason.LOCKED: ProblemKind.LOCKED,
     RefusedReason.WRONG: ProblemKind.WRONG,
     RefusedReason.THROTTLED: ProblemKind.THROTTLED,
     RefusedReason.FORBIDDEN: ProblemKind.FORBIDDEN,
     RefusedReason.DARK: ProblemKind.DARK,
     RefusedReason.BUSY: ProblemKind.BUSY,
     RefusedReason.MALFORMED: ProblemKind.MALFORMED,
+    RefusedReason.WEAK: ProblemKind.WEAK,
+    RefusedReason.OUTDATED: ProblemKind.OUTDATED,
 }
 
 

@@ -8,13 +8,14 @@ I/O: answers HTTP requests (flask) by asking the gateway.
 import dataclasses
 from typing import Any, Final
 
-from flask import Response, request
+from flask import Response
 from flask.views import MethodView
 
 from tablet_api import changes, forms, schemas, stream, texts
 from tablet_api.api import Calls
 from tablet_api.asking import accepted as _accepted
 from tablet_api.asking import ask as _ask
+from tablet_api.asking import browser as _browser
 from tablet_api.asking import no as _no
 from tablet_api.asking import parts as _parts
 from tablet_api.asking import session as _session
@@ -26,7 +27,6 @@ from wire import query
 from wire.policy import Section
 
 _MANAGER: Final = "manager"
-_BROWSER_BYTES: Final = 200
 
 calls = Calls("v1", "/api/v1", "What the associates' tablets call")
 
@@ -40,8 +40,7 @@ class Pairings(MethodView):
     @calls.problems(403, 429, 503)
     def post(self, asked: dict[str, Any]) -> Any:
         """Pair this tablet with a one-time code."""
-        browser = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
-        reply = _ask(query.Pair(asked["code"], asked["label"], browser.decode("utf-8", "ignore")))
+        reply = _ask(query.Pair(asked["code"], asked["label"], _browser()))
         if not isinstance(reply, query.Paired):
             _no(reply)
         shown = {"id": reply.id, "store": reply.store, "store_label": reply.store_label}
@@ -62,12 +61,13 @@ class Sessions(MethodView):
     @calls.secured_by("tablet")
     def post(self, asked: dict[str, Any]) -> Any:
         """Sign an associate in on this tablet."""
-        reply = _ask(query.SignIn(_tablet(), asked["associate"], asked["pin"]))
+        tablet = _tablet()
+        reply = _ask(query.SignIn(tablet, asked["associate"], asked["pin"], _browser()))
         if not isinstance(reply, query.SignedIn):
             _no(reply)
         shown = _view(reply.view)
         if asked["want_token"]:
-            return shown | {"token": forms.to_text(reply.session)}
+            return shown | {"token": forms.to_text(query.bound(tablet, reply.session))}
         secret = reply.session
         _parts().after(lambda response: _parts().cookies.set_session(response, secret))
         return shown

@@ -177,6 +177,8 @@ class Shopfloor:
             right = reply.check.pin == PIN and bool(reply.check.verifier)
             reply = self.gateway.pin_checked(reply.check, right, self.now_s)
         self.settle()
+        if isinstance(reply, query.SignedIn):  # in every question the two secrets stand together
+            return replace(reply, session=query.bound(secret, reply.session))
         return reply
 
     def ask(self, request: query.Request) -> query.Reply:

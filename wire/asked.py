@@ -27,11 +27,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignIn:
-    """Sign an associate in on a paired tablet. → SignedIn | Refused"""
+    """Sign an associate in on a paired tablet, which ends whatever session it had. → SignedIn | Refused
+
+    `browser`: what the tablet says of itself now; None: nothing.
+    """
 
     tablet: Secret
     associate: Name
     pin: Annotated[str, Size(1, 64)]
+    browser: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -262,12 +262,13 @@ class FakeGateway:
             )  # fmt: skip
         if self.refuse is not None:
             return Refused(self.refuse, 3 if self.refuse in (RefusedReason.BUSY, RefusedReason.THROTTLED) else 0)
-        view = self.sessions.get(getattr(request, "session", b""))
+        secret = self._secret_of(getattr(request, "session", b""))
+        view = self.sessions.get(secret)
         if view is None:
             return Refused(RefusedReason.SIGNED_OUT)
         match request:
-            case SignOut(session):
-                self.sessions.pop(session)
+            case SignOut():
+                self.sessions.pop(secret)
                 return Accepted()
             case AskSession():
                 return view
@@ -286,6 +287,11 @@ class FakeGateway:
                 return Refused(RefusedReason.DARK) if self.lease.light is Light.LOCKED else Accepted()
             case _:
                 return Refused(RefusedReason.MALFORMED)
+
+    def _secret_of(self, bound: bytes) -> bytes:
+        """The session whose secret stands beside a paired tablet's; itself where a test asks with the bare secret."""
+        both = ((tablet, session) for tablet in self.tablets for session in self.sessions)
+        return next((session for tablet, session in both if query.bound(tablet, session) == bound), bound)
 
     def _pair(self, request: Pair) -> Reply:
         if request.code not in self.codes:

@@ -16,6 +16,7 @@ from wire.query import DarkReason, Refused, RefusedReason
 
 WRONG = Refused(RefusedReason.WRONG)
 SIGNED_OUT = Refused(RefusedReason.SIGNED_OUT)
+LOCKED = Refused(RefusedReason.LOCKED)
 
 
 def minted(world: World) -> str:
@@ -155,8 +156,8 @@ def test_a_verdict_for_an_associate_who_was_deactivated_meanwhile_is_no() -> Non
     assert world.gateway.pin_checked(begun.check, True, world.now_s) == WRONG
 
 
-def test_a_session_ends_idle_and_at_its_length() -> None:
-    """300 s without a touch, or 12 h at most; asking who is signed in is no touch."""
+def test_a_session_is_locked_idle_and_ends_at_its_length() -> None:
+    """300 s without a touch lock it, 12 h end it; asking who is signed in is no touch."""
     world = World()
     tablet = world.tablet(watches=True)
     for _ in range(3):
@@ -166,8 +167,8 @@ def test_a_session_ends_idle_and_at_its_length() -> None:
     assert isinstance(world.ask(query.AskSession(tablet.session)), query.SessionView)
     world.ask(query.Acknowledge(tablet.session, 1))
     world.passes(101)
-    assert tablet.ended == SIGNED_OUT
-    assert world.ask(query.AskFloor(tablet.session)) == SIGNED_OUT
+    assert tablet.ended == LOCKED
+    assert world.ask(query.AskFloor(tablet.session)) == LOCKED
     other = world.tablet()
     ends_s = world.now_s + 43_200
     while world.now_s < ends_s - 250:

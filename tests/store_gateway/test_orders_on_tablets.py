@@ -43,7 +43,7 @@ class Counter:
         self.tablet = paired
         signed_in = self.gateway.pin_checked(self.checking().check, True, line.now_s)
         assert isinstance(signed_in, query.SignedIn)
-        self.session = signed_in.session
+        self.session = query.bound(self.tablet.tablet, signed_in.session)
         self.stream = Stream()
         self.gateway.answer(query.Watch(self.session), Asker(False, self.stream), line.now_s)
 

@@ -12,11 +12,12 @@ def enter(app: Flask, gateway: FakeGateway) -> str:
     gateway.codes.add("CODE")
     demo = app.test_client(use_cookies=False)
     tablet = demo.post("/api/v1/pairings", json={"code": "CODE", "want_token": True}).get_json()["token"]
-    session = demo.post(
+    signed_in = demo.post(
         "/api/v1/sessions",
-        json={"associate": "mara", "pin": "4711", "want_token": True},
+        json={"associate": "mara", "pin": "4711"},
         headers={"Authorization": f"Bearer {tablet}"},
-    ).get_json()["token"]
+    )
+    session = signed_in.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
     answer = demo.post("/demo/links", json={"tablet": tablet, "session": session})
     assert answer.status_code == 201
     link = answer.get_json()["link"]
