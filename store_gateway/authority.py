@@ -23,8 +23,8 @@ from store_gateway.settings import Tablets
 from wire.trust import MAX_CHAIN_BYTES
 
 # Apple's systems refuse a server's certificate of an authority that somebody installed over 825 days
-# (support.apple.com/103769). One of half a year's margin is renewed long before a closed store opens again.
-LIFE: Final = timedelta(days=400)
+# (support.apple.com/103769), and Mozilla's "intermediate" profile asks for a year at most.
+LIFE: Final = timedelta(days=360)
 _BACKDATED: Final = timedelta(days=1)  # a tablet's clock may be slow
 _KEY_CREDENTIAL: Final = "authority-key"
 

@@ -13,6 +13,7 @@ from runtime import cli, config, logs
 from runtime.errors import ConfigError
 from runtime.notify import Notify
 from tablet_api import app, server
+from tablet_api.certificates import Shelf
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server
@@ -28,7 +29,8 @@ gateway would show to that tablet and that associate. Without the gateway every 
 comes back by itself.
 """
 _EPILOG: Final = """\
-SIGHUP reads the certificate and its key again. The key is the systemd credential tls-key.
+The gateway says which certificates tablets are shown. Until it has, it is that of the configuration, whose
+key is the systemd credential tls-key; SIGHUP reads these two again.
 Exit codes: 0 stopped, 69 the address cannot be listened on, 78 the configuration is not right.
 """
 
@@ -65,16 +67,20 @@ def _serve(file: Path) -> None:
         stopping.set()
         serving.stop()
 
+    shelf = None if context is None else Shelf(gateway, context, serving.renew, metrics)
+
     def renew() -> None:
         try:
             renewed = _context(settings)
         except ConfigError as error:
             log.error("certificate_kept", remedy=error.remedy, reason=error.text)
             return
-        if renewed is not None:
-            serving.renew(renewed)
-            log.info("certificate_renewed")
+        if renewed is not None and shelf is not None:
+            shelf.restart(renewed)
+            log.info("certificate_read")
 
+    if shelf is not None:
+        threading.Thread(target=shelf.run, args=(stopping,), name="certificates", daemon=True).start()
     cli.stop_on_signals(stop, renew)
     scheme = "http" if context is None else "https"
     log.info("ready", scheme=scheme, listen=settings.listen, port=serving.port)

@@ -212,11 +212,14 @@ class Server:
         if context is not None:
             self.renew(context)
 
-    def renew(self, context: ssl.SSLContext) -> None:
-        """Connections from now on get this certificate, and requests from now on ask by one of its names."""
+    def renew(self, context: ssl.SSLContext, *others: ssl.SSLContext) -> None:
+        """Connections from now on get this certificate, and requests from now on ask by one of its names.
+
+        `others` are those that `context` chooses for other names.
+        """
         self._context = context
         try:
-            self._http.names = names.of_context(context)
+            self._http.names = frozenset().union(*map(names.of_context, (context, *others)))
         except (ssl.SSLError, ValueError):  # its time is over: browsers refuse it, and so no name is refused here
             self._http.names = frozenset()
 

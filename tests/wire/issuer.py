@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,7 +40,7 @@ class Issuer:
     begins: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
-    @property
+    @cached_property
     def root(self) -> bytes:
         """The root's own certificate, PEM."""
         return self._root().public_bytes(serialization.Encoding.PEM)
