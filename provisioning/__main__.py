@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from provisioning import apply, doctor, hq_keys
+from provisioning import apply, doctor, hq_keys, sign
 from provisioning.errors import RefusedError
 from provisioning.files import Files
 from provisioning.install import install
 from provisioning.options import parser
 from provisioning.plan import Step, changes
 from provisioning.settings import Estate, HqSettings, ReceiverSettings, StoreSettings, tablet_names
+from provisioning.sign_texts import TEXTS, Paper
 from provisioning.wanted import receiver_folder, satellite_folder, store_folder
 from runtime import cli
 from wire.receivers import ReceiverKind
@@ -86,6 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 return _satellite(chosen)
             case "receiver":
                 return _receiver(chosen)
+            case "sign":
+                return _sign(chosen)
             case "rotate":
                 return _rotate(chosen)
             case "hq-keys":
@@ -205,6 +208,28 @@ def _tablet(chosen: argparse.Namespace) -> int:
     name = tablet_names(chosen.store, settings)[0]
     print(_TABLET_NEXT.format(folder=chosen.folder, store=chosen.store, name=name, port=settings.tablet_port))
     return code
+
+
+def _sign(chosen: argparse.Namespace) -> int:
+    if chosen.store not in _estate(chosen).stores:
+        raise RefusedError("there is no such store in the folder", f"consentry-provision store {chosen.store} first")
+    address = sign.page_address(chosen.hq, chosen.store)
+    languages = tuple(dict.fromkeys(chosen.languages or sorted(TEXTS)))
+    now = datetime.now(UTC)
+    drawn = {
+        f"signs/{chosen.store}/sign-{paper.value}.pdf": sign.draw(
+            chosen.name or chosen.store, address, languages, paper, now
+        )
+        for paper in ([Paper(chosen.paper)] if chosen.paper else Paper)
+    }
+    files = Files(chosen.folder.absolute())
+    for path, content in drawn.items():
+        if not chosen.dry_run:
+            with files.locked():
+                files.write(path, content, 0o644)
+        print(f"{'would write' if chosen.dry_run else 'wrote'} {chosen.folder / path}: {', '.join(languages)}")
+    print(f"Its QR code leads to {address}. Print it without scaling, and hang it where people come in.")
+    return 0
 
 
 def _rotate(chosen: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioning.settings import STORE_FORM
+from provisioning.sign_texts import TEXTS, Paper
 from runtime import cli
 from wire.receivers import ReceiverKind
 
@@ -28,6 +29,7 @@ examples:
   consentry-provision hq --broker-host mqtt.example.com      HQ and its broker
   consentry-provision store berlin-1                         a store's box
   consentry-provision tablet berlin-1                        how its tablets are paired
+  consentry-provision sign berlin-1 --hq https://hq.example.com     the sign for its door
   consentry-provision install consentry-folder/stores/berlin-1     as root, on the box
   consentry-provision satellite berlin-1 back --radio shoes-2=00:1A:7D:DA:71:13
   consentry-provision receiver berlin-1 OMG_door --kind openmqttgateway --node door-1
@@ -40,7 +42,7 @@ exit codes: 0 done or nothing to do, 1 doctor found something, 2 wrong options, 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser; `command` is one of hq, store, satellite, receiver, tablet, rotate, hq-keys, install, doctor."""
+    """The parser; `command` is hq, store, satellite, receiver, tablet, sign, rotate, hq-keys, install or doctor."""
     found = cli.parser("consentry-provision", _DESCRIPTION, epilog=_EPILOG)
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -113,6 +115,20 @@ def parser() -> argparse.ArgumentParser:
 
     tablet = _command(commands, "tablet", "what a store's tablets have to trust, and how to pair one")
     tablet.add_argument("store", metavar="ID", help="the store")
+
+    sign = _command(
+        commands, "sign", "the sign for a store's door: what happens there and how to leave, as PDF to print",
+        "The QR code leads to HQ's public page for this store. There are: "
+        + ", ".join(sorted(TEXTS)) + "; other languages need a text in provisioning/sign_texts.py.",
+    )  # fmt: skip
+    sign.add_argument("store", metavar="ID", help="the store")
+    sign.add_argument("--hq", required=True, metavar="URL", help="HQ's public address, as https://hq.example.com")
+    sign.add_argument("--name", metavar="TEXT", help="what people call the store (default: its id)")
+    sign.add_argument(
+        "--language", dest="languages", action="append", choices=sorted(TEXTS),
+        help="a page in this language; may be given several times (default: all)",
+    )  # fmt: skip
+    sign.add_argument("--paper", choices=[one.value for one in Paper], help="one size (default: each)")
 
     rotate = _command(commands, "rotate", "a new key and certificate; the old one is revoked")
     rotate.add_argument(
