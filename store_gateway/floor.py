@@ -7,13 +7,15 @@ could see, and nothing else.
 I/O: the cache, through the replica.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 from consent.visit import Visit
+from store_gateway import lines
 from store_gateway.doors import Session
 from store_gateway.errors import CacheError
+from store_gateway.lines import Lines, Shared
 from store_gateway.looks import Looks
 from store_gateway.standing import Standing
 from wire import query, sync
@@ -44,7 +46,7 @@ class Watcher(Protocol):
     def finish(self, reply: query.Reply) -> None: ...
 
 
-Content = tuple[Light, DarkReason, tuple[query.Visit, ...], tuple[query.Outage, ...]]
+Content = tuple[Light, DarkReason, Lines, tuple[query.Outage, ...]]
 _NOTHING: Content = (Light.DARK, DarkReason.NONE, (), ())
 
 
@@ -52,7 +54,8 @@ class _View:
     """What one session sees."""
 
     __slots__ = (
-        "acknowledged", "content", "ends_mono_s", "pushed", "pushed_mono_s", "session", "urgent", "version", "watchers",
+        "acknowledged", "content", "ends_mono_s", "own", "pushed", "pushed_mono_s", "session", "urgent", "version",
+        "watchers",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -64,6 +67,7 @@ class _View:
         self.pushed_mono_s = 0.0
         self.ends_mono_s = 0.0  # the lease's end as it was told
         self.acknowledged = 0
+        self.own: dict[bytes, tuple[query.Visit, query.Visit]] = {}  # lines that this session alone sees so
         self.watchers: list[Watcher] = []
 
 
@@ -79,6 +83,8 @@ class Floor:
         self._outages = outages
         self._views: dict[bytes, _View] = {}
         self._stood: dict[tuple[str, bytes], bytes] = {}  # (role, handle) of each span that is recorded
+        self._shared: dict[str, Shared] = {}  # by role
+        self._judged: tuple[Lines, Lines, bool] = ((), (), False)  # what differed last, and whether it was urgent
         self._rechecked_mono_s = 0.0
 
     def roster(self, session: Session, now_mono_s: float) -> query.Roster:
@@ -185,21 +191,44 @@ class Floor:
         visits: tuple[query.Visit, ...] = ()
         if lease.light is Light.LIVE and now_ms is not None:
             try:
-                visits = self._visits(view.session, now_mono_s, now_ms)
+                visits = self._visits(view, now_mono_s, now_ms)
             except CacheError:
                 lease = self._keeper.lease(now_mono_s)
                 if lease.light is Light.LIVE:
                     lease = replace(lease, light=Light.DARK, reason=DarkReason.DISK, left_s=0, length_s=0)
+        if lease.light is not Light.LIVE:
+            self._shared.clear()
         radios = self._outages() if lease.light is Light.LIVE else ()
         content = (lease.light, lease.reason, visits, radios)
         if content != view.content or not view.version:
-            view.urgent |= _is_urgent(view.content, content)
+            view.urgent |= self._is_urgent(view.content, content)
             view.content = content
             view.version += 1
         return lease
 
-    def _visits(self, session: Session, now_mono_s: float, now_ms: int) -> tuple[query.Visit, ...]:
+    def _visits(self, view: _View, now_mono_s: float, now_ms: int) -> Lines:
+        session = view.session
+        shared = self._shared.setdefault(session.role, Shared())
         seen = self._standing.visible(session.role, now_ms)[:MOST_VISITS]
+        if seen is not shared.seen or self._keeper.policy() is not shared.policy:
+            self._stand(seen, session, now_mono_s)
+            shared.follow(seen, self._keeper.policy())
+        own: dict[bytes, tuple[query.Visit, query.Visit]] = {}
+        for at in shared.personal:
+            visit, line = seen[at][1], shared.lines[at]
+            reason = visit.handed_to(session.associate, session.role)
+            if reason is not None or visit.attended_by == session.associate:
+                kept = view.own.get(visit.handle)
+                if kept is None or kept[0] is not line or kept[1].handed_over is not reason:
+                    kept = line, lines.for_session(line, visit, session)
+                own[visit.handle] = kept
+        view.own = own
+        if not own:
+            return shared.lines
+        return tuple(own[line.handle][1] if line.handle in own else line for line in shared.lines)
+
+    def _stand(self, seen: tuple[tuple[bytes, Visit], ...], session: Session, now_mono_s: float) -> None:
+        """Records who newly stands on the role's roster, before anybody is told."""
         role = session.role
         handles = {visit.handle for _, visit in seen}
         for key in [key for key in self._stood if key[0] == role and key[1] not in handles]:
@@ -209,9 +238,15 @@ class Floor:
             entries = [self._looks.standing(pseudonym, visit, session) for pseudonym, visit in new]
             self._keeper.record(now_mono_s, *entries)
             self._stood.update(((role, visit.handle), pseudonym) for pseudonym, visit in new)
-        policy = self._keeper.policy()
-        labels = {zone.id: zone.label for zone in policy.store.zones} if policy is not None else {}
-        return tuple(_line(visit, labels, session) for _, visit in seen)
+
+    def _is_urgent(self, before: Content, after: Content) -> bool:
+        """Whether a visit is gone, a call for help is another, or the light is: judged by what was visible alone."""
+        if before[:2] != after[:2]:
+            return True
+        # Sessions of a role mostly see the very same: judged for the first of them.
+        if self._judged[0] is not before[2] or self._judged[1] is not after[2]:
+            self._judged = before[2], after[2], lines.is_urgent(before[2], after[2])
+        return self._judged[2]
 
     def _shown(self, view: _View, lease: query.Lease, now_mono_s: float) -> query.Roster:
         light, reason, visits, radios = view.content
@@ -219,40 +254,3 @@ class Floor:
             lease = replace(lease, light=light, reason=reason, left_s=0, length_s=0)
         now_ms = self._keeper.trusted_ms(now_mono_s) or 0
         return query.Roster(view.version, now_ms, lease, visits, view.urgent, radios)
-
-
-def _line(visit: Visit, labels: dict[str, str], session: Session) -> query.Visit:
-    colour, digits = visit.sign if visit.help and visit.sign else (None, None)
-    return query.Visit(
-        handle=visit.handle,
-        help=visit.help,
-        waiting_since_ms=visit.waiting_since_ms if visit.help else None,
-        escalated=visit.escalated,
-        sign_colour=colour,
-        sign_digits=digits,
-        zone=visit.zone,
-        zone_label=labels.get(visit.zone) if visit.zone is not None else None,
-        arrived_ms=visit.arrived_ms,
-        attended_by=visit.attended_name,
-        attended_by_me=visit.attended_by == session.associate,
-        handed_over=visit.handed_to(session.associate, session.role),
-    )
-
-
-def _is_urgent(before: Content, after: Content) -> bool:
-    """Whether a visit is gone, a call for help is another, or the light is: judged by what was visible alone."""
-    if before[:2] != after[:2]:
-        return True
-    return bool(_calls(before[2]) ^ _calls(after[2])) or bool(_handles(before[2]) - _handles(after[2]))
-
-
-def _calls(visits: Iterable[query.Visit]) -> set[tuple[bytes, bool, bool, bool]]:
-    return {
-        (one.handle, one.escalated, one.attended_by is None, one.handed_over is not None)
-        for one in visits
-        if one.help or one.handed_over is not None
-    }
-
-
-def _handles(visits: Iterable[query.Visit]) -> set[bytes]:
-    return {one.handle for one in visits}
