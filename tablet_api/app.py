@@ -103,14 +103,15 @@ def create(
             log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
         return response
 
-    _answer_errors(app, Log("app"))
+    _answer_errors(app, Log("app"), metrics)
     return app
 
 
-def _answer_errors(app: Flask, log: Log) -> None:
+def _answer_errors(app: Flask, log: Log, metrics: Metrics) -> None:
     """Every error leaves as a problem document that names no value."""
 
     def answer(problem: Problem) -> Response:
+        metrics.add("requests_refused", problem.kind.value.slug)
         if pages.is_page():
             response = pages.told(problem)
         else:
