@@ -24,6 +24,7 @@ from wire import schema
 from wire.certificates import Leaf, judge
 from wire.errors import WireError
 from wire.trust import (
+    MOST_NAMES,
     Certificate,
     CertificateFault,
     CertificateKit,
@@ -115,6 +116,7 @@ class Trust:
         delivered = self._delivered
         if delivered is not None and now >= delivered.leaf.late and self._late != delivered.leaf.id:
             self._late = delivered.leaf.id
+            self.counts["certificates_late"] += 1
             _log.warning("certificate_late", remedy=_LATE_REMEDY, until=delivered.leaf.not_after.date().isoformat())
 
     def certificates(self, now_ms: int | None) -> Certificates:
@@ -155,7 +157,7 @@ class Trust:
 
 def _held(source: CertificateSource, sent: Certificate, leaf: Leaf) -> _Held:
     not_after_ms = int(leaf.not_after.timestamp() * 1000)
-    return _Held(CertificateKit(source, leaf.id, leaf.names, sent.chain, sent.key, not_after_ms), leaf)
+    return _Held(CertificateKit(source, leaf.id, leaf.names[:MOST_NAMES], sent.chain, sent.key, not_after_ms), leaf)
 
 
 def _at(ms: int) -> datetime:

@@ -17,6 +17,8 @@ from wire.schema import Count, Size
 MAX_CHAIN_BYTES = 24 * 1024  # leaf and authorities above it; with the key it has room in one payload
 MAX_KEY_BYTES = 8 * 1024  # RSA with 4,096 bits takes 3.3 kB
 
+MOST_NAMES = 64  # of one certificate that are shown to tablets
+
 DnsName = Annotated[str, Size(1, 253)]
 Chain = Annotated[bytes, Size(0, MAX_CHAIN_BYTES)]
 Key = Annotated[bytes, Size(0, MAX_KEY_BYTES)]
@@ -63,7 +65,7 @@ class CertificateKit:
 
     source: CertificateSource
     id: Id16
-    names: Annotated[tuple[DnsName, ...], Count(64)]
+    names: Annotated[tuple[DnsName, ...], Count(MOST_NAMES)]
     chain: Annotated[bytes, Size(1, MAX_CHAIN_BYTES)]
     key: Annotated[bytes, Size(1, MAX_KEY_BYTES)]
     not_after_ms: Millis

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from store_gateway.keys import BoxKeys
 from store_gateway.replica import Changes, Replica
-from wire import envelope, keyring, keys, schema, sync, tree
+from wire import envelope, keyring, keys, schema, sync, tree, trust
 from wire.errors import WireError
 from wire.member import Member, Mode, NameChoice, Staff, State, Statement
 from wire.policy import (
@@ -117,6 +117,8 @@ class FakeHQ:
         self.events_seen = 0  # with repeats
         self.boot: tuple[bytes, bytes] | None = None  # boot id and its sealing key
         self.number = 0
+        self.certificate: sync.Certificate | None = None  # for tablets
+        self.told_certificate: tuple[bytes | None, sync.CertificateFault | None] = (None, None)
         self.hellos = 0
         self.leased_ms = 0  # when the last lease was given, on HQ's clock
         self.refuse: sync.RefusalReason | None = None
@@ -267,6 +269,9 @@ class FakeHQ:
             said.append(self.say(sync.Unlock(hello.incarnation, shares, digest_keys, ticket), hello.nonce))
         if hello.readiness is not Readiness.LOCKED:
             said.append(self.say(self.lease(hello.incarnation, challenge, now_ms), hello.nonce))
+            self.told_certificate = hello.certificate, hello.certificate_fault
+            if self.certificate is not None and hello.certificate != trust.id_of(self.certificate.chain):
+                said.append(self.say(self.certificate, hello.nonce))
         return said
 
     def lease(self, incarnation: bytes, challenge: bytes, now_ms: int) -> sync.Lease:
