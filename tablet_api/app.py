@@ -11,8 +11,25 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from runtime.logs import Log
-from tablet_api import api, auth, errors, floor, gate, languages, leaving, operation, pages, routes, static
+from tablet_api import (
+    api,
+    auth,
+    doors,
+    errors,
+    floor,
+    gate,
+    languages,
+    leaving,
+    leaving_pages,
+    manager,
+    operation,
+    pages,
+    routes,
+    static,
+    visits,
+)
 from tablet_api.auth import Cookies
+from tablet_api.coaching import calls as coaching
 from tablet_api.demo_link import DemoLink
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.gateway_client import GatewayClient
@@ -71,13 +88,16 @@ def create(
     cookies = Cookies(plain=demo_http)
     app.extensions[PARTS] = Parts(gateway, cookies, clock, stopping, metrics)
     demo = DemoLink(cookies) if demo_http else None
-    api.publish(app, version, cookies, routes.calls, leaving.calls, operation.calls)
+    api.publish(
+        app, version, cookies,
+        routes.calls, visits.calls, leaving.calls, coaching, doors.calls, manager.calls, operation.calls,
+    )  # fmt: skip
     files = static.Static()
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language, spoken)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for part in (gate.make(demo), floor.make(Floor(app))):
+    for part in (gate.make(demo), floor.make(Floor(app)), leaving_pages.make()):
         app.register_blueprint(part)
     if demo is not None:
         app.register_blueprint(demo.blueprint)
@@ -152,7 +172,12 @@ def _answer_errors(app: Flask, log: Log, metrics: Metrics) -> None:
         return response
 
 
-_FIELDS: Final = frozenset({"code", "label", "want_token", "associate", "pin", "version", "action", "scope", "section"})
+_FIELDS: Final = frozenset(
+    {
+        "code", "label", "want_token", "associate", "pin", "version", "action", "scope", "section",
+        "to_associate", "to_role", "reason", "item", "response", "what", "id", "to", "quantity", "q",
+    }
+)  # fmt: skip
 
 
 def _known_fields(messages: dict[str, object]) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def make(markup: Floor) -> pages.Part:
         """Withdraws one scope, or everything (none named). What was gone already is gone all the same."""
         scope = request.form.get("scope") or None
         asked = (
-            schemas.WithdrawalAsked().load({"scope": scope}) if scope is None else pages.form(schemas.WithdrawalAsked)
+            visit_schemas.WithdrawalAsked().load({"scope": scope})
+            if scope is None
+            else pages.form(visit_schemas.WithdrawalAsked)
         )
         reply = asking.ask(query.Withdraw(asking.session(), forms.handle_of(handle), asked["scope"]))
         if not isinstance(reply, query.Withheld):

@@ -1,4 +1,4 @@
-"""The calls of a tablet, version 1: pairing, sign-in, the floor, cards, who helps, withdrawals, status.
+"""The calls of a tablet, version 1: pairing, sign-in, the floor, cards, status; acts on a visit are in `visits`.
 
 Each asks the gateway and gives what the schemas name of its answer. Nothing is decided here.
 
@@ -154,32 +154,6 @@ class Visit(MethodView):
         section: Section | None = asked["section"]
         reply = _ask(query.AskCard(_session(), forms.handle_of(handle), section))
         return reply if isinstance(reply, query.Card) else _no(reply)
-
-
-@calls.route("/visits/<handle>/attendance")
-class Attendance(MethodView):
-    """Who helps."""
-
-    @calls.takes(schemas.AttendanceAsked)
-    @calls.gives(204)
-    @calls.problems(401, 403, 404, 409, 503)
-    @calls.secured_by("session")
-    def post(self, asked: dict[str, Any], handle: str) -> None:
-        """I help, or the help is done. 409 says who was first."""
-        _accepted(_ask(query.Attend(_session(), forms.handle_of(handle), asked["action"])))
-
-
-@calls.route("/visits/<handle>/withdrawals")
-class Withdrawals(MethodView):
-    """What the shopper takes back in person."""
-
-    @calls.takes(schemas.WithdrawalAsked)
-    @calls.gives(204)
-    @calls.problems(401, 403, 404, 503)
-    @calls.secured_by("session")
-    def post(self, asked: dict[str, Any], handle: str) -> None:
-        """Withdraw one scope, or everything (`null`). Works at once, also without HQ."""
-        _accepted(_ask(query.Withdraw(_session(), forms.handle_of(handle), asked["scope"])))
 
 
 @calls.route("/status")

@@ -10,9 +10,9 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from tablet_api import forms
-from wire import scopes
+from wire.events import HandOverReason
 from wire.policy import Section
-from wire.query import Action, DarkReason, Light, ReceiverState, Visit
+from wire.query import DarkReason, Light, ReceiverState, Visit
 from wire.sighting import RadioReason
 from wire.trust import CertificateSource
 
@@ -64,12 +64,6 @@ class Utf8(validate.Validator):
         if not self._least <= size <= self._most_bytes:
             raise ValidationError(f"{self._least} to {self._most_bytes} bytes")
         return value
-
-
-def _scope(value: str) -> str:
-    if not scopes.is_scope(value):
-        raise ValidationError("the name of a scope")
-    return value
 
 
 def _text(most: int, least: int = 1, **rest: Any) -> fields.String:
@@ -133,23 +127,6 @@ class AckAsked(Asked):
     """The roster version that the tablet now shows."""
 
     version = Version(required=True, metadata={"type": "string", "pattern": VERSION_FORM})
-
-
-class AttendanceAsked(Asked):
-    """Who helps."""
-
-    action = fields.Enum(Action, by_value=True, required=True)
-
-
-class WithdrawalAsked(Asked):
-    """What the shopper withdraws: `null` is everything."""
-
-    scope = fields.String(
-        required=True,
-        allow_none=True,
-        validate=[validate.Length(1, scopes.SCOPE_MAX_BYTES), _scope],
-        metadata={"pattern": r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$"},
-    )
 
 
 class CardAsked(Query):
@@ -217,6 +194,10 @@ class VisitShown(Shown):
     arrived = Instant(attribute="arrived_ms", required=True)
     attended_by = fields.String(required=True, allow_none=True)
     attended_by_me = fields.Boolean(required=True)
+    handed_over = fields.Enum(
+        HandOverReason, by_value=True, required=True, allow_none=True,
+        metadata={"description": "handed over to me or my role, and nobody took it yet: why"},
+    )  # fmt: skip
 
 
 _VISIT_SHOWN = VisitShown()
@@ -272,6 +253,7 @@ class EntryShown(Shown):
     at = Instant(attribute="at_ms", required=True, allow_none=True)
     quantity = fields.Integer(required=True, allow_none=True)
     returned = fields.Boolean(required=True)
+    item = fields.String(required=True, allow_none=True, metadata={"description": "of a suggestion: its id"})
 
 
 class LineShown(Shown):
@@ -312,6 +294,7 @@ class CardShown(Shown):
     zone_label = fields.String(required=True, allow_none=True)
     attended_by = fields.String(required=True, allow_none=True)
     attended_by_me = fields.Boolean(required=True)
+    handed_over = fields.Enum(HandOverReason, by_value=True, required=True, allow_none=True)
     name = fields.String(required=True, allow_none=True)
     lead = fields.List(fields.Nested(LineShown), required=True)
     sections = fields.List(fields.Enum(Section, by_value=True), required=True)

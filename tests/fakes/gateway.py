@@ -8,7 +8,10 @@ import socket
 import threading
 from pathlib import Path
 
+from tests.fakes import acts, doors
 from wire import query
+from wire.acts import CatalogLine
+from wire.coaching import DismissHint
 from wire.policy import Section
 from wire.query import (
     Accepted,
@@ -71,7 +74,13 @@ class FakeGateway:
         self.tablets: set[bytes] = set()
         self.certificates: Certificates | None = None
         self.sessions: dict[bytes, SessionView] = {}
+        self.locked: set[bytes] = set()  # of these sessions
+        self.pin_codes: dict[str, str] = {}  # by associate
+        self.tablet_lines: tuple[query.TabletLine, ...] = ()
+        self.code_s = 60  # a pairing code holds so long
         self.cards: dict[bytes, Card] = {}
+        self.names: dict[bytes, str] = {}  # of who introduces themself
+        self.catalog: tuple[CatalogLine, ...] = ()
         self.sections: dict[tuple[bytes, Section], tuple[Line, ...]] = {}
         self.visits: tuple[Visit, ...] = ()
         self.lease = LIVE
@@ -182,6 +191,12 @@ class FakeGateway:
             self.show(*(one for one in self.visits if one.handle != visit), urgent=True)
             self._tell_all(CardChanged(visit, 0))
 
+    def lock(self, session: bytes | None = None) -> None:
+        """This session, or everybody's, waits for the PIN, and the streams are told so."""
+        with self._lock:
+            self.locked |= {session} if session is not None else set(self.sessions)
+            self._tell_all(Refused(RefusedReason.LOCKED))
+
     def end_sessions(self) -> None:
         """Everybody is signed out, and told so on the streams."""
         with self._lock:
@@ -262,10 +277,14 @@ class FakeGateway:
             )  # fmt: skip
         if self.refuse is not None:
             return Refused(self.refuse, 3 if self.refuse in (RefusedReason.BUSY, RefusedReason.THROTTLED) else 0)
-        secret = self._secret_of(getattr(request, "session", b""))
+        secret = self._secret_of(getattr(request, "session", None) or b"")
+        if isinstance(request, doors.REQUESTS):
+            return doors.answer(self, request, secret)
         view = self.sessions.get(secret)
         if view is None:
             return Refused(RefusedReason.SIGNED_OUT)
+        if secret in self.locked and not isinstance(request, SignOut):
+            return Refused(RefusedReason.LOCKED)
         match request:
             case SignOut():
                 self.sessions.pop(secret)
@@ -283,10 +302,12 @@ class FakeGateway:
                 return self._attend(visit, action, view)
             case Withdraw(_, visit, scope):
                 return self._withdraw(visit, scope)
+            case DismissHint(_, hint):
+                return Accepted() if hint == "ask-first" else Withheld()
             case query.Leave():
                 return Refused(RefusedReason.DARK) if self.lease.light is Light.LOCKED else Accepted()
             case _:
-                return Refused(RefusedReason.MALFORMED)
+                return acts.answer(self, request, view)
 
     def _secret_of(self, bound: bytes) -> bytes:
         """The session whose secret stands beside a paired tablet's; itself where a test asks with the bare secret."""
