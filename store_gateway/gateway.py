@@ -17,6 +17,7 @@ from store_gateway.asking import Effects
 from store_gateway.assortment import Assortment
 from store_gateway.calls import Calls
 from store_gateway.chronicle import Chronicle
+from store_gateway.coaching import Coaching
 from store_gateway.core.directory import Directory
 from store_gateway.core.earshot import Earshot
 from store_gateway.core.presence import URGENT, Move, Presence, What
@@ -86,7 +87,7 @@ class Gateway:
         items = Suggestions(replica, self._standing, self._looks, self._acts, self._assortment, effects)
         self._earshot = Earshot(self._directory.phones, self._presence.counts)
         self._leavings = Leavings(replica, self._earshot, effects)
-        parts = (self._acts, items, self._leavings)
+        parts = (self._acts, items, self._leavings, Coaching(replica, self._looks, effects))
         management = Management(replica, self._doors, self._stir)
         self._answers = Answers(
             replica, self._doors, self._probe, self._floor, self._chronicle, self._board, management, parts, effects

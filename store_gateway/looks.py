@@ -54,6 +54,7 @@ class Looks:
         self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
         self._waiting: list[Entry] = []
         self._open: dict[bytes, _Open] = {}
+        self._dismissed: dict[bytes, set[str]] = {}  # session -> hints that it wants no more
 
     def card(
         self, session: Session, handle: bytes, section: Section | None, now_mono_s: float, now_ms: int
@@ -120,6 +121,10 @@ class Looks:
         lines = [line for one in parts if isinstance(one, Built) for line in (*one.card.lead, *one.card.lines)]
         return frozenset(entry.item for line in lines for entry in line.entries if entry.item is not None)
 
+    def dismiss(self, session: Session, hint: str) -> None:
+        """No card of this session has this hint from now on."""
+        self._dismissed.setdefault(session.key, set()).add(hint)
+
     def left(self, handle: bytes) -> None:
         """The visit is over: nothing of it is kept."""
         self._recorded.pop(handle, None)
@@ -128,6 +133,7 @@ class Looks:
     def ended(self, session: Session) -> None:
         """The session is over."""
         self._open.pop(session.key, None)
+        self._dismissed.pop(session.key, None)
         for recorded in self._recorded.values():
             recorded -= {one for one in recorded if one[0] == session.key}
 
@@ -146,7 +152,8 @@ class Looks:
         member, denied = self._standing.record(pseudonym)
         if policy is None or visit is None or member is None:
             return None
-        return build(member, denied, session.role, visit, policy, section, now_ms, session.associate)
+        dismissed = self._dismissed.get(session.key, frozenset())
+        return build(member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed)
 
     def _refuse(self, session: Session, pseudonym: bytes, handle: bytes, refused: Deny) -> None:
         if (handle, session.key) in self._refused_once or len(self._waiting) >= MOST_REFUSED:

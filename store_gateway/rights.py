@@ -9,7 +9,7 @@ Pure: no I/O, no clock.
 from enum import Enum, auto
 from typing import Final
 
-from wire import acts, doors, query, trust
+from wire import acts, coaching, doors, query, trust
 
 
 class Right(Enum):
@@ -51,6 +51,7 @@ RIGHTS: Final[dict[type, Right]] = {
     acts.MuteFor: Right.FLOOR,
     acts.Propose: Right.FLOOR,
     acts.AskCatalog: Right.FLOOR,
+    coaching.DismissHint: Right.SIGNED_IN,
     query.AskStaff: Right.MANAGER,
     query.MintPinCode: Right.MANAGER,
     query.MintTabletCode: Right.MANAGER,

@@ -9,7 +9,7 @@ Pure: no I/O, no clock.
 
 from enum import IntEnum
 
-from wire import acts, cbor, schema, trust
+from wire import acts, cbor, coaching, schema, trust
 from wire.asked import Acknowledge as Acknowledge
 from wire.asked import Action as Action
 from wire.asked import AskCard as AskCard
@@ -101,6 +101,7 @@ Request = (
     | acts.Propose
     | acts.AskCatalog
     | Leave
+    | coaching.DismissHint
     | AskStatus
     | trust.AskCertificates
     | MintPairing
@@ -178,6 +179,7 @@ class QueryKind(IntEnum):
     ASK_TABLETS = 31
     UNPAIR = 32
     LEAVE = 40
+    DISMISS_HINT = 44
     ASK_CERTIFICATES = 48
     REFUSED = 64
     PAIRED = 65
@@ -213,6 +215,7 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.ATTEND: Attend,
     QueryKind.WITHDRAW: Withdraw,
     QueryKind.LEAVE: Leave,
+    QueryKind.DISMISS_HINT: coaching.DismissHint,
     QueryKind.ASK_STATUS: AskStatus,
     QueryKind.ASK_CERTIFICATES: trust.AskCertificates,
     QueryKind.MINT_PAIRING: MintPairing,
