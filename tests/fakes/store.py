@@ -17,6 +17,8 @@ from wire.keys import KeySet, make_sealing_private, open_key_set, sealing_privat
 from wire.sync import (
     HQ,
     KINDS,
+    Certificate,
+    CertificateFault,
     Challenge,
     Children,
     EpochShare,
@@ -59,6 +61,9 @@ class FakeStore:
         self.let_go: tuple[LetGo, ...] = ()
         self.heard: list[Message] = []
         self.lease: Lease | None = None
+        self.certificate: Certificate | None = None  # the last that came
+        self.certificate_id: bytes | None = None  # what the hello says of it
+        self.certificate_fault: CertificateFault | None = None
         self.boot_again()
 
     def boot_again(self) -> None:
@@ -98,6 +103,8 @@ class FakeStore:
             let_go=self.let_go,
             software="fake",
             epoch=self.epoch,
+            certificate=self.certificate_id,
+            certificate_fault=self.certificate_fault,
         )
 
     def events(self, *events: Event, after: int | None = None) -> Events:
@@ -142,6 +149,8 @@ class FakeStore:
                     self.rows.setdefault(name, {})
                 if self.readiness is Readiness.LOCKED:
                     self.readiness = Readiness.DARK
+            case Certificate():
+                self.certificate = message
             case Lease():
                 self.lease, self.challenge = message, message.challenge
                 named = {one.instance for one in message.roots}
