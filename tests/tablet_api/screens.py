@@ -1,0 +1,128 @@
+"""Every screen of the tablet, one after the other; `python -m tests.tablet_api.screens` draws them into docs/screens/.
+
+A part adds its screens as a function in `STORIES`: it leads the page to each and calls `look(name)` there.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.fakes.gateway import LIVE, FakeGateway
+from tests.tablet_api.floor_of import fill, visit
+from wire.query import DarkReason, Lease, Light, Outage
+
+FOLDER: Final = Path(__file__).parent.parent.parent / "docs" / "screens"
+WANTED: Final = "CONSENTRY_SCREENS"  # in the environment: the folder to draw into
+Look = Callable[[str], None]
+Story = Callable[[Page, FakeGateway, Look], None]
+
+
+def busy(gateway: FakeGateway) -> None:
+    """A Saturday: some wait, one is helped, some are happy to be noticed."""
+    now_ms = gateway.now_ms
+    fill(
+        gateway,
+        visit(3, now_ms=now_ms, minutes=7, escalated=True),
+        visit(1, now_ms=now_ms, minutes=4),
+        visit(6, now_ms=now_ms, minutes=3, attended_by="Tom", attended_by_me=False),
+        visit(4, now_ms=now_ms, minutes=0),
+        visit(8, now_ms=now_ms, helps=False, minutes=12),
+        visit(7, now_ms=now_ms, helps=False, minutes=64),
+        visit(10, now_ms=now_ms, helps=False, minutes=5, zone=None, zone_label=None),
+    )
+
+
+def gate(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """From a tablet that is not paired to an empty floor."""
+    gateway.codes.add("AB12CD34")
+    look("pair")
+    page.get_by_role("textbox").first.fill("wrong")
+    page.locator("#pair-submit").click()
+    expect(page.locator("#pair-wrong")).not_to_be_empty()
+    look("pair-wrong")
+    page.get_by_role("textbox").first.fill("ab12-cd34")
+    page.locator("#pair-submit").click()
+    expect(page.locator("#screen-signin")).to_be_visible()
+    look("sign-in")
+    page.locator("#signin-name").fill("mara")
+    for key in "4712":
+        page.get_by_role("button", name=key, exact=True).click()
+    page.locator("#signin-submit").click()
+    expect(page.locator("#signin-wrong")).not_to_be_empty()
+    for key in "471":
+        page.get_by_role("button", name=key, exact=True).click()
+    look("sign-in-wrong")
+    page.get_by_role("button", name="1", exact=True).click()
+    page.locator("#signin-submit").click()
+    expect(page.locator("#empty")).to_be_visible()
+    look("empty")
+
+
+def floor(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """The floor, a card and all that is done with it."""
+    busy(gateway)
+    expect(page.locator(".row")).to_have_count(7)
+    look("floor")
+    gateway.fall_out(Outage("Shoes", False))
+    expect(page.locator("#outage")).to_be_visible()
+    gateway.burn(Lease(Light.LIVE, DarkReason.NONE, 50, 120, gateway.now_ms - 70_000))
+    expect(page.locator("body[data-lease=waning]")).to_be_attached()
+    look("floor-lease-ends")
+    gateway.fall_out()
+    gateway.burn(LIVE)
+    expect(page.locator("#outage")).to_be_hidden()
+    page.wait_for_timeout(400)  # a tap right after rows moved is not taken
+    page.get_by_role("button", name="Green 11").or_(page.get_by_role("button", name="Grün 11")).click()
+    expect(page.locator("#card")).to_be_visible()
+    look("card")
+    page.locator("#section-wishlist-head").click()
+    page.locator(".why").first.click()
+    expect(page.get_by_text("Rain jacket Alba")).to_be_visible()
+    look("card-open")
+    page.locator("#card-attend").click()
+    expect(page.locator("#card-done")).to_be_visible()
+    look("card-helping")
+    page.locator("#card-stop").click()
+    expect(page.locator("#stop")).to_be_visible()
+    look("stop")
+    page.locator("#stop [data-closes]").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_have_count(0)
+    page.locator("[data-sheet=menu]").click()
+    look("menu")
+    page.locator("#menu [data-closes]").click()
+
+
+def calm(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """When there is nothing to show."""
+    gateway.burn(Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, gateway.now_ms - 9 * 60_000))
+    expect(page.locator("#screen-calm")).to_be_visible()
+    look("dark")
+    gateway.burn(Lease(Light.LOCKED, DarkReason.STARTING, 0, 0, None))
+    expect(page.locator("#screen-calm use[href='#icon-lock']")).to_be_attached()
+    look("locked")
+    gateway.burn(LIVE)
+    expect(page.locator("#floor")).to_be_visible(timeout=20_000)
+
+
+def lost(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """The box is not to be heard."""
+    page.route("**/floor/**", lambda route: route.abort())
+    page.evaluate("window.stop()")
+    expect(page.locator("#screen-calm use[href='#icon-again']")).to_be_attached(timeout=20_000)
+    look("reconnecting")
+    page.unroute("**/floor/**")
+    expect(page.locator("#floor")).to_be_visible(timeout=20_000)
+
+
+STORIES: Final[tuple[Story, ...]] = (gate, floor, calm, lost)
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    os.environ[WANTED] = str(FOLDER)
+    sys.exit(pytest.main(["-q", str(Path(__file__).parent / "test_screens.py"), *sys.argv[1:]]))
