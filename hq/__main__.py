@@ -32,6 +32,7 @@ from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
 from hq.office import Office
 from hq.order_commands import PART as ORDERS
+from hq.proposal_commands import PART as PROPOSALS
 from hq.receipt_commands import PART as RECEIPTS
 from hq.recovery_commands import PART as RECOVERY
 from hq.service import Service
@@ -46,7 +47,9 @@ from wire.sync import Collection, Readiness
 _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
-PARTS: tuple[Part, ...] = (ALARMS, CERTIFICATES, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, RECEIPTS, RECOVERY)
+PARTS: tuple[Part, ...] = (
+    ALARMS, CERTIFICATES, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
+)  # fmt: skip
 
 
 def main() -> NoReturn:

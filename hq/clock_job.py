@@ -9,7 +9,7 @@ from collections.abc import Collection as Several
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from hq import erasure, help_state, key_watch, membership, orders, publication, records
+from hq import erasure, help_state, key_watch, membership, orders, proposals, publication, records
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
@@ -30,6 +30,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
         if not members:
             break
     help_state.forget(engine, now_ms)
+    proposals.forget(engine, now_ms)
     erasure.forget(engine)
     key_watch.look(engine, keys, now_ms)
     orders.tick(engine, now_ms)

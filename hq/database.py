@@ -21,6 +21,7 @@ from hq import leave_tables as _leave_tables  # noqa: F401 - likewise
 from hq import log_tables as _log_tables  # noqa: F401 - likewise
 from hq import order_tables as _order_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
+from hq import proposal_tables as _proposal_tables  # noqa: F401 - likewise
 from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
 from hq import tables

@@ -21,6 +21,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import Locked
 from hq.order_tables import orders as order_rows
+from hq.proposal_tables import proposals
 from hq.state import Event
 from hq.tables import audience, help_calls, members, phones, profiles
 from wire.sync import Outcome, Verb
@@ -91,7 +92,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
         connection.execute(
             insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
         )  # fmt: skip
-    for table in (audience, help_calls, phones, profiles, member_keys):
+    for table in (audience, help_calls, proposals, phones, profiles, member_keys):
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.
     connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))

@@ -33,6 +33,7 @@ class HelpState(StrEnum):
 _GOES_ON = frozenset({HelpState.WAITING, HelpState.ON_THE_WAY})
 _NEXT = {
     HelpStep.ATTENDING: HelpState.ON_THE_WAY,
+    HelpStep.HANDED_OVER: HelpState.ON_THE_WAY,  # who comes is another, and that is all
     HelpStep.DONE: HelpState.DONE,
     HelpStep.CANCELLED: HelpState.ENDED,
     HelpStep.TIMED_OUT: HelpState.ENDED,

@@ -1,12 +1,13 @@
 """Tells a member who looked: the disclosures that stores recorded, each with the proof that it is in the store's log.
 
-A receipt names store, role, fields and reason, and nobody of the staff; nothing in it is about anyone else.
+A receipt names store, role, fields and reason, and nobody of the staff; nothing in it is about anyone else. That the
+member said who they are is a disclosure too; that their help was handed over is told beside them, and is in no log.
 
 I/O: sqlalchemy.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select
 
@@ -19,14 +20,19 @@ from hq.tables import audience, stores
 from hq.tables import store_events as event_rows
 from wire import merkle, schema
 from wire.errors import WireError
-from wire.sync import Disclosure, Event, EventKind
+from wire.events import INTRODUCED, HandOverReason
+from wire.sync import Attendance, Disclosure, Event, EventKind, HelpStep
 
+T = TypeVar("T")
 _INCARNATION_DIGITS = 8  # of an event's name: as many as tell a store's caches apart
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Receipt:
-    """One disclosure as its member may see it. `event` names it for `prove`; `reason` empty: the look was refused."""
+    """One disclosure as its member may see it. `event` names it for `prove`; `reason` empty: the look was refused.
+
+    words: what it was in plain words, where it was no look.
+    """
 
     event: str
     at_ms: int
@@ -37,6 +43,16 @@ class Receipt:
     reason: str
     shown: bool
     roster: bool
+    words: str = ""
+
+
+_WHY = {
+    HandOverReason.NEEDS_EXPERT: "an expert is needed",
+    HandOverReason.OTHER_ZONE: "it belongs to another part of the store",
+    HandOverReason.LANGUAGE: "somebody speaks the language better",
+    HandOverReason.BREAK: "a break or the end of a shift",
+    HandOverReason.OTHER: "another reason",
+}
 
 
 def of_member(connection: Connection, keys: Keys, member: bytes) -> list[Receipt]:
@@ -44,11 +60,20 @@ def of_member(connection: Connection, keys: Keys, member: bytes) -> list[Receipt
     found = []
     for row, said in _disclosures(connection, keys, member):
         reason = said.reason.name if said.reason is not None else ""
+        words = "you said who you are: your name may be shown on this visit" if said.rule == INTRODUCED else ""
         found.append(
             Receipt(
-                _name(row), row.at_ms, row.store, said.role, said.scopes, said.purposes, reason, said.shown, said.roster
+                _name(row), row.at_ms, row.store, said.role, said.scopes, said.purposes, reason, said.shown,
+                said.roster, words,
             )
-        )
+        )  # fmt: skip
+    for row, step in _told(connection, keys, member, EventKind.ATTENDANCE, Attendance):
+        if step.action is HelpStep.HANDED_OVER and step.reason is not None:
+            to = f"the role {step.to_role}" if step.to_role is not None else "a colleague"
+            words = f"your help was handed over to {to}: {_WHY[step.reason]}"
+            found.append(
+                Receipt(_name(row), row.at_ms, row.store, step.role or "", (), (), "HELP", False, False, words)
+            )
     return sorted(found, key=lambda one: (one.at_ms, one.event), reverse=True)
 
 
@@ -125,17 +150,24 @@ def _leaves(connection: Connection, keys: Keys, store: str, incarnation: bytes) 
 
 
 def _disclosures(connection: Connection, keys: Keys, member: bytes) -> list[tuple[Row[Any], Disclosure]]:
+    return _told(connection, keys, member, EventKind.DISCLOSURE, Disclosure)
+
+
+def _told(
+    connection: Connection, keys: Keys, member: bytes, kind: EventKind, shape: type[T]
+) -> list[tuple[Row[Any], T]]:
+    """The events of one kind that stores told of a member, with what each says."""
     wanted = (
         select(event_rows)
         .join(audience, (audience.c.store == event_rows.c.store) & (audience.c.pseudonym == event_rows.c.pseudonym))
-        .where(audience.c.member == member, event_rows.c.kind == int(EventKind.DISCLOSURE))
+        .where(audience.c.member == member, event_rows.c.kind == int(kind))
     )
     rows = connection.execute(wanted).all()
     found = []
     for row, body in zip(rows, event_bodies.open_(connection, keys, rows), strict=True):
         try:
             if body is not None:
-                found.append((row, schema.decode(Disclosure, body)))
+                found.append((row, schema.decode(shape, body)))
         except WireError:
             continue  # of a store that says nonsense; its log has told so
     return found

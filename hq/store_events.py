@@ -13,7 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from hq import disclosure_log, door, event_bodies, help_state, ledger, membership, publication, staff, synthetic_reports
+from hq import (
+    disclosure_log,
+    door,
+    event_bodies,
+    help_state,
+    ledger,
+    membership,
+    proposals,
+    publication,
+    staff,
+    synthetic_reports,
+)
 from hq.alarms import Alarm, raise_
 from hq.errors import Refused
 from hq.keys import Keys
@@ -32,7 +43,7 @@ from wire.sync import Applied, Disclosure, Erased, Event, EventKind, Events, Let
 METHOD = "in-store"
 METHOD_CODE = "leave-code"  # on a tablet or on HQ's public page
 _ACTS = frozenset({EventKind.WITHDRAWAL, EventKind.MUTE})  # of the member, denied in the store until they are folded in
-_FOLDED = _ACTS | {EventKind.ATTENDANCE}
+_FOLDED = _ACTS | {EventKind.ATTENDANCE, EventKind.PROPOSAL}
 
 
 def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: int) -> int:
@@ -64,6 +75,7 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     _log(log, fresh, now_ms)
     _note_applied(connection, store, batch.incarnation, fresh)
     _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
+    proposals.take(connection, store, batch.incarnation, known, told, now_ms)
     connection.execute(
         update(incarnations)
         .where(incarnations.c.store == store, incarnations.c.incarnation == batch.incarnation)

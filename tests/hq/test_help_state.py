@@ -151,7 +151,7 @@ steps = st.lists(st.tuples(st.sampled_from(HelpStep), st.integers(0, 400_000)), 
 
 @given(steps)
 def test_any_steps_end_in_one_of_the_four_states(told: list[tuple[HelpStep, int]]) -> None:
-    """On the way is only whom somebody attends since the last waiting; an end stays the end until the next call."""
+    """On the way is whom somebody attends, or is asked to, since the last waiting; an end stays the end until the next call."""
     now_ms, found = 10_000_000, None
     for step, after_ms in told:
         now_ms += after_ms
@@ -161,5 +161,5 @@ def test_any_steps_end_in_one_of_the_four_states(told: list[tuple[HelpStep, int]
         if found is not None:
             assert found.called_ms <= found.since_ms <= now_ms
             if found != before:
-                assert (found.state is HelpState.ON_THE_WAY) == (step is HelpStep.ATTENDING)
+                assert (found.state is HelpState.ON_THE_WAY) == (step in (HelpStep.ATTENDING, HelpStep.HANDED_OVER))
                 assert (found.state is HelpState.WAITING) == (step is HelpStep.WAITING)
