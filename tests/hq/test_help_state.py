@@ -151,7 +151,7 @@ steps = st.lists(st.tuples(st.sampled_from(HelpStep), st.integers(0, 400_000)), 
 
 @given(steps)
 def test_any_steps_end_in_one_of_the_four_states(told: list[tuple[HelpStep, int]]) -> None:
-    """On the way is whom somebody attends, or is asked to, since the last waiting; an end stays the end until the next call."""
+    """On the way is whom somebody attends or is asked to, since the last waiting; an end stays until the next call."""
     now_ms, found = 10_000_000, None
     for step, after_ms in told:
         now_ms += after_ms
