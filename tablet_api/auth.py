@@ -16,6 +16,7 @@ from wire import query
 
 _TABLET_DAYS: Final = 400  # the longest that browsers keep a cookie
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OTHER_PAGES: Final = frozenset({"cross-site", "same-site"})
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -114,18 +115,21 @@ def session_secret(request: Request, cookies: Cookies) -> bytes:
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Whatever changes something comes from our own page, or from no page at all (a native app).
+    """Whatever is asked comes from our own page, or from no page at all (a native app).
 
-    `SameSite=Strict` says the same to the browser; this says it again here.
+    `SameSite=Strict` says the same to the browser; this says it again here, and for the stores beside this one, which
+    are the same site to a browser. From another page only a link may be followed.
 
     Raises:
         Problem: CROSS_SITE.
     """
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
     if request.method in _SAFE_METHODS:
+        if site in _OTHER_PAGES and request.headers.get("Sec-Fetch-Mode") != "navigate":
+            raise Problem(ProblemKind.CROSS_SITE)
         return
-    site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    if site is not None and site != "same-origin":
+    if site != "same-origin":
         raise Problem(ProblemKind.CROSS_SITE)
     if origin is not None and origin != request.host_url.rstrip("/"):
         raise Problem(ProblemKind.CROSS_SITE)
