@@ -30,7 +30,8 @@ def choose(card: query.Card, role: str, policy: Policy, dismissed: Set[str] = fr
     fits = [
         hint
         for hint in policy.main.hints or ()
-        if (not hint.purposes or purposes & set(hint.purposes))
+        if hint.texts
+        and (not hint.purposes or purposes & set(hint.purposes))
         and (not hint.reasons or reason in hint.reasons)
         and (not hint.zone_kinds or kind in hint.zone_kinds)
         and (not hint.roles or role in hint.roles)

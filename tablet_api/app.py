@@ -14,6 +14,7 @@ from runtime.logs import Log
 from tablet_api import (
     api,
     auth,
+    coaching_pages,
     doors,
     errors,
     floor,
@@ -97,7 +98,7 @@ def create(
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language, spoken)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for part in (gate.make(demo), floor.make(Floor(app)), leaving_pages.make()):
+    for part in (gate.make(demo), floor.make(Floor(app)), coaching_pages.make(), leaving_pages.make()):
         app.register_blueprint(part)
     if demo is not None:
         app.register_blueprint(demo.blueprint)

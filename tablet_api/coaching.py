@@ -3,7 +3,7 @@
 I/O: answers HTTP requests (flask) by asking the gateway.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask.views import MethodView
@@ -12,7 +12,6 @@ from marshmallow import fields, validate
 from tablet_api import asking, schemas
 from tablet_api.api import Calls
 from wire.coaching import DismissHint
-from wire.hints import CardHint
 
 _FALLBACK = "en"
 _MOST_BYTES = 64
@@ -43,12 +42,11 @@ class Dismissals(MethodView):
         asking.accepted(asking.ask(DismissHint(asking.session(), asked["hint"])))
 
 
-def text_of(hint: CardHint, spoken: Sequence[str]) -> tuple[str, str]:
-    """The hint's language and text: the first of `spoken` (best first) that it has, else English, else its first.
+def text_of(texts: Mapping[str, str], spoken: Sequence[str]) -> tuple[str, str]:
+    """Of a hint's texts by language, one and its language: the first of `spoken` (best first), else English, else any.
 
     "de-AT" is served by "de", and "de" by "de-AT".
     """
-    texts = {one.language: one.text for one in hint.texts}
     for wanted in (*spoken, _FALLBACK):
         for language in (wanted, wanted.partition("-")[0]):
             if language in texts:
@@ -56,5 +54,4 @@ def text_of(hint: CardHint, spoken: Sequence[str]) -> tuple[str, str]:
         near = next((one for one in texts if one.partition("-")[0] == wanted.partition("-")[0]), None)
         if near is not None:
             return near, texts[near]
-    first = hint.texts[0]
-    return first.language, first.text
+    return next(iter(texts.items()))

@@ -67,10 +67,13 @@ export class Card {
 
   #show() {
     if (!$("card")) return this.close();
-    if ($("pick").hidden) return;
-    $("pick").hidden = true;
-    $("pane").scrollTop = 0;
-    $("card").focus({ preventScroll: true });
+    const opens = !$("pick").hidden;
+    if (opens) {
+      $("pick").hidden = true;
+      $("pane").scrollTop = 0;
+    }
+    // Who uses a keyboard stays on the card when what had the focus is gone.
+    if (opens || document.activeElement === document.body) $("card").focus({ preventScroll: true });
   }
 
   #lost(detail) {
