@@ -25,6 +25,8 @@ _BACKDATED: Final = timedelta(days=1)
 AUTHORITY_LIFE: Final = timedelta(days=7305)  # 20 years: replaced with the box, not before
 # Apple's systems refuse server certificates of private authorities over 825 days (support.apple.com/103769).
 LEAF_LIFE: Final = timedelta(days=800)
+# What browsers meet: Mozilla's "intermediate" profile (wiki.mozilla.org/Security/Server_Side_TLS) has a year at most.
+TABLETS_LIFE: Final = timedelta(days=360)
 RENEWED_BEFORE: Final = timedelta(days=90)
 
 
@@ -99,11 +101,16 @@ def make_authority(name: str, key_pem: bytes, now: datetime, names: Sequence[str
 
 
 def make_certificate(
-    subject: Subject, key_pem: bytes, issuer_pem: bytes, issuer_key_pem: bytes, now: datetime
+    subject: Subject,
+    key_pem: bytes,
+    issuer_pem: bytes,
+    issuer_key_pem: bytes,
+    now: datetime,
+    life: timedelta = LEAF_LIFE,
 ) -> bytes:
     """A certificate for the public half of `key_pem`, signed by the issuer, in PEM."""
     issuer, issuer_key, key = x509.load_pem_x509_certificate(issuer_pem), tls_key(issuer_key_pem), tls_key(key_pem)
-    ends = min(now + LEAF_LIFE, issuer.not_valid_after_utc)
+    ends = min(now + life, issuer.not_valid_after_utc)
     whole = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject.name)])
     builder = (
         _begun(whole, issuer.subject, key.public_key(), now, ends)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from provisioning import broker, receivers, settings, toml
-from provisioning.identity import Subject, Use
+from provisioning.identity import TABLETS_LIFE, Subject, Use
 from provisioning.recipes import (
     Authority,
     AuthorityKey,
@@ -146,7 +146,8 @@ def _store(
     tls_key = f"{at}/credentials/tablets/tls-key"
     yield Wanted(tls_key, SECRET, TlsKey(revoked))
     subject = Subject(f"{store} tablets", Use.SERVER, names)
-    yield Wanted(f"{etc}/certs/tablets.pem", PUBLIC, Certificate(subject, tls_key, ca, ca_key))
+    started = Certificate(subject, tls_key, ca, ca_key, TABLETS_LIFE)  # until the gateway has said its own
+    yield Wanted(f"{etc}/certs/tablets.pem", PUBLIC, started)
     yield Wanted(f"tablets/{store}/store-authority.pem", PUBLIC, Copy(ca))
     yield Wanted(f"{etc}/certs/store-authority.pem", PUBLIC, Copy(ca))
     for name, table in _store_tables(folder, estate, store).items():

@@ -186,6 +186,7 @@ class Certificate:
     key: str
     issuer: str
     issuer_key: str
+    life: timedelta = identity.LEAF_LIFE
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -195,7 +196,7 @@ class Certificate:
     def make(self, inputs: Inputs, before: bytes | None, now: datetime) -> bytes:
         """New."""
         found = (inputs[self.key], inputs[self.issuer], inputs[self.issuer_key])
-        return identity.make_certificate(self.subject, *found, now)
+        return identity.make_certificate(self.subject, *found, now, self.life)
 
     def fault(self, content: bytes, inputs: Inputs, now: datetime) -> str | None:
         """Another key, authority or name, or its time is nearly over."""
