@@ -5,7 +5,7 @@ of them, so that a decoded message needs no further checks of type, length or ra
 
     bool · int with `Range` (default unsigned 64 bits) · str and bytes with `Size` (bytes, UTF-8) ·
     an IntEnum (by number) · a StrEnum (by text) · a nested dataclass (map; array if it has ROW = True) ·
-    tuple[X, ...] with `Count` · the same with `Packed` (an array of byte strings, each the CBOR of an X) ·
+    tuple[X, ...] with `Count` · the same with `Packed` (a byte string: the CBOR of an array of the CBOR of each X) ·
     X | None (a key that is absent; null inside of an array)
 
 Pure: no I/O, no clock.
@@ -50,12 +50,13 @@ class Count:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Packed(Count):
-    """As `Count`, each element encoded by itself, so that one that was seen before costs a look-up at either side."""
+    """As `Count`; the array and each element are encoded by themselves, so that what was seen before is looked up."""
 
 
 _UINT = Range(0, 2**64 - 1)
 _TEXT = Size(0, 256)
-_MOST_KEPT = 4096  # elements of packed arrays that are kept, of each sort
+_MOST_KEPT = 4096  # elements of packed arrays that are kept, of each sort…
+_MOST_ARRAYS = 16  # … and whole arrays
 _Codec = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # to plain values, from plain values
 
 
@@ -107,7 +108,9 @@ def _codec(schema: Any) -> _Codec:
     origin = typing.get_origin(schema)
     if origin is tuple:
         element = _codec(typing.get_args(schema)[0])
-        return _array(_packed(element) if isinstance(bound, Packed) else element, bound)
+        if isinstance(bound, Packed):
+            return _packed(_array(_packed(element, _MOST_KEPT), bound), _MOST_ARRAYS)
+        return _array(element, bound)
     if origin in (typing.Union, types.UnionType):
         (inner,) = (part for part in typing.get_args(schema) if part is not type(None))
         return _codec(typing.Annotated[inner, bound] if bound else inner)
@@ -187,23 +190,23 @@ def _array(element: _Codec, bound: Count | None) -> _Codec:
     return give, take
 
 
-def _packed(element: _Codec) -> _Codec:
-    """One element of a packed array. Its encoding is kept with it, and what was decoded under its bytes."""
+def _packed(inner: _Codec, most: int) -> _Codec:
+    """A byte string with the CBOR of `inner`. The encoding is kept by its value, and what was decoded by its bytes."""
     given: dict[int, tuple[Any, bytes]] = {}  # by identity; the value is held, so that no other gets its number
 
     def give(value: Any) -> Any:
         kept = given.get(id(value))
         if kept is not None and kept[0] is value:
             return kept[1]
-        encoded = cbor.encode(element[0](value))
-        if len(given) >= _MOST_KEPT:
+        encoded = cbor.encode(inner[0](value))
+        if len(given) >= most:
             given.clear()
         given[id(value)] = value, encoded
         return encoded
 
-    @lru_cache(_MOST_KEPT)
+    @lru_cache(most)
     def taken(encoded: bytes) -> Any:
-        return element[1](cbor.decode(encoded))
+        return inner[1](cbor.decode(encoded))
 
     def take(value: Any) -> Any:
         if type(value) is not bytes:

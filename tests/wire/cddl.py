@@ -87,7 +87,10 @@ def _type(hint: Any, found: dict[str, str]) -> tuple[str, bool]:
     if origin is tuple:
         most = bound.high if isinstance(bound, Count) else 4096
         element = _type(typing.get_args(hint)[0], found)[0]
-        return f"[0*{most} {f'bstr .cbor {element}' if isinstance(bound, Packed) else element}]", False
+        if isinstance(bound, Packed):
+            found[f"{element}s"] = f"[0*{most} bstr .cbor {element}]"
+            return f"bstr .cbor {element}s", False
+        return f"[0*{most} {element}]", False
     if dataclasses.is_dataclass(hint):
         _add(typing.cast(type, hint), found)
         return name_of(typing.cast(type, hint)), False

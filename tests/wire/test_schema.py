@@ -77,23 +77,33 @@ class Crate:
 
 
 def test_packed_elements_are_encoded_one_by_one():
-    """Each is a byte string with its own encoding; one that was seen before is the very same object when it is read."""
-    row = Row(b"xy", Word.A)
-    plain = schema.to_plain(Crate((row, row)))
-    assert plain == {0: [schema.encode(row)] * 2}
-    first, second = (schema.from_plain(Crate, plain).rows for _ in range(2))
-    assert first == (row, row)
-    assert first[0] is second[0] is first[1]
+    """Each is a byte string, and so is the array; what was seen before is the very same object when it is read."""
+    row, other = Row(b"xy", Word.A), Row(b"ab", None)
+    packed = [schema.encode(row), schema.encode(other)]
+    assert schema.to_plain(Crate((row, other))) == {0: cbor.encode(packed)}
+    first = schema.from_plain(Crate, {0: cbor.encode(packed)}).rows
+    assert first == (row, other)
+    assert schema.from_plain(Crate, {0: cbor.encode(packed)}).rows is first
+    turned = schema.from_plain(Crate, {0: cbor.encode(packed[::-1])}).rows
+    assert (turned[1] is first[0], turned[0] is first[1]) == (True, True)
 
 
 @pytest.mark.parametrize(
-    "value", [[["xy", "a"]], [b""], [b"\xff"], [cbor.encode([b"xyz", None])], [b"\xf6"] * 3, b"xy"]
+    "value", [[["xy", "a"]], [b""], [b"\xff"], [cbor.encode([b"xyz", None])], [cbor.encode([b"xy", None])] * 3, b"xy"]
 )
 def test_packed_bytes_out_of_bounds_are_not_decoded(value):
     """An element that is no bytes, no CBOR or of another shape is refused, again and again, and so are too many."""
-    for _ in range(2):
-        with pytest.raises(WireError):
-            schema.from_plain(Crate, {0: value})
+    for plain in ({0: cbor.encode(value)}, {0: value}, {0: b"\xff"}):
+        for _ in range(2):
+            with pytest.raises(WireError):
+                schema.from_plain(Crate, plain)
+
+
+def test_what_is_kept_is_bounded_and_changes_nothing():
+    """After more arrays and elements than are kept, each is still encoded and decoded as it is."""
+    for number in range(5_000):
+        crate = Crate((Row(number.to_bytes(2, "big"), None),))
+        assert schema.decode(Crate, schema.encode(crate)) == crate
 
 
 WRONG = [
