@@ -7,13 +7,12 @@ from typing import Final
 
 from flask import Response, request
 
-from tablet_api import asking, pages, schemas, texts
+from tablet_api import asking, door_schemas, pages, schemas, texts
 from tablet_api.demo_link import DemoLink
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.languages import LANGUAGES
 from wire import query
 
-_BROWSER_BYTES: Final = 200
 _TOLD: Final = frozenset({ProblemKind.WRONG, ProblemKind.MALFORMED, ProblemKind.THROTTLED})
 
 
@@ -40,10 +39,9 @@ def make(demo: DemoLink | None) -> pages.Part:
         """Pairs this tablet by a one-time code."""
         code = "".join(request.form.get("code", "").split()).replace("-", "").upper()
         label = request.form.get("label", "").strip()
-        browser = request.headers.get("User-Agent", "").encode("utf-8", "replace")[:_BROWSER_BYTES]
         try:
             asked = pages.form(schemas.PairingAsked, code=code, label=label)
-            reply = asking.ask(query.Pair(asked["code"], asked["label"], browser.decode("utf-8", "ignore")))
+            reply = asking.ask(query.Pair(asked["code"], asked["label"], asking.browser()))
             if not isinstance(reply, query.Paired):
                 asking.no(reply)
         except Problem as problem:
@@ -60,7 +58,7 @@ def make(demo: DemoLink | None) -> pages.Part:
         name = request.form.get("associate", "").strip()
         try:
             asked = pages.form(schemas.SessionAsked, associate=name)
-            reply = asking.ask(query.SignIn(asking.tablet(), asked["associate"], asked["pin"]))
+            reply = asking.ask(query.SignIn(asking.tablet(), asked["associate"], asked["pin"], asking.browser()))
             if not isinstance(reply, query.SignedIn):
                 asking.no(reply)
         except Problem as problem:
@@ -71,11 +69,40 @@ def make(demo: DemoLink | None) -> pages.Part:
         asking.parts().after(lambda response: asking.parts().cookies.set_session(response, secret))
         return floor_screen(reply.view)
 
+    @part.get("/sign-in")
+    def somebody_else() -> Response:
+        """Where the session of somebody else is locked: signing in ends it."""
+        return pages.screen("gate/sign_in.html")
+
+    @part.post("/lock")
+    def lock() -> Response:
+        """Locks the session now; the place is kept by the page alone."""
+        asking.accepted(asking.ask(query.LockSession(asking.session())))
+        return pages.screen("gate/locked.html")
+
+    @part.post("/unlock")
+    def unlock() -> Response:
+        """Opens a locked session by its associate's PIN."""
+        try:
+            asked = pages.form(door_schemas.UnlockAsked)
+            reply = asking.ask(query.Unlock(asking.session(), asked["pin"], asking.browser()))
+            if not isinstance(reply, query.SessionView):
+                asking.no(reply)
+        except Problem as problem:
+            if problem.kind not in _TOLD:
+                raise
+            return pages.screen("gate/locked.html", problem.kind.status, wrong=problem)
+        return floor_screen(reply)
+
     @part.post("/sign-out")
     def sign_out() -> Response:
-        """Signs out. This browser forgets the session even if the gateway cannot be told."""
+        """Signs out. This browser forgets the session even if the gateway cannot be told, and says so."""
         asking.parts().after(asking.parts().cookies.clear_session)
-        asking.accepted(asking.ask(query.SignOut(asking.session())))
+        try:
+            asking.ask(query.SignOut(asking.session()))
+        except GatewayAwayError:
+            away = texts.of_problem(Problem(ProblemKind.NO_GATEWAY))
+            return pages.screen("gate/sign_in.html", toast=away)
         return pages.screen("gate/sign_in.html")
 
     @part.post("/choices")
@@ -107,4 +134,4 @@ def first_screen() -> Response:
 
 def floor_screen(view: query.SessionView) -> Response:
     """The floor, before its stream has told anything."""
-    return pages.screen("floor/floor.html", who=pages.who(view))
+    return pages.screen("floor/floor.html", who=pages.who(view), idle_s=view.idle_s)

@@ -17,10 +17,12 @@ from wire.policy import Section
 from wire.query import DarkReason, Lease, Light, Outage, ReceiverState
 from wire.sighting import RadioReason
 
-# Who meets one of these is asked to pair or to sign in, by this template.
+# Who meets one of these has to do something before anything else, as this template says.
 GATES: Final[dict[ProblemKind, str]] = {
     ProblemKind.UNPAIRED: "gate/pair.html",
     ProblemKind.SIGNED_OUT: "gate/sign_in.html",
+    ProblemKind.LOCKED: "gate/locked.html",
+    ProblemKind.OUTDATED: "gate/outdated.html",
 }
 
 _PROBLEMS: Final[dict[ProblemKind, str]] = {

@@ -11,7 +11,9 @@ import { $, fill, say, setClock, toast, write } from "./words.js";
 
 let wanted = null; // the handle whose card is to be open again when the page is back
 let associate = null; // for whom: somebody else who signs in does not get it
+let name = ""; // of who is signed in
 let goingBack = false;
+let touchedAt = performance.now();
 
 const lease = new Lease();
 const floor = new Floor((handle) => openCard(handle));
@@ -44,6 +46,8 @@ function screenChanged() {
   if ($("floor")) {
     if (associate !== $("floor").dataset.associate) wanted = null;
     associate = $("floor").dataset.associate;
+    name = $("who").textContent;
+    touchedAt = performance.now();
     face("none");
     stream.begin();
     stayAwake();
@@ -52,6 +56,7 @@ function screenChanged() {
     lease.drop();
     maySleep();
     delete document.body.dataset.face;
+    write($("locked-who"), name);
   }
 }
 
@@ -106,7 +111,7 @@ function roster(said) {
   wanted = null;
   if (open !== null && floor.visits.has(open)) openCard(open);
   else card.close();
-  acknowledge(said.dataset.version);
+  acknowledge(said.dataset.version, true);
 }
 
 function change(said) {
@@ -121,7 +126,7 @@ function change(said) {
     write($("announce"), arrived[0].dataset.help);
     chime();
   }
-  acknowledge(said.dataset.version);
+  acknowledge(said.dataset.version, said.dataset.gone !== "");
 }
 
 function cardChanged(said) {
@@ -133,7 +138,7 @@ function dark(said) {
   blank();
   setClock(said.dataset.asOf);
   calm(...said.firstElementChild.childNodes);
-  if (said.dataset.version !== "0") acknowledge(said.dataset.version);
+  if (said.dataset.version !== "0") acknowledge(said.dataset.version, true);
 }
 
 function silent() {
@@ -171,6 +176,17 @@ window.addEventListener("popstate", () => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) card.close();
 });
+
+// --- idle: a card that refreshes itself must not keep a tablet open that nobody touches ---
+
+for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => (touchedAt = performance.now()), true);
+setInterval(() => {
+  const idleS = Number($("floor")?.dataset.idleS);
+  if (!document.hidden && performance.now() - touchedAt > idleS * 1000) {
+    touchedAt = performance.now();
+    htmx.ajax("POST", "/lock", { target: "#screen" }).catch(() => {});
+  }
+}, 1000);
 
 // --- hidden: nothing stays on the page, and nothing comes ---
 

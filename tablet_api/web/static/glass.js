@@ -1,15 +1,38 @@
 // The tablet itself: what is on its glass, that it stays awake, and the quiet sound of a new call for help.
 
+// --- what is on the glass; told at once where something went, else now and then, and never twice at a time ---
+
+const NOW_AND_THEN_MS = 2000;
+let newest = null; // painted, and not told yet
+let telling = false;
+let later = 0;
+
 // Two frames later it is on the glass.
-export function acknowledge(version) {
-  const send = () =>
-    fetch("/api/v1/floor/acks", {
-      method: "POST",
-      cache: "no-store",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ version }),
-    }).catch(() => {});
-  requestAnimationFrame(() => requestAnimationFrame(send));
+export function acknowledge(version, atOnce) {
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      newest = version;
+      if (atOnce) tell();
+      else if (!later) later = setTimeout(tell, NOW_AND_THEN_MS);
+    }),
+  );
+}
+
+async function tell() {
+  clearTimeout(later);
+  later = 0;
+  if (telling || newest === null) return;
+  const version = newest;
+  newest = null;
+  telling = true;
+  await fetch("/api/v1/floor/acks", {
+    method: "POST",
+    cache: "no-store",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ version }),
+  }).catch(() => {});
+  telling = false;
+  if (newest !== null) tell();
 }
 
 // --- awake while the floor is open; a browser lets go of it whenever the page is hidden ---
