@@ -200,15 +200,18 @@ class GatewayClient:
         return self._closed
 
     def _take(self, fresh: bool = False) -> _Line:
-        with self._lock:
-            if self._closed:
-                raise GatewayAwayError(AwayReason.CLOSED)
-            while self._idle and not fresh:
-                line = self._idle.pop()
-                if not line.is_stale():
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise GatewayAwayError(AwayReason.CLOSED)
+                line = self._idle.pop() if self._idle and not fresh else None
+                if line is not None:
                     self._busy.add(line)
-                    return line
-                line.close()
+            if line is None:
+                break
+            if not line.is_stale():
+                return line
+            self._give_back(line, False)
         try:
             line = _Line(self._path)
         except GatewayAwayError as error:
