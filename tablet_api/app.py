@@ -56,6 +56,7 @@ _POLICY: Final = "; ".join(
         "trusted-types default",
     ]
 )
+_UNTOLD: Final = frozenset({"/api/v1/floor/acks"})  # not in the log: each tablet says so all the time
 _HEADERS: Final = {
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -119,7 +120,7 @@ def create(
             response.headers[name] = value
         metrics.add("requests", str(response.status_code))
         rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it holds a handle
-        if rule.startswith("/api/") or pages.is_page():
+        if rule not in _UNTOLD and (rule.startswith("/api/") or pages.is_page()):
             took_ms = (clock() - g.get("began_mono_s", clock())) * 1000
             log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
         return response

@@ -19,6 +19,7 @@ from wire.trust import CertificateSource
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
 _MOST_KEPT = 4096  # visits
+_MOST_ORDERS = 16
 
 
 class Instant(fields.Field[str]):
@@ -227,6 +228,21 @@ class _Lines(fields.List[Any]):
         return [_line(visit) for visit in value]
 
 
+@lru_cache(_MOST_ORDERS)
+def _order(handles: tuple[bytes, ...]) -> list[str]:
+    return [forms.to_text(handle) for handle in handles]
+
+
+class _Order(fields.List[Any]):
+    """All handles; a thousand of them are put into their form once for all tablets."""
+
+    def __init__(self) -> None:
+        super().__init__(Handle(), required=True, allow_none=True)
+
+    def _serialize(self, value: Any, *place: Any, **more: Any) -> list[str] | None:
+        return None if value is None else _order(value)
+
+
 class RosterShown(Shown):
     """All that this role may see, oldest unanswered help first."""
 
@@ -372,7 +388,7 @@ class ChangeShown(Shown):
     lease = fields.Nested(LeaseShown, required=True)
     visits = _Lines()
     gone = fields.List(Handle(), required=True)
-    order = fields.List(Handle(), required=True, allow_none=True)
+    order = _Order()
     radios = fields.List(fields.Nested(OutageShown), required=True, metadata={"description": "all that are out now"})
 
 
