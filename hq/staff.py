@@ -20,6 +20,8 @@ from wire.errors import WireError
 from wire.member import Staff
 from wire.sync import Collection, Event, EventKind, PinSet, instance
 
+_AHEAD_MS = 60_000  # a box that says it lives in the future must not hold its PIN for ever
+
 
 def put(connection: Connection, associate: str, found: Mapping[str, Staff], now_ms: int) -> None:
     """Writes one associate's record in each of these stores. A deactivation goes ahead of everything.
@@ -58,7 +60,7 @@ def _take_pin(connection: Connection, store: str, said: PinSet, now_ms: int) -> 
     for title in (_title(one) for one in works_in):
         body = records.body(connection, title, said.associate.encode())
         held = schema.decode(Staff, body) if body is not None else None
-        set_ms = min(said.set_ms, now_ms)  # a box that says it lives in the future must not hold its PIN for ever
+        set_ms = min(said.set_ms, now_ms + _AHEAD_MS)
         if held is not None and held.active and set_ms > (held.pin_set_ms or 0):
             changed = dataclasses.replace(held, pin_verifier=said.verifier, pin_set_ms=set_ms)
             commit.put(title, said.associate.encode(), schema.encode(changed))
