@@ -104,8 +104,9 @@ class TestInABrowser:
             page.click("#leaving-submit")
             page.get_by_text(SENT).wait_for()
             assert Axe().run(page).violations_count == 0
-        page.evaluate("document.documentElement.style.fontSize = '200%'")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.context.close()
 
     def test_the_dark_screen_leads_there(self, opened: Open, gateway: FakeGateway, size: str) -> None:
         """Two taps and eight digits while headquarters is away; a locked store offers nothing."""
