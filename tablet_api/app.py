@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from runtime.logs import Log
 from tablet_api import (
+    acts_pages,
     api,
     auth,
     coaching_pages,
@@ -99,7 +100,13 @@ def create(
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language, spoken)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for part in (gate.make(demo), floor.make(Floor(app)), coaching_pages.make(), leaving_pages.make()):
+    for part in (
+        gate.make(demo),
+        floor.make(Floor(app)),
+        acts_pages.make(),
+        coaching_pages.make(),
+        leaving_pages.make(),
+    ):
         app.register_blueprint(part)
     if demo is not None:
         app.register_blueprint(demo.blueprint)

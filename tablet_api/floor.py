@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from tablet_api import asking, forms, languages, pages, schemas, texts, visit_schemas, visits
+from tablet_api import act_texts, asking, forms, languages, pages, schemas, texts, visit_schemas, visits
 from tablet_api.errors import Problem, ProblemKind
 from tablet_api.following import follow
 from tablet_api.markup import Floor
@@ -101,8 +101,17 @@ def card(handle: str, status: int = 200, **more: Any) -> Response:
         sign=texts.sign(whole.sign_colour, whole.sign_digits),
         sections=sections,
         opened=_query(opened),
+        colleagues=pages.shown(visit_schemas.ColleaguesShown, visits.colleagues(session)),
+        reasons=act_texts.reasons(),
+        lists=act_texts.lists(whole),
         **more,
     )
+
+
+def opened() -> str:
+    """The open sections that a request names, as its address has them."""
+    known = {one.value: one for one in Section}
+    return _query([known[name] for name in request.args.getlist("section") if name in known])
 
 
 def _ask(session: bytes, handle: str, section: Section | None) -> query.Card:

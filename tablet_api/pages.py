@@ -77,13 +77,25 @@ def form(schema: type[Schema], **more: str) -> dict[str, Any]:
     Raises:
         Problem: MALFORMED, with the names of the fields that are wrong.
     """
-    sent: Mapping[str, str] = {name: request.form[name] for name in request.form} | more
+    return _loaded(schema, {name: request.form[name] for name in request.form} | more)
+
+
+def asked(schema: type[Schema]) -> dict[str, Any]:
+    """What stands behind the question mark.
+
+    Raises:
+        Problem: MALFORMED, likewise.
+    """
+    return _loaded(schema, {name: request.args[name] for name in request.args})
+
+
+def _loaded(schema: type[Schema], sent: Mapping[str, str]) -> dict[str, Any]:
     try:
-        asked: dict[str, Any] = schema().load(sent)
+        loaded: dict[str, Any] = schema().load(sent)
     except ValidationError as error:
         known = set(schema().fields)
         raise Problem(ProblemKind.MALFORMED, fields=tuple(sorted(known & set(error.messages_dict)))) from error
-    return asked
+    return loaded
 
 
 def manager() -> dict[str, Any]:

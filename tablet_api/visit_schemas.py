@@ -89,10 +89,23 @@ class ItemAsked(Asked):
     quantity = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, MOST_PIECES))
 
 
+class ItemSent(ItemAsked):
+    """The same as a form of ours sends it: numbers are text there, and the words of the search come along."""
+
+    quantity = fields.Integer(load_default=1, validate=validate.Range(1, MOST_PIECES))
+    q = fields.String()
+
+
 class CatalogAsked(Query):
     """What to look for."""
 
     q = _name(required=True, metadata={"description": "words of an item's name, or its id"})
+
+
+class CatalogWanted(Query):
+    """What is being typed."""
+
+    q = fields.String(load_default="", validate=Utf8(_NAME_BYTES, 0))
 
 
 class ColleagueShown(Shown):

@@ -21,7 +21,9 @@ export class Card {
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeAttributeUpdated: (name, element) =>
         !((name === "open" && element.matches("dialog")) || (name === "aria-expanded" && element.matches(".why")) || (name === "hidden" && element.matches(".because"))),
-      beforeNodeMorphed: (old, fresh) => !(old.nodeName === "TIME" && old.dateTime === fresh.dateTime && !fresh.textContent),
+      beforeNodeMorphed: (old, fresh) =>
+        !(old.nodeName === "TIME" && old.dateTime === fresh.dateTime && !fresh.textContent) &&
+        !(old.dataset?.kept !== undefined && old.closest("dialog").open),
     });
   }
 

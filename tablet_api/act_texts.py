@@ -1,0 +1,46 @@
+"""The sentences of the acts on a visit: why somebody else is to help, and the lists of the member's own.
+
+I/O: reads which language flask's current request wants.
+"""
+
+from typing import Final
+
+from tablet_api.languages import gettext, mark
+from wire.events import HandOverReason
+from wire.items import ItemList
+from wire.policy import Section
+from wire.query import Card
+
+_REASONS: Final[dict[HandOverReason, str]] = {
+    HandOverReason.NEEDS_EXPERT: mark("An expert is needed"),
+    HandOverReason.OTHER_ZONE: mark("It belongs to another zone"),
+    HandOverReason.LANGUAGE: mark("Another language is needed"),
+    HandOverReason.BREAK: mark("My break or shift ends"),
+    HandOverReason.OTHER: mark("Another reason"),
+}
+_LISTS: Final[dict[ItemList, str]] = {
+    ItemList.BASKET: mark("Their online basket"),
+    ItemList.WISHLIST: mark("Their wish list"),
+}
+_SECTIONS: Final = {ItemList.BASKET: Section.BASKET, ItemList.WISHLIST: Section.WISHLIST}
+_SCOPES: Final = {ItemList.BASKET: "basket.online", ItemList.WISHLIST: "wishlist"}  # these may lead a card instead
+
+
+def reason(value: str) -> str:
+    """Why a visit was handed over, as the API says it."""
+    return gettext(_REASONS[HandOverReason(value)])
+
+
+def reasons() -> list[dict[str, str]]:
+    """All reasons that can be chosen."""
+    return [{"value": one.value, "label": gettext(label)} for one, label in _REASONS.items()]
+
+
+def lists(card: Card) -> list[dict[str, str]]:
+    """The lists for which an item can be proposed: those of which the card shows that they are shared."""
+    leading = {line.scope for line in card.lead}
+    return [
+        {"value": one.value, "label": gettext(label)}
+        for one, label in _LISTS.items()
+        if _SECTIONS[one] in card.sections or _SCOPES[one] in leading
+    ]

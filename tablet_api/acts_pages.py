@@ -1,0 +1,61 @@
+"""The acts on a visit as pages: introduced, what became of a suggestion, an item looked for and proposed.
+
+Each answers with the card as it is afterwards. Handing over is the floor's own form of attendance.
+
+I/O: answers HTTP requests (flask) by asking the gateway.
+"""
+
+from flask import Response
+
+from tablet_api import act_texts, asking, floor, forms, pages, visit_schemas, visits
+from tablet_api.languages import gettext, mark
+from wire import acts
+from wire.items import Response as Answer
+
+_NOT_FOR_ME = mark("Done. It will not be suggested again.")
+_NOTED = mark("Noted.")
+_PROPOSED = mark("Proposed. It is added once they confirm it in their app.")
+_INTRODUCED = mark("Noted. They can see in their app that it was said.")
+
+
+def make() -> pages.Part:
+    """The pages."""
+    part = pages.Part("acts")
+    part.app_template_global("reason_said")(act_texts.reason)
+
+    @part.post("/visits/<handle>/introduction")
+    def introduction(handle: str) -> Response:
+        """The shopper said who they are."""
+        asking.accepted(asking.ask(acts.Introduce(asking.session(), forms.handle_of(handle))))
+        return floor.card(handle, toast=gettext(_INTRODUCED))
+
+    @part.post("/visits/<handle>/outcomes")
+    def outcomes(handle: str) -> Response:
+        """What the shopper made of a suggestion."""
+        asked = pages.form(visit_schemas.OutcomeAsked)
+        question = acts.Respond(asking.session(), forms.handle_of(handle), asked["item"], asked["response"])
+        asking.accepted(asking.ask(question))
+        if asked["response"] is Answer.NOT_FOR_ME:
+            return floor.card(handle, toast=gettext(_NOT_FOR_ME))
+        return floor.card(handle, toast=gettext(_NOTED))
+
+    @part.get("/visits/<handle>/items")
+    def found(handle: str) -> Response:
+        """What the catalog has of the words that were typed; nothing of none."""
+        asked = pages.asked(visit_schemas.CatalogWanted)
+        words = asked["q"].strip()
+        items = visits.found(asking.session(), words) if words else acts.CatalogFound(())
+        address = f"/visits/{handle}/items{floor.opened()}"
+        shown = pages.shown(visit_schemas.CatalogShown, items)
+        return pages.show("card/found.html", address=address, typed=words, **shown)
+
+    @part.post("/visits/<handle>/items")
+    def items(handle: str) -> Response:
+        """An item for a list of the member's own, for them to confirm."""
+        asked = pages.form(visit_schemas.ItemSent)
+        where = forms.handle_of(handle)
+        question = acts.Propose(asking.session(), where, asked["to"], asked["item"], asked["quantity"])
+        asking.accepted(asking.ask(question))
+        return floor.card(handle, toast=gettext(_PROPOSED))
+
+    return part
