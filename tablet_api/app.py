@@ -28,6 +28,7 @@ from tablet_api import (
     pages,
     routes,
     static,
+    trust_pages,
     visits,
 )
 from tablet_api.auth import Cookies
@@ -58,7 +59,7 @@ _POLICY: Final = "; ".join(
     ]
 )
 _UNTOLD: Final = frozenset({"/api/v1/floor/acks"})  # not in the log: each tablet says so all the time
-_HEADERS: Final = {
+HEADERS: Final = {
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -83,8 +84,12 @@ def create(
     metrics: Metrics,
     demo_http: bool = False,
     spoken: tuple[str, ...] = languages.LANGUAGES,
+    authority: Callable[[], bytes] = bytes,
 ) -> Flask:
-    """The application. `clock` gives boot-clock seconds; `stopping` ends the streams; `spoken` are its languages."""
+    """The application. `clock` gives boot-clock seconds; `stopping` ends the streams; `spoken` are its languages.
+
+    `authority` gives the store's own authority (PEM), which tablets may install; empty: not known.
+    """
     app = _App("tablet_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -106,6 +111,7 @@ def create(
         acts_pages.make(),
         coaching_pages.make(),
         leaving_pages.make(),
+        trust_pages.make(authority),
     ):
         app.register_blueprint(part)
     if demo is not None:
@@ -123,7 +129,7 @@ def create(
     def _finish(response: Response) -> Response:
         hashed = request.endpoint == static.HASHED and response.status_code == 200
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-store"
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             response.headers[name] = value
         metrics.add("requests", str(response.status_code))
         rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it holds a handle
