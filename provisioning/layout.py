@@ -55,6 +55,7 @@ _STORE_UNITS: Final = (
     "consentry.target",
     _BLUEZ_UNIT,
 )
+_TRUST_PORT: Final = 8080  # as the unit allows it
 _SYSUSERS: Final = "sysusers.d/consentry.conf"
 
 
@@ -198,6 +199,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
             "port": chosen.tablet_port,
             "gateway_socket": str(sockets / "tablets.sock"),
             "certificate": str(place / "certs/tablets.pem"),
+            "trust_port": None if in_place or chosen.demo_http else _TRUST_PORT,
             "demo_http": chosen.demo_http or None,
             "credentials_dir": str(at / "credentials/tablets") if in_place else None,
         },

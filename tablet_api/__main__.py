@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from runtime import cli, config, logs
 from runtime.errors import ConfigError
 from runtime.notify import Notify
-from tablet_api import app, server
+from tablet_api import app, first_contact, server
 from tablet_api.certificates import Shelf
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
@@ -53,6 +53,11 @@ def _serve(file: Path) -> None:
     stopping = threading.Event()
     metrics = Metrics()
     gateway = GatewayClient(settings.gateway_socket)
+    shelf: Shelf | None = None
+
+    def authority() -> bytes:
+        return b"" if shelf is None else shelf.authority
+
     flask = app.create(
         gateway,
         version=cli.version(),
@@ -60,14 +65,23 @@ def _serve(file: Path) -> None:
         stopping=stopping,
         metrics=metrics,
         demo_http=settings.demo_http,
+        authority=authority,
     )
     serving = Server(flask, (settings.listen, settings.port), context, time.monotonic, metrics)
 
     def stop() -> None:
         stopping.set()
         serving.stop()
+        if plain is not None:
+            plain.stop()
 
-    shelf = None if context is None else Shelf(gateway, context, serving.renew, metrics)
+    if context is not None:
+        shelf = Shelf(gateway, context, serving.renew, metrics)
+    plain = None
+    if settings.trust_port is not None:
+        first = first_contact.create(authority, metrics)
+        plain = Server(first, (settings.listen, settings.trust_port), None, time.monotonic, metrics)
+        threading.Thread(target=plain.run, args=(lambda: None,), name="plain", daemon=True).start()
 
     def renew() -> None:
         try:

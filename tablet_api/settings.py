@@ -20,6 +20,7 @@ class Settings:
     gateway_socket: the gateway's Unix stream socket for tablets.
     certificate: the PEM chain for TLS, the store's own first; its key is the credential `tls-key`.
     credentials_dir: where the credential is, if systemd does not say.
+    trust_port: the TCP port of the page by which tablets come to trust this box, over plain HTTP.
     demo_http: plain HTTP with plain cookies and a link that signs a browser in; on loopback only.
     """
 
@@ -28,6 +29,7 @@ class Settings:
     gateway_socket: Path = Path("/run/consentry-gateway/tablets.sock")
     certificate: Path | None = None
     credentials_dir: Path | None = None
+    trust_port: Annotated[int, Form(low=0, high=65535)] | None = None
     demo_http: bool = False
 
     def __post_init__(self) -> None:
