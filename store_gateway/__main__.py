@@ -17,7 +17,7 @@ from runtime import cli, config, logs
 from runtime.errors import UnavailableError
 from runtime.logs import Log
 from runtime.notify import Notify
-from store_gateway import keys, operator, sockets
+from store_gateway import keys, operator, sockets, tablet_list
 from store_gateway.counts import Counts
 from store_gateway.gateway import Gateway
 from store_gateway.help_news import Hook
@@ -43,6 +43,8 @@ _EPILOG = """\
 commands:
   serve    serve the store (the default)
   pair     print a one-time code with which a tablet is paired, as a QR code too
+  tablets  print the paired tablets, with their browsers and who is signed in
+  unpair   end a tablet's pairing by its id, and whoever is signed in on it
   status   print how the store is
   retry    try now again what does not agree with HQ and is quarantined
   check    read the whole cache now and prove it; its end is in the log and in the status
@@ -50,10 +52,13 @@ commands:
 
 _ASKED: dict[str, query.Request] = {
     "pair": query.MintPairing(),
+    "tablets": query.AskTablets(None),
     "status": query.AskStatus(),
     "retry": query.Upkeep(query.Task.RETRY),
     "check": query.Upkeep(query.Task.CHECK),
 }
+
+_ID_BYTES = 64
 
 _log = Log("gateway")
 
@@ -67,7 +72,8 @@ def main() -> None:
     """The console script `consentry-gateway`."""
     description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
     parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
-    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED), default="serve")
+    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair"), default="serve")
+    parser.add_argument("tablet", nargs="?", metavar="TABLET", help="for `unpair`: its id, as `tablets` prints it")
     parser.add_argument("--log", type=logs.Level, choices=list(logs.Level), default=logs.Level.INFO, help="how much")
     parser.add_argument(
         "--tablets-url", metavar="URL", help="where tablets find this box, for `pair` (default: https://HOSTNAME:8443)"
@@ -81,10 +87,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "serve":
         logs.setup(PROGRAM, arguments.log)
         return serve(arguments.config, settings)
+    if arguments.command == "unpair":
+        return _unpair(settings, arguments.tablet)
     reply = operator.ask(settings.runtime_dir / OPERATOR, _ASKED[arguments.command])
     if isinstance(reply, query.PairingCode):
         url = arguments.tablets_url or f"https://{socket.gethostname()}:8443"
         sys.stdout.write(operator.pairing_text(reply, url))
+    elif isinstance(reply, query.Tablets):
+        sys.stdout.write(tablet_list.text(reply))
     elif isinstance(reply, query.Status):
         sys.stdout.write(operator.status_text(reply))
     elif isinstance(reply, query.Accepted):
@@ -93,6 +103,18 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UnavailableError("the cache is locked", "wait until HQ has unlocked it")
     else:
         raise UnavailableError("the gateway refused", "ask as one of operator_users")
+    return 0
+
+
+def _unpair(settings: Settings, tablet: str | None) -> int:
+    if tablet is None or not 1 <= len(tablet.encode()) <= _ID_BYTES:
+        raise UnavailableError("no tablet", "name its id, as `consentry-gateway tablets` prints it")
+    reply = operator.ask(settings.runtime_dir / OPERATOR, query.Unpair(None, tablet))
+    if isinstance(reply, query.Withheld):
+        raise UnavailableError("no such tablet", "name its id, as `consentry-gateway tablets` prints it")
+    if not isinstance(reply, query.Accepted):
+        raise UnavailableError("the tablet is paired still", "see the gateway's log; the cache must be unlocked")
+    sys.stdout.write("unpaired\n")
     return 0
 
 

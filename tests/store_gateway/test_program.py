@@ -164,6 +164,10 @@ def test_it_starts_locked_answers_and_ends_cleanly(program: Program) -> None:
     link = next(line for line in paired.stdout.splitlines() if line.startswith("https://"))
     assert link.startswith("https://box.example:8443/#pair=") and len(link.rpartition("=")[2]) == 26
     assert "█" in paired.stdout
+    assert program.command("tablets").stdout == "no tablet is paired\n"
+    for wrong in (("unpair",), ("unpair", "nobodys")):
+        refused = program.command(*wrong)
+        assert refused.returncode == 69 and "consentry-gateway tablets" in refused.stderr
     assert program.end(signal.SIGTERM) == 0
     assert not list(program.run.iterdir())
     assert "event=stopped" in program.text()
