@@ -132,7 +132,7 @@ def serve(config_file: Path, settings: Settings) -> int:
     tablet_door = sockets.bind(settings.runtime_dir / TABLETS, socket.SOCK_STREAM)
     operator_door = sockets.bind(settings.runtime_dir / OPERATOR, socket.SOCK_STREAM)
     probe_door = sockets.bind(settings.runtime_dir / PROBE, socket.SOCK_STREAM)
-    software = f"consentry/{cli.version()}"
+    software = _software()
     replica = Replica(settings.store, settings.state_dir / CACHE, box, software)
     tables = TableMaker(inbox.put)
     link = HqLink(
@@ -157,7 +157,9 @@ def serve(config_file: Path, settings: Settings) -> int:
 
     hooks = _hooks(settings)
     hook = Hook(settings.on_help.role, hooks.ring, hooks.counters) if hooks is not None and settings.on_help else None
-    gateway = Gateway(settings.store, software, replica, secrets.token_bytes, tables.start, link_counters, hook)
+    gateway = Gateway(
+        settings.store, software, replica, secrets.token_bytes, tables.start, link_counters, hook, _software
+    )
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
         [
@@ -204,6 +206,10 @@ def serve(config_file: Path, settings: Settings) -> int:
         replica.close()
         _log.info("stopped")
     return 0
+
+
+def _software() -> str:
+    return f"consentry/{cli.version()}"
 
 
 def _hooks(settings: Settings) -> HelpHooks | None:

@@ -12,6 +12,7 @@ Pure: no I/O, no clock.
 from enum import StrEnum
 
 from runtime.errors import ConfigError
+from wire.condition import Room, Update
 from wire.sighting import RadioReason
 from wire.views import ReceiverState
 
@@ -146,6 +147,18 @@ RADIO_REMEDIES: dict[RadioReason, str] = {
 ABSENT_REMEDIES: dict[ReceiverState, str] = {
     ReceiverState.AWAY: "see that its box runs, is on the network, and runs the edge: systemctl status consentry-edge",
     ReceiverState.NEVER_HEARD: "install it, or correct the node's name in its configuration or in the policy",
+}
+
+
+ROOM_REMEDIES: dict[Room, str] = {
+    Room.LOW: "make room on the disk of the state directory: journalctl --vacuum-size=200M; see what else grew",
+    Room.FULL: "make room on the disk of the state directory now: without any the store goes dark",
+    Room.UNKNOWN: "check the disk and the rights of the state directory",
+}
+UPDATE_REMEDIES: dict[Update, str] = {
+    Update.BEHIND: "install the release that policy wants, then: systemctl restart consentry.target",
+    Update.AHEAD: "policy wants an older release: install that one, or publish a policy that wants this one",
+    Update.RESTART: "systemctl restart consentry.target: another release is installed than runs",
 }
 
 

@@ -57,6 +57,7 @@ class Gateway:
         make_table: Callable[[Order], None],
         link_counters: Callable[[], Mapping[str, int]] = dict,
         hook: Hook | None = None,
+        installed: Callable[[], str] | None = None,
     ) -> None:
         self._replica = replica
         self._presence = Presence(entropy, self._may_stand)
@@ -76,7 +77,7 @@ class Gateway:
         self.counts = Counts()
         self._board = StatusBoard(
             store, software, replica, self._doors, self._standing, self._receivers, self._keyring, self._directory,
-            self.counts, link_counters, hook.counters if hook is not None else dict,
+            self.counts, link_counters, hook.counters if hook is not None else dict, installed or (lambda: software),
         )  # fmt: skip
         effects = Effects(self._moved, self._take, self._stir)
         self._acts = Acts(

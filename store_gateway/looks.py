@@ -152,7 +152,7 @@ class Looks:
         member, denied = self._standing.record(pseudonym)
         if policy is None or visit is None or member is None:
             return None
-        dismissed = self._dismissed.get(session.key, frozenset())
+        dismissed = self._dismissed.get(session.key, set[str]())
         return build(member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed)
 
     def _refuse(self, session: Session, pseudonym: bytes, handle: bytes, refused: Deny) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import segno
 
 from runtime.errors import UnavailableError
-from store_gateway.errors import receiver_remedy
+from store_gateway.errors import ROOM_REMEDIES, UPDATE_REMEDIES, receiver_remedy
 from wire import query
+from wire.condition import Condition
 from wire.errors import WireError
 from wire.trust import CertificateSource
 
@@ -80,6 +81,8 @@ def status_text(status: query.Status) -> str:
         f"until {datetime.fromtimestamp(one.not_after_ms / 1000, UTC).date()}"
         for one in status.certificates
     ]
+    if status.condition is not None:
+        lines += _condition_lines(status.condition)
     for radio in status.radios:
         lines += _radio_lines(radio)
     lines += [
@@ -87,6 +90,31 @@ def status_text(status: query.Status) -> str:
         for counter in status.counters
     ]
     return "\n".join(lines) + "\n"
+
+
+def _condition_lines(found: Condition) -> list[str]:
+    """The disk, the software, and each instance with what it holds."""
+    disk, versions = found.disk, found.versions
+    parts = [f"disk {disk.room.value}, {_megabytes(disk.free_bytes)} free"]
+    if disk.cache_bytes is not None:
+        parts.append(f"cache {_megabytes(disk.cache_bytes)}")
+    if disk.outbox_bytes is not None:
+        parts.append(f"{disk.events_waiting or 0} events wait for HQ, {_megabytes(disk.outbox_bytes)} kept")
+    lines = ["; ".join(parts)]
+    if disk.room in ROOM_REMEDIES:
+        lines.append(f"  remedy: {ROOM_REMEDIES[disk.room]}")
+    wanted = "policy wants no certain one" if versions.wanted is None else f"policy wants {versions.wanted}"
+    lines.append(f"version {versions.running} runs, {versions.installed} is installed, {wanted}")
+    if versions.update in UPDATE_REMEDIES:
+        lines.append(f"  remedy: {UPDATE_REMEDIES[versions.update]}")
+    for one in found.instances:
+        records = f", {one.records} records" if one.records is not None else ""
+        lines.append(f"replica {one.name} {one.agreement.value}{records}")
+    return lines
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB"
 
 
 def _radio_lines(radio: query.Radio) -> list[str]:

@@ -26,6 +26,7 @@ from store_gateway.shelf import Shelf
 from store_gateway.vault import Tablet as Tablet
 from store_gateway.vault import Touched, Vault
 from wire import query, sync
+from wire.condition import Agreement
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
@@ -118,6 +119,17 @@ class Replica:
             return shutil.disk_usage(self._file.parent).free, self._file.stat().st_size, waiting
         except OSError:
             return 0, 0, waiting
+
+    def outbox_bytes(self) -> int:
+        """What the events that are kept take on the disk."""
+        return self._hq.vault.outbox.size_bytes if self._hq.vault is not None else 0
+
+    def instances(self) -> tuple[tuple[str, Agreement, int], ...]:
+        """Each instance that is held: its name, whether it agrees with HQ, how many records it has."""
+        if self._hq.vault is None:
+            return ()
+        held = self._hq.vault.holdings.instances
+        return tuple((name, self._hq.replication.agreement(name), held[name].node.count) for name in sorted(held))
 
     def policy(self) -> Policy | None:
         """The last good pair of policy records."""

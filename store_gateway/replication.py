@@ -17,6 +17,7 @@ from store_gateway.proof import Proof
 from store_gateway.seal import Entropy
 from store_gateway.vault import Touched, Vault
 from wire import sync
+from wire.condition import Agreement
 from wire.sync import GATING, Wanted
 from wire.tree import Node
 
@@ -44,6 +45,14 @@ class Replication:
     def quarantined(self) -> tuple[str, ...]:
         """The instances that did not agree after 3 rounds, and have not since."""
         return self._fill.quarantined()
+
+    def agreement(self, name: str) -> Agreement:
+        """Whether an instance held what HQ held when they were compared last."""
+        if name in self._fill.quarantined():
+            return Agreement.QUARANTINED
+        if self._fill.differs(name):
+            return Agreement.FILLING
+        return Agreement.AGREES if name in self._agreed else Agreement.UNCOMPARED
 
     @property
     def gates(self) -> bool:

@@ -5,6 +5,7 @@ I/O: the cache, through the replica.
 
 from collections.abc import Callable, Mapping
 
+from store_gateway.condition import Condition
 from store_gateway.core.directory import Directory
 from store_gateway.core.receivers import Receivers
 from store_gateway.counts import Counts
@@ -16,7 +17,7 @@ from wire import query
 
 
 class StatusBoard:
-    """See the module. `link_counters` counts what the connection to the broker did."""
+    """See the module. `link_counters` counts what the connection to the broker did; `installed` as for Condition."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class StatusBoard:
         counts: Counts,
         link_counters: Callable[[], Mapping[str, int]],
         hook_counters: Callable[[], Mapping[str, int]],
+        installed: Callable[[], str],
     ) -> None:
         self._store = store
         self._software = software
@@ -43,6 +45,7 @@ class StatusBoard:
         self._counts = counts
         self._link_counters = link_counters
         self._hook_counters = hook_counters
+        self._condition = Condition(replica, software, installed)
 
     def status(self, now_mono_s: float, *, operator: bool) -> query.Status:
         """Figures that a member moves whom a tablet may not see are the operator's alone.
@@ -68,4 +71,5 @@ class StatusBoard:
             counters=self._counts.as_counters(*figures),
             radios=self._receivers.views(now_mono_s, operator=operator),
             certificates=self._replica.trust.views(),
+            condition=self._condition.told(now_mono_s, operator=operator),
         )

@@ -8,10 +8,10 @@ I/O: answers HTTP requests (flask) by asking the gateway.
 import dataclasses
 from typing import Any, Final
 
-from flask import Response
+from flask import Response, current_app
 from flask.views import MethodView
 
-from tablet_api import changes, forms, schemas, stream, texts
+from tablet_api import changes, forms, schemas, status_schemas, stream, texts
 from tablet_api.api import Calls
 from tablet_api.asking import accepted as _accepted
 from tablet_api.asking import ask as _ask
@@ -160,7 +160,7 @@ class Visit(MethodView):
 class Status(MethodView):
     """How the store is."""
 
-    @calls.gives(200, schemas.StatusShown)
+    @calls.gives(200, status_schemas.StatusShown)
     @calls.problems(401, 403, 503)
     @calls.secured_by("session")
     def get(self) -> Any:
@@ -181,4 +181,5 @@ def _status(status: query.Status) -> dict[str, Any]:
         | {"remedy": texts.remedy(radio.state, radio.reason)}
         for radio in status.radios
     ]
+    shown["tablets_software"] = f"consentry/{current_app.config['API_VERSION']}"
     return shown

@@ -12,9 +12,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from tablet_api import forms
 from wire.events import HandOverReason
 from wire.policy import Section
-from wire.query import DarkReason, Light, ReceiverState, Visit
-from wire.sighting import RadioReason
-from wire.trust import CertificateSource
+from wire.query import DarkReason, Light, Visit
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
@@ -317,58 +315,6 @@ class CardShown(Shown):
     section = fields.Enum(Section, by_value=True, required=True, allow_none=True)
     lines = fields.List(fields.Nested(LineShown), required=True)
     hint = fields.Nested(HintShown, required=True, allow_none=True)
-
-
-class CounterShown(Shown):
-    """One figure."""
-
-    name = fields.String(required=True)
-    label = fields.String(required=True)
-    value = fields.Integer(required=True)
-
-
-class RestartsShown(Shown):
-    """How many steps of recovery a radio took for a reason."""
-
-    reason = fields.Enum(RadioReason, by_value=True, required=True)
-    count = fields.Integer(required=True)
-
-
-class RadioShown(Shown):
-    """How one receiver fares; `null` where it is not known, or not for a tablet."""
-
-    node = fields.String(required=True)
-    zone_label = fields.String(required=True, allow_none=True)
-    state = fields.Enum(ReceiverState, by_value=True, required=True)
-    reason = fields.Enum(RadioReason, by_value=True, required=True, allow_none=True)
-    remedy = fields.String(required=True, allow_none=True, metadata={"description": "what the operator can do"})
-    silent_s = fields.Integer(required=True, allow_none=True, metadata={"description": "since anybody's last advert"})
-    adverts = fields.Integer(required=True, allow_none=True)
-    drops = fields.Integer(required=True, allow_none=True)
-    restarts = fields.List(fields.Nested(RestartsShown), required=True)
-
-
-class CertificateShown(Shown):
-    """One certificate that the box shows to tablets: HQ's, or of the store's own authority."""
-
-    source = fields.Enum(CertificateSource, by_value=True, required=True)
-    name = fields.String(required=True)
-    not_after = Instant(attribute="not_after_ms", required=True)
-
-
-class StatusShown(Shown):
-    """How the store is."""
-
-    store = fields.String(required=True)
-    store_label = fields.String(required=True)
-    lease = fields.Nested(LeaseShown, required=True)
-    software = fields.String(required=True)
-    sessions = fields.Integer(required=True)
-    tablets = fields.Integer(required=True)
-    visits_open = fields.Integer(required=True)
-    counters = fields.List(fields.Nested(CounterShown), required=True)
-    radios = fields.List(fields.Nested(RadioShown), required=True)
-    certificates = fields.List(fields.Nested(CertificateShown), required=True)
 
 
 class HealthShown(Shown):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from wire.condition import Condition
 from wire.events import HandOverReason
 from wire.hints import CardHint
 from wire.policy import Section
@@ -327,3 +328,4 @@ class Status:
     counters: Annotated[tuple[Counter, ...], Count(256)]
     radios: Annotated[tuple[Radio, ...], Count(MOST_RADIOS)] = ()
     certificates: Annotated[tuple[CertificateView, ...], Count(4)] = ()  # what the box shows to tablets
+    condition: Condition | None = None  # its disk, what agrees with HQ, its software

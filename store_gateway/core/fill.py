@@ -119,6 +119,10 @@ class Fill:
             self._parts.pop(place, None)
         self._pages = deque(page for page in self._pages if page.wanted.instance != instance)
 
+    def differs(self, instance: str) -> bool:
+        """Whether it differed when it was compared last."""
+        return instance in self._rounds
+
     def quarantined(self) -> tuple[str, ...]:
         """The instances that did not agree after 3 rounds, and have not since."""
         return tuple(sorted(name for name, found in self._rounds.items() if found.quarantined))

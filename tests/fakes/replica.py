@@ -17,6 +17,7 @@ from store_gateway.replica import NO_CHANGES, Changes, Tablet
 from store_gateway.trust import Trust
 from wire import query, sync
 from wire.catalog import CatalogItem
+from wire.condition import Agreement
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
@@ -57,6 +58,7 @@ class FakeReplica:
         self.events: list[tuple[sync.EventKind, bytes | None, object]] = []
         self.reason = DarkReason.NONE
         self.fail: CacheReason | None = None
+        self.filling = False
         self.reads = 0
         self.trust = Trust(None, bytes(32), secrets.token_bytes)
         self.shelf = FakeShelf()
@@ -135,6 +137,15 @@ class FakeReplica:
     def disk(self) -> tuple[int, int, int]:
         """Room on the disk, the cache's size, events that wait."""
         return 10**9, 10**6, len(self.events)
+
+    def outbox_bytes(self) -> int:
+        """What the events take."""
+        return 300 * len(self.events)
+
+    def instances(self) -> tuple[tuple[str, Agreement, int], ...]:
+        """The members and the policy."""
+        agreement = Agreement.FILLING if self.filling else Agreement.AGREES
+        return (("members/berlin-1", agreement, len(self.members)), ("policy/main", agreement, 2))
 
     def trusted_ms(self, now_mono_s: float) -> int | None:
         """Trusted time."""
