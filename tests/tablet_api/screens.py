@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.gateway import LIVE, FakeGateway
 from tests.tablet_api.floor_of import fill, visit
+from tests.tablet_api.test_acts_pages import a_floor
+from wire.events import HandOverReason
 from wire.query import DarkReason, Lease, Light, Outage
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "docs" / "screens"
@@ -120,7 +122,34 @@ def lost(page: Page, gateway: FakeGateway, look: Look) -> None:
     expect(page.locator("#floor")).to_be_visible(timeout=20_000)
 
 
-STORIES: Final[tuple[Story, ...]] = (gate, floor, calm, lost)
+def acts(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """More that can be done for a shopper: introduced, handed over, an item proposed, suggestions answered."""
+    a_floor(gateway, helps=False)
+    page.locator(".row").click()
+    expect(page.locator("#card")).to_be_visible()
+    page.locator("#section-suggestions-head").click()
+    expect(page.get_by_text("Trail sock")).to_be_visible()
+    look("card-suggestions")
+    page.locator("#card-more-acts").click()
+    look("more")
+    page.locator("#more-hand-over").click()
+    expect(page.locator("#hand-over")).to_be_visible()
+    look("hand-over")
+    page.locator("#hand-over [data-closes]").click()
+    page.locator("#card-more-acts").click()
+    page.locator("#more-item").click()
+    page.locator("#item-words").press_sequentially("ra")
+    expect(page.locator("#item-found .choice")).to_have_count(2)
+    look("item")
+    page.locator("#item > [data-closes]").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_have_count(0)
+    gateway.show(visit(1, now_ms=gateway.now_ms, attended_by="Tom", handed_over=HandOverReason.NEEDS_EXPERT))
+    expect(page.locator(".row.waits")).to_be_visible()
+    look("floor-handed-over")
+
+
+STORIES: Final[tuple[Story, ...]] = (gate, floor, acts, calm, lost)
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
