@@ -171,6 +171,7 @@ def test_the_roster_is_what_the_gateway_gave(signed_in: FlaskClient, gateway: Fa
         "arrived": forms.instant(gateway.now_ms - 720_000),
         "attended_by": None,
         "attended_by_me": False,
+        "handed_over": None,
     }
     assert set(shown) == {"version", "as_of", "lease", "visits", "radios"}
 

@@ -35,19 +35,36 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+TABLETS_OWN = ("/api/v1/sessions", "/api/v1/pins")  # asked with the tablet's secret, before anybody is signed in
+
+
+@pytest.mark.parametrize(
+    ("mode", "who", "examples"),
+    [
+        pytest.param(POSITIVE, "tom", 20, id="valid, of a manager"),
+        pytest.param(NEGATIVE, "tom", 20, id="invalid, of a manager"),
+        pytest.param(POSITIVE, None, 5, id="valid, of nobody"),
+        pytest.param(NEGATIVE, None, 5, id="invalid, of nobody"),
+        pytest.param(POSITIVE, "mara", 1000, id="valid, of an associate", marks=pytest.mark.long),
+        pytest.param(NEGATIVE, "mara", 1000, id="invalid, of an associate", marks=pytest.mark.long),
+        pytest.param(POSITIVE, "tom", 1000, id="many valid, of a manager", marks=pytest.mark.long),
+        pytest.param(NEGATIVE, "tom", 1000, id="many invalid, of a manager", marks=pytest.mark.long),
+    ],
+)
 def test_what_is_generated_from_the_document_is_answered_as_it_says(
-    app: Flask, gateway: FakeGateway, mode: GenerationMode
+    app: Flask, gateway: FakeGateway, mode: GenerationMode, who: str | None, examples: int
 ) -> None:
-    """No server's error; each answer has a documented status, type and form."""
+    """No server's error; each answer has a documented status, type and form. Who is not signed in gets nothing done."""
     app.logger.disabled = True
     # An event stream has no end: its form is tested where it is read.
     document = schemathesis.openapi.from_wsgi("/openapi.json", app).exclude(path="/api/v1/floor/events")
     tried: Counter[str] = Counter()
     for found in document.get_all_operations():
         operation = found.ok()
+        secured = bool(operation.definition.raw.get("security"))
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
         def each(case: schemathesis.Case, real: bool) -> None:
             if not gateway.cards:
@@ -55,13 +72,19 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(
             gateway.codes.add("AAAA")
             if real and isinstance(case.path_parameters, dict) and "handle" in case.path_parameters:
                 case.path_parameters["handle"] = forms.to_text(handle(1))
-            secret = gateway.pair() if case.path in ("/api/v1/sessions", "/api/v1/pins") else gateway.sign_in("tom")
-            case.call_and_validate(headers={"Authorization": f"Bearer {forms.to_text(secret)}"}, checks=CHECKS)
+            if who is None:
+                secret = bytes(32)
+            else:
+                secret = gateway.pair() if case.path in TABLETS_OWN else gateway.sign_in(who)
+            headers = {"Authorization": f"Bearer {forms.to_text(secret)}"}
+            answer = case.call_and_validate(headers=headers, checks=CHECKS)
+            if who is None and secured:  # noqa: B023 - called within this turn
+                assert answer.status_code in (400, 401, 405, 413, 415, 422)
             tried[f"{case.method} {case.path}"] += 1
 
         with contextlib.suppress(Unsatisfiable):  # a call that takes nothing has nothing invalid
             each()
-    assert len(tried) >= (13 if mode is GenerationMode.POSITIVE else 5)
+    assert len(tried) >= (25 if mode is POSITIVE else 15)
 
 
 def test_the_document_is_openapi_3_1_and_names_every_call(app: Flask) -> None:
