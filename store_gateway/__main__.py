@@ -17,7 +17,7 @@ from runtime import cli, config, logs
 from runtime.errors import UnavailableError
 from runtime.logs import Log
 from runtime.notify import Notify
-from store_gateway import keys, operator, sockets, tablet_list
+from store_gateway import keys, operator, sockets, tablet_list, trust_text
 from store_gateway.counts import Counts
 from store_gateway.gateway import Gateway
 from store_gateway.help_news import Hook
@@ -43,6 +43,7 @@ _EPILOG = """\
 commands:
   serve    serve the store (the default)
   pair     print a one-time code with which a tablet is paired, as a QR code too
+  trust    print where tablets come to trust this box, and the fingerprint to compare
   tablets  print the paired tablets, with their browsers and who is signed in
   unpair   end a tablet's pairing by its id, and whoever is signed in on it
   status   print how the store is
@@ -72,11 +73,13 @@ def main() -> None:
     """The console script `consentry-gateway`."""
     description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
     parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
-    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair"), default="serve")
+    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair", "trust"), default="serve")
     parser.add_argument("tablet", nargs="?", metavar="TABLET", help="for `unpair`: its id, as `tablets` prints it")
     parser.add_argument("--log", type=logs.Level, choices=list(logs.Level), default=logs.Level.INFO, help="how much")
     parser.add_argument(
-        "--tablets-url", metavar="URL", help="where tablets find this box, for `pair` (default: https://HOSTNAME:8443)"
+        "--tablets-url",
+        metavar="URL",
+        help="where tablets find this box, for `pair` and `trust` (default: its first name)",
     )
     arguments = parser.parse_args()
     cli.run(lambda: _run(arguments), "gateway")
@@ -89,10 +92,17 @@ def _run(arguments: argparse.Namespace) -> int:
         return serve(arguments.config, settings)
     if arguments.command == "unpair":
         return _unpair(settings, arguments.tablet)
+    url = arguments.tablets_url or trust_text.address(settings.tablets, socket.gethostname())
+    if arguments.command == "trust":
+        if settings.tablets is None:
+            raise UnavailableError("no authority is configured", "provision the store again, and install its bundle")
+        sys.stdout.write(operator.qr(trust_text.link(url)) + "\n" + trust_text.sheet(settings.tablets, url))
+        return 0
     reply = operator.ask(settings.runtime_dir / OPERATOR, _ASKED[arguments.command])
     if isinstance(reply, query.PairingCode):
-        url = arguments.tablets_url or f"https://{socket.gethostname()}:8443"
         sys.stdout.write(operator.pairing_text(reply, url))
+        if settings.tablets is not None:
+            sys.stdout.write(trust_text.sheet(settings.tablets, url))
     elif isinstance(reply, query.Tablets):
         sys.stdout.write(tablet_list.text(reply))
     elif isinstance(reply, query.Status):

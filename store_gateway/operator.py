@@ -51,11 +51,11 @@ def pairing_text(code: query.PairingCode, tablets_url: str) -> str:
     # Behind '#': no server and no log ever sees it (the page reads it and takes it away).
     link = f"{tablets_url.rstrip('/')}/#pair={code.code}"
     groups = "-".join(code.code[at : at + 4] for at in range(0, len(code.code), 4))
-    return f"{_qr(link)}\n{link}\ncode {groups}\nIt works once, for {code.for_s} seconds.\n"
+    return f"{qr(link)}\n{link}\ncode {groups}\nIt works once, for {code.for_s} seconds.\n"
 
 
-def _qr(link: str) -> str:
-    """The code in half blocks, light on dark as a terminal is."""
+def qr(link: str) -> str:
+    """A QR code in half blocks, light on dark as a terminal is."""
     rows = [list(row) for row in segno.make(link, error="m", micro=False).matrix_iter(border=2)]
     if len(rows) % 2:
         rows.append([0] * len(rows[0]))

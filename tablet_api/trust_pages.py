@@ -19,6 +19,7 @@ from tablet_api import pages
 from tablet_api.errors import Problem, ProblemKind
 from tablet_api.languages import LANGUAGES, current, mark, speaking
 from tablet_api.static import Static
+from wire.trust import fingerprint
 
 CERTIFICATE: Final = "application/x-x509-ca-cert"
 PROFILE: Final = "application/x-apple-aspen-config"
@@ -159,12 +160,6 @@ def make(authority: Callable[[], bytes]) -> pages.Part:
         return Response(_spoken("trust/picture.svg", step=step), content_type="image/svg+xml")
 
     return part
-
-
-def fingerprint(pem: bytes) -> str:
-    """SHA-256 of the certificate as tablets show it: AB:CD:…"""
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).hexdigest().upper()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def _spoken(template: str, **values: object) -> str:

@@ -6,6 +6,7 @@ milliseconds UTC.
 Pure: no I/O, no clock.
 """
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -87,6 +88,16 @@ class CertificateView:
     source: CertificateSource
     name: DnsName
     not_after_ms: Millis
+
+
+def fingerprint(pem: bytes) -> str:
+    """SHA-256 of the first certificate in PEM, as people compare it: AB:CD:… Raises: ValueError, where it is none."""
+    _, begun, rest = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    body, ended, _ = rest.partition(b"-----END CERTIFICATE-----")
+    if not begun or not ended:
+        raise ValueError("expected a certificate in PEM")
+    digest = hashlib.sha256(base64.b64decode(b"".join(body.split()), validate=True)).hexdigest().upper()
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def id_of(chain: bytes) -> bytes:

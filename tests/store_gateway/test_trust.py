@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from provisioning import identity
 from store_gateway import authority as authorities
+from store_gateway import trust_text
 from store_gateway.authority import Authority
 from store_gateway.cache import Cache
 from store_gateway.errors import CacheError, KeyFileError
@@ -246,6 +248,21 @@ def test_a_box_without_an_authority_takes_nothing(box: Box) -> None:
     assert trust.fault is CertificateFault.OTHER_NAME
     assert sources(trust) == []
     cache.close()
+
+
+def test_the_pairing_sheet_names_the_page_and_the_fingerprint(tmp_path: Path, box: Box) -> None:
+    """Of the very certificate that tablets install, as they show it; an IPv6 address stands in brackets."""
+    settings = Tablets(NAMES, tmp_path / "authority.pem")
+    assert trust_text.address(settings, "box") == f"https://{NAME}:8443"
+    assert trust_text.address(None, "box") == "https://box:8443"
+    shown = trust_text.sheet(settings, f"https://{NAME}:8443")
+    assert f"http://{NAME}:8080/trust" in shown
+    digest = box.authority.certificate.fingerprint(hashes.SHA256()).hex().upper()
+    assert ":".join(digest[at : at + 2] for at in range(0, 64, 2)) in shown
+    assert trust_text.link("https://[fd00::7]:8443") == "http://[fd00::7]:8080/trust"
+    (tmp_path / "authority.pem").write_bytes(b"nonsense")
+    with pytest.raises(KeyFileError):
+        trust_text.sheet(settings, "https://box:8443")
 
 
 @pytest.mark.parametrize("file", ["authority.pem", "authority-key"])

@@ -28,11 +28,11 @@ from tablet_api.certificates import Shelf
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server, tls
-from tablet_api.trust_pages import ANDROID, IPAD, Step, fingerprint
+from tablet_api.trust_pages import ANDROID, IPAD, Step
 from tests.fakes.gateway import FakeGateway
 from tests.tablet_api.conftest import ARGUMENTS, SIZES, Serve
 from tests.wire.issuer import Issuer
-from wire.trust import CertificateKit, Certificates, CertificateSource, id_of
+from wire.trust import CertificateKit, Certificates, CertificateSource, fingerprint, id_of
 
 NAME = "berlin-1.shops.example.org"
 NAMES = (NAME, "berlin-1.local")
