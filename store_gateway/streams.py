@@ -143,12 +143,14 @@ class Streams:
         self._thread.join(timeout=5)
 
     def wake(self, line: Line | None) -> None:
-        """Something is to be sent on a line."""
+        """Something is to be sent on a line. Of many one wakes the thread: each call lets another thread take over."""
         with self._lock:
+            awake = bool(self._woken) and line is not None
             if line is not None:
                 self._woken.add(line)
-        with suppress(OSError):  # full: it is awake already
-            self._waker.send(b"\0")
+        if not awake:
+            with suppress(OSError):  # full: it is awake already
+                self._waker.send(b"\0")
 
     def _run(self) -> None:
         while not self._stopping:
