@@ -15,7 +15,8 @@ from wire.acts import MOST_FOUND, CatalogFound, CatalogLine
 from wire.catalog import CatalogItem
 
 SLICE_ITEMS = 64  # decoded at once: 2 to 4 ms
-AGAIN_S = 60.0  # so often at most it is read anew
+AGAIN_S = 60.0  # after so long at most it is read anew
+AGAIN_EACH_S = 0.01  # and after so long for each item: decoding one takes a two-hundredth of it
 _MOST_WORDS = 8
 Known = list[tuple[str, CatalogLine]]
 
@@ -73,7 +74,7 @@ class Assortment:
             if one is None:
                 self._known = sorted(self._read, key=lambda known: known[0])
                 self._reading, self._read = None, []
-                self._again_mono_s = now_mono_s + AGAIN_S
+                self._again_mono_s = now_mono_s + min(AGAIN_S, AGAIN_EACH_S * len(self._known))
                 return False
             item, told = one
             if is_offered(told):

@@ -62,6 +62,8 @@ class Seen:
         }
         self.traffic = b"".join(topic.encode() + payload for topic, payload in shop.ear.heard)
         self.sightings, self.queries = (bytes(line.heard) for line in shop.lines)
+        assert shop.bell is not None
+        self.rung, self.news = b"".join(shop.bell.told), shop.bell.news
         self.pseudonyms = {name: shop.pseudonym(person) for name, person in people.items()}
 
     def places(self) -> Iterator[tuple[str, bytes]]:
@@ -69,6 +71,7 @@ class Seen:
         yield from self.logs.items()
         yield from self.files.items()
         yield "broker traffic", self.traffic
+        yield "bells", self.rung
         yield "metrics", self.metrics
         yield "statuses", self.statuses
 
@@ -151,6 +154,9 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
     edited = [of_value("size.shoe", people["helped"].values["size.shoe"], now_ms() // 1000)]
     shop.store.office.set_profile(people["helped"].member, edited, now_ms())
     everything(shop, tablet, stream, answers)
+    for visit in stream.visits:
+        acts(tablet, visit["handle"], answers)
+    everything(shop, tablet, stream, answers)
     in_person = shop.call_for_help(people["in person"], stream)
     everything(shop, tablet, stream, answers)
     answers.append(json.dumps(tablet.withdraw(in_person, "diet").body))
@@ -183,6 +189,19 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
         "left": set(TEXTS) - {"name.first"},  # never asked for help, so not invited to use the name
         "in person": {"diet", "fit.jacket"},
     }
+
+
+def acts(tablet: Tablet, handle: str, answers: list[str]) -> None:
+    """A busy associate does all that can be done to a visit."""
+    for rest, body in (
+        ("introduction", {}),
+        ("attendance", {"action": "hand-over", "to_role": "manager", "reason": "other-zone"}),
+        ("outcomes", {"item": "sku-1", "response": "not-for-me"}),
+        ("mutes", {"what": "theme", "id": "sku-1"}),
+        ("items", {"to": "wishlist", "item": "sku-1"}),
+    ):
+        answers.append(json.dumps(tablet.call("POST", f"/api/v1/visits/{handle}/{rest}", body).body))
+    answers.extend(json.dumps(tablet.call("GET", f"/api/v1/{path}").body) for path in ("colleagues", "catalog?q=a"))
 
 
 def everything(shop: Shop, tablet: Tablet, stream: Stream, answers: list[str]) -> None:
@@ -224,6 +243,25 @@ def test_the_ear_and_the_taps_heard_something(seen: Seen) -> None:
     assert b"receiver door-1 (in no zone of the policy) ill, no_radio" in seen.statuses
     assert b"in berlin-1 since" in seen.statuses
     assert b"no_radio" in seen.answers
+
+
+def test_bells_say_a_zone_and_nothing_of_anybody(seen: Seen) -> None:
+    """Both calls rang, and their ends; no visit's handle, sign or time is among what was told."""
+    assert {tuple(one) for one in seen.news} == {("event", "store", "zone", "zone_label", "waiting", "escalated", "at")}
+    assert [one["event"] for one in seen.news].count("help-waiting") >= 2
+    assert {"help-answered", "help-none"} <= {one["event"] for one in seen.news}
+    assert {one["zone"] for one in seen.news} == {None, "shoes"}
+    visits = [visit for answer in seen.answers.decode().splitlines() for visit in handles_in(json.loads(answer))]
+    assert len(set(visits)) >= 3
+    assert not [one for one in visits if one.encode() in seen.rung]
+
+
+def handles_in(answer: object) -> Iterator[str]:
+    """Every visit's handle in an answer, however deep."""
+    if isinstance(answer, dict):
+        yield from (value for name, value in answer.items() if name == "handle" and isinstance(value, str))
+    for part in answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list) else ():
+        yield from handles_in(part)
 
 
 def test_no_value_is_in_logs_files_traffic_or_metrics(seen: Seen) -> None:

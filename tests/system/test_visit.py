@@ -9,13 +9,14 @@ import pytest
 from demo.phones import Format
 from demo.store import now_ms
 from demo.tablet import Json, Stream, Tablet
-from hq import help_state
-from hq.database import reading
+from hq import collections, help_state, proposals, receipts
+from hq.database import reading, writing
 from hq.help_state import HelpState
 from tests.system.store import OTHER, STORE, TEXTS, WITHIN_S, Person, Shop, shown_of, until
 from wire.member import Mode, NameChoice
 from wire.query import ReceiverState
 from wire.sighting import RadioReason
+from wire.sync import Collection
 from wire.token import Kind
 
 pytestmark = pytest.mark.system
@@ -162,6 +163,52 @@ def test_two_associates_do_not_run_for_one_call(shop: Shop, tablet: Tablet, stre
     assert (second.status, second.body["attended_by"]) == (409, "Nina associate")
     shop.silent(person)
     tablet.attend(handle, "done")
+
+
+def test_an_act_on_a_visit_goes_the_whole_way_to_hq(shop: Shop, tablet: Tablet, stream: Stream) -> None:
+    """Introduced, handed over to a manager, an item proposed: done on the tablet, and on the member's receipts."""
+    office = shop.store.office
+    lines = [b'{"id": "sku-7", "name": "Trail sock"}', b'{"id": "sku-8", "name": "Trail gin", "flags": ["adult"]}']
+    collections.publish(office.engine, Collection.CATALOG, "main", collections.catalog_lines(lines), now_ms())
+    with writing(office.engine) as connection:
+        collections.give(connection, STORE, Collection.CATALOG, "main")
+    person = shop.join(Mode.OPEN, ("name.first", "wishlist"))
+    visit = f"/api/v1/visits/{shop.arrive(person, stream)}"
+    handle = visit.rsplit("/", 1)[1]
+    assert tablet.card(handle).body["name"] is None
+    assert tablet.call("POST", f"{visit}/introduction").status == 204
+    assert tablet.card(handle).body["name"] == person.values["name.first"]
+    manager = shop.tablet(shop.manager)
+    assert tablet.call("GET", "/api/v1/colleagues").body["associates"] == [
+        {"associate": shop.manager, "name": "Nina manager", "role": "manager"}
+    ]
+    body = {"action": "hand-over", "to_associate": shop.manager, "reason": "language"}
+    assert tablet.call("POST", f"{visit}/attendance", body).status == 204
+    (line,) = [one for one in manager.floor().body["visits"] if one["handle"] == handle]
+    assert (line["handed_over"], line["attended_by"]) == ("language", "Nina associate")
+    assert manager.attend(handle, "attending").status == 204
+    assert tablet.attend(handle, "done").status == 409
+
+    def found() -> list[str]:
+        return [one["item"] for one in tablet.call("GET", "/api/v1/catalog?q=trail").body["items"]]
+
+    until(lambda: found() == ["sku-7"], what="the catalog")
+    for to, item, status in (("wishlist", "sku-7", 204), ("basket", "sku-7", 404), ("wishlist", "sku-8", 404)):
+        asked = {"to": to, "item": item, "quantity": 2}
+        assert tablet.call("POST", f"{visit}/items", asked).status == status
+    with reading(office.engine) as connection:
+        reference = office.keys.custody.references(connection, [person.member])[person.member]
+
+    def proposed() -> list[tuple[str, int]]:
+        with reading(office.engine) as connection:
+            told = proposals.of_member(connection, office.keys, reference, now_ms())
+        return [(one.item, one.quantity) for one in told]
+
+    until(lambda: proposed() == [("sku-7", 2)], what="the proposal at HQ")
+    with reading(office.engine) as connection:
+        said = " / ".join(one.words for one in receipts.of_member(connection, office.keys, reference) if one.words)
+    assert "who you are" in said and "handed over to a colleague" in said
+    shop.silent(person)
 
 
 def test_a_role_without_the_floor_sees_nobody(shop: Shop, tablet: Tablet, stream: Stream) -> None:
