@@ -149,7 +149,19 @@ def acts(page: Page, gateway: FakeGateway, look: Look) -> None:
     look("floor-handed-over")
 
 
-STORIES: Final[tuple[Story, ...]] = (gate, floor, acts, calm, lost)
+def leaving(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """A shopper reads out a code."""
+    page.goto("/leaving")
+    look("leaving")
+    page.locator("#leaving-code").fill("1234 5678")
+    page.locator("#leaving-submit").click()
+    expect(page.locator("#leaving-told")).not_to_be_empty()
+    look("leaving-sent")
+    page.goto("/")
+    expect(page.locator("#floor")).to_be_visible()
+
+
+STORIES: Final[tuple[Story, ...]] = (gate, floor, acts, leaving, calm, lost)
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

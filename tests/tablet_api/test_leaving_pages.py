@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 
 from tests.fakes.gateway import FakeGateway
@@ -95,16 +94,15 @@ class TestInABrowser:
         assert page.get_by_text(SENT).count() == 0
         assert [one.code for one in gateway.asked if isinstance(one, query.Leave)] == ["12345678"]
 
-    def test_it_is_without_violations_and_fits_at_twice_the_text(self, opened: Open, size: str) -> None:
-        """By axe-core, before and after a code, light or dark; and at 200 % text nothing is cut off."""
-        page = opened(size, path="/leaving", color_scheme="dark" if size == "phone" else "light")
-        assert Axe().run(page).violations_count == 0
+    def test_it_fits_at_twice_the_text(self, opened: Open, size: str) -> None:
+        """At 200 % text nothing is cut off and nobody scrolls sideways; the screens' own test has axe look at it."""
+        page = opened(size, path="/leaving")
         page.fill("#leaving-code", "12345678")
         page.click("#leaving-submit")
         page.get_by_text(SENT).wait_for()
-        assert Axe().run(page).violations_count == 0
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator("#leaving-submit").is_visible()
 
     def test_the_dark_screen_leads_there(self, opened: Open, gateway: FakeGateway, size: str) -> None:
         """Two taps and eight digits while headquarters is away; a locked store offers nothing."""
