@@ -24,6 +24,7 @@ from tablet_api import (
     leaving,
     leaving_pages,
     manager,
+    manager_pages,
     operation,
     pages,
     routes,
@@ -111,6 +112,7 @@ def create(
         acts_pages.make(),
         coaching_pages.make(),
         leaving_pages.make(),
+        manager_pages.make(),
         trust_pages.make(authority),
     ):
         app.register_blueprint(part)

@@ -30,6 +30,19 @@ def pairing_code() -> dict[str, Any]:
     return {"code": reply.code, "for_s": reply.for_s, "link": f"{request.host_url}#pair={reply.code}"}
 
 
+def unpaired(tablet: str) -> query.Reply:
+    """What comes of ending a tablet's pairing; a text that can be no tablet's id is one that never was.
+
+    Raises:
+        Problem: nobody is signed in.
+        GatewayAwayError: not known.
+    """
+    session = asking.session()
+    if not 1 <= len(tablet.encode("utf-8", "replace")) <= _ID_BYTES:
+        return query.Withheld()
+    return asking.ask(query.Unpair(session, tablet))
+
+
 @calls.route("/pairing-codes")
 class PairingCodes(MethodView):
     """One-time codes for tablets."""
@@ -64,10 +77,7 @@ class Tablet(MethodView):
     @calls.secured_by("session")
     def delete(self, tablet: str) -> None:
         """End a tablet's pairing, and whoever is signed in on it, at once."""
-        session = asking.session()
-        if not 1 <= len(tablet.encode("utf-8", "replace")) <= _ID_BYTES:
-            asking.no(query.Withheld())
-        asking.accepted(asking.ask(query.Unpair(session, tablet)))
+        asking.accepted(unpaired(tablet))
 
 
 @calls.route("/staff")

@@ -171,10 +171,11 @@ class Status(MethodView):
         if view.role != _MANAGER:
             raise Problem(ProblemKind.FORBIDDEN)
         reply = _ask(query.AskStatus())
-        return _status(reply) if isinstance(reply, query.Status) else _no(reply)
+        return status_shown(reply) if isinstance(reply, query.Status) else _no(reply)
 
 
-def _status(status: query.Status) -> dict[str, Any]:
+def status_shown(status: query.Status) -> dict[str, Any]:
+    """What `StatusShown` dumps of a status: with what to do about each receiver, in words."""
     shown = {field.name: getattr(status, field.name) for field in dataclasses.fields(status)}
     shown["radios"] = [
         {field.name: getattr(radio, field.name) for field in dataclasses.fields(radio)}

@@ -1,6 +1,7 @@
 // What the stream and the tablet do to the page. All that it knows is in memory, and is let go when it is hidden.
 
 import { Card } from "./card.js";
+import "./codes.js";
 import { Floor } from "./floor.js";
 import { clearPin, codeFromAddress, pairWith } from "./gate.js";
 import { acknowledge, chime, maySleep, stayAwake } from "./glass.js";
