@@ -4,6 +4,7 @@ It builds on the demo's own pieces (provisioned folder, keeper of programs, phon
 test needs: the radio, canaries as values, an ear on the broker and on both sockets, and faults.
 """
 
+import base64
 import itertools
 import json
 import secrets
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
@@ -127,10 +129,12 @@ class Shop:
         )
         self.people: list[Person] = []
         self._speaking: dict[str, list[str]] = {}
+        self.bell: Bell | None = None
         self.ear: Ear | None = None
         self.lines: list[Line] = []
         if taps:
             self._lay_taps()
+            self.bell = Bell(self.store.config_of("gateway"), self.store.at / "credentials/gateway")
         self._bus.start()
         self.radio = Radio(self._bus, version, self.folder / "logs/bluetoothd.log")
         for number, role in enumerate(("associate", "manager", "stock"), 1):
@@ -158,6 +162,8 @@ class Shop:
         for line in self.lines:
             line.close()
         self.store.close()
+        if self.bell is not None:
+            self.bell.close()
         self.radio.close()
         self._bus.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -308,6 +314,40 @@ class Shop:
             reference = self.hq_keys().custody.reference(connection, person.member)
         assert reference is not None
         return hq_keys.pseudonym(self.hq_keys(), STORE, reference)
+
+
+class Bell:
+    """A bell of the store, which the gateway is configured to ring by a webhook; it keeps all that it is told."""
+
+    def __init__(self, config: Path, credentials: Path) -> None:
+        told: list[bytes] = []
+
+        class Takes(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                told.append(str(self.headers).encode() + content)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.told = told
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Takes)
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+        url = f"http://127.0.0.1:{self._server.server_address[1]}/help"
+        config.write_text(f'{config.read_text()}\n[on_help.webhook]\nurl = "{url}"\n')
+        (credentials / "help-hook-secret").write_bytes(base64.b64encode(secrets.token_bytes(32)))
+
+    @property
+    def news(self) -> list[Json]:
+        """What it was told, as JSON."""
+        return [json.loads(one[one.rindex(b"{") :]) for one in self.told]
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class Ear:
