@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from provisioning import broker, receivers, settings, toml
+from provisioning import bells, broker, receivers, settings, toml
 from provisioning.identity import TABLETS_LIFE, Subject, Use
 from provisioning.recipes import (
     Authority,
@@ -193,6 +193,7 @@ def _store_tables(folder: Path, estate: Estate, store: str) -> dict[str, toml.Ta
             "broker": _broker_table(estate, place, "store.pem"),
             "tablets": {"names": tablet_names(store, chosen), "authority": str(place / "certs/store-authority.pem")},
             **receivers.gateway_tables(chosen, place),
+            **bells.gateway_tables(chosen),
         },
         "tablets": {
             "listen": chosen.tablet_listen,

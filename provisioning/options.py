@@ -90,6 +90,14 @@ def parser() -> argparse.ArgumentParser:
     store.add_argument("--receivers-port", type=int, metavar="PORT", help="the port for satellites (default 8884)")
     store.add_argument("--passwords-port", type=int, metavar="PORT", help="the port for cheap receivers (default 8885)")
 
+    bells = store.add_argument_group("bells, lights and headsets, told that help waits in a zone; '' takes one away")
+    bells.add_argument("--on-help-webhook", metavar="URL", help="gets a signed POST")
+    bells.add_argument("--on-help-broker", metavar="HOST[:PORT]", help="an MQTT broker in the store")
+    bells.add_argument("--on-help-ca", type=Path, metavar="FILE", help="their authority, as it is called on the box")
+    bells.add_argument("--on-help-login", metavar="NAME", help="of the gateway at that broker")
+    bells.add_argument("--on-help-topic", metavar="TOPIC", help="below which is told (default consentry/help)")
+    bells.add_argument("--on-help-role", metavar="ROLE", help="whose roster rings (default associate)")
+
     satellite = _command(commands, "satellite", "a further box with radios in a store: its bundle")
     satellite.add_argument("store", metavar="ID", help="the store")
     satellite.add_argument("name", metavar="NAME", help=STORE_FORM)

@@ -92,7 +92,7 @@ class StoreSettings:
     `tablet_names` are the names and addresses by which tablets call it (they stand in its certificate). With HQ's
     `in_place`, `state_dir` and `runtime_dir` say where state and sockets are (default: in the folder). `receivers` are
     its satellites and cheap receivers: with any, the box gets a broker of its own, with one port for certificates and
-    one for cheap receivers' passwords.
+    one for cheap receivers' passwords. `on_help_…` say what rings when help waits; empty: nothing does.
     """
 
     radios: tuple[str, ...] = ("edge-1",)
@@ -107,9 +107,21 @@ class StoreSettings:
     receivers_listen: str = "0.0.0.0"  # satellites call from the store's network
     receivers_port: int = 8884
     passwords_port: int = 8885
+    on_help_role: str = "associate"
+    on_help_webhook: str = ""
+    on_help_broker: str = ""
+    on_help_ca: Path | None = None
+    on_help_login: str | None = None
+    on_help_topic: str | None = None
 
     def __post_init__(self) -> None:
         """Raises: ValueError, where a name is none."""
+        if self.on_help_webhook and not self.on_help_webhook.startswith(("http://", "https://")):
+            raise ValueError("a webhook is an http:// or https:// address")
+        if self.on_help_broker:
+            addresses.all_of("", 8883, (self.on_help_broker,))
+            if self.on_help_ca is None:
+                raise ValueError("a broker for bells needs on-help-ca, the authority of its certificate")
         for name in self.tablet_names:
             _check_host("tablet", name)
         for port in (self.tablet_port, self.receivers_port, self.passwords_port):
