@@ -5,7 +5,9 @@ I/O: waits on the gateway's line; the connection writes what it yields.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from marshmallow import Schema
@@ -14,7 +16,7 @@ from tablet_api import schemas
 from tablet_api.changes import Change, EventName, Slot, no_gateway
 from tablet_api.errors import GatewayAwayError
 from tablet_api.gateway_client import GatewayClient, Watching
-from wire.query import CardChanged, Reply, Roster
+from wire.query import CardChanged, Reply, Roster, Visit
 
 BEAT_S: Final = 5.0
 LEAST_PAUSE_S: Final = 0.5  # between changes that are not urgent: at most two a second
@@ -22,6 +24,9 @@ RETRY_S: Final = 1.0
 UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
 Body = Roster | Change | CardChanged | None
 Encode = Callable[[EventName, Body], bytes]  # an event as it goes over the line
+_SHARED: Final = frozenset({"visits", "gone", "order"})
+_DIFFERING: Final = schemas.ChangeShown(only=tuple(_SHARED))
+_MOST_KEPT: Final = 16
 _SCHEMAS: Final[dict[EventName, Schema]] = {
     EventName.ROSTER: schemas.RosterShown(),
     EventName.CHANGE: schemas.ChangeShown(),
@@ -32,8 +37,23 @@ _SCHEMAS: Final[dict[EventName, Schema]] = {
 
 def encode(name: EventName, body: Body) -> bytes:
     """One event as it goes over the line; JSON has no line breaks."""
-    shown = {} if body is None else _SCHEMAS[name].dump(body)
-    return f"event: {name.value}\ndata: {json.dumps(shown, separators=(',', ':'))}\n\n".encode()
+    if isinstance(body, Change):
+        # Most tablets are told of the same visits at once; what is a tablet's own is little.
+        told = _text(_SCHEMAS[name].dump(replace(body, visits=(), gone=(), order=None)), without=_SHARED)
+        text = f"{told[:-1]},{_differences(body.visits, body.gone, body.order)[1:]}"
+    else:
+        text = _text({} if body is None else _SCHEMAS[name].dump(body))
+    return f"event: {name.value}\ndata: {text}\n\n".encode()
+
+
+@lru_cache(_MOST_KEPT)
+def _differences(visits: tuple[Visit, ...], gone: tuple[bytes, ...], order: tuple[bytes, ...] | None) -> str:
+    shown = _DIFFERING.dump({"visits": visits, "gone": gone, "order": order})
+    return _text(shown)
+
+
+def _text(shown: Mapping[str, object], without: frozenset[str] = frozenset()) -> str:
+    return json.dumps({name: value for name, value in shown.items() if name not in without}, separators=(",", ":"))
 
 
 class Stream:
