@@ -8,19 +8,24 @@ const AIMED_MS = 250; // a tap so soon after rows moved was aimed at what was th
 export class Floor {
   constructor(choose) {
     this.visits = new Map(); // handle → row, in the order of the roster; not all of them stand in the list yet
+    this.standing = []; // the rows in the list, from top to bottom
     this.outage = ""; // what is said of receivers that are out
     this.chosen = null;
     this.touching = false;
     this.releasedAt = -Infinity;
-    this.movedAt = -Infinity;
+    this.movedAt = -Infinity; // all of them
+    this.moved = new WeakMap(); // row → when it moved
+    this.height = new WeakMap(); // row → how high it was last
+    this.heights = new ResizeObserver((entries) => this.#resized(entries)); // a row that grows moves those below
     this.later = 0;
+    this.frame = 0;
     const within = ({ target }) => target.closest?.("#list");
     document.addEventListener("pointerdown", (event) => within(event) && this.#hold(), true);
     for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => this.#release());
     document.addEventListener("pointermove", (event) => event.pointerType === "mouse" && within(event) && this.#release(), true);
     document.addEventListener("click", (event) => {
       const row = within(event) && event.target.closest(".row");
-      if (row && performance.now() - this.movedAt > AIMED_MS) choose(row.parentElement.dataset.handle);
+      if (row && this.#aimedAt(row.parentElement)) choose(row.parentElement.dataset.handle);
     });
   }
 
@@ -28,14 +33,22 @@ export class Floor {
 
   replace(said) {
     const told = new Set(said.dataset.order.split(" "));
-    for (const handle of this.visits.keys()) if (!told.has(handle)) this.visits.delete(handle);
+    this.#drop([...this.visits.keys()].filter((handle) => !told.has(handle)));
     this.#take(said);
   }
 
   // Returns the calls for help that were not there before.
   change(said) {
-    for (const handle of said.dataset.gone.split(" ")) this.visits.delete(handle);
+    this.#drop(said.dataset.gone.split(" "));
     return this.#take(said);
+  }
+
+  // What is gone is blank at once, finger or not. Its place closes when nobody touches the list.
+  #drop(handles) {
+    for (const handle of handles) {
+      this.visits.get(handle)?.replaceChildren();
+      this.visits.delete(handle);
+    }
   }
 
   #take(said) {
@@ -45,23 +58,30 @@ export class Floor {
     for (const row of [...rows.children]) {
       const { handle, help } = row.dataset;
       const before = this.visits.get(handle);
-      if (help && !before?.dataset.help) arrived.push(row);
+      if (help && !before?.hasAttribute("data-help")) arrived.push(row);
       fill(row);
-      if (before) this.#repaint(before, row);
+      if (before) patch(before, row);
       else this.visits.set(handle, row);
+      if (handle === this.chosen) this.#mark(before ?? row, true);
     }
     if (said.dataset.order !== undefined) {
       const order = said.dataset.order.split(" ").filter((handle) => this.visits.has(handle));
       this.visits = new Map(order.map((handle) => [handle, this.visits.get(handle)]));
     }
-    this.#show();
+    // Several events that come together are put in their places once.
+    if (this.standing.length === 0) this.#show();
+    else this.frame ||= requestAnimationFrame(() => this.#show());
     return arrived;
   }
 
   clear() {
     this.visits.clear();
+    this.standing = [];
     this.chosen = null;
     clearTimeout(this.later);
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.heights.disconnect();
     for (const id of ["waiting", "here"]) $(id)?.replaceChildren();
     this.outage = "";
     for (const id of ["announce", "outage"]) write($(id), "");
@@ -79,26 +99,15 @@ export class Floor {
 
   // --- rows ---
 
-  // What a row says anew is written into the row that stands there, so that a finger or the focus on it stays.
-  #repaint(row, fresh) {
-    Idiomorph.morph(row, fresh, { morphStyle: "outerHTML", restoreFocus: false });
-    if (row.dataset.handle === this.chosen) this.#mark(row, true);
-  }
-
   #mark(row, chosen) {
     const button = row?.firstElementChild;
     if (chosen) button?.setAttribute("aria-current", "true");
     else button?.removeAttribute("aria-current");
   }
 
-  #standing() {
-    return [...$("waiting").children, ...$("here").children];
-  }
-
   #show() {
+    this.frame = 0;
     if (!$("list")) return;
-    // What is gone is blank at once, finger or not. Its place closes when nobody touches the list.
-    for (const row of this.#standing()) if (this.visits.get(row.dataset.handle) !== row) row.replaceChildren();
     const wait = this.touching ? SETTLE_MS : this.releasedAt + SETTLE_MS - performance.now();
     clearTimeout(this.later);
     if (wait > 0) this.later = setTimeout(() => this.#show(), wait);
@@ -107,8 +116,9 @@ export class Floor {
 
   #arrange() {
     const groups = { waiting: [], here: [] };
-    for (const row of this.visits.values()) groups["help" in row.dataset ? "waiting" : "here"].push(row);
-    const before = this.#places();
+    for (const row of this.visits.values()) groups[row.hasAttribute("data-help") ? "waiting" : "here"].push(row);
+    const now = performance.now();
+    if ($("outage").textContent !== this.outage) this.movedAt = now;
     write($("outage"), this.outage);
     for (const [name, rows] of Object.entries(groups)) {
       arrange($(name), rows);
@@ -116,15 +126,34 @@ export class Floor {
       write($(`${name}-count`), String(rows.length));
     }
     $("empty").hidden = this.visits.size > 0;
-    if (this.chosen !== null) this.select(this.chosen);
-    for (const [row, top] of this.#places()) if (before.has(row) && before.get(row) !== top) this.movedAt = performance.now();
+    // Told by the order, not by measuring: to measure would lay the page out twice for each event.
+    const before = this.standing;
+    this.standing = [...groups.waiting, ...groups.here];
+    const there = new Set(this.standing);
+    before.forEach((row, index) => {
+      if (!there.has(row)) this.heights.unobserve(row);
+      else if (this.standing[index] !== row) this.moved.set(row, now);
+    });
+    for (const row of this.standing) if (!this.height.has(row)) this.heights.observe(row);
   }
 
-  #places() {
-    return new Map(this.#standing().map((row) => [row, row.offsetTop]));
+  #resized(entries) {
+    const now = performance.now();
+    for (const { target, borderBoxSize } of entries) {
+      const [{ blockSize }] = borderBoxSize;
+      const before = this.height.get(target);
+      this.height.set(target, blockSize);
+      if (before === undefined || before === blockSize) continue;
+      for (const row of this.standing.slice(this.standing.indexOf(target) + 1)) this.moved.set(row, now);
+    }
   }
 
   // --- fingers ---
+
+  // Only a row that has stood where it is can have been meant; others may have moved meanwhile.
+  #aimedAt(row) {
+    return performance.now() - Math.max(this.movedAt, this.moved.get(row) ?? -Infinity) > AIMED_MS;
+  }
 
   #hold() {
     this.touching = true;
@@ -136,16 +165,32 @@ export class Floor {
   }
 }
 
+// Writes what a row says anew into the row that stands there, so that a finger, the focus or a reader on it stays.
+function patch(old, fresh) {
+  if (old.nodeName !== fresh.nodeName || old.childNodes.length !== fresh.childNodes.length) return old.replaceWith(fresh.cloneNode(true));
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  [...old.childNodes].forEach((child, index) => patch(child, fresh.childNodes[index]));
+}
+
 // Brings the children of `parent` into the order of `elements` by moving as few as possible.
 function arrange(parent, elements) {
   const focused = document.activeElement;
   const kept = new Set(elements);
   for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
   let moved = false;
-  elements.forEach((element, index) => {
-    if (parent.children[index] === element) return;
-    parent.insertBefore(element, parent.children[index] ?? null);
-    moved = true;
-  });
+  let next = parent.firstElementChild;
+  for (const element of elements) {
+    if (next !== null && next !== element && next.nextElementSibling === element) next = element; // that one went down
+    if (element === next) next = next.nextElementSibling;
+    else {
+      parent.insertBefore(element, next);
+      moved = true;
+    }
+  }
   if (moved && parent.contains(focused) && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }

@@ -62,7 +62,8 @@ function unlock() {
   if (audio.state === "suspended") audio.resume().catch(() => {});
 }
 
-for (const name of ["pointerup", "keydown"]) document.addEventListener(name, unlock, { passive: true });
+// A little after the tap, so that its answer does not wait for it.
+for (const name of ["pointerup", "keydown"]) document.addEventListener(name, () => setTimeout(unlock, 200), { passive: true });
 
 // Two soft notes, the second higher; a third of a second, and nothing where the tablet is to be silent.
 export function chime() {
