@@ -12,8 +12,11 @@ import hashlib
 import hmac
 import http.client
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,6 +32,7 @@ KEY_CREDENTIAL: Final = "help-hook-secret"
 _PREFIX: Final = "whsec_"
 LEAST_BYTES, MOST_BYTES = 24, 64  # of the secret, as Standard Webhooks asks for
 TIMEOUT_S: Final = 5.0  # of each step of a conversation
+WHOLE_S: Final = 15.0  # of all of it: who answers byte by byte is as good as silent
 _MOST_REPLY_BYTES: Final = 1024
 
 
@@ -95,7 +99,11 @@ class WebhookChannel:
             "webhook-signature": signature(self._key, id, at_s, content),
         }
         line = self._line()
+        late = threading.Event()
+        cut = threading.Timer(WHOLE_S, _cut, (line, late))
+        cut.daemon = True
         try:
+            cut.start()
             line.connect()
             if self._trust is None and not is_inside(line.sock.getpeername()[0]):
                 raise HookError(HookReason.OUTSIDE)
@@ -107,10 +115,11 @@ class WebhookChannel:
         except TimeoutError as error:
             raise HookError(HookReason.SILENT) from error
         except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
-            raise HookError(HookReason.UNREACHABLE) from error
+            raise HookError(HookReason.SILENT if late.is_set() else HookReason.UNREACHABLE) from error
         except http.client.HTTPException as error:
-            raise HookError(HookReason.REFUSED) from error
+            raise HookError(HookReason.SILENT if late.is_set() else HookReason.REFUSED) from error
         finally:
+            cut.cancel()
             line.close()
         if not 200 <= answer.status < 300:
             raise HookError(HookReason.REFUSED)
@@ -119,6 +128,13 @@ class WebhookChannel:
         if self._trust is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
         return http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=self._trust)
+
+
+def _cut(line: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
+    with suppress(OSError):
+        if line.sock is not None:
+            line.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _trust(ca: Path | None) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """A real web server and a real broker as the far ends of bells, good ones and all kinds of bad ones."""
 
 import base64
+import contextlib
 import importlib.util
 import itertools
 import json
@@ -207,6 +208,26 @@ def test_who_says_nothing_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(webhook, "TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert refused_by(a_channel(f"http://127.0.0.1:{silent.getsockname()[1]}/")) is HookReason.SILENT
+
+
+def test_who_answers_byte_by_byte_is_left_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the whole never."""
+    monkeypatch.setattr(webhook, "WHOLE_S", 0.3)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def drip() -> None:
+            line, _ = slow.accept()
+            with line, contextlib.suppress(OSError):
+                line.recv(4096)
+                while not over.wait(0.02):
+                    line.sendall(b"H")
+
+        threading.Thread(target=drip, daemon=True).start()
+        try:
+            assert refused_by(a_channel(f"http://127.0.0.1:{slow.getsockname()[1]}/")) is HookReason.SILENT
+        finally:
+            over.set()
 
 
 def test_who_talks_nonsense_is_refused() -> None:
