@@ -2,21 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import paho.mqtt.client as mqtt
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from demo.phones import Format
 from demo.store import now_ms
 from demo.tablet import Json, Stream, Tablet
-from hq import collections, help_state, proposals, receipts
+from hq import collections, help_state, proposals, receipts, records
 from hq.database import reading, writing
 from hq.help_state import HelpState
 from tests.system.store import OTHER, STORE, TEXTS, WITHIN_S, Person, Shop, shown_of, until
-from wire.member import Mode, NameChoice
+from wire import schema
+from wire.member import Mode, NameChoice, Staff
 from wire.query import ReceiverState
 from wire.sighting import RadioReason
-from wire.sync import Collection
+from wire.sync import Collection, instance
 from wire.token import Kind
 
 pytestmark = pytest.mark.system
@@ -363,3 +367,40 @@ def test_an_older_bluez_serves_as_well(needs: Callable[[str], str]) -> None:
         assert person.values["size.shoe"] in shown_of(card.body)
     finally:
         older.close()
+
+
+def test_a_manager_pairs_a_tablet_gives_a_pin_and_takes_the_tablet_back(shop: Shop) -> None:
+    """By the real programs: the PIN that an associate chose holds at once, HQ takes it over, the tablet is unknown."""
+    manager = shop.tablet(shop.manager)
+    shop.store.office.add_staff("new-9", STORE, "Newcomer", "associate", "258013", now_ms())
+    listed = lambda: [one["associate"] for one in manager.call("GET", "/api/v1/staff").body["staff"]]  # noqa: E731
+    until(lambda: "new-9" in listed(), what="the newcomer")
+    made = manager.call("POST", "/api/v1/pairing-codes")
+    assert made.status == 201 and made.body["link"].endswith(f"/#pair={made.body['code']}")
+    pad = Tablet(shop.store.address)
+    assert pad.pair(made.body["code"], "New tablet").status == 201
+    code = manager.call("POST", "/api/v1/pin-codes", {"associate": "new-9"}).body["code"]
+    asked = {"associate": "new-9", "code": code, "pin": "1234"}
+    assert pad.call("POST", "/api/v1/pins", asked, bearer=pad.pairing).status == 422
+    assert pad.call("POST", "/api/v1/pins", asked | {"pin": "8254"}, bearer=pad.pairing).status == 204
+    assert pad.sign_in("new-9", "258013").status == 403
+    assert pad.sign_in("new-9", "8254").status == 201
+    assert pad.call("POST", "/api/v1/sessions/current/lock").status == 204
+    assert pad.floor().status == 401
+    assert pad.call("POST", "/api/v1/sessions/current/unlock", {"pin": "8254"}).status == 200
+
+    until(lambda: _verifies(shop, "8254"), what="the PIN at HQ")
+    paired = {one["label"]: one for one in manager.call("GET", "/api/v1/tablets").body["tablets"]}
+    assert paired["New tablet"]["associate"] == "Newcomer"
+    assert manager.call("DELETE", f"/api/v1/tablets/{paired['New tablet']['id']}").status == 204
+    assert pad.floor().status == 401
+    assert pad.sign_in("new-9", "8254").status == 401
+
+
+def _verifies(shop: Shop, pin: str) -> bool:
+    """Whether HQ's record of the newcomer has this PIN."""
+    with reading(shop.store.office.engine) as connection:
+        body = records.body(connection, instance(Collection.STAFF, STORE), b"new-9")
+    with suppress(VerifyMismatchError):
+        return PasswordHasher().verify(schema.decode(Staff, body or b"").pin_verifier, pin)
+    return False
