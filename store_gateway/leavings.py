@@ -25,7 +25,7 @@ STORE_BURST, STORE_EACH_S = 20, 15.0
 MOST_WAITING = 64
 AGAIN_S = 2.0  # after a write failed
 FORGET_S = 60.0  # so often whoever is out of earshot is let go
-_SLICE = 64  # phones that are tried between two looks at the inbox: 1 to 2 ms
+_SLICE = 128  # phones that are tried between two looks at the inbox: 2 ms
 _TABLETS, _PAGE = "tablets", "page"  # of the store's allowances
 _FORBIDDEN = Refused(RefusedReason.FORBIDDEN)
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from store_gateway.errors import CacheReason
 from store_gateway.gateway import Asker
 from store_gateway.replica import Changes
 from tests.world import Person, Tablet, World
-from wire import query, sync
+from wire import query, sync, synthetic
 from wire.member import Mode
 from wire.query import Accepted, DarkReason, Refused, RefusedReason
 from wire.sighting import Health, RadioReason, RadioState
@@ -292,6 +293,17 @@ def test_nobody_leaves_without_an_associate() -> None:
     """A session is needed, as for anything."""
     world = World()
     assert isinstance(world.ask(query.Leave(secrets.token_bytes(32), WRONG)), Refused)
+
+
+def test_the_probes_associate_may_try_nothing() -> None:
+    """Whoever takes the probe over gets nothing by it."""
+    world = World()
+    person = shown(world)
+    probe = SimpleNamespace(role=synthetic.ROLE, tablet="tablet-0", associate=synthetic.ASSOCIATE)
+    asked = query.Leave(secrets.token_bytes(32), code_of(world, person))
+    assert world.gateway._leavings.answer(asked, probe, world.now_s) == Refused(RefusedReason.FORBIDDEN)  # type: ignore[arg-type]
+    world.passes(1)
+    assert left(world) == []
 
 
 # --- dark, locked, quiet, gone --------------------------------------------------------------------------------------
