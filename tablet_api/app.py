@@ -23,12 +23,12 @@ from tablet_api import (
     languages,
     leaving,
     leaving_pages,
-    manager,
     manager_pages,
     operation,
     pages,
     routes,
     static,
+    tablets,
     trust_pages,
     visits,
 )
@@ -99,7 +99,7 @@ def create(
     demo = DemoLink(cookies) if demo_http else None
     api.publish(
         app, version, cookies,
-        routes.calls, visits.calls, leaving.calls, coaching, doors.calls, manager.calls, operation.calls,
+        routes.calls, visits.calls, leaving.calls, coaching, doors.calls, tablets.calls, operation.calls,
     )  # fmt: skip
     files = static.Static()
     app.extensions[pages.STATIC] = files

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from flask import Response, request
 
-from tablet_api import asking, door_schemas, manager, manager_texts, pages, qr, routes, status_schemas, texts
+from tablet_api import asking, door_schemas, manager_texts, pages, qr, routes, status_schemas, texts
+from tablet_api import tablets as calls
 from tablet_api.errors import Problem, ProblemKind
 from tablet_api.languages import gettext, mark
 from wire import query
@@ -49,7 +50,7 @@ def make() -> pages.Part:
     @part.post("/manager/pairing-codes")
     def pairing_code() -> Response:
         """A new code, as a QR code and to type."""
-        made = pages.shown(door_schemas.PairingCodeShown, manager.pairing_code())
+        made = pages.shown(door_schemas.PairingCodeShown, calls.pairing_code())
         code = made["code"]
         groups = [code[at : at + 4] for at in range(0, len(code), 4)]
         return pages.show("manager/pairing_code.html", code=made, qr=qr.of(made["link"]), groups=groups)
@@ -57,7 +58,7 @@ def make() -> pages.Part:
     @part.post("/manager/tablets/<tablet>/unpair")
     def unpair(tablet: str) -> Response:
         """Ends a tablet's pairing, and shows the list anew."""
-        reply = manager.unpaired(tablet)
+        reply = calls.unpaired(tablet)
         if not isinstance(reply, query.Accepted | query.Withheld):
             asking.no(reply)
         told = gettext(_UNPAIRED if isinstance(reply, query.Accepted) else _NOT_THERE)
