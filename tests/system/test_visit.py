@@ -12,7 +12,7 @@ from argon2.exceptions import VerifyMismatchError
 from demo.phones import Format
 from demo.store import now_ms
 from demo.tablet import Json, Stream, Tablet
-from hq import collections, help_state, proposals, receipts, records
+from hq import collections, help_state, leavings, proposals, receipts, records
 from hq.database import reading, writing
 from hq.help_state import HelpState
 from tests.system.store import OTHER, STORE, TEXTS, WITHIN_S, Person, Shop, shown_of, until
@@ -21,7 +21,7 @@ from wire.member import Mode, NameChoice, Staff
 from wire.query import ReceiverState
 from wire.sighting import RadioReason
 from wire.sync import Collection, instance
-from wire.token import Kind
+from wire.token import Kind, day_key, day_of, leave_code, slot_of
 
 pytestmark = pytest.mark.system
 
@@ -108,6 +108,30 @@ def test_presence_withdrawn_takes_the_visit_off_the_floor(shop: Shop, tablet: Ta
     shop.sees(stream, gone(handle), "the departure", PATIENCE_S)
     refused, never = tablet.card(handle), tablet.card("A" * 22)
     assert (refused.status, refused.body) == (never.status, never.body) == (404, never.body)
+    shop.silent(person)
+
+
+@pytest.mark.parametrize("by", ["tablet", "page"])
+def test_a_leave_code_ends_the_visit_and_reaches_hq(shop: Shop, tablet: Tablet, stream: Stream, by: str) -> None:
+    """Typed on a tablet or handed on by HQ: gone from the open stream at once, and from the store's audience."""
+    person = shop.join(Mode.HELP)
+    handle = shop.call_for_help(person, stream)
+    now_s = now_ms() // 1000
+    code = leave_code(day_key(person.phone.secret, day_of(now_s)), slot_of(now_s))
+    office = shop.store.office
+    if by == "tablet":
+        assert tablet.call("POST", "/api/v1/leavings", {"code": f"{code[:4]} {code[4:]}"}).status == 204
+    else:
+        with writing(office.engine) as connection:
+            assert leavings.ask(connection, STORE, code, now_ms(), b"a" * 32) == 0
+    shop.sees(stream, gone(handle), "the departure", PATIENCE_S)
+    pseudonym = shop.pseudonym(person)
+
+    def held() -> bool:
+        with reading(office.engine) as connection:
+            return records.body(connection, f"members/{STORE}", pseudonym) is not None
+
+    until(lambda: not held(), what="the withdrawal at HQ")
     shop.silent(person)
 
 
