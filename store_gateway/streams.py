@@ -23,6 +23,7 @@ MOST_CONNECTIONS = 320  # of tablets' APIs: a line for each of 256 streams, and 
 MOST_OPERATORS = 8  # besides: an operator gets in while all the others are taken
 MOST_PROBES = 2
 MOST_IN_FLIGHT = 32  # requests of one connection that are not answered yet
+_AT_A_TIME = 16  # lines to which news is written before others are listened to
 _READ_BYTES = 64 * 1024
 _MALFORMED = Refused(RefusedReason.MALFORMED)
 _BUSY = Refused(RefusedReason.BUSY, 1)
@@ -175,10 +176,15 @@ class Streams:
             while self._woke.recv(4096):
                 pass
         with self._lock:
-            woken, self._woken = self._woken, set()
+            # Answers first, and news to some at a time: who asks meanwhile waits for these alone.
+            woken = sorted(self._woken, key=lambda line: line.in_flight == 0)[:_AT_A_TIME]
+            self._woken.difference_update(woken)
+            more = bool(self._woken)
         for line in woken:
             if line in self._lines:
                 self._write(line)
+        if more:
+            self.wake(None)
 
     def _accept(self, listener: socket.socket, allowed: frozenset[int], door: Door) -> None:
         try:

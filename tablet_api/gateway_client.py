@@ -67,11 +67,13 @@ class _Line:
         return self._number
 
     def receive(self, number: int, timeout_s: float) -> Reply | None:
-        """The next reply to question `number`, or None where none came in time."""
+        """The next reply to question `number`, or None where none came in time (0: none has been read yet)."""
         while True:
             encoded = self._next_frame()
             if encoded is not None:
                 break
+            if timeout_s <= 0:
+                return None
             try:
                 self._socket.settimeout(timeout_s)
                 received = self._socket.recv(_CHUNK_BYTES)
@@ -256,7 +258,7 @@ class Watching:
         self._number = number
 
     def receive(self, timeout_s: float) -> Reply | None:
-        """The next reply, or None where none came within `timeout_s` (0: only what is there already).
+        """The next reply, or None where none came within `timeout_s` (0: only what was read with the last one).
 
         Raises:
             GatewayAwayError: there will be no more.

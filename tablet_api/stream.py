@@ -24,6 +24,7 @@ RETRY_S: Final = 1.0
 UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
 Body = Roster | Change | CardChanged | None
 Encode = Callable[[EventName, Body], bytes]  # an event as it goes over the line
+_TURN: Final = threading.BoundedSemaphore(2)  # a hundred streams wake at once: requests wait for two of them, not all
 _SHARED: Final = frozenset({"visits", "gone", "order"})
 _DIFFERING: Final = schemas.ChangeShown(only=tuple(_SHARED))
 _MOST_KEPT: Final = 16
@@ -92,8 +93,9 @@ class Stream:
                 now = self._clock()
                 if self._slot.waits and (self._slot.urgent or now - last_sent >= LEAST_PAUSE_S):
                     last_sent = now
-                    for name, body in self._slot.take():
-                        yield self._encode(name, body)
+                    with _TURN:
+                        told = [self._encode(name, body) for name, body in self._slot.take()]
+                    yield from told
                 if now - last_beat >= BEAT_S:
                     last_beat = now
                     yield self._encode(EventName.BEAT, None)
