@@ -18,6 +18,7 @@ _REASONS: Final[dict[HandOverReason, str]] = {
     HandOverReason.BREAK: mark("My break or shift ends"),
     HandOverReason.OTHER: mark("Another reason"),
 }
+_HANDED_OVER: Final = mark("Handed over. If nobody takes it within a minute, it waits again.")
 _LISTS: Final[dict[ItemList, str]] = {
     ItemList.BASKET: mark("Their online basket"),
     ItemList.WISHLIST: mark("Their wish list"),
@@ -29,6 +30,11 @@ _SCOPES: Final = {ItemList.BASKET: "basket.online", ItemList.WISHLIST: "wishlist
 def reason(value: str) -> str:
     """Why a visit was handed over, as the API says it."""
     return gettext(_REASONS[HandOverReason(value)])
+
+
+def handed_over() -> str:
+    """What is said to who handed over."""
+    return gettext(_HANDED_OVER)
 
 
 def reasons() -> list[dict[str, str]]:

@@ -37,13 +37,15 @@ def make(markup: Floor) -> pages.Part:
 
     @part.post("/visits/<handle>/attendance")
     def attendance(handle: str) -> Response:
-        """I help, or the help is done. 409 says who was first, above the card as it is now."""
+        """I help, the help is done, or somebody else is to. 409 says who was first, above the card as it is now."""
         asked = pages.form(visit_schemas.AttendanceAsked)
         reply = asking.ask(visits.attendance(asking.session(), forms.handle_of(handle), asked))
         if isinstance(reply, query.Conflict):
             problem = Problem(ProblemKind.TAKEN, attended_by=reply.attended_by)
             return card(handle, problem.kind.status, toast=texts.of_problem(problem))
         asking.accepted(reply)
+        if asked["action"] is visit_schemas.Step.HAND_OVER:
+            return card(handle, toast=act_texts.handed_over())
         return card(handle)
 
     @part.post("/visits/<handle>/withdrawals")

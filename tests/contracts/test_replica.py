@@ -12,7 +12,8 @@ from store_gateway.replica import Changes, Replica, Tablet
 from tests.fakes.hq import STORE, TODAY, TODAY_MS, FakeHQ, Line
 from tests.fakes.replica import FakeReplica
 from tests.world import a_member, a_policy
-from wire import sync
+from wire import schema, sync
+from wire.catalog import CatalogItem
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
@@ -32,6 +33,7 @@ class Side(Protocol):
     def member(self, pseudonym: bytes, member: Member | None) -> Changes: ...
     def keys(self, day: int, pseudonym: bytes, keys: tuple[bytes, ...]) -> Changes: ...
     def staff(self, associate: str, staff: Staff | None) -> Changes: ...
+    def sells(self, item: str, told: CatalogItem) -> None: ...
 
 
 class Fake:
@@ -67,6 +69,10 @@ class Fake:
     def staff(self, associate: str, staff: Staff | None) -> Changes:
         """One record."""
         return self._say(self.fake.put_staff(associate, staff))
+
+    def sells(self, item: str, told: CatalogItem) -> None:
+        """One item."""
+        self.fake.shelf.items[item] = told
 
 
 class Real:
@@ -104,6 +110,13 @@ class Real:
     def staff(self, associate: str, staff: Staff | None) -> Changes:
         """One record."""
         return self.line.tell(self.hq.staff(associate, staff))
+
+    def sells(self, item: str, told: CatalogItem) -> None:
+        """One item of a catalog."""
+        if "catalog/main" not in self.hq.instances:
+            self.hq.add_instance(sync.Collection.CATALOG, "main")
+            self.line.run(40.0)
+        self.line.tell(self.hq.commit(("catalog/main", item.encode(), schema.encode(told))))
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -255,3 +268,31 @@ def test_the_fake_has_every_method_of_the_real_one() -> None:
     """Nothing that the gateway may call is missing."""
     public = {name for name in vars(Replica) if not name.startswith("_")} - {"close"}
     assert public <= set(dir(FakeReplica))
+
+
+def test_what_the_store_sells_is_found_by_id_and_one_after_the_other(side: Side) -> None:
+    """Each item once, and the stamp is another with each change and with nothing else."""
+    side.policy(a_policy())
+    shelf = side.replica.shelf
+    assert (shelf.stamp(), shelf.item("sku-1"), list(shelf.walk())) == ((), None, [])
+    stamps = [shelf.stamp()]
+    for number in (1, 2):
+        told = CatalogItem(f"Item {number}", ("shoes",), (), (), "", "")
+        side.sells(f"sku-{number}", told)
+        assert shelf.item(f"sku-{number}") == told
+        assert shelf.stamp() == shelf.stamp()
+        stamps.append(shelf.stamp())
+    assert len(set(stamps)) == 3
+    assert sorted(item for item, _ in shelf.walk()) == ["sku-1", "sku-2"]
+    assert shelf.item("sku-3") is None
+
+
+def test_a_mute_is_kept_with_what_stands_before_it(side: Side) -> None:
+    """In one transaction: both events, or none and no mute."""
+    side.policy(a_policy())
+    side.member(ANN, member())
+    outcome = sync.SuggestionOutcome("sku-1", sync.Response.NOT_FOR_ME, None)
+    mute = sync.Mute(sync.MuteKind.ITEM, "sku-1", "ada", "tablet-1")
+    changes = side.replica.mute(ANN, mute, side.now_s(), (sync.EventKind.OUTCOME, ANN, outcome))
+    assert changes.members == {ANN}
+    assert side.replica.denied(ANN).mutes == {(sync.MuteKind.ITEM, "sku-1")}

@@ -421,3 +421,30 @@ def test_nothing_is_done_in_the_dark_or_by_a_role_without_the_floor() -> None:
     world.passes(0.1)
     assert {repr(world.ask(one)) for one in asks(ada.session)} == {repr(Refused(RefusedReason.DARK))}
     assert len(world.replica.events) == before
+
+
+def test_two_who_differ_only_in_what_they_hide_are_answered_alike_whatever_is_done() -> None:
+    """One hides name, wish list, basket and suggestions, the other has none of them: the same answers, step by step."""
+    told = []
+    for hides in (True, False):
+        world = World(selling())
+        sells(world, sku=())
+        person = here(world, Mode.OPEN, ("size.shoe",))
+        suggests(world, person, "sku")
+        world.changes(person, statements=person.member.statements[:-1])  # without the grant to suggest
+        if not hides:
+            world.changes(person, fields=tuple(one for one in person.member.fields if one.scope == "size.shoe"))
+        tablet = world.tablet(watches=True)
+        handle = only(world, tablet)
+        answers: list[object] = [card_of(world, tablet, handle, Section.SUGGESTIONS)]
+        for asked in (
+            acts.Introduce(tablet.session, handle),
+            acts.Respond(tablet.session, handle, "sku", Response.NOT_FOR_ME),
+            acts.MuteFor(tablet.session, handle, MuteKind.THEME, "sport"),
+            acts.Propose(tablet.session, handle, ItemList.WISHLIST, "sku", 1),
+            acts.Propose(tablet.session, handle, ItemList.BASKET, "sku", 1),
+            acts.HandOver(tablet.session, handle, None, "manager", HandOverReason.OTHER),
+        ):
+            answers += [world.ask(asked), world.card(tablet, handle), world.floor(tablet).visits]
+        told.append((answers, tablet.pushed))
+    assert told[0] == told[1]

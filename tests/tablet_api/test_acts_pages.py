@@ -83,6 +83,7 @@ def test_a_visit_is_handed_over_with_a_reason(opened: Open, gateway: FakeGateway
     assert not any(isinstance(one, acts.HandOver) for one in gateway.asked)
     sheet.get_by_role("button", name="Tom").click()
     expect(sheet).to_be_hidden()
+    expect(page.locator("#toast")).to_contain_text("Handed over.")
     assert last(gateway, acts.HandOver) == acts.HandOver(bytes(32), handle(1), "tom", None, HandOverReason.LANGUAGE)
 
 
