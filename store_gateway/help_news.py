@@ -48,12 +48,15 @@ class HelpNews:
         self._bells = Bells()
         self._looked_mono_s = 0.0
         self._light = Light.LOCKED
+        self._labels: dict[str, str] = {}  # of the zones that are not blind
 
     def governed(self) -> None:
-        """Another policy is in force: does it know the role?"""
+        """Another policy is in force, or none: which zones may ring, and does it know the role?"""
         policy = self._keeper.policy()
+        self._labels = {}
         if self._hook is None or policy is None:
             return
+        self._labels = {zone.id: zone.label for zone in policy.store.zones if not is_blind(zone)}
         role = declared(policy.main.roles, self._hook.role)
         if role is None or not role.sees_floor:
             _log.warning("hook_role_unknown", "set on_help.role to a role of the policy that sees the floor")
@@ -67,10 +70,8 @@ class HelpNews:
         if not (changed or due or light is not self._light):
             return
         self._looked_mono_s, self._light = now_mono_s, light
-        now_ms, policy = self._keeper.trusted_ms(now_mono_s), self._keeper.policy()
-        live = light is Light.LIVE and now_ms is not None and policy is not None
+        now_ms = self._keeper.trusted_ms(now_mono_s)
+        live = light is Light.LIVE and now_ms is not None
         seen = self._standing.visible(self._hook.role, now_ms)[:MOST_VISITS] if live and now_ms is not None else ()
-        zones = policy.store.zones if policy is not None else ()
-        labels = {zone.id: zone.label for zone in zones if not is_blind(zone)}
-        for bell in self._bells.look((visit for _, visit in seen), labels, now_ms):
+        for bell in self._bells.look((visit for _, visit in seen), self._labels, now_ms):
             self._hook.ring(bell)

@@ -93,6 +93,6 @@ def _changes(before: _Call | None, now: _Call | None) -> tuple[tuple[str | None,
     found: tuple[tuple[str | None, News], ...] = ()
     if now.zone != waited.zone:
         found = ((waited.zone, News.MOVED), (now.zone, News.MOVED))
-    if now.escalated and not waited.escalated:
-        found += ((now.zone, News.ESCALATED),)
+    if now.escalated is not waited.escalated:
+        found += ((now.zone, News.ESCALATED if now.escalated else News.WAITING),)
     return found

@@ -59,6 +59,7 @@ def test_nobody_came_in_time() -> None:
     assert rung((a_call(),), late) == [("help-escalated", "shoes", 1, 1)]
     assert rung((a_call(),), late, late) == []
     assert rung(late) == [("help-escalated", "shoes", 1, 1)]
+    assert rung(late, (a_call(),)) == [("help-waiting", "shoes", 1, 0)]
 
 
 def test_a_call_that_moves_leaves_one_lamp_and_lights_another() -> None:
