@@ -9,7 +9,20 @@ import signal
 import sys
 import time
 
-from benchmarks import busy, directory, edge, epochs, hellos, memory, presence, scale, sync, tablets, withdrawal
+from benchmarks import (
+    busy,
+    directory,
+    edge,
+    epochs,
+    hellos,
+    memory,
+    presence,
+    scale,
+    sync,
+    tablet_page,
+    tablets,
+    withdrawal,
+)
 from benchmarks.report import machine, table
 
 ALL = {
@@ -17,6 +30,7 @@ ALL = {
     "edge": (edge.run, "Adverts and the edge"),
     "tablets": (tablets.run, "Answers to a tablet, 50 members present"),
     "busy": (busy.run, "A hundred tablets on a busy floor"),
+    "page": (tablet_page.run, "The associates' page in a browser, 200 members present"),
     "hellos": (hellos.run, "Hellos answered by HQ"),
     "epochs": (epochs.run, "A new epoch, and an erasure"),
     "memory": (memory.run, "Resident memory of each program"),

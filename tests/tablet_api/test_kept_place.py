@@ -2,16 +2,13 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tablet_api import forms
 from tests.fakes.gateway import FakeGateway, handle
-from tests.tablet_api.conftest import ARGUMENTS, SIZES, Open, Serve
+from tests.tablet_api.conftest import SIZES, Open
 from tests.tablet_api.floor_of import fill, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
@@ -153,36 +150,3 @@ def test_two_tablets_attend_at_once(opened: Open, gateway: FakeGateway) -> None:
     button.click()
     expect(page.locator("#toast")).to_have_text("Tom was first.")
     expect(page.get_by_text("Tom is helping")).to_be_visible()
-
-
-def test_nothing_of_a_card_is_left_in_the_profile_folder(
-    chromium: Browser, needs: Callable[[str], str], app: Flask, serve: Serve, gateway: FakeGateway, tmp_path: Path
-) -> None:
-    """After signing out and closing, no file of the browser holds a value, a handle or a sign."""
-    base = f"https://localhost:{serve(app, True).port}"
-    fill(gateway, visit(1, now_ms=gateway.now_ms))
-    context = chromium.browser_type.launch_persistent_context(
-        tmp_path / "profile", executable_path=needs("chromium"), args=ARGUMENTS, ignore_https_errors=True, base_url=base
-    )
-    with context:
-        for name, secret in (("tablet", gateway.pair()), ("session", gateway.sign_in())):
-            cookie = {"name": f"__Host-consentry-{name}", "value": forms.to_text(secret), "url": base, "secure": True}
-            context.add_cookies([cookie])  # type: ignore[list-item]
-        page = context.new_page()
-        page.goto("/")
-        page.locator(".row").click()
-        expect(page.get_by_text("42 ½")).to_be_visible()
-        page.get_by_role("button", name="Wish list").click()
-        expect(page.get_by_text("Rain jacket Alba")).to_be_visible()
-        page.get_by_role("button", name="Menu").click()
-        page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-        page.go_back()
-        assert "42 ½" not in page.content()
-    shown = ["42 ½", "Slim, long sleeves", "Rain jacket Alba", "Orange 37", forms.to_text(handle(1))]
-    kept = [path for path in (tmp_path / "profile").rglob("*") if path.is_file()]
-    assert len(kept) > 10
-    for path in kept:
-        content = path.read_bytes()
-        for one in shown:
-            assert one.encode() not in content and one.encode("utf-16-le") not in content, f"{one} in {path.name}"

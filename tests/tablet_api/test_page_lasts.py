@@ -1,0 +1,84 @@
+"""A page that is open all day: eight hours of events in fifteen minutes leave it as it was after the first."""
+
+import dataclasses
+import random
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import CDPSession, Page, expect
+
+from tests.fakes.gateway import LIVE, FakeGateway
+from tests.tablet_api.conftest import Open
+from tests.tablet_api.floor_of import fill, visit
+from wire.query import DarkReason, Lease, Light
+
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl"), pytest.mark.long]
+
+MINUTES = 15
+SHARE = 0.05
+PRESENT = 60
+HIDE = """(hidden) => {
+    Object.defineProperty(document, 'hidden', {get: () => hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange')); }"""
+
+
+def of_page(cdp: CDPSession) -> dict[str, float]:
+    """Heap in bytes, nodes and listeners, after what nobody holds is collected."""
+    for _ in range(3):
+        cdp.send("HeapProfiler.collectGarbage")
+        time.sleep(0.5)
+    metrics: dict[str, Any] = cdp.send("Performance.getMetrics")
+    found = {one["name"]: one["value"] for one in metrics["metrics"]}
+    return {name: found[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+
+
+def an_hour(page: Page, gateway: FakeGateway, seconds: float) -> None:
+    """People come, ask, are helped and go; cards are opened; the store goes dark; the tablet lies down."""
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        for _ in range(60):
+            number += 1
+            present = [visit(n % 400, now_ms=gateway.now_ms, helps=n % 3 == 0) for n in range(number, number + PRESENT)]
+            if random.random() < 0.3:
+                present[5] = dataclasses.replace(present[5], attended_by="Tom")
+            fill(gateway, *present)
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(700)
+        page.locator(".row").nth(3).dispatch_event("click")
+        if page.locator("#card").count():
+            page.keyboard.press("Escape")
+        if random.random() < 0.3:
+            gateway.burn(Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, gateway.now_ms))
+            expect(page.locator("#screen-calm")).to_be_visible()
+            gateway.burn(LIVE)
+            expect(page.locator("#floor")).to_be_visible()
+        if random.random() < 0.3:
+            page.evaluate(HIDE, True)
+            page.evaluate(HIDE, False)
+            expect(page.locator("#floor")).to_be_visible()
+
+
+def at_rest(page: Page, gateway: FakeGateway) -> None:
+    """The same floor each time that is looked."""
+    fill(gateway, *(visit(n, now_ms=gateway.now_ms, helps=n % 3 == 0) for n in range(PRESENT)))
+    expect(page.locator(".row")).to_have_count(PRESENT)
+    page.wait_for_timeout(6_000)
+
+
+def test_a_day_of_events_leaves_heap_and_nodes_as_they_were(opened: Open, gateway: FakeGateway) -> None:
+    """Heap, nodes and listeners are within 5 % of what they were after the first minute."""
+    page = opened()
+    cdp = page.context.new_cdp_session(page)
+    cdp.send("Performance.enable")
+    expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
+    an_hour(page, gateway, 60)
+    at_rest(page, gateway)
+    first = of_page(cdp)
+    an_hour(page, gateway, (MINUTES - 1) * 60)
+    at_rest(page, gateway)
+    last = of_page(cdp)
+    print(first, last)
+    for name, before in first.items():
+        assert last[name] <= before * (1 + SHARE), f"{name}: {before:.0f}, then {last[name]:.0f}"
