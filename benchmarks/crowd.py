@@ -10,6 +10,7 @@ I/O: loopback, standard input and output.
 
 import asyncio
 import json
+import re
 import ssl
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 _ACKNOWLEDGE_S: Final = 2.0  # what takes nothing away is acknowledged so often at most, as the page does it
 _OF_ONE_ADDRESS: Final = 5
+_VERSION: Final = re.compile(rb'data-version="(\d+)"')
 _BYTES: Final = 4 * 2**20  # of one event
 Told = list[tuple[int, float, str, bool, str | None]]
 
@@ -50,7 +52,7 @@ class _Tablet:
         """Reads the stream until it is cancelled."""
         async with ready:
             reader, writer = await self._open()
-            writer.write(f"GET /api/v1/floor/events HTTP/1.1\r\n{self._head}\r\n".encode())
+            writer.write(f"GET {self._order['path']} HTTP/1.1\r\n{self._head}\r\n".encode())
             if b" 200 " not in await reader.readline():
                 raise RuntimeError("the stream was refused")
             name = ""
@@ -66,8 +68,12 @@ class _Tablet:
         self.bytes += len(line)
         if line.startswith(b"event: "):
             return line[7:-1].decode()
-        if line.startswith(b"data: ") and name in ("roster", "change"):
-            self._take(json.loads(line[6:]), name, time.monotonic())
+        if name in ("roster", "change"):
+            if line.startswith(b"data: {"):
+                self._take(json.loads(line[6:]), name, time.monotonic())
+            elif (version := _VERSION.search(line)) is not None:  # a page's
+                self.events += 1
+                self._shows(version[1].decode(), name == "roster")
         return name
 
     def _take(self, body: Mapping[str, Any], name: str, now_s: float) -> None:
@@ -79,8 +85,11 @@ class _Tablet:
             self._states[handle] = state
             self.zones += self._zones.get(handle, zone) != zone
             self._zones[handle] = zone
-        self._version = body["version"]
-        if name == "roster" or body["gone"]:
+        self._shows(body["version"], name == "roster" or bool(body["gone"]))
+
+    def _shows(self, version: str, urgent: bool) -> None:
+        self._version = version
+        if urgent:
             self._urgent.set()
 
     async def acknowledge(self) -> None:

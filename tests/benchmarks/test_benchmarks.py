@@ -58,6 +58,18 @@ def test_answers_to_tablets_are_measured() -> None:
     assert set(Path("/tmp").glob("consentry-bench-*")) <= before
 
 
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.needs("mosquitto")
+def test_a_busy_floor_is_measured() -> None:
+    """Eight tablets follow the real programs while members call and walk, and all is gone after."""
+    before = set(Path("/tmp").glob("consentry-bench-*"))
+    printed = measured("busy", "--quick")
+    check_rows(printed, 30)
+    assert "eight calls a second, pages: events to all tablets | " in printed
+    assert set(Path("/tmp").glob("consentry-bench-*")) <= before
+
+
 def test_epochs_are_measured() -> None:
     """A roll and an erasure on a real file: their longest steps, and what they write."""
     check_rows(measured("epochs", "--quick"), 12)
