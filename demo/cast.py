@@ -45,6 +45,18 @@ def items(*labels: str) -> Value:
     return Value(items=tuple(Item(label.lower().replace(" ", "-"), label, None, None, False) for label in labels))
 
 
+# What the shop sells: name and category; an associate can propose it for a member's list.
+SOLD: Final = (
+    ("Trail shoe Karst", "shoes"),
+    ("Trail shoe Kestrel", "shoes"),
+    ("Hiking boot Brocken", "shoes"),
+    ("Wool socks, 2 pairs", "socks"),
+    ("Rain jacket Sund", "jackets"),
+    ("Fleece jacket Förde", "jackets"),
+    ("Running cap", "hats"),
+    ("Rain hat", "hats"),
+)
+
 CAST: Final = (
     Shopper(
         "Mara",

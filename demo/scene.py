@@ -3,6 +3,7 @@
 I/O: through the store's programs and HQ's counter.
 """
 
+import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +11,17 @@ from random import Random
 from typing import Final
 
 from demo.air import Air
-from demo.cast import CAST, DAY_S, ROLES, Shopper, fields
+from demo.cast import CAST, DAY_S, ROLES, SOLD, Shopper, fields
 from demo.errors import DemoError
 from demo.phones import SHIFT_S, Phone
 from demo.store import Plan, Store, now_ms
 from demo.tablet import Stream, Tablet
+from hq import collections
+from hq.database import writing
 from hq.door import Grant
 from wire import token
 from wire.member import Mode
+from wire.sync import Collection
 from wire.token import Kind, Sign
 
 POLICY: Final = Path(__file__).parent / "shop/policy.toml"
@@ -42,6 +46,7 @@ class Scene:
         for shopper in CAST:
             self._join(shopper)
         self.store.office.add_staff(ASSOCIATE, plan.store, "Nina", "associate", PIN, now_ms())
+        self._sell(plan.store)
 
     @property
     def air(self) -> Air:
@@ -54,6 +59,17 @@ class Scene:
         """The tablet's stream, from `open` on."""
         assert self._stream is not None
         return self._stream
+
+    def _sell(self, store: str) -> None:
+        """What the shop has, so that an associate can propose it."""
+        told = (
+            {"id": f"{100 + number}", "name": name, "path": ["outdoor", category]}
+            for number, (name, category) in enumerate(SOLD)
+        )
+        bodies = collections.catalog_lines(json.dumps(one).encode() for one in told)
+        collections.publish(self.store.office.engine, Collection.CATALOG, "main", bodies, now_ms())
+        with writing(self.store.office.engine) as connection:
+            collections.give(connection, store, Collection.CATALOG, "main")
 
     def _join(self, shopper: Shopper) -> None:
         """The member signs up, as in the app an hour ago: profile, phone, mode, name, grants."""
