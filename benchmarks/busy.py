@@ -253,6 +253,10 @@ def _busy(
             taken["constant"].append(_asked(constant, "/", bearer))
         turn += 1
         time.sleep(0.01)
+    for _, number in (*waiting, *attended):  # the next stage begins with nobody waiting
+        floor.is_helped(number)
+        for action in ("attending", "done"):
+            _says(connection, handles[number], action, sessions[number % len(sessions)])
     connection.close()
     return taken
 
