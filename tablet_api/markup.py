@@ -19,6 +19,7 @@ from tablet_api.stream import Body, Encode
 from wire.query import CardChanged, Roster, Visit
 
 KEPT_ROWS: Final = 2048  # 200 visits in a few languages, each as its helper and as the others see it
+_KEPT_ORDERS: Final = 16
 _VISIT: Final = schemas.VisitShown()
 _LEASE: Final = schemas.LeaseShown()
 
@@ -54,8 +55,8 @@ class Floor:
             body=_said(body),
             lease=_LEASE.dump(body.lease),
             words=texts.lease(body.lease),
-            order=None if order is None else " ".join(map(forms.to_text, order)),
-            gone=" ".join(map(forms.to_text, body.gone)) if isinstance(body, Change) else "",
+            order=None if order is None else _joined(order),
+            gone=_joined(body.gone) if isinstance(body, Change) else "",
             outage=texts.outage(body.radios),
             rows=Markup("").join(self._row(language, visit) for visit in body.visits),
         )
@@ -67,6 +68,11 @@ class Floor:
                 visit=shown, sign=texts.sign(visit.sign_colour, visit.sign_digits)
             )
         )
+
+
+@lru_cache(_KEPT_ORDERS)
+def _joined(handles: tuple[bytes, ...]) -> str:
+    return " ".join(map(forms.to_text, handles))  # the same for most streams that are told at once
 
 
 def _said(body: Roster | Change) -> dict[str, str]:
