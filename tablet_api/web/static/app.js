@@ -39,6 +39,7 @@ function calm(...elements) {
 function blank() {
   card.close();
   floor.clear();
+  performance.clearResourceTimings(); // the browser's own list of what was fetched: addresses with handles
 }
 
 // --- screens come and go ---
@@ -216,6 +217,7 @@ function begin() {
   if (code !== null) pairWith(code);
 }
 
+performance.setResourceTimingBufferSize(40); // what loads the page, hardly more
 sessionStorage.clear(); // htmx notes the page's path there, and nothing else
 window.addEventListener("hashchange", begin);
 if (history.state?.card) history.replaceState(null, "", "/");
