@@ -45,7 +45,7 @@ class HelpNews:
         self._keeper = keeper
         self._standing = standing
         self._hook = hook
-        self._bells = Bells()
+        self._bells = Bells(hook.role if hook is not None else "")
         self._looked_mono_s = 0.0
         self._light = Light.LOCKED
         self._labels: dict[str, str] = {}  # of the zones that are not blind

@@ -47,21 +47,18 @@ _RANK = {news: rank for rank, news in enumerate(News)}
 
 
 class Bells:
-    """See the module."""
+    """See the module. `role`: whose roster it is; what is handed over to all of it waits for it at once."""
 
-    __slots__ = ("_calls", "_labels")
+    __slots__ = ("_calls", "_labels", "_role")
 
-    def __init__(self) -> None:
+    def __init__(self, role: str) -> None:
+        self._role = role
         self._calls: dict[bytes, _Call] = {}
         self._labels: dict[str | None, str | None] = {}
 
     def look(self, visits: Iterable[Visit], labels: Mapping[str, str], now_ms: int | None) -> tuple[Bell, ...]:
         """What is news, one bell a zone; `visits` are those on the roster, `labels` the zones that are not blind."""
-        calls = {
-            visit.handle: _Call(visit.zone, visit.attended_by is None, visit.escalated)
-            for visit in visits
-            if visit.help
-        }
+        calls = {visit.handle: _Call(visit.zone, self._waits(visit), visit.escalated) for visit in visits if visit.help}
         news: dict[str | None, News] = {}
         for zone in (None, *labels):
             if zone not in self._labels:
@@ -73,6 +70,10 @@ class Bells:
                 news[zone] = min(what, news.get(zone, what), key=_RANK.__getitem__)
         self._calls = calls
         return tuple(self._bell(zone, news[zone], now_ms) for zone in sorted(news, key=lambda zone: zone or ""))
+
+    def _waits(self, visit: Visit) -> bool:
+        given = visit.handed_over
+        return visit.attended_by is None or (given is not None and given.role == self._role)
 
     def _bell(self, zone: str | None, news: News, now_ms: int | None) -> Bell:
         waiting = [call for call in self._calls.values() if call.waits and call.zone == zone]

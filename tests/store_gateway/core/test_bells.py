@@ -5,8 +5,9 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.visit import Visit
+from consent.visit import HandedOver, Visit
 from store_gateway.core.bells import Bell, Bells, News
+from wire.events import HandOverReason
 
 LABELS = {"shoes": "Shoes", "hats": "Hats"}
 
@@ -18,7 +19,7 @@ def a_call(handle: bytes = b"a" * 16, zone: str | None = "shoes", **changes: obj
 
 def rung(*looks: tuple[Visit, ...]) -> list[tuple[str, str | None, int, int]]:
     """What rings at the last of these looks, the first one's own resets aside."""
-    bells = Bells()
+    bells = Bells("associate")
     bells.look((), LABELS, 0)
     found: tuple[Bell, ...] = ()
     for visits in looks:
@@ -28,7 +29,7 @@ def rung(*looks: tuple[Visit, ...]) -> list[tuple[str, str | None, int, int]]:
 
 def test_a_gateway_that_starts_puts_every_lamp_out() -> None:
     """Each zone once, and the place without one: a lamp may be on since before."""
-    bells = Bells()
+    bells = Bells("associate")
     found = bells.look((), LABELS, None)
     assert {(one.zone, one.zone_label) for one in found} == {(None, None), ("shoes", "Shoes"), ("hats", "Hats")}
     assert {(one.news, one.waiting, one.at_ms) for one in found} == {(News.NONE, 0, None)}
@@ -46,6 +47,19 @@ def test_a_call_rings_once_and_its_end_says_how() -> None:
     assert rung(waits, ()) == [("help-over", "shoes", 0, 0)]
     assert rung(attended) == []
     assert rung(attended, waits) == [("help-waiting", "shoes", 1, 0)]
+
+
+def test_a_call_that_is_handed_over_to_the_role_rings_for_it_and_one_to_a_colleague_does_not() -> None:
+    """The colleague's tablet says it; where nobody takes it in time it waits for all again, and rings."""
+    attended = a_call(attended_by="nina")
+    to_all, to_one, to_others = (
+        dataclasses.replace(attended, handed_over=HandedOver("nina", associate, role, HandOverReason.BREAK))
+        for associate, role in ((None, "associate"), ("omar", None), (None, "stylist"))
+    )
+    assert rung((attended,), (to_all,)) == [("help-waiting", "shoes", 1, 0)]
+    assert rung((attended,), (to_one,)) == []
+    assert rung((attended,), (to_others,)) == []
+    assert rung((attended,), (to_one,), (a_call(),)) == [("help-waiting", "shoes", 1, 0)]
 
 
 def test_who_walks_about_without_calling_rings_nothing() -> None:
@@ -97,7 +111,7 @@ calls = st.lists(
 @given(st.lists(calls, max_size=8))
 def test_a_lamp_that_follows_the_counts_is_always_right(looks: list[tuple[Visit, ...]]) -> None:
     """Whatever happens, the newest bell of each zone tells how many wait there."""
-    bells, lamps = Bells(), dict[str | None, tuple[int, int]]()
+    bells, lamps = Bells("associate"), dict[str | None, tuple[int, int]]()
     for visits in [(), *looks]:
         for bell in bells.look(visits, LABELS, 0):
             lamps[bell.zone] = bell.waiting, bell.escalated
@@ -117,4 +131,4 @@ def test_a_bell_holds_nothing_of_a_visit(visits: tuple[Visit, ...]) -> None:
         )
         for one in visits
     )  # fmt: skip
-    assert Bells().look(visits, LABELS, 0) == Bells().look(changed, LABELS, 0)
+    assert Bells("associate").look(visits, LABELS, 0) == Bells("associate").look(changed, LABELS, 0)
