@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, delete, select, update
 from sqlalchemy import text as sql
 
-from hq import clock_job, help_state, membership, publication, records, recovering, tree_check
+from hq import clock_job, help_state, membership, proposals, publication, records, recovering, tree_check
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
 from hq.outbox import Outbox
@@ -34,6 +34,7 @@ from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, text, texts
 from tests.postgresql import make_database
 from wire import schema
+from wire.items import ItemList, Proposal
 from wire.member import Mode
 from wire.sync import Attendance, Event, EventKind, HelpStep, Refusal, RefusalReason
 
@@ -103,6 +104,20 @@ def test_a_call_for_help_is_folded_and_forgotten(hq: Headquarters) -> None:
     hq.later(help_state.KEPT_MS / 1000)
     with reading(hq.engine) as connection:
         assert connection.execute(select(help_calls)).all() == []
+
+
+def test_a_proposal_is_kept_and_forgotten(hq: Headquarters) -> None:
+    """Listed for its member, gone after seven days: as on SQLite."""
+    hq.join("m-1", "size.shoe")
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    body = schema.encode(Proposal(ItemList.BASKET, "sku-1", 1, "advisor", "nina", "t-1"))
+    store.say(hq.answers, store.events(Event(1, EventKind.PROPOSAL, hq.now_ms, hq.pseudonym("m-1"), body)))
+    with reading(hq.engine) as connection:
+        member = hq.keys.custody.references(connection, ["m-1"])["m-1"]
+        (found,) = proposals.of_member(connection, hq.keys, member, hq.now_ms)
+    assert (found.item, found.to, found.until_ms) == ("sku-1", ItemList.BASKET, hq.now_ms + proposals.STANDS_MS)
+    assert proposals.forget(hq.engine, found.until_ms) == 1
 
 
 def test_many_writers_at_once_leave_one_truth(hq: Headquarters) -> None:
