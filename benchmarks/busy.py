@@ -41,7 +41,7 @@ _HEARD_S = 0.5
 _PROGRAMS = {"the tablet API": "tablets", "the gateway": "gateway"}
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Marks:
     """When a call was pressed, taken and done: (handle, help, attended by somebody) and the monotonic second."""
 

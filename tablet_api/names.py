@@ -3,7 +3,7 @@
 A page of another site that makes its own name point to the box (DNS rebinding) would ask by that name. A browser
 refuses it the connection, since the certificate is for another; here it is refused again.
 
-Pure: no I/O, no clock; it lets `ssl` shake hands with itself in memory.
+I/O: none but `ssl` shaking hands with itself in memory; no clock.
 """
 
 import ipaddress

@@ -3,7 +3,7 @@
 What comes between a tablet and the box (a proxy, a scanner of a retailer's network) must not see another request than
 we do. RFC 9112 lets a server refuse all of these; no browser and no library sends them.
 
-Pure: no I/O of its own, no clock; it reads the lines that it is given.
+Pure: no I/O, no clock.
 """
 
 import re
