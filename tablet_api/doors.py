@@ -18,6 +18,14 @@ calls = Calls("doors", "/api/v1", "Locked sessions, and PINs by a one-time code"
 class Lock(MethodView):
     """The session that waits for its associate."""
 
+    @calls.gives(200, door_schemas.LockedShown)
+    @calls.problems(401, 503)
+    @calls.secured_by("session")
+    def get(self) -> Any:
+        """Whose PIN opens this session, locked or not: for the screen that asks for it. Not activity."""
+        reply = asking.ask(query.AskLocked(asking.session()))
+        return reply if isinstance(reply, query.LockedView) else asking.no(reply)
+
     @calls.gives(204)
     @calls.problems(401, 403, 503)
     @calls.secured_by("session")

@@ -70,6 +70,8 @@ def test_the_pin_opens_the_same_session_again(app: Flask, gateway: FakeGateway) 
     """No new cookie is set; a wrong PIN says no more than that."""
     found = browser(app, gateway, "associate")
     assert found.post("/api/v1/sessions/current/lock", base_url=BASE).status_code == 204
+    whose = found.get("/api/v1/sessions/current/lock", base_url=BASE).get_json()
+    assert whose == {"associate": "ann", "name": "Ann", "store_label": "Rose Street"}
     wrong = found.post("/api/v1/sessions/current/unlock", json={"pin": "0000"}, base_url=BASE)
     assert (wrong.status_code, kind(wrong)) == (403, "wrong")
     opened = found.post("/api/v1/sessions/current/unlock", json={"pin": "4713"}, base_url=BASE)

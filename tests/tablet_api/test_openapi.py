@@ -99,6 +99,7 @@ def test_the_document_is_openapi_3_1_and_names_every_call(app: Flask) -> None:
         ("/api/v1/sessions", "post"),
         ("/api/v1/sessions/current", "get"),
         ("/api/v1/sessions/current", "delete"),
+        ("/api/v1/sessions/current/lock", "get"),
         ("/api/v1/sessions/current/lock", "post"),
         ("/api/v1/sessions/current/unlock", "post"),
         ("/api/v1/pins", "post"),
