@@ -3,11 +3,15 @@
 import os
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from provisioning import identity
+from store_gateway import authority
+from store_gateway.settings import Tablets
 from tablet_api import server
 from tests.tablet_api.conftest import Serve
 
@@ -66,6 +70,23 @@ def test_the_tablet_apis_tls_is_mozillas_intermediate(
     assert "Compliant" in report.partition("COMPLIANCE")[2]
     for found in ("Client Renegotiation DoS Attack:   OK", "Compression disabled", "not vulnerable to Heartbleed"):
         assert found.lower() in report.lower()
+
+
+def test_the_boxs_own_certificate_passes_too(sslyze: Path, app: Flask, serve: Serve, tmp_path: Path) -> None:
+    """One of the store's own authority, as provisioning makes it and as the box issues it, keeps the profile."""
+    now = datetime.now(UTC)
+    key = identity.make_tls_key()
+    pem = identity.make_authority("Consentry tablets of berlin-1", key, now, ("localhost", "127.0.0.1"))
+    issuer, certificate, tls_key = (tmp_path / name for name in ("authority.pem", "certificate.pem", "tls-key"))
+    issuer.write_bytes(pem)
+    (tmp_path / "authority-key").write_bytes(key)
+    own = authority.load(Tablets(("localhost", "127.0.0.1"), issuer), tmp_path)
+    for path, content in zip((certificate, tls_key), own.issue(now), strict=True):
+        path.write_bytes(content)
+    serving = serve(app, True)
+    serving.renew(server.tls(certificate, tls_key))
+    code, report = judged(sslyze, issuer, serving.port)
+    assert code == 0, report[report.find("COMPLIANCE") :]
 
 
 def test_the_judge_can_say_no(
