@@ -149,3 +149,12 @@ def test_a_malformed_policy_file_names_the_key(tmp_path: Path, line: str, where:
         policy_file.read(file)
     assert found.value.field == where
     assert found.value.hint
+
+
+def test_a_policy_names_each_family_of_browsers_once() -> None:
+    """As the example does; twice the same is refused."""
+    chromium, *_ = browsers = example_policy().main.browsers or ()
+    assert [one.least for one in browsers] == [120, 17, 121]
+    with pytest.raises(Refused) as found:
+        check(with_main(browsers=(chromium, chromium)))
+    assert found.value.field == "browsers.chromium"
