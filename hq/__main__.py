@@ -155,7 +155,10 @@ def _publish_policy(office: Office, chosen: argparse.Namespace) -> None:
 
 
 def _add_staff(office: Office, chosen: argparse.Namespace) -> None:
-    if sys.stdin.isatty():
+    pin = None
+    if chosen.without_pin:
+        pass
+    elif sys.stdin.isatty():
         pin = getpass.getpass("PIN: ")
         if getpass.getpass("PIN again: ") != pin:
             raise Refused(Reason.WEAK_PIN, "pin", "the same PIN twice")

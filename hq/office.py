@@ -234,20 +234,26 @@ class Office:
     # --- staff ---------------------------------------------------------------------------------------------------
 
     def add_staff(
-        self, associate: str, store: str, name: str, role: str, pin: str, now_ms: int, *, reserved: bool = False
+        self, associate: str, store: str, name: str, role: str, pin: str | None, now_ms: int, *, reserved: bool = False
     ) -> None:
-        """Adds an associate, or changes name, role and PIN of one; the PIN is kept as an argon2id verifier only."""
+        """Adds an associate, or changes name, role and PIN of one; the PIN is kept as an argon2id verifier only.
+
+        `pin` None: the PIN stays as it is; who had none, or was deactivated, sets one in the store by a manager's code.
+        """
         door.check_id(associate, "id", reserved=reserved)
-        if not (pin.isascii() and pin.isdecimal() and _LEAST_PIN <= len(pin) <= 12):
+        if pin is not None and not (pin.isascii() and pin.isdecimal() and _LEAST_PIN <= len(pin) <= 12):
             raise Refused(Reason.WEAK_PIN, "pin", f"{_LEAST_PIN} to 12 digits")
-        verifier = _PINS.hash(pin)
+        verifier = None if pin is None else _PINS.hash(pin)
         with writing(self.engine) as connection:
             policy = publication.Policies(connection).of(store)
             if policy is None:
                 raise Refused(Reason.NO_POLICY, "store", "a store whose policy is published")
             if role not in {one.id for one in policy.main.roles} or (role == synthetic.ROLE) is not reserved:
                 raise Refused(Reason.UNDECLARED_ROLE, "role", "a role that the store's policy declares")
-            hired = Staff(name, role, verifier, active=True, pin_set_ms=now_ms)
+            held = people.of(connection, associate, store) if verifier is None else None
+            hired = Staff(name, role, verifier or "", active=True, pin_set_ms=now_ms)
+            if held is not None and held.active:
+                hired = replace(hired, pin_verifier=held.pin_verifier, pin_set_ms=held.pin_set_ms)
             people.put(connection, associate, {store: hired}, now_ms)
 
     def deactivate_staff(self, associate: str, store: str, now_ms: int) -> None:

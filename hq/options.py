@@ -173,6 +173,9 @@ def _staff(commands: "Commands") -> None:
     add.add_argument("--store", required=True, metavar="ID")
     add.add_argument("--name", required=True, help="as tablets show it")
     add.add_argument("--role", required=True)
+    add.add_argument(
+        "--without-pin", action="store_true", help="leave the PIN as it is; who has none sets one by a manager's code"
+    )
     stop = command(added, "deactivate", "from now on the associate cannot sign in, and is signed out")
     stop.add_argument("associate", metavar="ID")
     stop.add_argument("--store", required=True, metavar="ID")

@@ -40,6 +40,13 @@ def put(connection: Connection, associate: str, found: Mapping[str, Staff], now_
     commit.write(now_ms, urgent=any(not one.active for one in found.values()))
 
 
+def of(connection: Connection, associate: str, store: str) -> Staff | None:
+    """The record that a store has of an associate, locked: a PIN that comes meanwhile waits until it is written."""
+    records.begin(connection, [_title(store)])
+    body = records.body(connection, _title(store), associate.encode())
+    return None if body is None else schema.decode(Staff, body)
+
+
 def take_pins(connection: Connection, store: str, events: Sequence[Event], now_ms: int) -> None:
     """Takes over the PINs that associates set in a store, in the transaction that stores the events."""
     for one in events:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy import text as sql
 
 from hq import ledger, records
+from hq import staff as people
 from hq.database import open_database, reading, writing
 from hq.door import Grant
 from hq.errors import DatabaseUnavailable, Reason, Refused
@@ -310,6 +311,26 @@ def test_staff_have_an_argon2_verifier_and_can_be_stopped(hq: Headquarters) -> N
         refused(hq.office.add_staff, "bo", STORE, "Bo", "owner", "258013", hq.now_ms).reason is Reason.UNDECLARED_ROLE
     )
     assert refused(hq.office.add_staff, "bo", STORE, "Bo", "associate", "abcd", hq.now_ms).reason is Reason.WEAK_PIN
+
+
+def test_staff_may_be_named_without_a_pin(hq: Headquarters) -> None:
+    """Who is new has none; a change of name or role keeps it; who comes back after a deactivation has none again."""
+
+    def verifier() -> str:
+        with reading(hq.engine) as connection:
+            found = people.of(connection, "nina", STORE)
+        assert found is not None and found.active
+        return found.pin_verifier
+
+    hq.office.add_staff("nina", STORE, "Nina", "associate", None, hq.now_ms)
+    assert verifier() == ""
+    hq.office.add_staff("nina", STORE, "Nina", "associate", "258013", hq.now_ms)
+    before = verifier()
+    hq.office.add_staff("nina", STORE, "Nina B.", "manager", None, hq.now_ms)
+    assert verifier() == before != ""
+    hq.office.deactivate_staff("nina", STORE, hq.now_ms)
+    hq.office.add_staff("nina", STORE, "Nina", "associate", None, hq.now_ms)
+    assert verifier() == ""
 
 
 def test_consent_events_cannot_be_edited_or_deleted(hq: Headquarters) -> None:
