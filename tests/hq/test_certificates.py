@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from hq import certificates
+from hq import certificates, options
+from hq.__main__ import PARTS
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm
+from hq.certificate_commands import PART
 from hq.certificate_issuers import NotIssued, from_hook
 from hq.certificate_job import Renewals
 from hq.certificate_tables import certificates as rows
@@ -370,3 +372,37 @@ def test_a_chain_that_ends_soon_is_late_by_its_own_life(hq: Headquarters) -> Non
     later(hq, 20)
     renew(hq, Certificates())
     assert raised(hq) == {Alarm.CERTIFICATE_LATE: "days=1"}
+
+
+def test_the_commands_say_what_they_did_and_show_how_each_store_is(
+    hq: Headquarters, store: FakeStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a name to a withdrawal, with the words that an operator reads; a name that is none is refused."""
+
+    def run(*words: str) -> str:
+        chosen = options.parser(PARTS).parse_args(["certificate", *words])
+        PART.runs["certificate", chosen.action](hq.office, chosen, hq.now_ms)
+        return capsys.readouterr().out
+
+    assert "no store has a name" in run("show")
+    assert run("name", STORE, NAME.upper()).startswith(f"{STORE} is called {NAME}")
+    for wrong in ("localhost", "a b.example", "-x.example"):
+        with pytest.raises(Refused):
+            run("name", STORE, f" {wrong}")
+    assert run("show") == f"{STORE} {NAME} no certificate yet\n"
+    pair = issue(hq)
+    leave(pair, tmp_path / "given")
+    files = ("--chain", str(tmp_path / "given/fullchain.pem"), "--key", str(tmp_path / "given/privkey.pem"))
+    assert run("put", STORE, *files).startswith(f"taken for {STORE}; holds until ")
+    assert run("show", STORE).endswith("not at the store yet\n")
+    store.certificate_id = id_of(pair.chain)
+    talk(hq, store)
+    assert "(90 days)" in run("show")
+    assert run("show").endswith("in use\n")
+    store.certificate_fault = CertificateFault.UNFIT
+    talk(hq, store)
+    assert run("show").endswith("REFUSED by the store: unfit\n")
+    assert "now revoke serial" in run("withdraw", STORE)
+    assert run("show") == f"{STORE} {NAME} withdrawn\n"
+    with pytest.raises(Refused):
+        run("put", STORE, "--chain", str(tmp_path / "none"), "--key", str(tmp_path / "none"))
