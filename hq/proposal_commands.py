@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def _options(commands: "Commands") -> None:
-    listed = command(
-        commands, "proposals", "what was proposed for a member's lists, and is not confirmed"
-    )
+    listed = command(commands, "proposals", "what was proposed for a member's lists, and is not confirmed")
     listed.add_argument("member", metavar="MEMBER")
     listed.set_defaults(action="")
 
