@@ -1,4 +1,4 @@
-"""A page that is open all day: eight hours of events in fifteen minutes leave its document as it was after the first."""
+"""A page that is open all day: eight hours of events in fifteen minutes leave its document as it was."""
 
 import dataclasses
 import random
