@@ -77,7 +77,7 @@ def test_a_dry_run_of_a_rotation_revokes_nothing(folder: Path, capsys: pytest.Ca
     run(["rotate", "store", "berlin-1", "--folder", str(folder), "--dry-run"])
     shown = capsys.readouterr().out
     assert "replace  0600 stores/berlin-1/credentials/gateway/broker-key  (revoked)" in shown
-    assert "4 of 50 files would change." in shown
+    assert "4 of 51 files would change." in shown
     run(["hq", "--folder", str(folder)])
     assert capsys.readouterr().out == "Nothing to do.\n"
 
