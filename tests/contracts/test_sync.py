@@ -361,12 +361,13 @@ def test_an_edited_policy_reaches_the_store(shop: Shop) -> None:
 
 
 def test_a_deactivated_associate_is_told_at_once(shop: Shop) -> None:
-    """The record says inactive and holds no verifier."""
+    """The record says inactive and holds no verifier; a PIN that was set before counts no more."""
     shop.hq.office.add_staff("nina", STORE, "Nina", "associate", "2580", shop.hq.now_ms)
     shop.up()
     found = shop.replica.staff("nina")
     assert found is not None
     assert found.active
-    shop.hq.office.deactivate_staff("nina", STORE, shop.hq.now_ms)
+    ended_ms = shop.hq.now_ms
+    shop.hq.office.deactivate_staff("nina", STORE, ended_ms)
     shop.carry()
-    assert shop.replica.staff("nina") == replace(found, active=False, pin_verifier="")
+    assert shop.replica.staff("nina") == replace(found, active=False, pin_verifier="", pin_set_ms=ended_ms)

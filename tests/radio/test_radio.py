@@ -110,6 +110,7 @@ def test_all_radios_hear_again_after_a_restart(suite: Suite, radios: Findings, s
 def test_the_shipped_units_start_with_sealed_credentials_and_hear(suite: Suite, radios: Findings) -> None:
     """Installed as docs/operating.md says: all three units run, and the gateway counts what their edge hears."""
     assert judged(radios, "installed")["sealed"] == [
+        "consentry-gateway.authority-key",
         "consentry-gateway.box-secret",
         "consentry-gateway.broker-key",
         "consentry-gateway.identity-key",
