@@ -82,7 +82,7 @@ class TestInABrowser:
     def test_an_associate_types_a_code_by_keyboard_alone(self, opened: Open, gateway: FakeGateway, size: str) -> None:
         """Typed, sent by Enter; the sentence appears, the field is empty and has the focus for the next one."""
         page = opened(size, path="/leaving")
-        page.wait_for_function("document.activeElement?.id === 'leaving-code'")
+        expect(page.locator("#leaving-code")).to_be_focused()
         page.keyboard.type("1234 5678")
         page.keyboard.press("Enter")
         page.get_by_text(SENT).wait_for()

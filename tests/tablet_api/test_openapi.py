@@ -42,8 +42,8 @@ TABLETS_OWN = ("/api/v1/sessions", "/api/v1/pins")  # asked with the tablet's se
 @pytest.mark.parametrize(
     ("mode", "who", "examples"),
     [
-        pytest.param(POSITIVE, "tom", 10, id="valid, of a manager"),
-        pytest.param(NEGATIVE, "tom", 10, id="invalid, of a manager"),
+        pytest.param(POSITIVE, "tom", 6, id="valid, of a manager"),
+        pytest.param(NEGATIVE, "tom", 5, id="invalid, of a manager"),
         pytest.param(POSITIVE, None, 3, id="valid, of nobody"),
         pytest.param(NEGATIVE, None, 3, id="invalid, of nobody"),
         pytest.param(POSITIVE, "mara", 300, id="valid, of an associate", marks=pytest.mark.long),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from playwright.sync_api import expect
 
 from tablet_api import forms
 from tablet_api.metrics import Metrics
@@ -98,7 +99,7 @@ def test_another_page_reads_and_changes_nothing(
     """Fetches, forms, images, scripts, frames, event sources, sockets: none gets through, and refusals are counted."""
     fill(gateway, visit(1))
     page = opened("tablet")
-    page.wait_for_function("document.body.innerText.includes('Sports')")
+    expect(page.get_by_text("Sports").first).to_be_visible()
     box = page.evaluate("location.origin")
     asked = len(gateway.asked)
     other = page.context.new_page()
