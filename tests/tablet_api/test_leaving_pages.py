@@ -5,6 +5,7 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import expect
 
 from tests.fakes.gateway import FakeGateway
 from tests.tablet_api.conftest import SIZES, Open
