@@ -30,6 +30,7 @@ def check_rows(printed: str, least: int) -> None:
         assert baseline == "–" or float(ratio.rstrip(" |")) > 0
 
 
+@pytest.mark.long
 def test_the_directory_is_measured() -> None:
     """Rates for three sizes and three sorts of token, and what the table costs, each beside a baseline."""
     printed = measured("directory", "--quick")
@@ -37,6 +38,7 @@ def test_the_directory_is_measured() -> None:
     assert re.match(r"\d{4}-\d\d-\d\d: .+ cores, .+; Linux .+; Python 3\.\d+\.\d+; commit ", printed)
 
 
+@pytest.mark.long
 @pytest.mark.system
 @pytest.mark.needs("dbus-daemon")
 def test_the_edge_is_measured() -> None:

@@ -90,6 +90,7 @@ def test_a_dry_run_tells_all_and_does_nothing(tmp_path: Path, estate: Estate) ->
     assert {step.action for step in planned} == {Action.CREATE}
 
 
+@pytest.mark.long
 def test_cut_off_at_any_moment_the_next_run_completes_it(tmp_path: Path, estate: Estate) -> None:
     """At every write, sync and rename of a first run: the next run ends complete, and keys that were there stay."""
     left = 0

@@ -301,6 +301,7 @@ def out(stream: Stream) -> list[str]:
     return [one["zone_label"] for one in told[-1]]
 
 
+@pytest.mark.long
 def test_a_radio_that_falls_ill_is_on_the_floor_until_it_hears_again(shop: Shop, stream: Stream) -> None:
     """BlueZ is gone when the edge starts: the tablet is told; BlueZ is back: it is taken away by itself."""
     person = shop.join(Mode.OPEN)
@@ -377,6 +378,7 @@ def test_without_a_certificate_nobody_connects(shop: Shop) -> None:
     assert [code for code in connected if code == 0] == []
 
 
+@pytest.mark.long
 def test_an_older_bluez_serves_as_well(needs: Callable[[str], str]) -> None:
     """The same on BlueZ 5.66: a call for help, and its card."""
     needs("mosquitto")
