@@ -86,10 +86,11 @@ $(VENV)/.bench: $(VENV)/.developer requirements-bench.lock
 		echo "TheengsDecoder cannot be built here (it needs a C++ compiler and cmake; see $(VENV)/bench.log)." >&2; fi
 
 lock: .venv-lock/bin/uv  ## resolve the dependencies anew (LOCK_ARGS=--upgrade for newer versions)
-	$(LOCK) $(LOCK_ARGS) --extra dev --extra demo --extra postgresql pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) $(LOCK_ARGS) --extra dev --extra demo --extra hq pyproject.toml --output-file requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock --extra bench pyproject.toml --output-file requirements-bench.lock
-	$(LOCK) --constraint requirements-dev.lock --extra demo pyproject.toml --output-file requirements-demo.lock
-	$(LOCK) --constraint requirements-dev.lock --extra postgresql pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --extra demo --extra hq pyproject.toml --output-file requirements-demo.lock
+	$(LOCK) --constraint requirements-dev.lock --extra hq pyproject.toml --output-file requirements-hq.lock
+	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
 	$(LOCK) $(LOCK_ARGS) --no-deps tests/radio/requirements.in --output-file tests/radio/requirements.lock
 	$(LOCK) $(LOCK_ARGS) tests/tls/requirements.in --output-file tests/tls/requirements.lock
 
