@@ -101,8 +101,10 @@ class Radio:
             self._log.warning("radio_silent", node=self._node, step=step.value, cause=cause, adapter=self.adapter)
         self.restarts[self._fault or RadioReason.SILENT] += 1
         self._ladder = begun(self._ladder)
+        began_s = self._boot_s()
         error = await self._take(step)
-        self._ladder = ended(self._ladder, self._boot_s())
+        # One that hung has used the pause up: nothing scans that could be waited for.
+        self._ladder = ended(self._ladder, self._boot_s() if error is None else began_s)
         # Not before the harshest step failed: that one ends a stuck discovery, which till then looks like a busy radio.
         if error is not None and (self._ladder.tried >= STEPS_BEFORE_ILL or self.state is RadioState.ILL):
             self._tell("cannot_scan", error)

@@ -80,9 +80,12 @@ def begun(ladder: Ladder) -> Ladder:
     return replace(ladder, tried=ladder.tried + 1)
 
 
-def ended(ladder: Ladder, now_mono_s: float) -> Ladder:
-    """The ladder after that step ended, well or not: only an advert proves that it helped."""
-    return replace(ladder, since_mono_s=now_mono_s)
+def ended(ladder: Ladder, since_mono_s: float) -> Ladder:
+    """The ladder after that step, well or not: only an advert proves that it helped.
+
+    `since_mono_s` is from when an advert is waited for: when the step ended, or, where it failed, when it began.
+    """
+    return replace(ladder, since_mono_s=since_mono_s)
 
 
 def _wait_s(tried: int) -> float:

@@ -157,3 +157,24 @@ def test_a_radio_whose_step_hangs_is_told_ill_in_time(play):
         assert not keeping.done()
 
     assert play(story) == ["scanning", "radio_silent", "cannot_scan", "hearing_again"]
+
+
+def test_a_step_that_hung_and_failed_is_followed_by_the_next_at_once(play):
+    """BlueZ answers a restart with nothing for ten seconds: the next step does not wait five more."""
+
+    async def story(store, radio):
+        await radio.begin()
+        keeping = asyncio.create_task(radio.keep())
+        store.heard_s = store.now_s
+        store.answers.clear()
+        store.fault = RadioReason.NO_ANSWER
+        await store.passes(40)
+        failed_at_s = store.now_s - 1000
+        store.answers.set()
+        await store.passes(1)
+        assert not keeping.done()
+        times = [at_s for at_s, _ in store.steps]
+        assert [step for _, step in store.steps[:3]] == [Step.REBUILD, Step.RESTART, Step.REBUILD]
+        assert times[2] - failed_at_s <= 1
+
+    play(story)
