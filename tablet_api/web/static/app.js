@@ -2,7 +2,7 @@
 
 import { Card } from "./card.js";
 import "./codes.js";
-import { Floor } from "./floor.js";
+import { Floor, rowsOf } from "./floor.js";
 import { clearPin, codeFromAddress, pairWith } from "./gate.js";
 import { acknowledge, chime, maySleep, stayAwake } from "./glass.js";
 import { Lease } from "./lease.js";
@@ -108,18 +108,17 @@ function held(said) {
 
 function roster(said) {
   held(said);
-  floor.replace(said);
+  floor.replace(said, () => acknowledge(said.dataset.version, true));
   const open = card.handle ?? wanted;
   wanted = null;
   if (open !== null && floor.visits.has(open)) openCard(open);
   else card.close();
-  acknowledge(said.dataset.version, true);
 }
 
 function change(said) {
   held(said);
-  const changed = [...said.children[2].children].map((row) => row.dataset.handle);
-  const arrived = floor.change(said);
+  const changed = rowsOf(said).map((row) => row.dataset.handle);
+  const arrived = floor.change(said, () => acknowledge(said.dataset.version, said.dataset.gone !== ""));
   if (card.handle !== null) {
     if (!floor.visits.has(card.handle)) card.close();
     else if (changed.includes(card.handle)) card.refresh();
@@ -128,7 +127,6 @@ function change(said) {
     write($("announce"), arrived[0].dataset.help);
     chime();
   }
-  acknowledge(said.dataset.version, said.dataset.gone !== "");
 }
 
 function cardChanged(said) {

@@ -75,7 +75,8 @@ export class Card {
       $("pane").scrollTop = 0;
     }
     // Who uses a keyboard stays on the card when what had the focus is gone.
-    if (opens || document.activeElement === document.body) $("card").focus({ preventScroll: true });
+    // With the next picture: the focus needs the layout, and a tap meanwhile is not to wait for it.
+    if (opens || document.activeElement === document.body) requestAnimationFrame(() => $("card")?.focus({ preventScroll: true }));
   }
 
   #lost(detail) {

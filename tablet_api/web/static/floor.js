@@ -4,6 +4,8 @@ import { $, fill, write } from "./words.js";
 
 const SETTLE_MS = 500; // after the finger has left
 const AIMED_MS = 250; // a tap so soon after rows moved was aimed at what was there before
+const PLACED_MS = 200; // at least between two times that rows are put in their places
+const SLICE_MS = 8; // rows are written in slices, so that a tap never waits for a whole event of a slow tablet
 
 export class Floor {
   constructor(choose) {
@@ -13,12 +15,16 @@ export class Floor {
     this.chosen = null;
     this.touching = false;
     this.releasedAt = -Infinity;
+    this.placedAt = -Infinity;
     this.movedAt = -Infinity; // all of them
     this.moved = new WeakMap(); // row → when it moved
     this.height = new WeakMap(); // row → how high it was last
     this.heights = new ResizeObserver((entries) => this.#resized(entries)); // a row that grows moves those below
     this.later = 0;
     this.frame = 0;
+    this.fresh = new Map(); // handle → what its row says anew, and is not written yet
+    this.writing = 0;
+    this.written = []; // what waits until all of it is
     const within = ({ target }) => target.closest?.("#list");
     document.addEventListener("pointerdown", (event) => within(event) && this.#hold(), true);
     for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, () => this.#release());
@@ -31,16 +37,16 @@ export class Floor {
 
   // --- what the stream says: an element with the outage, the lease's words, and the rows that are new or changed ---
 
-  replace(said) {
+  replace(said, written) {
     const told = new Set(said.dataset.order.split(" "));
     this.#drop([...this.visits.keys()].filter((handle) => !told.has(handle)));
-    this.#take(said);
+    this.#take(said, written);
   }
 
-  // Returns the calls for help that were not there before.
-  change(said) {
+  // Returns the calls for help that were not there before. `written` is called when the rows say what they say now.
+  change(said, written) {
     this.#drop(said.dataset.gone.split(" "));
-    return this.#take(said);
+    return this.#take(said, written);
   }
 
   // What is gone is blank at once, finger or not. Its place closes when nobody touches the list.
@@ -48,39 +54,65 @@ export class Floor {
     for (const handle of handles) {
       this.visits.get(handle)?.replaceChildren();
       this.visits.delete(handle);
+      this.fresh.delete(handle);
     }
   }
 
-  #take(said) {
-    const [outage, , rows] = said.children;
-    this.outage = outage.textContent;
+  #take(said, written) {
+    this.outage = said.firstElementChild.textContent;
     const arrived = [];
-    for (const row of [...rows.children]) {
+    for (const row of rowsOf(said)) {
       const { handle, help } = row.dataset;
-      const before = this.visits.get(handle);
+      const before = this.fresh.get(handle) ?? this.visits.get(handle);
       if (help && !before?.hasAttribute("data-help")) arrived.push(row);
-      fill(row);
-      if (before) patch(before, row);
-      else this.visits.set(handle, row);
-      if (handle === this.chosen) this.#mark(before ?? row, true);
+      if (before) this.fresh.set(handle, row);
+      else {
+        this.visits.set(handle, document.adoptNode(row));
+        fill(row);
+        if (handle === this.chosen) this.#mark(row, true);
+      }
     }
+    this.written.push(written);
     if (said.dataset.order !== undefined) {
       const order = said.dataset.order.split(" ").filter((handle) => this.visits.has(handle));
       this.visits = new Map(order.map((handle) => [handle, this.visits.get(handle)]));
     }
-    // Several events that come together are put in their places once.
     if (this.standing.length === 0) this.#show();
-    else this.frame ||= requestAnimationFrame(() => this.#show());
+    this.#write();
     return arrived;
+  }
+
+  // Slice by slice, and what several events say of one row once; then everybody is put in place.
+  #write() {
+    clearTimeout(this.writing);
+    const until = performance.now() + SLICE_MS;
+    for (const [handle, row] of this.fresh) {
+      if (performance.now() > until) {
+        this.writing = setTimeout(() => this.#write());
+        return;
+      }
+      this.fresh.delete(handle);
+      const standing = this.visits.get(handle);
+      if (!standing) continue;
+      fill(row);
+      patch(standing, row);
+      if (handle === this.chosen) this.#mark(standing, true);
+    }
+    this.frame ||= requestAnimationFrame(() => this.#show());
+    for (const told of this.written.splice(0)) told();
   }
 
   clear() {
     this.visits.clear();
+    this.fresh.clear();
+    this.written = [];
+    clearTimeout(this.writing);
     this.standing = [];
     this.chosen = null;
     clearTimeout(this.later);
     cancelAnimationFrame(this.frame);
     this.frame = 0;
+    this.placedAt = -Infinity;
     this.heights.disconnect();
     for (const id of ["waiting", "here"]) $(id)?.replaceChildren();
     this.outage = "";
@@ -108,7 +140,8 @@ export class Floor {
   #show() {
     this.frame = 0;
     if (!$("list")) return;
-    const wait = this.touching ? SETTLE_MS : this.releasedAt + SETTLE_MS - performance.now();
+    const quiet = Math.max(this.releasedAt + SETTLE_MS, this.placedAt + PLACED_MS) - performance.now();
+    const wait = this.touching ? SETTLE_MS : quiet;
     clearTimeout(this.later);
     if (wait > 0) this.later = setTimeout(() => this.#show(), wait);
     else this.#arrange();
@@ -118,6 +151,7 @@ export class Floor {
     const groups = { waiting: [], here: [] };
     for (const row of this.visits.values()) groups[row.hasAttribute("data-help") ? "waiting" : "here"].push(row);
     const now = performance.now();
+    this.placedAt = now;
     if ($("outage").textContent !== this.outage) this.movedAt = now;
     write($("outage"), this.outage);
     for (const [name, rows] of Object.entries(groups)) {
@@ -165,8 +199,12 @@ export class Floor {
   }
 }
 
+// The rows of an event stand in a template: whoever looks for work among what came does not look there.
+export const rowsOf = (said) => [...said.querySelector("template").content.children];
+
 // Writes what a row says anew into the row that stands there, so that a finger, the focus or a reader on it stays.
 function patch(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
   if (old.nodeName !== fresh.nodeName || old.childNodes.length !== fresh.childNodes.length) return old.replaceWith(fresh.cloneNode(true));
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;

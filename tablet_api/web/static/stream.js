@@ -13,11 +13,12 @@ export class Stream {
     this.wanted = false;
     this.heardAt = 0;
     this.again = 0;
+    this.heard = []; // events that are not told yet
+    this.telling = 0;
     setInterval(() => this.#watch(), 1000);
     document.addEventListener("htmx:sseOpen", ({ detail }) => this.#opened(detail.source));
     document.addEventListener("htmx:sseError", (event) => this.#failed(event));
     document.addEventListener("htmx:sseBeforeMessage", (event) => this.#heard(event));
-    document.addEventListener("htmx:sseMessage", ({ detail }) => this.#take(detail.type));
   }
 
   // The page has an element that follows already.
@@ -49,7 +50,9 @@ export class Stream {
     $("stream")?.removeAttribute("sse-connect"); // else the extension would connect again by itself, later and later
     this.source?.close();
     this.source = null;
-    $("incoming")?.replaceChildren();
+    this.heard = [];
+    clearTimeout(this.telling);
+    this.telling = 0;
   }
 
   #opened(source) {
@@ -66,16 +69,23 @@ export class Stream {
   }
 
   #heard(event) {
-    if (!this.wanted || event.detail.target !== this.source) return event.preventDefault();
+    event.preventDefault(); // several come at once after a pause, and a tap is not to wait for all of them
+    if (!this.wanted || event.detail.target !== this.source) return;
     this.heardAt = performance.now();
-    if (event.detail.type === "beat") event.preventDefault();
+    if (event.detail.type === "beat") return;
+    this.heard.push(event.detail);
+    this.telling ||= setTimeout(() => this.#tell());
   }
 
-  #take(name) {
-    const said = $("incoming")?.firstElementChild;
-    if (!said) return;
+  #tell() {
+    const { type, data } = this.heard.shift();
+    this.telling = this.heard.length ? setTimeout(() => this.#tell()) : 0;
+    const place = $("incoming");
+    if (!place) return;
+    htmx.swap(place, data, { swapStyle: "innerHTML", settleDelay: 0 });
+    const said = place.firstElementChild;
     said.remove();
-    this.on[name]?.(said);
+    this.on[type]?.(said);
   }
 
   #watch() {
