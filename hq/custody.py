@@ -49,6 +49,12 @@ class Place(StrEnum):
     EVENT = "store_events.body"
     SHARE = "incarnations.share"
     CERTIFICATE = "certificates.sealed_key"
+    PURCHASE = "purchases.content"
+    PURCHASE_MARKS = "purchases.marks"
+    CONTACT = "contacts.content"
+    SYSTEM_CALL = "system_calls.answer"
+    HOOK_SECRET = "hooks.secret"
+    GONE_MEMBER = "gone_members.content"
 
 
 class Purpose(StrEnum):
@@ -59,6 +65,7 @@ class Purpose(StrEnum):
     EVENTS = "store_events"  # of events that name no member
     SHARES = "shares"
     CERTIFICATES = "certificates"  # the private keys of stores' certificates
+    SYSTEMS = "systems"  # what is kept for other systems and is no member's
 
 
 _PLACES = {one: _CONTEXT + b"\x00" + one.encode() for one in Place}

@@ -44,6 +44,11 @@ class Reason(StrEnum):
     POLICY_OLD = "policy_old"
     POLICY_INCONSISTENT = "policy_inconsistent"
     WEAK_PIN = "weak_pin"
+    UNKNOWN_SYSTEM = "unknown_system"
+    UNKNOWN_PURCHASE = "unknown_purchase"
+    FORBIDDEN = "forbidden"  # a brand or a store that this system was not given
+    NO_PURPOSE = "no-purpose"  # no policy declares a purpose for it
+    NO_CONSENT = "no-consent"  # this member has no live grant for it
 
 
 class Refused(ProgramError):
