@@ -6,14 +6,20 @@ and the one that was right comes back as a withdrawal.
 I/O: sqlalchemy.
 """
 
+import ipaddress
 import re
+from dataclasses import dataclass
 from math import ceil
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hq import orders
+from hq.custody import Custody
 from hq.errors import Reason, Refused
 from hq.leave_tables import leave_tries
+from hq.publication import Policies
+from hq.tables import links, stores
+from wire.policy import must_be_blind
 from wire.sync import Verb
 
 CODE_DIGITS = 8
@@ -22,6 +28,46 @@ STORE_BURST, STORE_EACH_MS = 20, 15_000
 MOST_ADDRESS_BYTES = 32
 _ALL = b""  # in the place of an address: the store's tries together
 _BETWEEN = re.compile(r"[\s\u2009-]+")
+_NETWORK_BITS = 64  # of IPv6: one line of one household has so many addresses that it never runs out
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the public page says of a store. `hears`: its box holds a lease; without one it shows nobody anyway."""
+
+    label: str
+    blind: tuple[str, ...]  # the labels of zones in which nobody is ever shown
+    hears: bool
+
+
+def door(connection: Connection, store: str, now_ms: int) -> Door | None:
+    """The store behind a sign's address, for anybody; None: HQ knows no such store."""
+    wanted = select(stores.c.label, links.c.lease_until_ms).outerjoin(links, links.c.store == stores.c.id)
+    row = connection.execute(wanted.where(stores.c.id == store)).first()
+    if row is None:
+        return None
+    policy = Policies(connection).of(store)
+    zones = () if policy is None else policy.store.zones
+    blind = dict.fromkeys(one.label for one in zones if one.blind or must_be_blind(one.kind))
+    label = policy.store.label if policy is not None and policy.store.label else row.label
+    return Door(label, tuple(blind), (row.lease_until_ms or 0) > now_ms)
+
+
+def address_hash(connection: Connection, custody: Custody, address: str) -> bytes:
+    """32 bytes that stand for the internet address of who asks, under HQ's lookup key; in a transaction that writes.
+
+    Of IPv6 only the network counts, 64 bits. What is no address counts as one and the same.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        network = ""
+    else:
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        bits = 32 if parsed.version == 4 or mapped else _NETWORK_BITS
+        network = str(ipaddress.ip_network((mapped or parsed, bits), strict=False))
+    stated = f"leave\x00{network}"  # the id of no member: it has a zero in it
+    return custody.lookup(connection, [stated], making=True)[stated]
 
 
 def digits(text: str) -> str:

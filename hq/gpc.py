@@ -1,0 +1,110 @@
+"""What a browser's signal against sale and sharing (`Sec-GPC: 1`) means for a member, and its recording.
+
+The first signal of a signed-in browser withdraws every purpose by which partners use what a member shares, in all
+stores, with the method `gpc`. Where the member had agreed to such a purpose, they are asked once which of the two they
+meant; until they answer, the signal holds. What they choose afterwards, in the preference centre or in the app, stands.
+
+Source: Global Privacy Control, W3C, sections 3 and 4.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection
+
+from hq import door, ledger, membership, publication
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.ledger import Entry
+from hq.state import Choice, Event, EventKind, fold
+
+METHOD = "gpc"
+PURPOSE = "media"
+OWN_METHODS = frozenset({"preference-centre", "app"})  # by which members choose themselves, and saw what the signal did
+_EVENT_BYTES = 16
+
+
+class Answer(Enum):
+    """What became of the one question."""
+
+    NOT_ASKED = "not-asked"  # there was nothing to conflict with
+    OPEN = "open"
+    GIVEN = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a signal means after these events. `since_s`: when the first one was recorded; None: none was."""
+
+    to_record: bool
+    answer: Answer
+    since_s: int | None
+
+
+def is_sale_or_share(purpose: str) -> bool:
+    """Whether a purpose hands a member's things on to others: `media`, and what is named below it."""
+    return purpose == PURPOSE or purpose.startswith(f"{PURPOSE}.")
+
+
+def judge(events: Iterable[Event]) -> Heard:
+    """What is to be done about one more signal of a browser of this member's, and whether they are to be asked."""
+    listed = list(events)
+    signals = [one for one in listed if one.method == METHOD and one.choice.kind is EventKind.WITHDRAWAL]
+    if not signals:
+        return Heard(to_record=True, answer=Answer.NOT_ASKED, since_s=None)
+    first = min(signals, key=lambda one: one.recorded_s)
+    last_s = max(one.recorded_s for one in signals)
+    chosen = [one for one in listed if one.method in OWN_METHODS and _is_about(one.choice)]
+    methods = {one.id: one.method for one in listed}
+    again = any(
+        is_sale_or_share(one.purpose) and methods.get(one.event) not in OWN_METHODS
+        for one in fold(listed).statements
+    )  # fmt: skip
+    before = fold(one for one in listed if one.method != METHOD and one.recorded_s <= last_s)
+    conflicts = any(is_sale_or_share(one.purpose) for one in before.statements)
+    answered = any(
+        (one.chosen_s or one.recorded_s) >= first.recorded_s and not _is_before(one, first) for one in chosen
+    )
+    answer = Answer.GIVEN if answered else Answer.OPEN if conflicts else Answer.NOT_ASKED
+    return Heard(to_record=again, answer=answer, since_s=first.recorded_s)
+
+
+def _is_about(choice: Choice) -> bool:
+    return choice.purpose is not None and is_sale_or_share(choice.purpose)
+
+
+def _is_before(one: Event, first: Event) -> bool:
+    """A grant of the very second of the signal loses against it, so it was no answer to it."""
+    return one.choice.kind is EventKind.GRANT and (one.chosen_s or one.recorded_s) <= first.recorded_s
+
+
+def hear(
+    connection: Connection, keys: Keys, member: bytes, purposes: Sequence[str], now_ms: int
+) -> Heard:  # fmt: skip
+    """A signal of a browser in which this member, by HQ's reference, is signed in; in a transaction that writes.
+
+    `purposes`: all that policies declare. Nothing is written where the signal says nothing new.
+
+    Raises:
+        Refused: no such member.
+    """
+    locked = membership.lock(connection, keys.custody, [member])
+    if not locked:
+        raise Refused(Reason.UNKNOWN_MEMBER, "member", "a member")
+    heard = judge(ledger.of_members(connection, locked)[member])
+    if not heard.to_record:
+        return heard
+    named = dict.fromkeys([PURPOSE, *(one for one in purposes if is_sale_or_share(one))])
+    entries = [Entry(member, _withdrawal(purpose, now_ms)) for purpose in named]
+    ledger.append(connection, entries, locked)
+    publication.refresh(connection, keys, locked, now_ms, urgent=True)
+    return judge(ledger.of_members(connection, locked)[member])
+
+
+def _withdrawal(purpose: str, now_ms: int) -> Event:
+    choice = door.check_withdrawal(purpose, None, None)
+    return Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, choice)
