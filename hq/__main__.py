@@ -37,6 +37,7 @@ from hq.receipt_commands import PART as RECEIPTS
 from hq.recovery_commands import PART as RECOVERY
 from hq.service import Service
 from hq.settings import Settings
+from hq.systems_commands import PART as SYSTEMS
 from hq.tables import links, stores
 from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
@@ -49,6 +50,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
+    SYSTEMS,
 )  # fmt: skip
 
 

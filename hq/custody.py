@@ -53,7 +53,7 @@ class Place(StrEnum):
     PURCHASE_MARKS = "purchases.marks"
     CONTACT = "contacts.content"
     SYSTEM_CALL = "system_calls.answer"
-    HOOK_SECRET = "hooks.secret"
+    HOOK = "hooks.secret"
     GONE_MEMBER = "gone_members.content"
 
 
