@@ -2,8 +2,10 @@
 
     ProgramError(text, remedy)        exit_code
     ├── ConfigError                   78, the configuration is not as it should be
-    │   └── CredentialError           78, a secret is missing or malformed
+    │   ├── CredentialError           78, a secret is missing or malformed
+    │   └── TlsError                  78, certificate and key do not serve
     └── UnavailableError              69, something outside is not there
+        └── ListenError               69, the address cannot be listened on
 
 Pure: no I/O, no clock.
 """
@@ -53,7 +55,15 @@ class CredentialError(ConfigError):
     """The secret `key` cannot be had from the directory `file`."""
 
 
+class TlsError(ConfigError):
+    """Certificate and key are not what a TLS server needs."""
+
+
 class UnavailableError(ProgramError):
     """Something outside that the program cannot do without is not there: worth another try later."""
 
     exit_code = EXIT_UNAVAILABLE
+
+
+class ListenError(UnavailableError):
+    """The address or port cannot be listened on."""

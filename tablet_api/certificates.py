@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from runtime import names
+from runtime.errors import TlsError
 from runtime.logs import Log
-from tablet_api import names, server
-from tablet_api.errors import GatewayAwayError, TlsError
+from tablet_api import server
+from tablet_api.errors import GatewayAwayError
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from wire.trust import AskCertificates, CertificateKit, Certificates, CertificateSource

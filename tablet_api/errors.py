@@ -1,7 +1,5 @@
 """What can go wrong between a tablet and the gateway.
 
-    TlsError (a CredentialError, 78)     certificate and key do not serve
-    ListenError (an UnavailableError, 69) the address cannot be listened on
     GatewayAwayError                      the gateway does not answer; has a reason and a hint
     Problem                               the answer is a problem document (RFC 9457); has a kind
 
@@ -12,18 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
-from runtime.errors import ConfigError, UnavailableError
 from wire.query import RefusedReason
 
 TYPE_PREFIX: Final = "urn:consentry:problem:"
-
-
-class TlsError(ConfigError):
-    """Certificate and key are not what a TLS server needs."""
-
-
-class ListenError(UnavailableError):
-    """The address or port cannot be listened on."""
 
 
 class AwayReason(StrEnum):

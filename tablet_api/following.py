@@ -5,10 +5,11 @@ I/O: answers HTTP requests (flask) from the gateway's watch.
 
 from flask import Response, request
 
+from runtime.web_server import UNBOUNDED
 from tablet_api import asking
 from tablet_api.errors import GatewayAwayError
 from tablet_api.gateway_client import ANSWER_TIMEOUT_S
-from tablet_api.stream import UNBOUNDED, Encode, Stream
+from tablet_api.stream import Encode, Stream
 from wire import query
 
 

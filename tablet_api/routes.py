@@ -22,7 +22,6 @@ from tablet_api.asking import session as _session
 from tablet_api.asking import tablet as _tablet
 from tablet_api.errors import GatewayAwayError, Problem, ProblemKind
 from tablet_api.following import follow
-from tablet_api.stream import UNBOUNDED as UNBOUNDED
 from wire import query
 from wire.policy import Section
 

@@ -21,7 +21,6 @@ from wire.query import CardChanged, Reply, Roster, Visit
 BEAT_S: Final = 5.0
 LEAST_PAUSE_S: Final = 0.5  # between changes that are not urgent: at most two a second
 RETRY_S: Final = 1.0
-UNBOUNDED: Final = "consentry.unbounded"  # in the WSGI environment: called by an answer that never ends
 Body = Roster | Change | CardChanged | None
 Encode = Callable[[EventName, Body], bytes]  # an event as it goes over the line
 _TURN: Final = threading.BoundedSemaphore(2)  # a hundred streams wake at once: requests wait for two of them, not all

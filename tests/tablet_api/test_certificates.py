@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from runtime.errors import TlsError
 from tablet_api import forms
 from tablet_api.certificates import Shelf, from_memory
-from tablet_api.errors import TlsError
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server, tls

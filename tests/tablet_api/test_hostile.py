@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tablet_api import connections
-from tablet_api.connections import MAX_CONNECTIONS, MAX_PER_ADDRESS, Step
+from runtime import connections
+from runtime.connections import MAX_CONNECTIONS, MAX_PER_ADDRESS, Step
 from tablet_api.metrics import Metrics
 from tests.tablet_api.conftest import Serve
 from tests.tablet_api.test_server import ask, dial, said, trusting

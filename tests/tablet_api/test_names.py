@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from provisioning.identity import Subject, Use, make_authority, make_certificate, make_tls_key
-from tablet_api import names, server
+from runtime import names
+from tablet_api import server
 
 NOW = datetime.now(UTC)
 

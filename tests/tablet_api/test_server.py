@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from runtime.connections import MAX_PER_ADDRESS
+from runtime.errors import ListenError, TlsError
 from tablet_api import forms, server
-from tablet_api.connections import MAX_PER_ADDRESS
-from tablet_api.errors import ListenError, TlsError
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server
 from tests.fakes.gateway import FakeGateway

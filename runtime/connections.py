@@ -86,7 +86,8 @@ class Connection:
 class Connections:
     """All that are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_per_address: int = MAX_PER_ADDRESS) -> None:
+        self._most_per_address = most_per_address
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
         self._per_address: dict[str, int] = {}
@@ -98,7 +99,7 @@ class Connections:
         then a body) the one that waits longest gives way: silence never keeps anybody out.
         """
         with self._lock:
-            if self._per_address.get(connection.address, 0) >= MAX_PER_ADDRESS:
+            if self._per_address.get(connection.address, 0) >= self._most_per_address:
                 return Refusal.ADDRESS_FULL, False
             full = len(self._open) >= MAX_CONNECTIONS
             if full:

@@ -2,7 +2,7 @@
 
 import socket
 
-from tablet_api.connections import (
+from runtime.connections import (
     LIMITS_S,
     MAX_CONNECTIONS,
     MAX_PER_ADDRESS,
