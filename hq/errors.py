@@ -44,6 +44,7 @@ class Reason(StrEnum):
     POLICY_OLD = "policy_old"
     POLICY_INCONSISTENT = "policy_inconsistent"
     WEAK_PIN = "weak_pin"
+    NOT_ALLOWED = "not_allowed"
     UNKNOWN_SYSTEM = "unknown_system"
     UNKNOWN_PURCHASE = "unknown_purchase"
     FORBIDDEN = "forbidden"  # a brand or a store that this system was not given

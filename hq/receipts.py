@@ -1,7 +1,8 @@
 """Tells a member who looked: the disclosures that stores recorded, each with the proof that it is in the store's log.
 
 A receipt names store, role, fields and reason, and nobody of the staff; nothing in it is about anyone else. That the
-member said who they are is a disclosure too; that their help was handed over is told beside them, and is in no log.
+member said who they are is a disclosure too; that their help was handed over is told beside them, and is in no log. So
+is a look of HQ's own staff (`hq.looks`).
 
 I/O: sqlalchemy.
 """
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select
 
-from hq import disclosure_log, event_bodies, store_events
+from hq import disclosure_log, event_bodies, looks, store_events
 from hq.disclosure_log import Place
 from hq.errors import SealBroken
 from hq.keys import Keys
@@ -31,7 +32,8 @@ _INCARNATION_DIGITS = 8  # of an event's name: as many as tell a store's caches 
 class Receipt:
     """One disclosure as its member may see it. `event` names it for `prove`; `reason` empty: the look was refused.
 
-    words: what it was in plain words, where it was no look.
+    words: what it was in plain words, where it was no look in a store.
+    store: empty where HQ's own staff looked; `reason` is HQ then, `purposes` the `LookReason`, `scopes` the sections.
     """
 
     event: str
@@ -74,6 +76,11 @@ def of_member(connection: Connection, keys: Keys, member: bytes) -> list[Receipt
             found.append(
                 Receipt(_name(row), row.at_ms, row.store, step.role or "", (), (), "HELP", False, False, words)
             )
+    for look in looks.of_member(connection, keys.custody, member):
+        words = f"our own staff ({look.role}) looked at your page {looks.WORDS[look.reason]}: {look.words}"
+        found.append(
+            Receipt(look.event, look.at_ms, "", look.role, look.sections, (look.reason,), "HQ", True, False, words)
+        )
     return sorted(found, key=lambda one: (one.at_ms, one.event), reverse=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hq import event_bodies, help_state, ledger, membership, records
+from hq import event_bodies, help_state, ledger, looks, membership, questions, records
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
@@ -50,6 +50,8 @@ def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict
         "profile": [_plain(field) for field in membership.fields(connection, locked).get(whose, ())],
         "choices": [_plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
         "help": None if call is None else _plain(call),
+        "questions": [_plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],
+        "looks": [_plain(look) for look in looks.of_member(connection, keys.custody, whose)],
         "stores": [_store(connection, keys, row) for row in _seats(connection, one)],
     }
 
