@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hq.command_line import Commands
 
 _EXIT_REFUSED = 65
+_HQ = "hq"  # where our own staff looked
 
 
 def _options(commands: "Commands") -> None:
@@ -57,7 +58,7 @@ def _receipts(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | 
     for one in found:
         why, scopes = ", ".join(one.purposes) or "-", ", ".join(one.scopes) or "-"
         if one.words:
-            print(f"{_when(one.at_ms)}  {one.store or "hq"}  {one.role}  {one.words}  {one.event}")
+            print(f"{_when(one.at_ms)}  {one.store or _HQ}  {one.role}  {one.words}  {one.event}")
             continue
         seen = "refused" if not one.shown else "roster" if one.roster else one.reason.lower() or "shown"
         print(f"{_when(one.at_ms)}  {one.store}  {one.role}  {seen:<8} {scopes}  for {why}  {one.event}")
