@@ -19,7 +19,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import select
 
-from hq import clock_job, help_state, import_line, importer, keys, ledger, options, policy_file, policy_rules
+from hq import (
+    clock_job,
+    database_commands,
+    help_state,
+    import_line,
+    importer,
+    keys,
+    ledger,
+    options,
+    policy_file,
+    policy_rules,
+)
 from hq.alarm_commands import PART as ALARMS
 from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
@@ -64,6 +75,8 @@ def _main(arguments: list[str]) -> int:
     if chosen.command == "policy" and chosen.action == "check":
         return _check_policy(chosen.file)
     settings = config.load(chosen.config, Settings)
+    if chosen.command == "database":
+        return database_commands.run(settings.database, chosen)
     if chosen.command == "serve":
         return _serve(settings)
     office = Office(open_database(settings.database), keys.load(settings.keys, settings.credentials_dir))

@@ -10,7 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, func, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    Select,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -28,6 +43,15 @@ from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
 from hq import tables
 from hq.errors import DatabaseUnavailable
 
+# Of the tables in this version, as `hq/migrations` numbers them; `hq.revisions` brings an older database there.
+REVISION = "0001"
+revisions = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),  # all as Alembic makes it itself
+)
+
 _WRITES = "consentry_writes"
 SHARES_SUFFIX = "-shares"
 _BUSY_S = 30.0
@@ -44,11 +68,22 @@ _REMEDY = "see that the database runs, has room and may be reached; nothing of t
 
 
 def open_database(url: str) -> Engine:
-    """The engine for a SQLAlchemy URL, its tables made where they are missing.
+    """The engine for a SQLAlchemy URL; in an empty database the tables are made.
 
     Raises:
-        DatabaseUnavailable: no such database, or it is of a later version of HQ.
+        DatabaseUnavailable: no such database, or it is of an earlier or a later version of HQ.
     """
+    engine = connect(url)
+    try:
+        _make_or_judge(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def connect(url: str) -> Engine:
+    """The engine for a SQLAlchemy URL, whatever is in the database. Raises: DatabaseUnavailable."""
     try:
         parsed = make_url(url)
         engine = create_engine(parsed, hide_parameters=True, **_options(parsed.get_backend_name()))
@@ -60,7 +95,6 @@ def open_database(url: str) -> Engine:
     else:  # there the shares are a table among the others
         event.listen(engine, "connect", _prepare_postgresql)
         engine = engine.execution_options(schema_translate_map={tables.SHARES_SCHEMA: None})
-    _create(engine)
     return engine
 
 
@@ -98,23 +132,65 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _create(engine: Engine) -> None:
-    with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":  # several processes may begin at once
-            connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
-        known = inspect(connection).has_table(tables.schema_versions.name)
-        found = connection.scalars(select(tables.schema_versions.c.version)).all() if known else []
-        if found and max(found) < tables.SCHEMA_VERSION:
-            raise DatabaseUnavailable(
-                "the database was made by an earlier version, which was never released",
-                "name a new database in hq.toml, then publish the policy, add the stores and import the members again",
-            )
-        tables.METADATA.create_all(connection)
-        if not found:
-            connection.execute(tables.schema_versions.insert().values(version=tables.SCHEMA_VERSION))
-            connection.execute(tables.chain_heads.insert().values(name="consent_events", number=0, hash=bytes(32)))
-        elif max(found) > tables.SCHEMA_VERSION:
-            raise DatabaseUnavailable("the database was made by a later version", "install that version of Consentry")
+def _make_or_judge(engine: Engine) -> None:
+    with reading(engine) as connection:
+        found = revision(connection)
+    if found is None:
+        with writing(engine) as connection:
+            hold_making(connection)
+            found = revision(connection)  # another process may have been quicker
+            if found is None:
+                _make(connection)
+                return
+    if found > REVISION:
+        raise later()
+    if found < REVISION:
+        raise DatabaseUnavailable(
+            "the database was made by an earlier version",
+            "stop every program of HQ, back the database up, run `consentry-hq database upgrade`, then start them",
+        )
+
+
+def _make(connection: Connection) -> None:
+    if has_tables(connection):
+        raise unreleased()
+    tables.METADATA.create_all(connection)
+    for table, row in tables.FIRST_ROWS:
+        connection.execute(insert(table).values(**row))
+    revisions.create(connection)
+    connection.execute(insert(revisions).values(version_num=REVISION))
+
+
+def hold_making(connection: Connection) -> None:
+    """Until the end of this transaction no other process makes or changes tables."""
+    if connection.dialect.name == "postgresql":  # of SQLite's writers there is one anyway
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision of the tables, four digits; None: there are none, or none of a released version."""
+    known = inspect(connection).has_table(revisions.name)
+    return connection.scalar(select(revisions.c.version_num)) if known else None
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether the database is in use already."""
+    return inspect(connection).has_table(tables.stores.name)
+
+
+def later() -> DatabaseUnavailable:
+    """What to say of a database from the future."""
+    return DatabaseUnavailable(
+        "the database was made by a later version", "install that version of Consentry, or restore an earlier backup"
+    )
+
+
+def unreleased() -> DatabaseUnavailable:
+    """What to say of a database from before the first revision."""
+    return DatabaseUnavailable(
+        "the database was made by an earlier version, which was never released",
+        "name a new database in hq.toml, then publish the policy, add the stores and import the members again",
+    )
 
 
 @contextmanager
@@ -124,10 +200,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: the database failed; nothing was written.
     """
-    with _foreign(), engine.connect() as plain:
-        connection = plain.execution_options(**{_WRITES: True})
-        with connection.begin():
-            yield connection
+    with foreign(), engine.connect() as plain, marked_writing(plain) as connection:
+        yield connection
+
+
+@contextmanager
+def marked_writing(plain: Connection) -> Iterator[Connection]:
+    """The same on a connection that is open already; what the database raises is not mapped."""
+    connection = plain.execution_options(**{_WRITES: True})
+    with connection.begin():
+        yield connection
 
 
 @contextmanager
@@ -137,7 +219,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: the database failed.
     """
-    with _foreign(), engine.connect() as plain:
+    with foreign(), engine.connect() as plain:
         connection = plain
         if engine.dialect.name != "sqlite":  # SQLite's readers see one instant anyway
             connection = plain.execution_options(isolation_level="REPEATABLE READ")
@@ -161,7 +243,7 @@ class Once:
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
         """All rows, as plain tuples of what the driver gives. Raises: DatabaseUnavailable."""
-        with _foreign():
+        with foreign():
             raw = self._engine.raw_connection()
             try:
                 driver: Any = raw.driver_connection
@@ -183,7 +265,8 @@ class Once:
 
 
 @contextmanager
-def _foreign() -> Iterator[None]:
+def foreign() -> Iterator[None]:
+    """Maps what the database raises to DatabaseUnavailable."""
     try:
         yield
     except DBAPIError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hq import database_commands
 from hq.command_line import Part, actions, command
 from hq.settings import DEFAULT_CONFIG
 from runtime import cli
@@ -71,6 +72,7 @@ def parser(parts: Iterable[Part] = ()) -> argparse.ArgumentParser:
     )
     imported.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line")
     imported.add_argument("--report", type=Path, metavar="FILE", help="write refused lines there, as JSON lines")
+    database_commands.options(commands)
     for part in parts:
         part.options(commands)
     return top

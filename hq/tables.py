@@ -25,7 +25,6 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 SHARES_SCHEMA = "shares"  # where HQ's shares of cache keys lie, apart from what is backed up (hq.shares)
-SCHEMA_VERSION = 2
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")  # only so does SQLite number rows by itself
 
@@ -33,8 +32,6 @@ _BIG = BigInteger().with_variant(Integer, "sqlite")  # only so does SQLite numbe
 def _c(name: str, kind: Any, *more: Any, **options: Any) -> Column[Any]:
     return Column(name, kind, *more, nullable=options.pop("nullable", False), **options)
 
-
-schema_versions = Table("schema_versions", METADATA, _c("version", Integer, primary_key=True))
 
 stores = Table(
     "stores",
@@ -254,6 +251,11 @@ outbox = Table(
     _c("message", LargeBinary),  # CBOR of wire.sync.Records, or of what `kind` says
     _c("made_ms", BigInteger),
     Index("outbox_lane", "lane", "id"),
+)
+
+# What an empty database begins with.
+FIRST_ROWS: tuple[tuple[Table, dict[str, Any]], ...] = (
+    (chain_heads, {"name": "consent_events", "number": 0, "hash": bytes(32)}),
 )
 
 _SQLITE_APPEND_ONLY = """

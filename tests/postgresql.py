@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 
 @contextmanager
@@ -47,13 +48,21 @@ def server(needs: Callable[[str], str], *settings: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_database(url: str, name: str) -> str:
-    """The URL of a new database on that server."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
+def make_database(url: str, name: str, template: str = "template0") -> str:
+    """The URL of a new database on that server, a copy of `template`."""
+    _run(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str, name: str) -> None:
+    """It is gone, whoever is still connected."""
+    _run(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _run(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(statement))
 
 
 def _wait_for(url: str, running: "subprocess.Popen[bytes]") -> None:

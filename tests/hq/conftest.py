@@ -1,6 +1,13 @@
-"""HQ on a database of its own, with keys made for the test and the verbs that most tests need."""
+"""HQ on a database of its own, with keys made for the test and the verbs that most tests need.
 
-from collections.abc import Iterator
+A test that asks for `hq`, `engine` or `database` runs on SQLite and on PostgreSQL: `-k sqlite` or `-k postgresql` takes
+one of them. On PostgreSQL `make test` runs only what `QUICK` names; `make test-long` runs all.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,15 +15,84 @@ from sqlalchemy import Engine
 
 from hq.database import open_database
 from tests.hq.headquarters import Headquarters
-from tests.postgresql import server
+from tests.postgresql import drop_database, make_database, server
+
+# Where the two databases could differ most: locks, counters, upserts, triggers, migrations, snapshots.
+QUICK = {
+    "test_revisions": None,
+}
+
+
+def on(name: str) -> pytest.MarkDecorator:
+    """Marks what concerns one of the two databases alone: `pytestmark = on("sqlite")`."""
+    return pytest.mark.parametrize("database", [name], indirect=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test on both databases."""
+    if "database" not in metafunc.fixturenames:
+        return
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        if mark.args[0] == "database":
+            return
+    chosen = QUICK.get(metafunc.module.__name__.rpartition(".")[2], ())
+    quick = chosen is None or metafunc.function.__name__ in chosen
+    other = pytest.param("postgresql", marks=() if quick else pytest.mark.long)
+    metafunc.parametrize("database", ["sqlite", other], indirect=True)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A new SQLite database."""
-    opened = open_database(f"sqlite:///{tmp_path}/hq.db")
-    yield opened
-    opened.dispose()
+def database(request: pytest.FixtureRequest) -> str:
+    """Which of the two it is."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a new and empty database."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        with _lent(request.getfixturevalue("postgresql"), "template0") as url:
+            yield url
+
+
+@pytest.fixture
+def engine(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A new database with HQ's tables: a copy, since making them takes longer."""
+    if database == "sqlite":
+        for file in request.getfixturevalue("sqlite_made").iterdir():
+            shutil.copyfile(file, tmp_path / file.name)
+        opened = open_database(f"sqlite:///{tmp_path}/hq.db")
+        yield opened
+        opened.dispose()
+        return
+    with _lent(request.getfixturevalue("postgresql"), request.getfixturevalue("postgresql_made")) as url:
+        opened = open_database(url)
+        yield opened
+        opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of a new database."""
+    folder = tmp_path_factory.mktemp("made")
+    open_database(f"sqlite:///{folder}/hq.db").dispose()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_made(postgresql: str) -> str:
+    """The name of a new database."""
+    open_database(make_database(postgresql, "hq_made")).dispose()
+    return "hq_made"
+
+
+@contextmanager
+def _lent(server_url: str, template: str) -> Iterator[str]:
+    name = f"hq_{secrets.token_hex(6)}"
+    yield make_database(server_url, name, template)
+    drop_database(server_url, name)
 
 
 @pytest.fixture
@@ -26,7 +102,7 @@ def hq(engine: Engine) -> Headquarters:
 
 
 @pytest.fixture(scope="session")
-def postgresql(needs) -> Iterator[str]:
+def postgresql(needs: Callable[[str], str]) -> Iterator[str]:
     """The URL of a PostgreSQL server of this session, on a Unix socket; each test makes a database in it."""
     with server(needs) as url:
         yield url
