@@ -47,12 +47,16 @@ class Place:
 
 
 def place(
-    standing: Standing, known: Known, acts: Acts, store: str, policy: Policy | None, now_s: int
+    standing: Standing, known: Known, acts: Acts, store: str, policy: Policy | None, now_s: int, brand: str
 ) -> Place:  # fmt: skip
-    """A member's place at a store now. Without a policy nobody is in an audience."""
+    """A member's place at a store now. Without a policy nobody is in an audience.
+
+    `brand`: that of the store, the name of its policy. What was granted to another brand serves nobody here.
+    """
     if policy is None:
         return Place(None, None)
-    ahead = [one for one in standing.statements if one.store == store and one.until_s > now_s]
+    granted_here = [one for one in standing.statements if one.store == store and standing.of_brand(one.event, brand)]
+    ahead = [one for one in granted_here if one.until_s > now_s]
     turns = [one.from_s for one in ahead if one.from_s > now_s] + [one.until_s for one in ahead]
     rules = {one.id: one for one in policy.main.scopes}
     valid = [one for one in ahead if one.from_s <= now_s]

@@ -4,17 +4,18 @@ Pure: no I/O, no clock.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
-from hq.state import NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind
+from hq.ledger_proof import Proof, Status
+from hq.state import NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind, is_wide
 from hq.synthetic_choices import is_synthetic
 from wire import schema, synthetic
 from wire.errors import WireError
 from wire.member import Field, Muted
-from wire.policy import MainPolicy, Policy
+from wire.policy import MainPolicy
 from wire.scopes import is_scope
 
 MOST_STORES = 50
@@ -28,7 +29,8 @@ _SKEW_S = 300  # a clock elsewhere may be ahead by so much before a time counts 
 class Grant:
     """A grant as somebody brings it. `until_s` or `until_days`, counted from the time of choice.
 
-    `chosen_s` None: not known. `notice` None: the one that the policy names now.
+    `chosen_s` None: not known. `notice` None: the one that the policy names now. A purpose about the whole brand
+    (contacts, media) may name the `brand` instead of stores. `status` RENEWED: the member was asked again.
     """
 
     purpose: str
@@ -41,6 +43,8 @@ class Grant:
     from_s: int | None = None
     chosen_s: int | None = None
     notice: bytes | None = None
+    brand: str | None = None
+    status: Status | None = None
 
 
 def check_id(text: str, field: str, *, reserved: bool = False) -> None:
@@ -77,10 +81,11 @@ def check_times(grant: Grant, now_s: int) -> Choice:
         raise Refused(Reason.MALFORMED, "until", "an end after the beginning")
     if until_s <= now_s:
         raise Refused(Reason.ALREADY_OVER, "until", "an end that has not passed")
-    if not 1 <= len(grant.stores) <= MOST_STORES or len(set(grant.stores)) != len(grant.stores):
-        raise Refused(Reason.TOO_MANY, "stores", f"1 to {MOST_STORES} stores, each once; all stores are not offered")
-    if (not grant.scopes) != (grant.purpose in WITHOUT_SCOPE):
-        raise Refused(Reason.MALFORMED, "scopes", "at least one scope, but for presence and insight, which have none")
+    check_stores(grant)
+    wide = is_wide(grant.purpose)
+    if (not grant.scopes) != (wide or grant.purpose in WITHOUT_SCOPE):
+        expected = "at least one scope, but for presence, insight, contacts and media, which have none"
+        raise Refused(Reason.MALFORMED, "scopes", expected)
     if len(set(grant.scopes)) != len(grant.scopes):
         raise Refused(Reason.MALFORMED, "scopes", "each scope once")
     return _checked(
@@ -93,17 +98,31 @@ def check_times(grant: Grant, now_s: int) -> Choice:
             zones_excluded=grant.zones_excluded,
             from_s=from_s,
             until_s=until_s,
+            brand=grant.brand,
+            status=grant.status,
         )
     )
 
 
-def check_scopes(choice: Choice, policies: Sequence[Policy], notice: bytes | None) -> Choice:
-    """The choice for stores that are all under one policy; `policies` has that policy with each store's own part.
+def check_stores(grant: Grant) -> None:
+    """Passes 1 to 50 stores, each once; or none, where the whole brand is meant and named.
+
+    Raises:
+        Refused: other stores than that.
+    """
+    if is_wide(grant.purpose) and not grant.stores:
+        if grant.brand is None:
+            raise Refused(Reason.MALFORMED, "brand", "the brand, or stores of it")
+    elif not 1 <= len(grant.stores) <= MOST_STORES or len(set(grant.stores)) != len(grant.stores):
+        raise Refused(Reason.TOO_MANY, "stores", f"1 to {MOST_STORES} stores, each once; all stores are not offered")
+
+
+def check_scopes(choice: Choice, main: MainPolicy, zones: Set[str], notice: bytes | None) -> Choice:
+    """The choice for a brand, or for stores of it: by the brand's policy and its stores' zones.
 
     Raises:
         Refused: the policy does not declare something that the choice names.
     """
-    main = policies[0].main
     purpose = next((one for one in main.purposes if one.id == choice.purpose), None)
     if purpose is None:
         raise Refused(Reason.UNDECLARED_PURPOSE, "purpose", "a purpose that the store's policy declares")
@@ -118,20 +137,50 @@ def check_scopes(choice: Choice, policies: Sequence[Policy], notice: bytes | Non
             raise Refused(Reason.SPECIAL_NEEDS_OWN_GRANT, "scopes", "a grant of its own for a special category")
     if any(role not in {one.id for one in main.roles} for role in choice.roles):
         raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
-    zones = {zone.id for policy in policies for zone in policy.store.zones}
     if any(zone not in zones for zone in choice.zones_excluded):
         raise Refused(Reason.UNDECLARED_ZONE, "zones_excluded", "zones of the stores that are named")
     shown = notice if notice is not None else purpose.notice or NO_NOTICE
     return _checked(replace(choice, notice=shown, policy_version=main.version))
 
 
-def check_withdrawal(purpose: str | None, scopes: tuple[str, ...] | None, stores: tuple[str, ...] | None) -> Choice:
+def check_withdrawal(
+    purpose: str | None, scopes: tuple[str, ...] | None, stores: tuple[str, ...] | None, brand: str | None = None
+) -> Choice:
     """A withdrawal as a choice; None means all. It needs no policy: a withdrawal is never refused for what it names.
 
     Raises:
         Refused: a name that cannot be one.
     """
-    return _checked(Choice(kind=EventKind.WITHDRAWAL, purpose=purpose, scopes=scopes, stores=stores))
+    return _checked(Choice(kind=EventKind.WITHDRAWAL, purpose=purpose, scopes=scopes, stores=stores, brand=brand))
+
+
+def check_refusal(
+    purpose: str,
+    scopes: tuple[str, ...] | None = None,
+    stores: tuple[str, ...] | None = None,
+    brand: str | None = None,
+    notice: bytes | None = None,
+) -> Choice:
+    """A refusal as a choice; None means all of that purpose. `notice`: the hash of the text that was shown, 32 bytes.
+
+    Raises:
+        Refused: a name that cannot be one.
+    """
+    made = Choice(kind=EventKind.REFUSAL, purpose=purpose, scopes=scopes, stores=stores, brand=brand)
+    return _checked(replace(made, notice=NO_NOTICE if notice is None else notice))
+
+
+def check_proof(proof: Proof) -> Proof:
+    """Passes what proves a choice.
+
+    Raises:
+        Refused: a text or a reference that is too long, or a digest that is none.
+    """
+    try:
+        schema.encode(proof)
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, "proof", error.hint) from error
+    return proof
 
 
 def check_mute(kind: EventKind, muted: Muted) -> Choice:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
-from hq import door, ledger, membership, orders, publication
+from hq import door, ledger, ledger_facts, membership, orders, publication
 from hq.console_tables import looks, questions
 from hq.custody_tables import erasure_orders, erasures, member_keys
 from hq.database import reading, writing
@@ -93,6 +93,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
         connection.execute(
             insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
         )  # fmt: skip
+    ledger_facts.forget(connection, whose)
     for table in (audience, help_calls, proposals, questions, looks, phones, profiles, member_keys):
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.

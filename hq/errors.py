@@ -27,6 +27,7 @@ class Reason(StrEnum):
     UNKNOWN_PHONE = "unknown_phone"
     EXISTS = "exists"
     NO_POLICY = "no_policy"
+    OTHER_BRAND = "other_brand"
     UNDECLARED_SCOPE = "undeclared_scope"
     UNDECLARED_PURPOSE = "undeclared_purpose"
     UNDECLARED_ROLE = "undeclared_role"

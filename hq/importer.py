@@ -22,7 +22,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Locked
 from hq.office import all_policies, choices_of
-from hq.state import Choice, Event, EventKind
+from hq.state import CLOSING, Choice, Event
 from wire import schema
 from wire.keyring import MAX_PHONES
 from wire.member import Field, Mode, NameChoice
@@ -108,7 +108,7 @@ def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int)
 
 def _closes(entries: list[Entry]) -> bool:
     return any(
-        one.event.choice.kind is EventKind.WITHDRAWAL
+        one.event.choice.kind in CLOSING
         or one.event.choice.mode is Mode.QUIET
         or one.event.choice.name_choice is NameChoice.NEVER
         for one in entries

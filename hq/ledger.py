@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, insert, select, update
 
-from hq import synthetic_choices
+from hq import ledger_facts, synthetic_choices
 from hq.custody import Place, Seal, bound
+from hq.ledger_proof import Proof
 from hq.membership import Locked
 from hq.state import Choice, Event
 from hq.synthetic_choices import is_synthetic
@@ -22,9 +23,17 @@ from hq.tables import chain_heads, consent_events
 from wire import cbor, schema
 
 ZERO_HASH = bytes(32)
-_CHAIN = "consent_events"
+CHAIN = "consent_events"
 _CONTEXT = b"consentry/consent-event/1"
 _CHUNK = 500  # bound parameters of one statement
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Said:
+    """What stands sealed in an event's row."""
+
+    choice: Choice
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,9 +66,8 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
     rows = []
     for entry in wanted.values():
         number += 1
-        choice = locked[entry.member].seal.close(
-            schema.encode(entry.event.choice), _bound(entry.member, entry.event.id)
-        )
+        said = Said(entry.event.choice, entry.event.proof)
+        choice = locked[entry.member].seal.close(schema.encode(said), _bound(entry.member, entry.event.id))
         row = {
             "number": number,
             "id": entry.event.id,
@@ -75,8 +83,10 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
     if rows:
         connection.execute(insert(consent_events), rows)
         connection.execute(
-            update(chain_heads).where(chain_heads.c.name == _CHAIN).values(number=number, hash=previous)
+            update(chain_heads).where(chain_heads.c.name == CHAIN).values(number=number, hash=previous)
         )  # fmt: skip
+        first = number - len(rows) + 1
+        ledger_facts.note(connection, enumerate(((one.member, one.event) for one in wanted.values()), first))
     return kept + len(rows)
 
 
@@ -90,10 +100,10 @@ def _chained(previous: bytes, row: Mapping[str, Any] | RowMapping) -> bytes:
 
 
 def _lock_head(connection: Connection) -> tuple[int, bytes]:
-    found = connection.execute(select(chain_heads).where(chain_heads.c.name == _CHAIN).with_for_update()).first()
+    found = connection.execute(select(chain_heads).where(chain_heads.c.name == CHAIN).with_for_update()).first()
     if found is not None:
         return found.number, found.hash
-    connection.execute(insert(chain_heads).values(name=_CHAIN, number=0, hash=ZERO_HASH))
+    connection.execute(insert(chain_heads).values(name=CHAIN, number=0, hash=ZERO_HASH))
     return 0, ZERO_HASH
 
 
@@ -124,7 +134,7 @@ def first_broken(connection: Connection) -> int | None:
         previous = _chained(previous, row._mapping)
         if row.hash != previous:
             return number
-    head = connection.execute(select(chain_heads).where(chain_heads.c.name == _CHAIN)).first()
+    head = connection.execute(select(chain_heads).where(chain_heads.c.name == CHAIN)).first()
     if head is not None and (head.number, head.hash) != (number, previous):
         return number + 1
     return None
@@ -135,10 +145,5 @@ def _bound(member: bytes, event: bytes) -> bytes:
 
 
 def _event(row: Row[Any], seal: Seal) -> Event:
-    return Event(
-        id=row.id,
-        method=row.method,
-        chosen_s=row.chosen_s,
-        recorded_s=row.recorded_s,
-        choice=schema.decode(Choice, seal.open(row.choice, _bound(row.member, row.id))),
-    )
+    said = schema.decode(Said, seal.open(row.choice, _bound(row.member, row.id)))
+    return Event(row.id, row.method, row.chosen_s, row.recorded_s, said.choice, said.proof)

@@ -20,6 +20,7 @@ from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
 from hq.policy_rules import Draft, check, with_synthetic
 from hq.state import Choice, Event, EventKind, fold
@@ -153,15 +154,26 @@ class Office:
 
     # --- choices -------------------------------------------------------------------------------------------------
 
-    def grant(self, member: str, grant: Grant, now_ms: int, method: str = "command") -> tuple[bytes, ...]:
-        """Records a grant and publishes what it allows; returns the ids of the consent events, one per policy."""
+    def grant(
+        self, member: str, grant: Grant, now_ms: int, method: str = "command", proof: Proof = BY_THE_MEMBER
+    ) -> tuple[bytes, ...]:
+        """Records a grant and publishes what it allows; returns the ids of the consent events.
+
+        One for each brand and jurisdiction that the stores are of.
+        """
         frame = door.check_times(grant, now_ms // 1000)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             policies = publication.Policies(connection)
             choices = choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
-            events = [_event(one, method, grant.chosen_s, now_ms) for one in choices]
+            events = [_event(one, method, grant.chosen_s, now_ms, proof) for one in choices]
             ledger.append(connection, [Entry(_only(locked).reference, one) for one in events], locked)
         return tuple(one.id for one in events)
+
+    def refuse(
+        self, member: str, refusal: Choice, now_ms: int, method: str = "command", proof: Proof = BY_THE_MEMBER
+    ) -> bytes:
+        """Records that the member was asked and said no (`door.check_refusal`); it ends what stands of it."""
+        return self._choose(member, refusal, now_ms, None, method, proof)
 
     def withdraw(
         self,
@@ -171,15 +183,17 @@ class Office:
         purpose: str | None = None,
         scopes: tuple[str, ...] | None = None,
         stores: tuple[str, ...] | None = None,
+        brand: str | None = None,
         chosen_s: int | None = None,
         method: str = "command",
+        proof: Proof = BY_THE_MEMBER,
     ) -> bytes:
         """Records a withdrawal and takes out what it ends, on the fast lane; what is not named means all.
 
         Without a time of choice it was chosen now: no later than this can it have been.
         """
-        choice = door.check_withdrawal(purpose, scopes or None, stores or None)
-        return self._choose(member, choice, now_ms, chosen_s, method)
+        choice = door.check_withdrawal(purpose, scopes or None, stores or None, brand)
+        return self._choose(member, choice, now_ms, chosen_s, method, proof)
 
     def set_mode(
         self, member: str, mode: Mode, now_ms: int, *, chosen_s: int | None = None, method: str = "command"
@@ -209,8 +223,11 @@ class Office:
         """Records that the member takes a mute back; where there is none, nothing changes."""
         return self._choose(member, door.check_mute(EventKind.UNMUTE, muted), now_ms, None, method)
 
-    def _choose(self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str) -> bytes:
-        event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms)
+    def _choose(
+        self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str,
+        proof: Proof = BY_THE_MEMBER,
+    ) -> bytes:  # fmt: skip
+        event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms, proof)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             ledger.append(connection, [Entry(_only(locked).reference, event)], locked)
         return event.id
@@ -293,33 +310,45 @@ def _only(locked: dict[bytes, Locked]) -> Locked:
 def choices_of(
     policies: publication.Policies, frame: Choice, notice: bytes | None, *, reserved: bool = False
 ) -> list[Choice]:
-    """A grant's frame judged by its stores' policies: one choice for each policy, so that each names its version.
+    """A grant's frame judged by its stores' policies: one choice for each of them and each jurisdiction.
+
+    So each names its brand, whose policy it is, and that policy's version.
 
     Raises:
         Refused: an unknown store, one without a policy, or something that its policy does not declare.
     """
     if (synthetic.ROLE in frame.roles) is not reserved:
         raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
-    groups: dict[str, list[tuple[str, Policy]]] = {}
-    for store in frame.stores or ():
+    if not frame.stores:
+        return [_wide_choice(policies, frame, notice)]
+    groups: dict[tuple[str, str], list[tuple[str, Policy]]] = {}
+    for store in frame.stores:
         name = policies.name(store)
         if name is None:
             raise Refused(Reason.UNKNOWN_STORE, "stores", "the ids of stores")
+        if frame.brand not in (None, name):
+            raise Refused(Reason.OTHER_BRAND, "stores", "stores of the brand that is named")
         policy = policies.of(store)
         if policy is None:
             raise Refused(Reason.NO_POLICY, "stores", "stores whose policy is published")
-        groups.setdefault(name, []).append((store, policy))
+        groups.setdefault((name, policy.store.jurisdiction), []).append((store, policy))
     return [
         door.check_scopes(
-            Choice(
-                kind=frame.kind, purpose=frame.purpose, scopes=frame.scopes, stores=tuple(store for store, _ in group),
-                roles=frame.roles, zones_excluded=frame.zones_excluded, from_s=frame.from_s, until_s=frame.until_s,
-            ),
-            [policy for _, policy in group],
+            replace(frame, stores=tuple(store for store, _ in group), brand=name, jurisdiction=jurisdiction),
+            group[0][1].main,
+            {zone.id for _, policy in group for zone in policy.store.zones},
             notice,
         )
-        for group in groups.values()
-    ]  # fmt: skip
+        for (name, jurisdiction), group in groups.items()
+    ]
+
+
+def _wide_choice(policies: publication.Policies, frame: Choice, notice: bytes | None) -> Choice:
+    """A grant for a whole brand."""
+    main = None if frame.brand is None else policies.main(frame.brand)
+    if main is None:
+        raise Refused(Reason.NO_POLICY, "brand", "a brand whose policy is published")
+    return door.check_scopes(frame, main, set(), notice)
 
 
 def put_fields(
@@ -346,8 +375,10 @@ def all_policies(connection: Connection) -> list[MainPolicy]:
     return [schema.decode(MainPolicy, body) for body in bodies if body is not None]
 
 
-def _event(choice: Choice, method: str, chosen_s: int | None, now_ms: int) -> Event:
-    return Event(os.urandom(_EVENT_BYTES), method, chosen_s, now_ms // 1000, choice)
+def _event(
+    choice: Choice, method: str, chosen_s: int | None, now_ms: int, proof: Proof = BY_THE_MEMBER
+) -> Event:  # fmt: skip
+    return Event(os.urandom(_EVENT_BYTES), method, chosen_s, now_ms // 1000, choice, door.check_proof(proof))
 
 
 def _check_age(age_at_least: int, jurisdiction: str) -> None:

@@ -109,7 +109,8 @@ def refresh(
         about = audiences.Known(known_of.age_at_least, known_of.jurisdiction, fields.get(seat.member, ()))
         old = seat.row
         acts = audiences.Acts() if old is None else audiences.Acts(old.acts_incarnation, old.acts_through)
-        found = audiences.place(standing[seat.member], about, acts, seat.store, policies.of(seat.store), now_s)
+        policy, brand = policies.of(seat.store), policies.name(seat.store) or ""
+        found = audiences.place(standing[seat.member], about, acts, seat.store, policy, now_s, brand)
         known_as = pseudonym(keys, seat.store, seat.member) if old is None else old.pseudonym
         present = found.body is not None
         commit.put(

@@ -7,16 +7,20 @@ of recording, so that waiting never turns a doubtful grant into a good one.
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
 
+from hq.ledger_proof import BY_THE_MEMBER, Proof, Status
 from wire.member import MOST_MUTES, Mode, Muted, Name, NameChoice, Scope, Seconds, State, Statement
 from wire.schema import Count, Range, Size, exactly
 
 PRESENCE = "presence"
+MEDIA = "media"
+CONTACT = "contact."  # of purposes such as contact.email; the channel follows
 WITHOUT_SCOPE = frozenset({PRESENCE, "insight"})  # purposes about the visit itself, not about a value
+REFUSAL_RESTS_S = 90 * 86_400  # so long nobody asks again
 NO_NOTICE = bytes(32)
 DEFAULT_MODE = Mode.HELP
 DEFAULT_NAME = NameChoice.INVITED
@@ -34,14 +38,17 @@ class EventKind(IntEnum):
     NAME = 4
     MUTE = 5
     UNMUTE = 6
+    REFUSAL = 7  # the member was asked and said no; ends what stands as a withdrawal does
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the member chose, as it is kept for good.
 
-    Of a withdrawal `purpose`, `scopes` and `stores` None mean all. Of a grant all are named, and the rest tells its
-    conditions; `notice` is the SHA-256 of the text that was shown.
+    Of a withdrawal or a refusal `purpose`, `scopes`, `stores` and `brand` None mean all. Of a grant all are named, and
+    the rest tells its conditions; `notice` is the SHA-256 of the text that was shown. A grant that names no store is
+    for the whole brand, and no store is told of it: contacts and media. A brand is the name of a policy, a
+    jurisdiction that of the stores. `status` None: what the kind says.
     """
 
     kind: EventKind
@@ -57,6 +64,32 @@ class Choice:
     mode: Mode | None = None
     name_choice: NameChoice | None = None
     mute: Muted | None = None  # of a mute and of its taking back
+    brand: Annotated[str, Size(1, 40)] | None = None
+    jurisdiction: Annotated[str, Size(0, 16)] | None = None
+    status: Status | None = None
+
+    @property
+    def stated(self) -> Status | None:
+        """What it says of its purpose; None: it is about mode, name or a mute."""
+        return self.status or _STATED.get(self.kind)
+
+
+_STATED = {
+    EventKind.GRANT: Status.GIVEN,
+    EventKind.WITHDRAWAL: Status.WITHDRAWN,
+    EventKind.REFUSAL: Status.REFUSED,
+}
+CLOSING = frozenset({EventKind.WITHDRAWAL, EventKind.REFUSAL})
+
+
+def channel_of(purpose: str) -> str | None:
+    """The channel of a purpose about contacts; None of others."""
+    return purpose.removeprefix(CONTACT) if purpose.startswith(CONTACT) else None
+
+
+def is_wide(purpose: str) -> bool:
+    """Whether a purpose is about the brand as a whole, so that no store has to be named."""
+    return purpose == MEDIA or channel_of(purpose) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +101,27 @@ class Event:
     chosen_s: int | None
     recorded_s: int
     choice: Choice
+    proof: Proof = BY_THE_MEMBER
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands: the statements per store, with those of a grant that named one scope only marked as `own`."""
+    """What stands: the statements per store, with those of a grant that named one scope only marked as `own`.
+
+    `wide`: those for a whole brand, their store empty. `brands`: of which brand each event is, where it is said.
+    """
 
     mode: Mode
     name_choice: NameChoice
     statements: tuple[Statement, ...]
     own: frozenset[bytes]  # ids of the events that named one scope only: what a special category needs
     mutes: tuple[Muted, ...] = ()  # ascending; of more than a record bears those muted last
+    wide: tuple[Statement, ...] = ()
+    brands: Mapping[bytes, str] = field(default_factory=dict)
+
+    def of_brand(self, event: bytes, brand: str) -> bool:
+        """Whether a grant, by its event, may serve this brand."""
+        return self.brands.get(event, brand) == brand
 
     def stores(self) -> frozenset[str]:
         """The stores that may recognise the member, now or at some later time."""
@@ -88,18 +131,17 @@ class Standing:
 def fold(events: Iterable[Event]) -> Standing:
     """What stands after these events; their order and repetition do not matter."""
     once = sorted({one.id: one for one in events}.values(), key=lambda one: one.id)
-    grants = [one for one in once if one.choice.kind is EventKind.GRANT]
-    withdrawals = [one for one in once if one.choice.kind is EventKind.WITHDRAWAL]
+    grants = [one for one in once if one.choice.kind is EventKind.GRANT and one.choice.status is not Status.INVALIDATED]
+    closing = [one for one in once if one.choice.kind in CLOSING]
     best = _latest_times(grants)
     statements = []
     for grant in grants:
-        choice = grant.choice
-        for store in choice.stores or ():
+        for store in _stores(grant.choice):
             scopes = [
                 scope
-                for scope in choice.scopes or (_WHOLE,)
-                if best[choice.purpose, scope, store] == _grant_time(grant)
-                and not _is_withdrawn(grant, scope, store, withdrawals)
+                for scope in grant.choice.scopes or (_WHOLE,)
+                if best[_place(grant, scope, store)] == grant_time(grant)
+                and not _is_closed(grant, scope, store, closing)
             ]
             if scopes:
                 statements.append(_statement(grant, store, tuple(scope for scope in scopes if scope != _WHOLE)))
@@ -107,36 +149,60 @@ def fold(events: Iterable[Event]) -> Standing:
     return Standing(
         mode=_latest_mode(once),
         name_choice=_latest_name(once),
-        statements=tuple(statements),
+        statements=tuple(one for one in statements if one.store),
         own=frozenset(one.id for one in grants if len(one.choice.scopes or ()) <= 1),
         mutes=_latest_mutes(once),
+        wide=tuple(one for one in statements if not one.store),
+        brands={one.id: one.choice.brand for one in grants if one.choice.brand is not None},
     )
 
 
-def _grant_time(grant: Event) -> int:
-    """A grant's time of choice; unknown, or after it was recorded, is before everything."""
+def grant_time(grant: Event) -> int:
+    """A grant's time of choice; unknown, or after it was recorded, is before everything (-1)."""
     known = grant.chosen_s is not None and grant.chosen_s <= grant.recorded_s
     return grant.chosen_s if known and grant.chosen_s is not None else _UNKNOWN
 
 
-def _latest_times(grants: list[Event]) -> dict[tuple[str | None, str, str], int]:
+def closing_time(event: Event) -> int:
+    """The time of choice of what closes something; unknown is after everything."""
+    return _ALWAYS if event.chosen_s is None else event.chosen_s
+
+
+def _stores(choice: Choice) -> tuple[str, ...]:
+    """What a grant is for; of one for a whole brand the empty name."""
+    return choice.stores or (("",) if choice.brand is not None and is_wide(choice.purpose or "") else ())
+
+
+def _place(grant: Event, scope: str, store: str) -> tuple[str | None, str, str, str | None]:
+    return grant.choice.purpose, scope, store, grant.choice.brand
+
+
+def _latest_times(grants: list[Event]) -> dict[tuple[str | None, str, str, str | None], int]:
     """The latest time of choice of each matter. Grants of one instant stand together: each of them has to allow."""
-    best: dict[tuple[str | None, str, str], int] = {}
+    best: dict[tuple[str | None, str, str, str | None], int] = {}
     for grant in grants:
-        for store in grant.choice.stores or ():
+        for store in _stores(grant.choice):
             for scope in grant.choice.scopes or (_WHOLE,):
-                place = (grant.choice.purpose, scope, store)
-                best[place] = max(best.get(place, _UNKNOWN), _grant_time(grant))
+                place = _place(grant, scope, store)
+                best[place] = max(best.get(place, _UNKNOWN), grant_time(grant))
     return best
 
 
-def _is_withdrawn(grant: Event, scope: str, store: str, withdrawals: list[Event]) -> bool:
+def _is_closed(grant: Event, scope: str, store: str, closing: list[Event]) -> bool:
     return any(
-        (one.choice.purpose is None or one.choice.purpose == grant.choice.purpose)
-        and (one.choice.scopes is None or scope in one.choice.scopes or one.choice.purpose == PRESENCE)
-        and (one.choice.stores is None or store in one.choice.stores)
-        and (_ALWAYS if one.chosen_s is None else one.chosen_s) >= _grant_time(grant)
-        for one in withdrawals
+        closes(one.choice, grant.choice.purpose or "", scope, store, grant.choice.brand)
+        and closing_time(one) >= grant_time(grant)
+        for one in closing
+    )
+
+
+def closes(choice: Choice, purpose: str, scope: str, store: str, brand: str | None) -> bool:
+    """Whether a withdrawal or refusal, whenever it was, is about this; of the brand unknown on either side it is."""
+    return (
+        (choice.purpose is None or choice.purpose == purpose)
+        and (choice.scopes is None or scope in choice.scopes or choice.purpose == PRESENCE)
+        and (choice.stores is None or store in choice.stores)
+        and (choice.brand is None or brand is None or choice.brand == brand)
     )
 
 
@@ -151,7 +217,7 @@ def _statement(grant: Event, store: str, scopes: tuple[str, ...]) -> Statement:
         zones_excluded=choice.zones_excluded,
         from_s=choice.from_s,
         until_s=choice.until_s,
-        chosen_s=None if _grant_time(grant) == _UNKNOWN else grant.chosen_s,
+        chosen_s=None if grant_time(grant) == _UNKNOWN else grant.chosen_s,
         notice=choice.notice,
         event=grant.id,
         policy_version=choice.policy_version,
@@ -171,10 +237,8 @@ def _latest_name(events: list[Event]) -> NameChoice:
     return max(ranked)[2] if ranked else DEFAULT_NAME
 
 
-def _switch_time(event: Event, closes: bool) -> int:
-    if closes:
-        return _ALWAYS if event.chosen_s is None else event.chosen_s
-    return _grant_time(event)
+def _switch_time(event: Event, closing: bool) -> int:
+    return closing_time(event) if closing else grant_time(event)
 
 
 def _latest_mutes(events: list[Event]) -> tuple[Muted, ...]:
@@ -183,8 +247,8 @@ def _latest_mutes(events: list[Event]) -> tuple[Muted, ...]:
     freed: dict[Muted, int] = {}
     for one in events:
         if one.choice.mute is not None:
-            closes = one.choice.kind is EventKind.MUTE
-            times = muted if closes else freed
-            times[one.choice.mute] = max(times.get(one.choice.mute, _UNKNOWN), _switch_time(one, closes))
+            is_mute = one.choice.kind is EventKind.MUTE
+            times = muted if is_mute else freed
+            times[one.choice.mute] = max(times.get(one.choice.mute, _UNKNOWN), _switch_time(one, is_mute))
     ranked = [(-time, one.what, one.id) for one, time in muted.items() if time >= freed.get(one, _UNKNOWN)]
     return tuple(Muted(what, name) for what, name in sorted(found[1:] for found in sorted(ranked)[:MOST_MUTES]))
