@@ -6,7 +6,6 @@ and the one that was right comes back as a withdrawal.
 I/O: sqlalchemy.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from math import ceil
@@ -14,7 +13,6 @@ from math import ceil
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hq import orders
-from hq.custody import Custody
 from hq.errors import Reason, Refused
 from hq.leave_tables import leave_tries
 from hq.publication import Policies
@@ -28,7 +26,6 @@ STORE_BURST, STORE_EACH_MS = 20, 15_000
 MOST_ADDRESS_BYTES = 32
 _ALL = b""  # in the place of an address: the store's tries together
 _BETWEEN = re.compile(r"[\s\u2009-]+")
-_NETWORK_BITS = 64  # of IPv6: one line of one household has so many addresses that it never runs out
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +48,6 @@ def door(connection: Connection, store: str, now_ms: int) -> Door | None:
     blind = dict.fromkeys(one.label for one in zones if one.blind or must_be_blind(one.kind))
     label = policy.store.label if policy is not None and policy.store.label else row.label
     return Door(label, tuple(blind), (row.lease_until_ms or 0) > now_ms)
-
-
-def address_hash(connection: Connection, custody: Custody, address: str) -> bytes:
-    """32 bytes that stand for the internet address of who asks, under HQ's lookup key; in a transaction that writes.
-
-    Of IPv6 only the network counts, 64 bits. What is no address counts as one and the same.
-    """
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        network = ""
-    else:
-        mapped = getattr(parsed, "ipv4_mapped", None)
-        bits = 32 if parsed.version == 4 or mapped else _NETWORK_BITS
-        network = str(ipaddress.ip_network((mapped or parsed, bits), strict=False))
-    stated = f"leave\x00{network}"  # the id of no member: it has a zero in it
-    return custody.lookup(connection, [stated], making=True)[stated]
 
 
 def digits(text: str) -> str:

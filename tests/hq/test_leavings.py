@@ -191,22 +191,6 @@ def test_whoever_answers_the_telephone_hands_it_on(desk: Desk) -> None:
     assert CODE not in refused.stderr
 
 
-def address(hq: Headquarters, text: str) -> bytes:
-    """What stands for an internet address."""
-    with writing(hq.engine) as connection:
-        return leavings.address_hash(connection, hq.keys.custody, text)
-
-
-def test_an_address_is_kept_as_a_keyed_hash_of_its_network(hq: Headquarters) -> None:
-    """One IPv4 address, or one network of IPv6; what is no address is one like any other that is none."""
-    assert address(hq, "2001:db8:1:2::1") == address(hq, "2001:db8:1:2:ffff::9%eth0")
-    assert address(hq, "192.0.2.1") == address(hq, "::ffff:192.0.2.1")
-    assert address(hq, "nonsense") == address(hq, "")
-    told = [address(hq, one) for one in ("2001:db8:1:2::1", "2001:db8:1:3::1", "192.0.2.1", "192.0.2.2", "")]
-    assert len(set(told)) == len(told)
-    assert {len(one) for one in told} == {32}
-
-
 def test_the_public_page_is_told_the_stores_name_and_its_blind_zones_alone(hq: Headquarters) -> None:
     """Of a store that nobody knows, nothing; a box without a lease is said to be away."""
     with reading(hq.engine) as connection:
