@@ -49,6 +49,8 @@ class Place(StrEnum):
     EVENT = "store_events.body"
     SHARE = "incarnations.share"
     CERTIFICATE = "certificates.sealed_key"
+    FELT = "felt.content"
+    REPEAT = "repeats.answer"
     LOOK = "looks.words"
     QUESTION = "questions.words"
     ANSWER = "questions.answer"

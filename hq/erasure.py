@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert
 
 from hq import door, ledger, ledger_facts, membership, orders, publication
 from hq.console_tables import looks, questions
+from hq.choosing_tables import OF_A_MEMBER
 from hq.custody_tables import erasure_orders, erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -94,7 +95,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
             insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
         )  # fmt: skip
     ledger_facts.forget(connection, whose)
-    for table in (audience, help_calls, proposals, questions, looks, phones, profiles, member_keys):
+    for table in (*OF_A_MEMBER, audience, help_calls, proposals, questions, looks, phones, profiles, member_keys):
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.
     connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))

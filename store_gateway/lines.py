@@ -9,6 +9,7 @@ Pure: no I/O, no clock.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from consent import row
 from consent.visit import Visit
 from store_gateway.doors import Session
 from wire import query
@@ -40,31 +41,12 @@ class Shared:
         drawn = {}
         for _, visit in seen:
             kept = before.get(visit.handle)
-            drawn[visit.handle] = kept if kept is not None and kept[0] == visit else (visit, _line(visit, labels))
+            drawn[visit.handle] = kept if kept is not None and kept[0] == visit else (visit, row.line(visit, labels))
         self.seen, self.policy, self.drawn = seen, policy, drawn
         self.lines = tuple(line for _, line in drawn.values())
         self.personal = tuple(
             at for at, (_, visit) in enumerate(seen) if visit.attended_by is not None or visit.handed_over is not None
         )
-
-
-def _line(visit: Visit, labels: dict[str, str]) -> query.Visit:
-    """As somebody sees it who has nothing to do with it."""
-    colour, digits = visit.sign if visit.help and visit.sign else (None, None)
-    return query.Visit(
-        handle=visit.handle,
-        help=visit.help,
-        waiting_since_ms=visit.waiting_since_ms if visit.help else None,
-        escalated=visit.escalated,
-        sign_colour=colour,
-        sign_digits=digits,
-        zone=visit.zone,
-        zone_label=labels.get(visit.zone) if visit.zone is not None else None,
-        arrived_ms=visit.arrived_ms,
-        attended_by=visit.attended_name,
-        attended_by_me=False,
-        handed_over=None,
-    )
 
 
 def for_session(line: query.Visit, visit: Visit, session: Session) -> query.Visit:

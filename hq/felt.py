@@ -1,0 +1,128 @@
+"""Keeps what felt creepy to a member: the line is noted, its item muted, and the policy's rule counted.
+
+The note is the member's, sealed, and ends with them; of the count nothing leads back to anybody.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Annotated
+
+from sqlalchemy import Connection, insert, select, update
+
+from hq import choosing, membership, publication
+from hq.choosing_tables import felt, felt_counts
+from hq.custody import Place, bound
+from hq.database import writing
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.office import Office
+from wire import schema
+from wire.errors import WireError
+from wire.items import MuteKind
+from wire.member import Muted, Name, Scope
+from wire.schema import Size
+
+_ID_BYTES = 16
+_DAY_MS = 86_400_000
+MOST_KEPT = 200  # of a member: the counts go on, the notes do not
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Line:
+    """A line of a card, as the mirror or a receipt shows it: which field of which store, and for which purpose.
+
+    `item`: of a list's entry, its id. `receipt`: the event's name where it is about one (hq.receipts).
+    """
+
+    store: Annotated[str, Size(1, 40)]
+    scope: Scope
+    purpose: Name
+    item: Annotated[str, Size(1, 64)] | None = None
+    receipt: Annotated[str, Size(1, 96)] | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Noted:
+    """One note, at Unix milliseconds UTC."""
+
+    at_ms: int
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How often a rule of a policy felt so on a day (days since 1970 UTC)."""
+
+    policy: str
+    purpose: str
+    scope: str
+    day: int
+    times: int
+
+
+def note(office: Office, member: str, line: Line, now_ms: int, method: str) -> bool:
+    """Notes a line; True: its item was muted by it.
+
+    Raises:
+        Refused: no such member or store, or its policy declares no such scope for this purpose.
+    """
+    try:
+        content = schema.encode(line)
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, "line", error.hint) from error
+    with writing(office.engine) as connection:
+        one = choosing.lock(connection, office, member)
+        policy = _policy(connection, line)
+        kept = connection.execute(select(felt.c.id).where(felt.c.member == one.reference).limit(MOST_KEPT)).all()
+        if len(kept) < MOST_KEPT:
+            made = os.urandom(_ID_BYTES)
+            sealed = one.seal.close(content, bound(Place.FELT, one.reference, made))
+            connection.execute(insert(felt).values(id=made, member=one.reference, at_ms=now_ms, content=sealed))
+        _count(connection, policy, line, now_ms)
+    if line.item is not None:
+        office.mute(member, Muted(MuteKind.ITEM, line.item), now_ms, method)
+    return line.item is not None
+
+
+def of_member(connection: Connection, keys: Keys, member: str) -> list[Noted]:
+    """What one member noted, the newest first. Raises: Refused."""
+    found = membership.read_by_id(connection, keys.custody, [member])
+    if not found:
+        raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+    ((whose, one),) = found.items()
+    rows = connection.execute(select(felt).where(felt.c.member == whose).order_by(felt.c.at_ms.desc()))
+    return [
+        Noted(row.at_ms, schema.decode(Line, one.seal.open(row.content, bound(Place.FELT, whose, row.id))))
+        for row in rows
+    ]
+
+
+def counts(connection: Connection, policy: str) -> list[Counted]:
+    """How often the rules of a policy felt so, by day: what tells its author which of them to drop."""
+    wanted = select(felt_counts).where(felt_counts.c.policy == policy)
+    rows = connection.execute(wanted.order_by(felt_counts.c.day, felt_counts.c.purpose, felt_counts.c.scope))
+    return [Counted(row.policy, row.purpose, row.scope, row.day, row.times) for row in rows]
+
+
+def _policy(connection: Connection, line: Line) -> str:
+    """The name of the policy whose rule it was."""
+    found = publication.Policies(connection)
+    name = found.name(line.store)
+    main = None if name is None else found.main(name)
+    if name is None or main is None:
+        raise Refused(Reason.UNKNOWN_STORE, "store", "the id of a store")
+    if line.purpose not in {one.id for one in main.purposes}:
+        raise Refused(Reason.UNDECLARED_PURPOSE, "purpose", "a purpose that the store's policy declares")
+    if line.scope not in {one.id for one in main.scopes}:
+        raise Refused(Reason.UNDECLARED_SCOPE, "scope", "a scope that the store's policy declares")
+    return name
+
+
+def _count(connection: Connection, policy: str, line: Line, now_ms: int) -> None:
+    of_it = {"policy": policy, "purpose": line.purpose, "scope": line.scope, "day": now_ms // _DAY_MS}
+    where = [felt_counts.c[name] == value for name, value in of_it.items()]
+    again = connection.execute(update(felt_counts).where(*where).values(times=felt_counts.c.times + 1))
+    if again.rowcount == 0:
+        connection.execute(insert(felt_counts).values(**of_it, times=1))
