@@ -40,8 +40,10 @@ from hq import log_tables as _log_tables  # noqa: F401 - likewise
 from hq import order_tables as _order_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
 from hq import proposal_tables as _proposal_tables  # noqa: F401 - likewise
+from hq import purchases_tables as _purchases_tables  # noqa: F401 - likewise
 from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
+from hq import systems_tables as _systems_tables  # noqa: F401 - likewise
 from hq import tables
 from hq.errors import DatabaseUnavailable
 

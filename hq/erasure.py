@@ -14,8 +14,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
 from hq import door, ledger, ledger_facts, membership, orders, publication
-from hq.console_tables import looks, questions
 from hq.choosing_tables import OF_A_MEMBER
+from hq.console_tables import looks, questions
 from hq.custody_tables import erasure_orders, erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -24,6 +24,7 @@ from hq.ledger import Entry
 from hq.membership import Locked
 from hq.order_tables import orders as order_rows
 from hq.proposal_tables import proposals
+from hq.purchases_tables import purchases
 from hq.state import Event
 from hq.tables import audience, help_calls, members, phones, profiles
 from wire.sync import Outcome, Verb
@@ -95,7 +96,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
             insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
         )  # fmt: skip
     ledger_facts.forget(connection, whose)
-    for table in (*OF_A_MEMBER, audience, help_calls, proposals, questions, looks, phones, profiles, member_keys):
+    for table in (*OF_A_MEMBER, *_OURS, phones, profiles, member_keys):
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.
     connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))
@@ -123,6 +124,7 @@ def _stores(connection: Connection, reference: bytes) -> tuple[StoreErasure, ...
     )  # fmt: skip
 
 
+_OURS = (audience, help_calls, proposals, questions, looks, purchases)
 _DONE = (int(Outcome.DONE), int(Outcome.NOTHING_TO_DO))
 
 

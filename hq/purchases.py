@@ -1,0 +1,133 @@
+"""Keeps members' purchases, returns and service cases, and what each member marked in them: a gift, not mine.
+
+What a store may know of them are values of the profile (hq.purchases_told), made anew with every change.
+
+I/O: sqlalchemy.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+
+from hq import membership, publication
+from hq.custody import Place, bound
+from hq.database import reading, writing
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.membership import Locked
+from hq.office import all_policies
+from hq.purchases_tables import purchases
+from hq.purchases_told import WHOLE, Held, Mark, Marked, Marks, Purchase, fields, name, renewed
+from wire import schema
+
+MOST_OF_A_MEMBER = 5000
+_CHUNK = 500
+_AT_ONCE = 200
+
+
+def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Held]]:
+    """All of each, the newest first; who has none has an empty list. Raises: SealBroken."""
+    found: dict[bytes, list[Held]] = defaultdict(list)
+    listed = sorted(locked)
+    for start in range(0, len(listed), _CHUNK):
+        wanted = select(purchases).where(purchases.c.member.in_(listed[start : start + _CHUNK]))
+        for row in connection.execute(wanted):
+            seal = locked[row.member].seal
+            said = schema.decode(Purchase, seal.open(row.content, bound(Place.PURCHASE, row.member, row.id)))
+            marks: dict[str, Mark] = {}
+            if row.marks is not None:
+                opened = seal.open(row.marks, bound(Place.PURCHASE_MARKS, row.member, row.id))
+                marks = {one.item: one.mark for one in schema.decode(Marks, opened).listed}
+            found[row.member].append(Held(row.id, said, marks))
+    return {one: sorted(found[one], key=lambda held: (-held.said.at_s, held.id)) for one in listed}
+
+
+def put(
+    connection: Connection, one: Locked, changed: Iterable[tuple[Purchase, int]], known: Mapping[bytes, Held]
+) -> None:
+    """Writes what a system told, each with how long it is kept in Unix milliseconds; marks stay as they are.
+
+    `known`: what of this member is there already, by id.
+    """
+    new, old = [], []
+    for said, until_ms in changed:
+        made = name(one.seal, said.store, said.reference)
+        content = one.seal.close(schema.encode(said), bound(Place.PURCHASE, one.reference, made))
+        if made in known:
+            old.append({"b_id": made, "b_content": content, "b_until": until_ms})
+        else:
+            new.append({"id": made, "member": one.reference, "content": content, "marks": None, "until_ms": until_ms})
+    if new:
+        connection.execute(insert(purchases), new)
+    if old:
+        connection.execute(_CHANGE, old)
+
+
+_CHANGE = (
+    update(purchases)
+    .where(purchases.c.id == bindparam("b_id"))
+    .values(content=bindparam("b_content"), until_ms=bindparam("b_until"))
+)
+
+
+def mark(
+    engine: Engine, keys: Keys, member: str, purchase: bytes, item: str | None, said: Mark | None, now_ms: int
+) -> None:
+    """The member says of one line, or with `item` None of all of a purchase, what it was; `said` None takes it back.
+
+    Raises:
+        Refused: no such member, or no such purchase or line of theirs.
+    """
+    with writing(engine) as connection:
+        locked = membership.lock_by_id(connection, keys.custody, [member])
+        if not locked:
+            raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+        ((whose, one),) = locked.items()
+        held = of_members(connection, locked)[whose]
+        found = next((each for each in held if each.id == purchase), None)
+        if found is None or (item is not None and item not in {line.item for line in found.said.lines}):
+            raise Refused(Reason.UNKNOWN_PURCHASE, "purchase", "a purchase of this member, and an item of it")
+        marks = dict(found.marks)
+        marks.pop(item or WHOLE, None)
+        if item is None:
+            marks.clear()
+        if said is not None:
+            marks[item or WHOLE] = said
+        listed = tuple(Marked(*each) for each in sorted(marks.items()))
+        sealed = one.seal.close(schema.encode(Marks(listed)), bound(Place.PURCHASE_MARKS, whose, purchase))
+        connection.execute(update(purchases).where(purchases.c.id == purchase).values(marks=sealed if listed else None))
+        publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
+
+
+def remove(connection: Connection, locked: Mapping[bytes, Locked], ids: Iterable[bytes]) -> int:
+    """Deletes these purchases of locked members; how many there were. The caller renews and publishes."""
+    listed = sorted(set(ids))
+    mine = purchases.c.member.in_(sorted(locked))
+    chunks = [listed[start : start + _CHUNK] for start in range(0, len(listed), _CHUNK)]
+    return sum(connection.execute(delete(purchases).where(mine, purchases.c.id.in_(one))).rowcount for one in chunks)
+
+
+def renew(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, Locked]:
+    """Brings the profiles of these members up to their purchases; returns whose changed, for the caller to publish."""
+    mains = all_policies(connection)
+    held = of_members(connection, locked)
+    before = membership.fields(connection, locked)
+    made = {one: renewed(before.get(one, ()), fields(held[one], locked[one].seal, mains)) for one in locked}
+    changed = {one: found for one, found in made.items() if found is not None}
+    membership.put_fields(connection, locked, changed)
+    return {one: locked[one] for one in changed}
+
+
+def forget(engine: Engine, keys: Keys, now_ms: int) -> int:
+    """Deletes what is older than policy allows, a batch of members; how many purchases that were."""
+    over = purchases.c.until_ms <= now_ms
+    with reading(engine) as connection:
+        if connection.execute(select(purchases.c.id).where(over).limit(1)).first() is None:
+            return 0
+    with writing(engine) as connection:
+        wanted = select(purchases.c.member).where(over).distinct().limit(_AT_ONCE)
+        locked = membership.lock(connection, keys.custody, connection.scalars(wanted).all())
+        gone = connection.execute(delete(purchases).where(over, purchases.c.member.in_(sorted(locked)))).rowcount
+        publication.refresh(connection, keys, renew(connection, locked), now_ms)
+    return gone

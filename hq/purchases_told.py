@@ -1,0 +1,171 @@
+"""What a purchase, a return and a service case say, and which values of the profile follow from all of a member.
+
+What is marked as a gift or as not mine follows into no value, and so into no store.
+
+Pure: no I/O, no clock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated
+
+from hq.custody import Seal
+from wire import schema
+from wire.member import Field, Item, Seconds, SourceClass, Text, Value, ValueClass
+from wire.policy import MainPolicy, ValueType
+from wire.schema import Count, Range, Size
+
+HISTORY_STORE, HISTORY_ONLINE, RETURNS, SERVICE = "history.store", "history.online", "returns", "service.open"
+SCOPES = frozenset({HISTORY_STORE, HISTORY_ONLINE, RETURNS, SERVICE})
+SURFACE = "purchases"  # of a value that was made here, and may be made anew
+MOST_LINES = 64
+ONLINE = ""  # the place of what was not bought in a store
+WHOLE = ""  # of a mark: all of a purchase
+_MOST_ITEMS = 128  # of a value
+_MOST_TEXTS = 64
+_MOST_BYTES = 5 * 1024  # of a value: four of them leave room for what the member says
+
+
+class Kind(IntEnum):
+    """What a system told."""
+
+    PURCHASE = 1
+    RETURN = 2
+    SERVICE = 3
+
+
+class Mark(IntEnum):
+    """What the member said of something bought. Neither is shown to anybody, nor counted for suggestions."""
+
+    GIFT = 1
+    NOT_MINE = 2
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Bought:
+    """One line of a purchase or a return."""
+
+    item: Annotated[str, Size(1, 64)]
+    label: Text
+    quantity: Annotated[int, Range(1, 100_000)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Purchase:
+    """What one system told of one purchase, return or service case. `store` empty: online.
+
+    `of_reference`, `of_store`: the purchase that a return points at. `subject`, `is_open`: of a service case.
+    """
+
+    reference: Annotated[str, Size(1, 64)]
+    kind: Kind
+    store: Annotated[str, Size(0, 40)]
+    system: Annotated[str, Size(1, 40)]
+    at_s: Seconds
+    lines: Annotated[tuple[Bought, ...], Count(MOST_LINES)] = ()
+    of_reference: Annotated[str, Size(0, 64)] = ""
+    of_store: Annotated[str, Size(0, 40)] = ""
+    subject: Text = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Marked:
+    """One mark; `item` `WHOLE`: all of the purchase."""
+
+    item: Annotated[str, Size(0, 64)]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Marks:
+    """What stands sealed beside a purchase."""
+
+    listed: Annotated[tuple[Marked, ...], Count(MOST_LINES + 1)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Held:
+    """One purchase as HQ holds it. `id`, 16 bytes, names it to its member and to nobody else."""
+
+    id: bytes
+    said: Purchase
+    marks: Mapping[str, Mark]
+
+    def mark_of(self, item: str) -> Mark | None:
+        """What the member said of this line, or of all of it."""
+        return self.marks.get(item, self.marks.get(WHOLE))
+
+
+def name(seal: Seal, store: str, reference: str) -> bytes:
+    """The id of a purchase: of one place and reference there is one, whichever system tells of it."""
+    return seal.name(b"purchase\x00" + store.encode() + b"\x00" + reference.encode())
+
+
+def scope_of(said: Purchase) -> str:
+    """The scope under which this may be kept."""
+    match said.kind:
+        case Kind.PURCHASE:
+            return HISTORY_ONLINE if said.store == ONLINE else HISTORY_STORE
+        case Kind.RETURN:
+            return RETURNS
+        case Kind.SERVICE:
+            return SERVICE
+
+
+def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dict[str, Field]:
+    """The values that follow, by scope, of all of one member, the newest first; of scopes that a policy declares."""
+    back: Counter[tuple[bytes, str]] = Counter()
+    marked: set[tuple[bytes, str]] = set()
+    for one in held:
+        marked.update((one.id, line.item) for line in one.said.lines if one.mark_of(line.item) is not None)
+        if one.said.kind is Kind.RETURN and one.said.of_reference:
+            for line in one.said.lines:
+                back[_bought(one.said, seal), line.item] += line.quantity
+    found: dict[str, list[Item]] = {HISTORY_STORE: [], HISTORY_ONLINE: [], RETURNS: []}
+    cases = []
+    for one in held:
+        said = one.said
+        if said.kind is Kind.SERVICE:
+            if said.is_open and one.mark_of(WHOLE) is None:
+                cases.append((said.at_s, said.subject))
+            continue
+        of = one.id if said.kind is Kind.PURCHASE else _bought(said, seal)
+        for line in said.lines:
+            if (one.id, line.item) not in marked and (of, line.item) not in marked:
+                is_back = said.kind is Kind.RETURN or back[of, line.item] >= line.quantity
+                found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
+    types = {rule.id: rule.value_type for main in mains for rule in main.scopes}
+    made = [
+        _field(scope, Value(items=tuple(items[:_MOST_ITEMS])), max(one.at_s or 0 for one in items))
+        for scope, items in found.items()
+        if items and types.get(scope) is ValueType.ITEMS
+    ]
+    if cases and types.get(SERVICE) is ValueType.TEXTS:
+        texts = tuple(dict.fromkeys(subject for _, subject in cases))[:_MOST_TEXTS]
+        made.append(_field(SERVICE, Value(texts=texts), max(at_s for at_s, _ in cases)))
+    return {one.scope: one for one in made}
+
+
+def _bought(said: Purchase, seal: Seal) -> bytes:
+    """The id of the purchase that a return points at."""
+    return name(seal, said.of_store, said.of_reference)
+
+
+def _field(scope: str, value: Value, at_s: int) -> Field:
+    """A value of ours, as much of it as fits, the newest first."""
+    while True:
+        field = Field(scope, value, SourceClass.FIRST, SURFACE, ValueClass.TRANSACTIONAL, at_s, at_s)
+        if len(schema.encode(field)) <= _MOST_BYTES:
+            return field
+        value = Value(texts=value.texts and value.texts[: len(value.texts) // 2],
+                      items=value.items and value.items[: len(value.items) * 3 // 4])  # fmt: skip
+
+
+def renewed(before: Iterable[Field], made: Mapping[str, Field]) -> list[Field] | None:
+    """A profile with these values of ours; None: it has them already."""
+    kept = {one.scope: one for one in before}
+    wanted = {scope: one for scope, one in kept.items() if one.surface != SURFACE} | dict(made)
+    return None if wanted == kept else list(wanted.values())

@@ -1,0 +1,167 @@
+"""What members bought: taken from other systems with consent, marked by the member, told to stores as values."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from hq import erasure, membership, purchases, purchases_intake, systems, systems_intake, systems_refused
+from hq.database import reading, writing
+from hq.errors import Reason
+from hq.purchases_told import Held, Mark
+from hq.systems import EVERY_BRAND, Right, System
+from hq.systems_intake import Report
+from hq.systems_line import Line
+from tests.hq.headquarters import DAY_S, STORE, Headquarters
+from wire.member import Field
+
+
+@pytest.fixture(autouse=True)
+def shop(hq: Headquarters) -> None:
+    """The system that sends."""
+    with writing(hq.engine) as connection:
+        systems.add(connection, "shop", "", tuple(Right), [EVERY_BRAND], (), hq.now_ms)
+
+
+SHOP = System("shop", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
+
+
+def sent(hq: Headquarters, rows: Iterable[object], system: System = SHOP) -> Report:
+    """The rows as one call."""
+    lines = [Line(number, row) for number, row in enumerate(rows, 1)]
+    take = lambda batch: purchases_intake.take(hq.engine, hq.keys, system, batch, hq.now_ms)  # noqa: E731
+    return systems_intake.run(hq.engine, system.id, "purchases", lines, take, hq.now_ms)
+
+
+def bought(hq: Headquarters, member: str, reference: str, item: str, **more: object) -> dict[str, object]:
+    """A purchase in the store."""
+    items = [{"item": item, "label": f"A {item}", "quantity": 1}]
+    row = {"member": member, "reference": reference, "store": STORE, "at": hq.now_s - DAY_S, "items": items}
+    return {name: value for name, value in (row | more).items() if value is not None}
+
+
+def shown(hq: Headquarters, member: str) -> dict[str, list[tuple[str, bool]]]:
+    """What the store holds of the member's lists: item and whether it came back."""
+    found = hq.record(member)
+    fields: tuple[Field, ...] = () if found is None else found.fields
+    return {one.scope: [(each.item, each.returned) for each in one.value.items or ()] for one in fields}
+
+
+def held(hq: Headquarters, member: str) -> list[Held]:
+    """What HQ holds."""
+    with writing(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, [member])
+        return [one for found in purchases.of_members(connection, locked).values() for one in found]
+
+
+def test_a_purchase_reaches_the_stores_lists_and_a_return_points_at_it(hq: Headquarters) -> None:
+    """With where it came from and when; what came back says so, in its own list too."""
+    hq.join("m-1", "history.store", "history.online", "returns", "service.open")
+    back = bought(hq, "m-1", "2", "boots", kind="return", of={"reference": "1", "store": STORE}, at=hq.now_s)
+    case = {"member": "m-1", "reference": "R", "kind": "service", "store": STORE, "at": hq.now_s, "subject": "Heel"}
+    rows = [bought(hq, "m-1", "1", "boots"), bought(hq, "m-1", "1", "scarf", store=None), back, case]
+    report = sent(hq, rows)
+    assert (report.taken, report.new, report.refused) == (4, 4, ())
+    lists = shown(hq, "m-1")
+    assert lists["history.store"] == lists["returns"] == [("boots", True)]
+    assert lists["history.online"] == [("scarf", False)]
+    found = hq.record("m-1")
+    assert found is not None
+    (open_case,) = [one for one in found.fields if one.scope == "service.open"]
+    assert (open_case.value.texts, open_case.surface, open_case.collected_s) == (("Heel",), "purchases", hq.now_s)
+    assert sent(hq, [case | {"open": False}]).new == 1
+    assert "service.open" not in shown(hq, "m-1")
+    hq.check()
+
+
+def test_what_the_member_marked_survives_the_same_file_again(hq: Headquarters) -> None:
+    """A gift and what is not theirs are in no list, before and after."""
+    hq.join("m-1", "history.store")
+    rows = [bought(hq, "m-1", str(number), item) for number, item in enumerate(("boots", "scarf", "hat"))]
+    sent(hq, rows)
+    ids = {one.said.lines[0].item: one.id for one in held(hq, "m-1")}
+    purchases.mark(hq.engine, hq.keys, "m-1", ids["scarf"], "scarf", Mark.GIFT, hq.now_ms)
+    purchases.mark(hq.engine, hq.keys, "m-1", ids["hat"], None, Mark.NOT_MINE, hq.now_ms)
+    assert shown(hq, "m-1") == {"history.store": [("boots", False)]}
+    changed = bought(hq, "m-1", "1", "scarf", at=hq.now_s)
+    assert sent(hq, [rows[0], changed, rows[2]]).new == 1
+    assert shown(hq, "m-1") == {"history.store": [("boots", False)]}
+    purchases.mark(hq.engine, hq.keys, "m-1", ids["scarf"], "scarf", None, hq.now_ms)
+    assert [item for item, _ in shown(hq, "m-1")["history.store"]] == ["scarf", "boots"]
+
+
+def test_without_purpose_or_live_grant_nothing_is_kept(hq: Headquarters) -> None:
+    """Refused by name: no policy's purpose, no grant, a grant withdrawn, a store of another brand, nobody."""
+    hq.join("m-1", "history.store")
+    hq.join("m-2")
+    other = System("shop", frozenset(Right), frozenset({"other"}), frozenset())
+    rows = [bought(hq, "m-1", "1", "boots", store=None), bought(hq, "m-2", "1", "boots"), bought(hq, "m-9", "1", "a")]
+    report = sent(hq, [*rows, bought(hq, "m-1", "1", "boots", store="paris-1")])
+    assert [(one.line, one.field, one.reason) for one in report.refused] == [
+        (1, "kind", Reason.NO_CONSENT),
+        (2, "kind", Reason.NO_CONSENT),
+        (3, "member", Reason.UNKNOWN_MEMBER),
+        (4, "store", Reason.UNKNOWN_STORE),
+    ]
+    assert sent(hq, [bought(hq, "m-1", "1", "boots")], other).refused[0].reason is Reason.FORBIDDEN
+    hq.office.withdraw("m-1", hq.now_ms, purpose="assist")
+    assert sent(hq, [bought(hq, "m-1", "1", "boots")]).refused[0].reason is Reason.NO_CONSENT
+    scopes = tuple(one for one in hq.draft.main.scopes if one.id != "history.store")
+    hq.publish(scopes=scopes, lead=())
+    assert sent(hq, [bought(hq, "m-1", "1", "boots")]).refused[0].reason is Reason.NO_PURPOSE
+    assert held(hq, "m-1") == held(hq, "m-2") == []
+
+
+def test_ten_thousand_lines_with_three_bad_ones(hq: Headquarters) -> None:
+    """9,997 are taken, three listed with line, field and reason and kept without a value; again, nothing is new."""
+    names = [f"m-{number}" for number in range(20)]
+    for name in names:
+        hq.join(name, "history.store")
+    rows: list[object] = [bought(hq, names[number % 20], f"r-{number}", f"i-{number % 50}") for number in range(10_000)]
+    rows[17] = "no object"
+    rows[4_000] = bought(hq, "m-1", "r-x", "boots", at="yesterday-canary")
+    rows[9_999] = bought(hq, "m-canary", "r-y", "boots")
+    for new in (9_997, 0):
+        report = sent(hq, rows)
+        assert (report.taken, report.new) == (9_997, new)
+        assert [(one.line, one.field, one.reason) for one in report.refused] == [
+            (18, "", Reason.MALFORMED),
+            (4_001, "at", Reason.MALFORMED),
+            (10_000, "member", Reason.UNKNOWN_MEMBER),
+        ]
+    with reading(hq.engine) as connection:
+        kept = systems_refused.newest(connection, limit=3)
+        assert [(one.system, one.call, one.line) for one in kept] == [
+            ("shop", "purchases", 10_000), ("shop", "purchases", 4_001), ("shop", "purchases", 18),
+        ]  # fmt: skip
+        assert "canary" not in str(kept)
+        assert ("shop", "purchases", "malformed", 4) in systems_refused.counts(connection, 0)
+    hq.check()
+
+
+def test_a_line_of_another_form_names_the_field(hq: Headquarters) -> None:
+    """And not its value."""
+    hq.join("m-1", "history.store")
+    wrong: dict[str, dict[str, object]] = {
+        "items": {"items": []},
+        "items[0].quantity": {"items": [{"item": "a", "label": "A", "quantity": 0}]},
+        "kind": {"kind": "gift"},
+        "at": {"at": 2**39},
+        "of": {"of": {"reference": "1"}},
+        "open": {"open": True},
+        "": {"colour": "red"},
+        "reference": {"reference": 7},
+    }
+    report = sent(hq, [bought(hq, "m-1", "1", "boots") | more for more in wrong.values()])
+    assert [one.field for one in report.refused] == list(wrong)
+
+
+def test_erased_and_outdated_purchases_are_gone(hq: Headquarters) -> None:
+    """With their member, or when policy does not let HQ keep them any longer."""
+    hq.join("m-1", "history.store")
+    hq.join("m-2", "history.store")
+    sent(hq, [bought(hq, "m-1", "1", "boots"), bought(hq, "m-2", "1", "boots")])
+    erasure.erase(hq.engine, hq.keys, "m-2", hq.now_ms)
+    with reading(hq.engine) as connection:
+        assert len(connection.execute(purchases.purchases.select()).all()) == 1
+    hq.later(4_000 * DAY_S)
+    assert held(hq, "m-1") == []
