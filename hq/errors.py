@@ -46,6 +46,8 @@ class Reason(StrEnum):
     POLICY_INCONSISTENT = "policy_inconsistent"
     WEAK_PIN = "weak_pin"
     NOT_ALLOWED = "not_allowed"
+    TOO_EARLY = "too_early"
+    BUDGET_SPENT = "budget_spent"
     UNKNOWN_SYSTEM = "unknown_system"
     UNKNOWN_PURCHASE = "unknown_purchase"
     FORBIDDEN = "forbidden"  # a brand or a store that this system was not given

@@ -1,0 +1,45 @@
+"""Draws the noise of figures: OpenDP's discrete Laplace mechanism, and what it costs.
+
+I/O: opendp (the system's random generator); its only importer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import opendp.prelude as dp
+
+MICRO = 1_000_000
+# A member stands in one row of a table: in its whole, and in one outcome of it.
+SENSITIVITY = 2
+
+dp.enable_features("contrib")
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The noise of one table: its scale, and the epsilon that a table costs, both in millionths."""
+
+    scale_micro: int
+    cost_micro: int
+
+
+def noise(epsilon_micro: int) -> Noise:
+    """The noise that costs at most this epsilon for each table."""
+    scale_micro = -(-SENSITIVITY * MICRO * MICRO // epsilon_micro)
+    cost = _mechanism(scale_micro).map(SENSITIVITY)
+    # Rounded up: what is booked is never less than what was spent.
+    return Noise(scale_micro, max(epsilon_micro, -int(-cost * MICRO // 1)))
+
+
+def draw(counts: Sequence[int], wanted: Noise) -> list[int]:
+    """The counts of one table with noise, not below 0: what was drawn below is told as 0."""
+    if not counts:
+        return []
+    return [max(0, one) for one in _mechanism(wanted.scale_micro)(list(counts))]
+
+
+def _mechanism(scale_micro: int) -> Any:
+    return dp.m.make_laplace(
+        dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int), scale=scale_micro / MICRO
+    )  # fmt: skip
