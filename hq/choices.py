@@ -18,7 +18,7 @@ from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.log_tables import withdrawals_applied
 from hq.membership import Locked
-from hq.state import DEFAULT_MODE, PRESENCE, Event, Standing, fold
+from hq.state import DEFAULT_MODE, PRESENCE, Event, Standing, channel_of, fold, is_wide
 from hq.tables import audience, instances, links, records, stores
 from wire import synthetic
 from wire.member import Mode, Muted, NameChoice, Statement
@@ -65,7 +65,10 @@ class ChosenScope:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One purpose at a store. `notice`: SHA-256 of the notice that policy names now; empty: none. Unix seconds."""
+    """One purpose at a store, or for a brand; `channel`: of a contact, such as "email".
+
+    `notice`: SHA-256 of the notice that policy names now; empty: none. Unix seconds.
+    """
 
     purpose: str
     label: str
@@ -75,11 +78,15 @@ class Chosen:
     roles: tuple[str, ...]  # labels of those to whom it is given
     notice: bytes
     scopes: tuple[ChosenScope, ...]
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AtStore:
-    """A store that the member added or gave something to. `brand`: the name of its policy."""
+    """A store that the member added or gave something to. `brand`: the name of its policy.
+
+    `purposes` leaves out those about the whole brand (`AtBrand`).
+    """
 
     store: str
     label: str
@@ -91,6 +98,14 @@ class AtStore:
 
 
 @dataclass(frozen=True, slots=True)
+class AtBrand:
+    """What is chosen for a whole brand: its channels one by one, and the use by partners. No store is told of it."""
+
+    brand: str
+    purposes: tuple[Chosen, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """All of it. `version` changes with every choice and with the list of stores; `resumes_to`: after a pause."""
 
@@ -99,6 +114,7 @@ class Choices:
     resumes_to: Mode
     name: NameChoice
     stores: tuple[AtStore, ...]
+    brands: tuple[AtBrand, ...]
     mutes: tuple[Muted, ...]
 
 
@@ -136,7 +152,7 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> C
             brand=policies.name(store) or "",
             added_ms=listed.get(store),
             recognised=any(statement.store == store and statement.purpose == PRESENCE for statement in ahead),
-            purposes=_purposes(policies.of(store), standing, [one for one in ahead if one.store == store]),
+            purposes=_purposes(policies.of(store), standing, _here(ahead, standing, store, policies.name(store) or "")),
             confirmed=confirmed(connection, one.reference, store, events, now_ms),
         )
         for store in named
@@ -148,6 +164,7 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> C
         resumes_to=resumes_to(events),
         name=standing.name_choice,
         stores=places,
+        brands=_brands(connection, policies, standing, now_s),
         mutes=standing.mutes,
     )
 
@@ -206,6 +223,10 @@ def confirmed(
     return Confirmed(Step.ON_THE_WAY, until_ms=link.lease_until_ms)
 
 
+def _here(ahead: Sequence[Statement], standing: Standing, store: str, brand: str) -> list[Statement]:
+    return [one for one in ahead if one.store == store and standing.of_brand(one.event, brand)]
+
+
 def _lease_ms(connection: Connection, store: str) -> int:
     wanted = (
         select(instances.c.lease_s)
@@ -240,7 +261,22 @@ def _label(policy: Policy | None, otherwise: str) -> str:
 def _purposes(policy: Policy | None, standing: Standing, statements: Sequence[Statement]) -> tuple[Chosen, ...]:
     if policy is None:
         return ()
-    return tuple(_purpose(one, policy.main, standing, statements) for one in policy.main.purposes)
+    here = [one for one in policy.main.purposes if not is_wide(one.id)]
+    return tuple(_purpose(one, policy.main, standing, statements) for one in here)
+
+
+def _brands(
+    connection: Connection, policies: publication.Policies, standing: Standing, now_s: int
+) -> tuple[AtBrand, ...]:
+    """Every brand that has something to choose as a whole."""
+    found = []
+    for brand in connection.scalars(select(stores.c.policy).distinct().order_by(stores.c.policy)):
+        main = policies.main(brand)
+        wide = [one for one in main.purposes if is_wide(one.id)] if main is not None else []
+        given = [one for one in standing.wide if one.until_s > now_s and standing.of_brand(one.event, brand)]
+        if main is not None and wide:
+            found.append(AtBrand(brand, tuple(_purpose(one, main, standing, given) for one in wide)))
+    return tuple(found)
 
 
 def _purpose(purpose: Purpose, main: MainPolicy, standing: Standing, statements: Sequence[Statement]) -> Chosen:
@@ -260,6 +296,7 @@ def _purpose(purpose: Purpose, main: MainPolicy, standing: Standing, statements:
         roles=tuple(roles),
         notice=purpose.notice,
         scopes=tuple(scopes),
+        channel=channel_of(purpose.id),
     )
 
 

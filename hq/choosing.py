@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hq import choices, ledger, membership, publication
+from hq import choices, door, ledger, membership, publication
 from hq.choosing_tables import chosen_stores
 from hq.database import reading, writing
 from hq.door import MOST_STORES, Grant
 from hq.errors import Reason, Refused
+from hq.ledger_proof import Proof
 from hq.membership import Locked
 from hq.office import Office
+from hq.state import is_wide
 from hq.tables import stores
 from wire import synthetic
 from wire.member import Mode, Muted, NameChoice
@@ -34,8 +36,9 @@ _LINK = re.compile(r"(?:https://[^/\s]+)?/(?:[^\s?#]*/)?(?:stores/add|leave)/([a
 class Wish:
     """A plain choice. `stores` None: all that the member has; `scopes` None: every ordinary one of the purpose.
 
-    A special category is given only where it is named. `notice`: SHA-256 of the notice that was shown; None: the one
-    that policy names now. `until_days` counts from the choice.
+    A special category is given only where it is named. A purpose about a whole brand (a channel, partners) names the
+    `brand`; None: the only one there is. `notice`: SHA-256 of the notice that was shown, `language` the one it was
+    read in; None: the notice that policy names now. `until_days` counts from the choice.
     """
 
     purpose: str
@@ -43,6 +46,8 @@ class Wish:
     scopes: tuple[str, ...] | None = None
     until_days: int = LASTS_DAYS
     notice: bytes | None = None
+    brand: str | None = None
+    language: str | None = None
 
 
 # --- what is given ----------------------------------------------------------------------------------------------------
@@ -61,14 +66,43 @@ def give(office: Office, member: str, wish: Wish, now_ms: int, method: str) -> t
     with reading(office.engine) as connection:
         one = choices.opened(connection, office.keys, member)
         listed = choices.added(connection, one.reference)
-        named = tuple(sorted(listed)) if wish.stores is None else wish.stores
-        if not named:
-            raise Refused(Reason.UNKNOWN_STORE, "stores", "a store: the member has added none yet")
-        grants = list(_grants(publication.Policies(connection), wish, named, now_ms // 1000))
+        policies = publication.Policies(connection)
+        if is_wide(wish.purpose):
+            named: tuple[str, ...] = ()
+            brand = wish.brand or only_brand(connection)
+            grants = [_grant(wish, now_ms // 1000, brand=brand)]
+        else:
+            named = tuple(sorted(listed)) if wish.stores is None else wish.stores
+            if not named:
+                raise Refused(Reason.UNKNOWN_STORE, "stores", "a store: the member has added none yet")
+            grants = list(_grants(policies, wish, named, now_ms // 1000))
     for store in named:
         if store not in listed:
             add_store(office, member, store, now_ms)
-    return tuple(event for grant in grants for event in office.grant(member, grant, now_ms, method))
+    proof = _proof(wish.language, method)
+    return tuple(event for grant in grants for event in office.grant(member, grant, now_ms, method, proof))
+
+
+def _proof(language: str | None, method: str) -> Proof:
+    return Proof(notice_language=language, surface=method)
+
+
+def only_brand(connection: Connection) -> str:
+    """The brand, where there is but one. Raises: Refused."""
+    found = connection.scalars(select(stores.c.policy).distinct().limit(2)).all()
+    if len(found) != 1:
+        raise Refused(Reason.MALFORMED, "brand", "which of the brands is meant")
+    return str(found[0])
+
+
+def _grant(
+    wish: Wish, now_s: int, stores: tuple[str, ...] = (), roles: tuple[str, ...] = (), scopes: tuple[str, ...] = (),
+    brand: str | None = None,
+) -> Grant:  # fmt: skip
+    return Grant(
+        purpose=wish.purpose, stores=stores, roles=roles, scopes=scopes, until_days=wish.until_days, chosen_s=now_s,
+        notice=wish.notice, brand=brand,
+    )  # fmt: skip
 
 
 def _grants(policies: publication.Policies, wish: Wish, named: Iterable[str], now_s: int) -> Iterable[Grant]:
@@ -84,15 +118,7 @@ def _grants(policies: publication.Policies, wish: Wish, named: Iterable[str], no
             raise Refused(Reason.NO_POLICY, "stores", "stores whose policy is published")
         roles = tuple(one.id for one in main.roles if one.sees_floor and one.id != synthetic.ROLE)
         for scopes in _scopes(main, wish):
-            yield Grant(
-                purpose=wish.purpose,
-                stores=tuple(group),
-                roles=roles,
-                scopes=scopes,
-                until_days=wish.until_days,
-                chosen_s=now_s,
-                notice=wish.notice,
-            )
+            yield _grant(wish, now_s, tuple(group), roles, scopes)
 
 
 def _scopes(main: MainPolicy, wish: Wish) -> list[tuple[str, ...]]:
@@ -135,9 +161,22 @@ def withdraw(
     purpose: str | None = None,
     scopes: tuple[str, ...] | None = None,
     stores: tuple[str, ...] | None = None,
+    brand: str | None = None,
 ) -> bytes:
     """Takes back, at once; what is not named means all."""
-    return office.withdraw(member, now_ms, purpose=purpose, scopes=scopes, stores=stores, method=method)
+    return office.withdraw(
+        member, now_ms, purpose=purpose, scopes=scopes, stores=stores, brand=brand, method=method,
+        proof=Proof(surface=method),
+    )  # fmt: skip
+
+
+def refuse(office: Office, member: str, wish: Wish, now_ms: int, method: str) -> bytes:
+    """The member was asked and says no: it ends what stands of it, and nobody asks again for 90 days.
+
+    Of the wish only purpose, scopes, stores, brand, notice and language count; `stores` None: everywhere.
+    """
+    refusal = door.check_refusal(wish.purpose, wish.scopes, wish.stores, wish.brand, wish.notice)
+    return office.refuse(member, refusal, now_ms, method, _proof(wish.language, method))
 
 
 def pause(office: Office, member: str, now_ms: int, method: str) -> bytes:

@@ -9,7 +9,19 @@ from collections.abc import Collection as Several
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from hq import erasure, help_state, key_watch, membership, orders, proposals, publication, purchases, records
+from hq import (
+    erasure,
+    exports,
+    help_state,
+    key_watch,
+    membership,
+    orders,
+    proposals,
+    publication,
+    purchases,
+    records,
+    repeats,
+)
 from hq.database import reading, writing
 from hq.days import buckets_due, valid_days
 from hq.keys import Keys
@@ -31,6 +43,8 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
             break
     help_state.forget(engine, now_ms)
     proposals.forget(engine, now_ms)
+    exports.forget(engine, now_ms)
+    repeats.forget(engine, now_ms)
     purchases.forget(engine, keys, now_ms)
     erasure.forget(engine)
     key_watch.look(engine, keys, now_ms)

@@ -7,27 +7,35 @@ I/O: sqlalchemy.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
-from hq import event_bodies
+from hq import event_bodies, records
 from hq.database import reading, writing
 from hq.keys import Keys
 from hq.proposal_tables import proposals
 from hq.tables import store_events
 from wire import schema
+from wire.catalog import CatalogItem
 from wire.errors import WireError
 from wire.items import ItemList, Proposal
-from wire.sync import Event, EventKind
+from wire.sync import Collection, Event, EventKind
 
 STANDS_MS = 7 * 86_400_000
 MOST_SHOWN = 50
+_MOST_DIGITS = 18  # of an event's number
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Proposed:
-    """One proposal as its member may see it: nobody of the staff is named. Times are Unix milliseconds UTC."""
+    """One proposal as its member may see it: nobody of the staff is named. Times are Unix milliseconds UTC.
 
+    `ref` names it for `confirm` and `decline`. `label`: what the catalogs call the item; where none does, its id.
+    """
+
+    ref: str
+    label: str
     store: str
     role: str
     to: ItemList
@@ -81,8 +89,41 @@ def of_member(connection: Connection, keys: Keys, member: bytes, now_ms: int) ->
             continue  # of a store that says nonsense
         if said is not None:
             at_ms = row.until_ms - STANDS_MS
-            found.append(Proposed(row.store, said.role, said.to, said.item, said.quantity, at_ms, row.until_ms))
+            label = _label(connection, row.store, said.item)
+            found.append(
+                Proposed(name(row), label, row.store, said.role, said.to, said.item, said.quantity, at_ms, row.until_ms)
+            )
     return found
+
+
+def name(row: Row[Any]) -> str:
+    """What a proposal is called between HQ and its member."""
+    return f"{row.store}/{row.incarnation.hex()}/{row.number}"
+
+
+def take_off(connection: Connection, member: bytes, ref: str) -> bool:
+    """Takes a proposal off the member's list; False: there was none such. The member is locked."""
+    store, _, rest = ref.partition("/")
+    incarnation, _, number = rest.partition("/")
+    try:
+        of_it = (
+            proposals.c.store == store,
+            proposals.c.incarnation == bytes.fromhex(incarnation),
+            proposals.c.number == int(number[:_MOST_DIGITS]),
+        )
+    except ValueError:
+        return False
+    return connection.execute(delete(proposals).where(proposals.c.member == member, *of_it)).rowcount == 1
+
+
+def _label(connection: Connection, store: str, item: str) -> str:
+    """What the first of the store's catalogs that knows the item calls it; else its id."""
+    for found in records.of_store(connection, store):
+        if found.collection is Collection.CATALOG:
+            body = records.body(connection, found.name, item.encode())
+            if body is not None:
+                return schema.decode(CatalogItem, body).name
+    return item
 
 
 def forget(engine: Engine, now_ms: int) -> int:

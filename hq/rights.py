@@ -14,15 +14,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hq import event_bodies, help_state, ledger, looks, membership, questions, records
+from hq import choices, event_bodies, felt, help_state, ledger, looks, membership, purchases, questions, records
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
 from hq.tables import audience, members, phones, store_events
 from wire import cbor, schema
 from wire.errors import WireError
+from wire.items import Mute, Proposal, SuggestionOutcome
 from wire.member import Member
-from wire.sync import Collection, EventKind, instance
+from wire.sync import Attendance, Collection, Disclosure, EventKind, Withdrawal, instance
 
 
 def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict[str, Any]:
@@ -42,16 +43,19 @@ def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict
         "member": one.about.id,
         "age_at_least": one.about.age_at_least or None,
         "jurisdiction": one.about.jurisdiction or None,
-        "added": _instant(added_ms),
+        "added": instant(added_ms),
         "phones": [
-            {"id": row.id.hex(), "added": _instant(row.added_ms), "presence_secret": "held, not told"}
+            {"id": row.id.hex(), "added": instant(row.added_ms), "presence_secret": "held, not told"}
             for row in connection.execute(held)
         ],
-        "profile": [_plain(field) for field in membership.fields(connection, locked).get(whose, ())],
-        "choices": [_plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
-        "help": None if call is None else _plain(call),
-        "questions": [_plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],
-        "looks": [_plain(look) for look in looks.of_member(connection, keys.custody, whose)],
+        "profile": [plain(field) for field in membership.fields(connection, locked).get(whose, ())],
+        "choices": [plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
+        "help": None if call is None else plain(call),
+        "questions": [plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],
+        "looks": [plain(look) for look in looks.of_member(connection, keys.custody, whose)],
+        "purchases": [plain(bought) for bought in purchases.of_members(connection, locked)[whose]],
+        "stores_added": {store: instant(at_ms) for store, at_ms in sorted(choices.added(connection, whose).items())},
+        "felt_creepy": [plain(noted) for noted in felt.of_member(connection, keys, member)],
         "stores": [_store(connection, keys, row) for row in _seats(connection, one)],
     }
 
@@ -74,45 +78,67 @@ def _store(connection: Connection, keys: Keys, row: Any) -> dict[str, Any]:
         "store": row.store,
         "known_there_as": row.pseudonym.hex(),
         "recognised": row.present,
-        "record": None if body is None else _plain(schema.decode(Member, body)),
+        "record": None if body is None else plain(schema.decode(Member, body)),
         "events": [
-            {"kind": _kind(found.kind), "at": _instant(found.at_ms), "said": None if said is None else _said(said)}
-            for found, said in zip(rows, bodies, strict=True)
+            {
+                "kind": kind_name(found.kind),
+                "at": instant(found.at_ms),
+                "said": None if body is None else said(found.kind, body),
+            }
+            for found, body in zip(rows, bodies, strict=True)
         ],
     }
 
 
-def _kind(number: int) -> str:
+def kind_name(number: int) -> str:
+    """What an event of a store is called."""
     try:
         return EventKind(number).name.lower()
     except ValueError:
         return str(number)  # of a later version
 
 
-def _said(body: bytes) -> Any:
+_SHAPES: dict[int, type[Any]] = {
+    EventKind.DISCLOSURE: Disclosure,
+    EventKind.WITHDRAWAL: Withdrawal,
+    EventKind.MUTE: Mute,
+    EventKind.OUTCOME: SuggestionOutcome,
+    EventKind.ATTENDANCE: Attendance,
+    EventKind.PROPOSAL: Proposal,
+}
+_STAFF = frozenset({"associate", "tablet"})  # who of the staff it was is not the member's
+
+
+def said(kind: int, body: bytes) -> Any:
+    """What an event says, by name; nobody of the staff is named. What HQ cannot read as hex."""
     try:
-        return _plain(cbor.decode(body))
+        if kind not in _SHAPES:
+            return plain(cbor.decode(body))
+        found = schema.decode(_SHAPES[kind], body)
     except WireError:
         return body.hex()
+    hidden = _STAFF | ({"to"} if isinstance(found, Attendance) else set())
+    return {name: one for name, one in plain(found).items() if name not in hidden}
 
 
-def _instant(at_ms: int | None) -> str | None:
+def instant(at_ms: int | None) -> str | None:
+    """As people read it; None of none."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds") if at_ms else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value of ours as JSON has it."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        named = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         return {name: _dated(name, one) for name, one in named.items()}
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value
 
 
@@ -120,4 +146,4 @@ def _dated(name: str, value: Any) -> Any:
     """An instant as people read it; 0 is none."""
     if not isinstance(value, int) or not name.endswith(("_s", "_ms")):
         return value
-    return _instant(value if name.endswith("_ms") else value * 1000)
+    return instant(value if name.endswith("_ms") else value * 1000)
