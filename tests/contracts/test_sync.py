@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hq.database import open_database
 from hq.outbox import Outbox
 from hq.records import DOWN, NOW
 from store_gateway.keys import BoxKeys
 from store_gateway.replica import Replica
-from tests.hq.headquarters import DAY_S, STORE, Headquarters, text, texts
+from tests.hq.headquarters import DAY_S, STORE, on_sqlite, text, texts
 from wire import sync
 from wire.keys import open_key_set
 from wire.member import Member, Mode
@@ -30,7 +29,7 @@ class Shop:
 
     def __init__(self, folder: Path, loses: Callable[[], bool] = lambda: False) -> None:
         self.folder = folder
-        self.hq = Headquarters(open_database(f"sqlite:///{folder}/hq.db"))
+        self.hq = on_sqlite(folder)
         self.loses = loses
         self._skew_ms = self.hq.now_ms - int(_BOOT_S * 1000)
         root = self.hq.root.public_key()

@@ -5,7 +5,6 @@ one of them. On PostgreSQL `make test` runs only what `QUICK` names; `make test-
 """
 
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hq.database import open_database
-from tests.hq.headquarters import Headquarters
+from tests.hq.headquarters import Headquarters, first, on_sqlite
 from tests.postgresql import drop_database, make_database, server
 
 # Where the two databases could differ most: locks, counters, upserts, triggers, migrations, snapshots.
@@ -24,7 +23,7 @@ QUICK = {
 
 
 def on(name: str) -> pytest.MarkDecorator:
-    """Marks what concerns one of the two databases alone: `pytestmark = on("sqlite")`."""
+    """Marks a test that concerns one of the two databases alone; a module says `DATABASE = "sqlite"`."""
     return pytest.mark.parametrize("database", [name], indirect=True)
 
 
@@ -35,6 +34,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("parametrize"):
         if mark.args[0] == "database":
             return
+    only = getattr(metafunc.module, "DATABASE", None)
+    if only is not None:
+        metafunc.parametrize("database", [only], indirect=True)
+        return
     chosen = QUICK.get(metafunc.module.__name__.rpartition(".")[2], ())
     quick = chosen is None or metafunc.function.__name__ in chosen
     other = pytest.param("postgresql", marks=() if quick else pytest.mark.long)
@@ -59,26 +62,26 @@ def empty_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.fixture
 def engine(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """A new database with HQ's tables: a copy, since making them takes longer."""
+    """A new database with HQ's tables; where the test asks for `hq` too, with what that HQ wrote. Copied: it is as
+    good, and quicker than making it."""
+    filled = "hq" in request.fixturenames
     if database == "sqlite":
-        for file in request.getfixturevalue("sqlite_made").iterdir():
-            shutil.copyfile(file, tmp_path / file.name)
-        opened = open_database(f"sqlite:///{tmp_path}/hq.db")
+        opened = on_sqlite(tmp_path).engine if filled else open_database(f"sqlite:///{tmp_path}/hq.db")
         yield opened
         opened.dispose()
         return
-    with _lent(request.getfixturevalue("postgresql"), request.getfixturevalue("postgresql_made")) as url:
+    template = request.getfixturevalue("postgresql_hq")[0] if filled else request.getfixturevalue("postgresql_made")
+    with _lent(request.getfixturevalue("postgresql"), template) as url:
         opened = open_database(url)
         yield opened
         opened.dispose()
 
 
-@pytest.fixture(scope="session")
-def sqlite_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files of a new database."""
-    folder = tmp_path_factory.mktemp("made")
-    open_database(f"sqlite:///{folder}/hq.db").dispose()
-    return folder
+@pytest.fixture
+def hq(database: str, engine: Engine, request: pytest.FixtureRequest) -> Headquarters:
+    """An HQ with the example policy's store, nobody in it."""
+    made = first()[1] if database == "sqlite" else request.getfixturevalue("postgresql_hq")[1]
+    return made.copied(engine)
 
 
 @pytest.fixture(scope="session")
@@ -88,17 +91,19 @@ def postgresql_made(postgresql: str) -> str:
     return "hq_made"
 
 
+@pytest.fixture(scope="session")
+def postgresql_hq(postgresql: str) -> tuple[str, Headquarters]:
+    """The name of a database of an HQ to which nothing has happened yet, and that HQ."""
+    made = Headquarters(open_database(make_database(postgresql, "hq_first")))
+    made.engine.dispose()
+    return "hq_first", made
+
+
 @contextmanager
 def _lent(server_url: str, template: str) -> Iterator[str]:
     name = f"hq_{secrets.token_hex(6)}"
     yield make_database(server_url, name, template)
     drop_database(server_url, name)
-
-
-@pytest.fixture
-def hq(engine: Engine) -> Headquarters:
-    """An HQ with the example policy's store, nobody in it."""
-    return Headquarters(engine)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,12 @@
 I/O: the database of the test.
 """
 
+import atexit
+import functools
 import json
 import secrets
+import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from sqlalchemy import Engine, select
 
 from hq import clock_job, importer, keys, ledger, policy_file, publication, records
 from hq.answers import Answers, Sealer
-from hq.database import reading
+from hq.database import open_database, reading
 from hq.door import Grant
 from hq.office import Office
 from hq.policy_rules import Draft
@@ -76,6 +80,14 @@ class Headquarters:
         self.office.add_store(STORE, "Berlin", self.identity.public_key().public_bytes_raw(), "main", now_ms)
         self.office.publish_policy(self.draft, now_ms)
         self.tick()
+
+    def copied(self, engine: Engine) -> "Headquarters":
+        """The same HQ on a copy of its database, with the same keys, which take as long to make as the tables."""
+        found = Headquarters.__new__(Headquarters)
+        found.draft, found.keys, found.root, found.identity = self.draft, self.keys, self.root, self.identity
+        found.now_ms = self.now_ms
+        found.start(engine)
+        return found
 
     def start(self, engine: Engine) -> None:
         """HQ's program begins on this database: nothing but what is in there is left of an earlier one."""
@@ -196,3 +208,22 @@ class Headquarters:
             assert self.recomputed(found) == found.node, found.name
         with reading(self.engine) as connection:
             assert ledger.first_broken(connection) is None
+
+
+@functools.cache
+def first() -> tuple[Path, Headquarters]:
+    """A folder with the files of an HQ to which nothing has happened yet, and that HQ."""
+    folder = Path(tempfile.mkdtemp(prefix="consentry-hq-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    engine = open_database(f"sqlite:///{folder}/hq.db")
+    made = Headquarters(engine)
+    engine.dispose()
+    return folder, made
+
+
+def on_sqlite(folder: Path) -> Headquarters:
+    """An HQ with the example policy's store, nobody in it, in `hq.db` of a folder: a copy of one made before."""
+    files, made = first()
+    for file in files.iterdir():
+        shutil.copyfile(file, folder / file.name)
+    return made.copied(open_database(f"sqlite:///{folder}/hq.db"))

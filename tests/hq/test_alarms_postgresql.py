@@ -1,7 +1,5 @@
 """Alarms and the synthetic member on PostgreSQL, with several HQ processes at once."""
 
-import secrets
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,23 +9,15 @@ from hq import alarms
 from hq.alarm_channels import Notice
 from hq.alarm_delivery import Delivery
 from hq.alarms import Alarm
-from hq.database import open_database, reading, writing
+from hq.database import reading, writing
 from hq.synthetic import Rounds
 from hq.synthetic_tables import synthetic_choices, synthetic_rounds
 from tests.hq.headquarters import NOON_MS, Headquarters
 from tests.hq.test_synthetic import MEMBER, WAIT_S, Shop
-from tests.postgresql import make_database
 from wire.events import Seen
 
+DATABASE = "postgresql"
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture
-def engine(postgresql: str) -> Iterator[Engine]:
-    """A new database on the session's server."""
-    opened = open_database(make_database(postgresql, f"hq_{secrets.token_hex(4)}"))
-    yield opened
-    opened.dispose()
 
 
 class Counted:

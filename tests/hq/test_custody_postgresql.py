@@ -2,7 +2,7 @@
 
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine
@@ -10,21 +10,13 @@ from sqlalchemy.engine import make_url
 
 from hq import erasure, ledger, membership, rewrap
 from hq.custody import Custody
-from hq.database import open_database, reading
+from hq.database import reading
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, WRAPPING, Headquarters
 from tests.hq.test_custody import CANARIES, live
-from tests.postgresql import make_database
 
+DATABASE = "postgresql"
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture
-def engine(postgresql: str) -> Iterator[Engine]:
-    """A new database on the session's server."""
-    opened = open_database(make_database(postgresql, f"hq_{secrets.token_hex(4)}"))
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A leave code reaches the store, is counted, and tells nobody at HQ whether it was right."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +20,6 @@ from tests.hq.headquarters import STORE, Headquarters
 from tests.hq.test_main import Desk
 from tests.hq.test_main import desk as desk
 from tests.hq.test_orders import a_store
-from tests.hq.test_postgresql import engine as postgresql_engine  # noqa: F401 - a fixture
 from wire.sync import Done, Order, Outcome, Verb
 
 CODE = "12345678"
@@ -150,28 +147,13 @@ def tries_at_once(hq: Headquarters, urls: list[Engine]) -> int:
     return taken.count(0)
 
 
-@pytest.fixture
-def second(tmp_path: Path, engine: Engine) -> Iterator[Engine]:
-    """Another process's way to the same file."""
-    opened = open_database(f"sqlite:///{tmp_path}/hq.db")
-    yield opened
-    opened.dispose()
-
-
-def test_several_processes_count_together(hq: Headquarters, second: Engine) -> None:
-    """At one and the same moment no more is taken than one process would take."""
-    assert tries_at_once(hq, [hq.engine, second]) == ADDRESS_BURST
-
-
-@pytest.mark.long
-def test_several_processes_count_together_on_postgresql(postgresql_engine: Engine) -> None:  # noqa: F811
-    """There by the lock of the store's row."""
-    hq = Headquarters(postgresql_engine)
-    other = open_database(postgresql_engine.url.render_as_string(hide_password=False))
+def test_several_processes_count_together(hq: Headquarters) -> None:
+    """At one and the same moment no more is taken than one process would take; on PostgreSQL by the store's row."""
+    second = open_database(hq.engine.url.render_as_string(hide_password=False))
     try:
-        assert tries_at_once(hq, [postgresql_engine, other]) == ADDRESS_BURST
+        assert tries_at_once(hq, [hq.engine, second]) == ADDRESS_BURST
     finally:
-        other.dispose()
+        second.dispose()
     hq.later(2 * 3600)
     hq.later(60)
     assert count(hq) == 0

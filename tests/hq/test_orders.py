@@ -18,10 +18,10 @@ from hq.errors import Refused
 from hq.order_tables import epoch_shares, order_parts
 from hq.order_tables import orders as order_rows
 from tests.fakes.store import FakeStore
+from tests.hq.conftest import on
 from tests.hq.headquarters import STORE, Headquarters
 from tests.hq.test_main import Desk
 from tests.hq.test_main import desk as desk
-from tests.hq.test_postgresql import engine as postgresql_engine  # noqa: F401 - a fixture
 from wire import schema
 from wire.orders import EraseResult
 from wire.sync import Done, Order, Outcome, Verb
@@ -116,13 +116,13 @@ def test_a_share_that_is_not_needed_any_more_is_nowhere(hq: Headquarters, tmp_pa
 
 
 @pytest.mark.long
-def test_on_postgresql_shares_and_orders_are_the_same(postgresql_engine: Engine, needs) -> None:  # noqa: F811
+@on("postgresql")
+def test_on_postgresql_shares_and_orders_are_the_same(hq: Headquarters, needs) -> None:
     """And `pg_dump` leaves the shares out as docs/operating.md says."""
-    hq = Headquarters(postgresql_engine)
     store = a_store(hq)
     (old,) = shares(hq.engine)
     order = given(hq, Verb.ROLL)
-    url = make_url(str(postgresql_engine.url))
+    url = make_url(str(hq.engine.url))
     command = [needs("pg_dump"), "--exclude-table-data=epoch_shares", "--host", str(url.query["host"]),
                "--username", "hq", str(url.database)]  # fmt: skip
     dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout

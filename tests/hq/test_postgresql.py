@@ -7,14 +7,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, select, update
+from sqlalchemy import create_engine, delete, select, update
 from sqlalchemy import text as sql
 
 from hq import clock_job, help_state, membership, proposals, publication, records, recovering, tree_check
@@ -38,15 +38,8 @@ from wire.items import ItemList, Proposal
 from wire.member import Mode
 from wire.sync import Attendance, Event, EventKind, HelpStep, Refusal, RefusalReason
 
+DATABASE = "postgresql"
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture
-def engine(postgresql: str) -> Iterator[Engine]:
-    """A new database on the session's server."""
-    opened = open_database(make_database(postgresql, f"hq_{secrets.token_hex(4)}"))
-    yield opened
-    opened.dispose()
 
 
 def test_a_members_life_is_the_same(hq: Headquarters) -> None:
