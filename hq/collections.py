@@ -42,14 +42,15 @@ def catalog_lines(lines: Iterable[bytes]) -> dict[bytes, bytes]:
             told = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise Refused(Reason.MALFORMED, where, "one JSON object a line") from error
-        key, body = _item(told, where)
+        key, body = item_of(told, where)
         if key in found:
             raise Refused(Reason.MALFORMED, where, "each item once")
         found[key] = body
     return found
 
 
-def _item(told: Any, where: str) -> tuple[bytes, bytes]:
+def item_of(told: Any, where: str) -> tuple[bytes, bytes]:
+    """Key and body of an item that somebody tells, at `where`. Raises: Refused."""
     expected = "id, name, and where known path, themes, flags (lists of texts), picture, page"
     if not isinstance(told, dict) or not {"id", "name"} <= told.keys() <= {"id", *_LISTS, *_TEXTS}:
         raise Refused(Reason.MALFORMED, where, expected)
@@ -62,14 +63,14 @@ def _item(told: Any, where: str) -> tuple[bytes, bytes]:
         body = schema.encode(CatalogItem(name, path, themes, flags, picture, page))
     except WireError as error:
         raise Refused(Reason.MALFORMED, where, error.hint) from error
-    return _key(told["id"], where), body
+    return key_of(told["id"], where), body
 
 
 def affinity_files(folder: Path) -> dict[bytes, bytes]:
     """The parts of a model by the names of their files. Raises: Refused."""
     try:
         files = sorted(one for one in folder.iterdir() if one.is_file())
-        found = {_key(one.name, one.name): one.read_bytes() for one in files}
+        found = {key_of(one.name, one.name): one.read_bytes() for one in files}
     except OSError as error:
         raise Refused(Reason.MALFORMED, folder.name, "a folder of files that can be read") from error
     for key, body in found.items():
@@ -78,7 +79,8 @@ def affinity_files(folder: Path) -> dict[bytes, bytes]:
     return found
 
 
-def _key(name: str, where: str) -> bytes:
+def key_of(name: str, where: str) -> bytes:
+    """The key of an item or a part by its name. Raises: Refused."""
     key = name.encode("utf-8", "surrogatepass")
     if not 1 <= len(key) <= MAX_KEY_BYTES:
         raise Refused(Reason.MALFORMED, where, f"an id of 1 to {MAX_KEY_BYTES} bytes")

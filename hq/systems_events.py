@@ -1,0 +1,83 @@
+"""Takes what members did elsewhere: an item viewed, saved, or left in the basket; only with a live grant for it.
+
+    {"member": "m-1", "kind": "saved", "item": "b-12", "label": "Boots", "at": "2026-11-01T10:00:00Z"}
+
+Each kind goes into one list of the profile, the newest first. A list that the member corrected keeps what they said.
+
+I/O: sqlalchemy.
+"""
+
+from dataclasses import replace
+from enum import Enum
+
+from sqlalchemy import Engine
+
+from hq import ledger, membership, publication
+from hq.database import writing
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.state import fold
+from hq.systems import System
+from hq.systems_intake import Reach, Taken, problem
+from hq.systems_line import Line, Row
+from wire.member import Field, Item, SourceClass, Value, ValueClass
+
+_MOST_ITEMS = 64
+
+
+class Kind(Enum):
+    """What happened, and the scope of the list that it goes into."""
+
+    VIEWED = "viewed.online"
+    SAVED = "wishlist"
+    ABANDONED = "basket.online"
+
+
+def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: int) -> Taken:
+    """One transaction. Raises: DatabaseUnavailable."""
+    now_s = now_ms // 1000
+    with writing(engine) as connection:
+        reach = Reach(connection, system)
+        named = {str(one.said.get("member", "")) for one in batch}
+        references = keys.custody.references(connection, named)
+        locked = membership.lock(connection, keys.custody, references.values())
+        standing = {one: fold(events) for one, events in ledger.of_members(connection, locked).items()}
+        held = membership.fields(connection, locked)
+        before = {one: {each.scope: each for each in held.get(one, ())} for one in locked}
+        after = {one: dict(found) for one, found in before.items()}
+        refused, new = [], 0
+        for line in batch:
+            try:
+                row = Row(line.said, "member kind item label quantity at")
+                reference = references.get(row.text("member", most_bytes=64))
+                if reference is None or reference not in locked:
+                    raise row.wrong("member", "the id of a member", Reason.UNKNOWN_MEMBER)
+                scope = row.word("kind", Kind).value
+                at_s = row.past("at", now_s)
+                quantity = row.whole("quantity", 1, 100_000, 1)
+                item = Item(row.text("item", most_bytes=64), row.text("label"), at_s, quantity, False)
+                reach.check_scope(standing[reference], scope, "kind", now_s)
+                found = _with(after[reference].get(scope), scope, item, system)
+                new += found != after[reference].get(scope)
+                after[reference][scope] = found
+            except Refused as error:
+                refused.append(problem(line, error))
+        changed = {one: found.values() for one, found in after.items() if found != before[one]}
+        membership.put_fields(connection, locked, changed)
+        publication.refresh(connection, keys, {one: locked[one] for one in changed}, now_ms)
+        return Taken(new, refused)
+
+
+def _with(held: Field | None, scope: str, item: Item, system: System) -> Field:
+    """The list with this item, in the place of the same item before it."""
+    if held is None or held.value.items is None:
+        made = Value(items=(item,))
+        return Field(scope, made, SourceClass.FIRST, system.id, ValueClass.ENGAGEMENT, item.at_s or 0, item.at_s or 0)
+    if any(one.item == item.item and (one.at_s or 0) >= (item.at_s or 0) for one in held.value.items):
+        return held
+    others = [one for one in held.value.items if one.item != item.item]
+    listed = sorted([item, *others], key=lambda one: (-(one.at_s or 0), one.item))[:_MOST_ITEMS]
+    latest_s = max(held.confirmed_s, item.at_s or 0)
+    if tuple(listed) == held.value.items:
+        return held
+    return replace(held, value=Value(items=tuple(listed)), confirmed_s=latest_s)

@@ -1,0 +1,125 @@
+"""Takes members of other systems: who there is, and from which age on and where; and values of their profiles.
+
+    {"member": "m-1", "age_at_least": 18, "jurisdiction": "DE"}
+    {"scope": "size.shoe", "value": "42", "source": "zero", "surface": "webshop", "collected": 1772359200}
+
+A value is kept only where a policy declares a purpose for it and the member has a live grant for it.
+
+I/O: sqlalchemy.
+"""
+
+from sqlalchemy import Engine
+
+from hq import door, import_line, ledger, membership, publication
+from hq.audience import value_type
+from hq.database import writing
+from hq.errors import Reason, Refused
+from hq.importer import Problem
+from hq.keys import Keys
+from hq.membership import About
+from hq.purchases_told import SURFACE
+from hq.state import fold
+from hq.systems import System
+from hq.systems_intake import Reach, Taken, problem
+from hq.systems_line import Line, Row
+from wire import schema
+from wire.member import Field, SourceClass, ValueClass
+
+MOST_FIELDS = 256
+
+
+def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: int) -> Taken:
+    """Adds members, or corrects age and jurisdiction of those known; one transaction. Raises: DatabaseUnavailable."""
+    with writing(engine) as connection:
+        named = {str(one.said.get("member", "")) for one in batch}
+        references = keys.custody.references(connection, named)
+        locked = membership.lock(connection, keys.custody, references.values())
+        refused = []
+        new: dict[str, About] = {}
+        changed: dict[bytes, About] = {}
+        for line in batch:
+            try:
+                row = Row(line.said, "member age_at_least jurisdiction")
+                member = row.text("member", most_bytes=64)
+                door.check_id(member, "member")
+                reference = references.get(member)
+                if reference is None:
+                    new[member] = _about(row, new.get(member, About(member, 0, "")))
+                else:
+                    before = changed.get(reference, locked[reference].about)
+                    changed[reference] = _about(row, before)
+            except Refused as error:
+                refused.append(problem(line, error))
+        differs = {one: about for one, about in changed.items() if about != locked[one].about}
+        anew = {one: _with(locked[one], about) for one, about in differs.items()}
+        membership.make(connection, keys.custody, new.values(), now_ms)
+        membership.change(connection, anew.values())
+        publication.refresh(connection, keys, anew, now_ms, urgent=True)
+        return Taken(len(new) + len(differs), refused)
+
+
+def _with(one: membership.Locked, about: About) -> membership.Locked:
+    return membership.Locked(one.reference, about, one.seal)
+
+
+def _about(row: Row, before: About) -> About:
+    return About(
+        before.id,
+        row.whole("age_at_least", 0, 150, before.age_at_least),
+        row.text("jurisdiction", most_bytes=16) if "jurisdiction" in row else before.jurisdiction,
+    )
+
+
+def put_profile(
+    engine: Engine, keys: Keys, system: System, member: str, lines: list[Line], now_ms: int
+) -> Taken:  # fmt: skip
+    """Sets values of one member's profile; those of other scopes stay. What is refused is listed, the rest is taken.
+
+    Raises:
+        Refused: no such member, or too much in all. DatabaseUnavailable.
+    """
+    with writing(engine) as connection:
+        locked = membership.lock_by_id(connection, keys.custody, [member])
+        if not locked:
+            raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+        ((whose, _),) = locked.items()
+        reach = Reach(connection, system)
+        standing = fold(ledger.of_members(connection, locked)[whose])
+        before = {one.scope: one for one in membership.fields(connection, locked).get(whose, ())}
+        after = dict(before)
+        refused: list[Problem] = []
+        for line in lines:
+            try:
+                found = _field(Row(line.said, "scope value source surface class collected confirmed"), system, now_ms)
+                reach.check_scope(standing, found.scope, "scope", now_ms // 1000)
+                door.check_field(found, reach.mains)
+                held = after.get(found.scope)
+                if held is not None and held.surface != SURFACE and held.confirmed_s > found.confirmed_s:
+                    raise Refused(Reason.EXISTS, "confirmed", "a value that was confirmed later than the one here")
+                after[found.scope] = found
+            except Refused as error:
+                refused.append(problem(line, error))
+        changed = [scope for scope, one in after.items() if before.get(scope) != one]
+        if sum(len(schema.encode(one)) for one in after.values()) > door.MAX_PROFILE_BYTES:
+            raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
+        if changed:
+            membership.put_fields(connection, locked, {whose: after.values()})
+            publication.refresh(connection, keys, locked, now_ms, urgent=True)
+        return Taken(len(changed), refused)
+
+
+def _field(row: Row, system: System, now_ms: int) -> Field:
+    collected_s = row.past("collected", now_ms // 1000)
+    found = Field(
+        scope=row.text("scope", most_bytes=64),
+        value=import_line.value(row.given("value"), "value"),
+        source=row.word("source", SourceClass, SourceClass.FIRST),
+        surface=row.text("surface", system.id, most_bytes=64),
+        value_class=row.word("class", ValueClass, ValueClass.PERSONAL),
+        collected_s=collected_s,
+        confirmed_s=row.past("confirmed", now_ms // 1000) if "confirmed" in row else collected_s,
+    )
+    if found.surface == SURFACE:
+        raise row.wrong("surface", f"another word: `{SURFACE}` is what follows from purchases")
+    value_type(found)
+    return found

@@ -1,0 +1,196 @@
+"""What other systems bring beside purchases: consent, members, values, events, items, associates."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from sqlalchemy import func, select
+
+from hq import (
+    ledger,
+    membership,
+    systems,
+    systems_consent,
+    systems_events,
+    systems_intake,
+    systems_members,
+    systems_shop,
+)
+from hq.database import reading, writing
+from hq.errors import Reason, Refused
+from hq.state import Event, fold
+from hq.systems import EVERY_BRAND, Right, System
+from hq.systems_calls import Answer, Verdict, once
+from hq.systems_intake import Report, Taken
+from hq.systems_line import Line
+from hq.tables import consent_events
+from tests.hq.headquarters import DAY_S, STORE, Headquarters
+
+CMP = System("cmp", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
+
+
+@pytest.fixture(autouse=True)
+def cmp(hq: Headquarters) -> None:
+    """The system that sends."""
+    with writing(hq.engine) as connection:
+        systems.add(connection, "cmp", "", tuple(Right), [EVERY_BRAND], (), hq.now_ms)
+
+
+def sent(hq: Headquarters, rows: Iterable[object], take: Callable[..., Taken], system: System = CMP) -> Report:
+    """The rows as one call."""
+    listed = [Line(number, row) for number, row in enumerate(rows, 1)]
+    run = lambda batch: take(hq.engine, hq.keys, system, batch, hq.now_ms)  # noqa: E731
+    return systems_intake.run(hq.engine, system.id, "call", listed, run, hq.now_ms)
+
+
+def events(hq: Headquarters, member: str) -> list[Event]:
+    """A member's consent events."""
+    with writing(hq.engine) as connection:
+        ((_, found),) = ledger.of_members(
+            connection, membership.lock_by_id(connection, hq.keys.custody, [member])
+        ).items()
+    return found
+
+
+def given(hq: Headquarters, member: str, **more: object) -> dict[str, object]:
+    """A grant that another platform collected an hour ago."""
+    row: dict[str, object] = {"member": member, "purpose": "assist", "state": "given", "scopes": ["size.shoe"],
+                              "stores": [STORE], "chosen": hq.now_s - 3600}  # fmt: skip
+    return row | more
+
+
+def test_a_platforms_grant_counts_and_never_beats_a_later_withdrawal(hq: Headquarters) -> None:
+    """Also where it comes after the withdrawal; sent again it is nothing new."""
+    hq.join("m-1")
+    rows = [given(hq, "m-1", reference="r-1", language="de")]
+    assert (sent(hq, rows, systems_consent.take).new, sent(hq, rows, systems_consent.take).new) == (1, 0)
+    found = hq.record("m-1")
+    assert found is not None
+    assert ("size.shoe",) in {one.scopes for one in found.statements}
+    (made,) = [one for one in events(hq, "m-1") if one.method == "import"]
+    assert (made.proof.surface, made.proof.notice_language, made.proof.text) == ("cmp", "de", "reference r-1")
+    hq.office.withdraw("m-1", hq.now_ms, purpose="assist", chosen_s=hq.now_s - 600)
+    late = [given(hq, "m-1", chosen=hq.now_s - 601, until_days=30)]
+    assert sent(hq, late, systems_consent.take).new == 1
+    found = hq.record("m-1")
+    assert found is not None
+    assert {one.purpose for one in found.statements} == {"presence"}
+    hq.check()
+
+
+def test_withdrawal_refusal_and_the_browsers_signal(hq: Headquarters) -> None:
+    """Each ends what stands; the signal ends sale and sharing at its own time, with the method `gpc`."""
+    hq.join("m-1", "size.shoe")
+    media = {"member": "m-1", "purpose": "media", "state": "given", "brand": "main", "chosen": hq.now_s - 60}
+    assert sent(hq, [media], systems_consent.take).taken == 1
+    assert fold(events(hq, "m-1")).wide
+    rows = [
+        {"member": "m-1", "state": "withdrawn", "purpose": "assist", "chosen": hq.now_s, "gpc": True},
+        {"member": "m-1", "state": "refused", "purpose": "insight", "chosen": hq.now_s},
+    ]
+    assert sent(hq, rows, systems_consent.take).new == 3
+    standing = fold(events(hq, "m-1"))
+    assert (standing.wide, {one.purpose for one in standing.statements}) == ((), {"presence"})
+    assert [one.method for one in events(hq, "m-1")].count("gpc") == 1
+
+
+def test_what_a_platform_may_not_say_is_refused_by_name(hq: Headquarters) -> None:
+    """No time of choice, a purpose that nobody declared, a stranger, a store of another brand, a wrong hash."""
+    hq.join("m-1")
+    rows = [
+        given(hq, "m-1", chosen=None), given(hq, "m-1", purpose="profiling"), given(hq, "m-9"),
+        given(hq, "m-1", stores=["paris-1"]), given(hq, "m-1", notice="ab"), given(hq, "m-1", chosen=hq.now_s + DAY_S),
+        given(hq, "m-1", scopes=["birth.date"]),
+    ]  # fmt: skip
+    report = sent(hq, rows, systems_consent.take)
+    assert [(one.field, one.reason) for one in report.refused] == [
+        ("chosen", Reason.TIME_UNKNOWN), ("purpose", Reason.NO_PURPOSE), ("member", Reason.UNKNOWN_MEMBER),
+        ("stores[0]", Reason.UNKNOWN_STORE), ("notice", Reason.MALFORMED), ("chosen", Reason.TIME_IN_FUTURE),
+        ("scopes", Reason.UNDECLARED_SCOPE),
+    ]  # fmt: skip
+    other = System("cmp", frozenset(Right), frozenset({"other"}), frozenset())
+    withdrawn = {"member": "m-1", "state": "withdrawn", "chosen": hq.now_s}
+    refused = sent(hq, [given(hq, "m-1"), withdrawn], systems_consent.take, other).refused
+    assert [one.reason for one in refused] == [Reason.FORBIDDEN]
+    assert hq.record("m-1") is not None, "a system of another brand ended nothing here"
+
+
+def test_members_values_and_events_need_purpose_and_grant(hq: Headquarters) -> None:
+    """Members come in; a value and an event are kept with a live grant alone, the newest of each."""
+    rows = [{"member": f"m-{number}", "age_at_least": 18, "jurisdiction": "DE"} for number in (1, 2)]
+    assert (sent(hq, rows, systems_members.take).new, sent(hq, rows, systems_members.take).new) == (2, 0)
+    hq.office.add_phone("m-1", hq.now_ms)
+    for purpose, scopes in (("presence", ()), ("assist", ("size.shoe", "wishlist"))):
+        hq.grant("m-1", purpose, *scopes)
+    fields = [
+        {"scope": "size.shoe", "value": "42", "collected": hq.now_s - 60},
+        {"scope": "language", "value": ["de"], "collected": hq.now_s},
+        {"scope": "birth.date", "value": "1990", "collected": hq.now_s},
+    ]
+    listed = [Line(number, row) for number, row in enumerate(fields, 1)]
+    done = systems_members.put_profile(hq.engine, hq.keys, CMP, "m-1", listed, hq.now_ms)
+    assert (done.new, [(one.line, one.reason) for one in done.refused]) == (
+        1,
+        [(2, Reason.NO_CONSENT), (3, Reason.NO_PURPOSE)],
+    )
+    saved = {"member": "m-1", "kind": "saved", "item": "b-12", "label": "Boots", "at": hq.now_s - 9}
+    rows = [saved, saved | {"item": "s-1", "at": hq.now_s}, saved | {"kind": "viewed"}, saved | {"kind": "abandoned"}]
+    report = sent(hq, rows, systems_events.take)
+    assert (report.new, [one.reason for one in report.refused]) == (2, [Reason.NO_PURPOSE, Reason.NO_CONSENT])
+    assert sent(hq, rows, systems_events.take).new == 0
+    found = hq.record("m-1")
+    assert found is not None
+    lists = {one.scope: [each.item for each in one.value.items or ()] for one in found.fields}
+    assert lists == {"size.shoe": [], "wishlist": ["s-1", "b-12"]}
+
+
+def test_items_and_associates_come_in_once(hq: Headquarters) -> None:
+    """Added, changed, taken out; without a PIN, which is set in the store."""
+    item = {"id": "b-12", "name": "Boots", "path": ["shoes"]}
+    rows = [Line(1, item), Line(2, {"id": "x"}), Line(3, {"id": "old", "gone": True})]
+    first = systems_shop.take_items(hq.engine, "shoes", rows, hq.now_ms)
+    assert (first.new, [(one.line, one.reason) for one in first.refused]) == (1, [(2, Reason.MALFORMED)])
+    assert systems_shop.take_items(hq.engine, "shoes", rows, hq.now_ms).new == 0
+    with pytest.raises(Refused):
+        systems_shop.check_catalog(hq.engine, System("x", frozenset(Right), frozenset({"main"}), frozenset()), "shoes")
+    nina = {"associate": "nina", "store": STORE, "name": "Nina", "role": "associate"}
+    for rows, new in (([nina], 1), ([nina], 0), ([nina | {"active": False}], 1), ([nina | {"active": False}], 0)):
+        batch = [Line(1, row) for row in rows]
+        assert systems_shop.take_staff(hq.office, CMP, batch, hq.now_ms).new == new
+    wrong = [Line(1, nina | {"role": "king"}), Line(2, nina | {"store": "paris-1"})]
+    reasons = [one.reason for one in systems_shop.take_staff(hq.office, CMP, wrong, hq.now_ms).refused]
+    assert reasons == [Reason.UNDECLARED_ROLE, Reason.UNKNOWN_STORE]
+
+
+def test_a_call_with_a_key_is_done_once(hq: Headquarters) -> None:
+    """The same answer again; another call under the key is told apart; a broken call and a day later it is done."""
+    done = []
+
+    def run() -> Answer:
+        done.append(1)
+        return Answer(200, b'{"taken": 1}')
+
+    def call(key: str, asked: bytes) -> Answer | Verdict:
+        return once(hq.engine, hq.keys.custody, "cmp", key, asked, hq.now_ms, run)
+
+    assert call("k-1", b"a") == call("k-1", b"a") == Answer(200, b'{"taken": 1}')
+    assert (len(done), call("k-1", b"b")) == (1, Verdict.ANOTHER)
+
+    def broken() -> Answer:
+        assert call("k-2", b"a") is Verdict.UNDER_WAY
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        once(hq.engine, hq.keys.custody, "cmp", "k-2", b"a", hq.now_ms, broken)
+    call("k-2", b"a")
+    hq.now_ms += DAY_S * 1000
+    call("k-1", b"a")
+    assert len(done) == 3
+
+
+def test_a_choice_that_comes_twice_has_one_number(hq: Headquarters) -> None:
+    """However often it is sent, the chain has it once."""
+    hq.join("m-1")
+    for _ in range(3):
+        sent(hq, [given(hq, "m-1"), given(hq, "m-1")], systems_consent.take)
+    with reading(hq.engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(consent_events)) == 2
