@@ -1,0 +1,146 @@
+"""The mirror against a real gateway: what HQ shows a member is what the store's tablet is shown, byte for byte."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from hq import choosing
+from hq.database import reading
+from hq.mirror import NOBODY, Mirror, Seen, mirror
+from tests.hq.headquarters import STORE, items, text, texts
+from tests.proof.chain import Box, Chain
+from wire import query, schema
+from wire.member import Mode, NameChoice
+from wire.policy import Section
+from wire.token import Kind, day_key, day_of_slot, token
+
+SHARES = ("name.first", "size.shoe", "brand.liked", "wishlist", "history.store")
+METHOD = "command"
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """One live store, and a member with values in most sections, among them one that no store may see."""
+    made = Chain(tmp_path_factory.mktemp("mirror"))
+    made.join("m-1", *SHARES)
+    at_s = made.hq.now_s
+    made.hq.office.set_profile(
+        "m-1",
+        [
+            text("name.first", "Ada", at_s), text("size.shoe", "41", at_s), texts("brand.liked", "Acme", at_s=at_s),
+            items("wishlist", "Red boots", "Hat", at_s=at_s), items("history.store", "Umbrella", at_s=at_s),
+            text("fit.jacket", "slim", at_s),
+        ],
+        made.hq.now_ms,
+    )  # fmt: skip
+    made.up()
+    yield made
+    made.close()
+
+
+def says(chain: Chain, kind: Kind, node: str = "node-shoes") -> Box:
+    """The member's phone, twice, in front of the shoes."""
+    (box,) = chain.boxes
+    slot = chain.hq.now_ms // 600_000
+    heard = token(day_key(chain.secrets["m-1"][0], day_of_slot(slot)), kind, slot)
+    for _ in range(3):
+        box.hears_token(heard, node)
+        chain.run(3)
+    box.hears_token(heard, node)
+    return box
+
+
+def shown(box: Box) -> tuple[query.Visit, query.Card, dict[Section, tuple[query.Line, ...]]] | None:
+    """The roster's line, the card and its sections, as the tablet is answered."""
+    session = box.session()
+    assert session is not None
+    roster = box.ask(query.AskFloor(session))
+    assert isinstance(roster, query.Roster)
+    if not roster.visits:
+        return None
+    (visit,) = roster.visits
+    card = box.ask(query.AskCard(session, visit.handle, None))
+    assert isinstance(card, query.Card)
+    sections = {}
+    for part in card.sections:
+        opened = box.ask(query.AskCard(session, visit.handle, part))
+        assert isinstance(opened, query.Card)
+        sections[part] = opened.lines
+    return visit, card, sections
+
+
+def reflected(chain: Chain, zone: str | None) -> Mirror:
+    """What HQ says that an associate would see."""
+    with reading(chain.hq.engine) as connection:
+        return mirror(connection, chain.hq.keys, "m-1", STORE, chain.hq.now_ms, role="associate", zone=zone)
+
+
+def card_bytes(card: query.Card) -> bytes:
+    """The card without what belongs to the visit: its handle, its times, its sign, and the hint that it draws."""
+    return schema.encode(
+        replace(
+            card, handle=NOBODY, version=0, as_of_ms=0, waiting_since_ms=None, sign_colour=None, sign_digits=None,
+            hint=None,
+        )
+    )  # fmt: skip
+
+
+def row_bytes(row: query.Visit) -> bytes:
+    """The same of a roster's line."""
+    return schema.encode(
+        replace(row, handle=NOBODY, waiting_since_ms=None, arrived_ms=0, sign_colour=None, sign_digits=None)
+    )  # fmt: skip
+
+
+def same(
+    seen: Seen | None, found: tuple[query.Visit, query.Card, dict[Section, tuple[query.Line, ...]]] | None
+) -> None:
+    """Both show nothing, or the same bytes."""
+    assert (seen is None) == (found is None)
+    if seen is None or found is None:
+        return
+    visit, card, sections = found
+    assert row_bytes(seen.row) == row_bytes(visit)
+    assert card_bytes(seen.card) == card_bytes(card)
+    assert dict(seen.sections) == sections
+    assert [schema.encode(line) for lines in seen.sections.values() for line in lines] == [
+        schema.encode(line) for lines in sections.values() for line in lines
+    ]
+
+
+def test_the_mirror_shows_what_the_tablet_is_shown(chain: Chain) -> None:
+    """Asking for help, walking about, the name hidden, a scope withdrawn, quiet: each time the very same."""
+    box = says(chain, Kind.HELP)
+    asked = reflected(chain, "shoes")
+    same(asked.asked, shown(box))
+    assert asked.asked is not None and asked.asked.card.name == "Ada" and asked.walking is None
+    said = repr([schema.encode(line) for line in asked.asked.card.lead]) + repr(dict(asked.asked.sections))
+    assert "slim" not in said
+    assert {Section.WISHLIST, Section.HISTORY} & set(asked.asked.sections)
+
+    office = chain.hq.office
+    choosing.set_name(office, "m-1", NameChoice.NEVER, chain.hq.now_ms, METHOD)
+    choosing.withdraw(office, "m-1", chain.hq.now_ms + 1000, METHOD, purpose="assist", scopes=("brand.liked",))
+    chain.run(3)
+    again = reflected(chain, "shoes")
+    same(again.asked, shown(says(chain, Kind.HELP)))
+    assert again.asked is not None and again.asked.card.name is None
+
+    choosing.set_mode(office, "m-1", Mode.OPEN, chain.hq.now_ms, METHOD)
+    chain.run(3)
+    box = says(chain, Kind.PRESENCE)
+    chain.run(30)
+    same(reflected(chain, "shoes").walking, shown(says(chain, Kind.PRESENCE)))
+
+    choosing.pause(office, "m-1", chain.hq.now_ms, METHOD)
+    chain.run(3)
+    hidden = reflected(chain, "shoes")
+    assert hidden.walking is None and hidden.asked is None and shown(box) is None
+
+
+def test_in_a_blind_zone_the_mirror_is_empty(chain: Chain) -> None:
+    """As the store would be."""
+    choosing.set_mode(chain.hq.office, "m-1", Mode.OPEN, chain.hq.now_ms, METHOD)
+    found = reflected(chain, "fitting")
+    assert found.walking is None and found.asked is None
