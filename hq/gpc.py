@@ -20,12 +20,15 @@ from hq import door, ledger, membership, publication
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.ledger_proof import Evidence, Proof
 from hq.state import Choice, Event, EventKind, fold
+from wire.member import Statement
 
 METHOD = "gpc"
 PURPOSE = "media"
 OWN_METHODS = frozenset({"preference-centre", "app"})  # by which members choose themselves, and saw what the signal did
 _EVENT_BYTES = 16
+_PROOF = Proof(surface="preference-centre", evidence=Evidence.HEADER, text="Sec-GPC: 1")
 
 
 class Answer(Enum):
@@ -60,17 +63,19 @@ def judge(events: Iterable[Event]) -> Heard:
     last_s = max(one.recorded_s for one in signals)
     chosen = [one for one in listed if one.method in OWN_METHODS and _is_about(one.choice)]
     methods = {one.id: one.method for one in listed}
-    again = any(
-        is_sale_or_share(one.purpose) and methods.get(one.event) not in OWN_METHODS
-        for one in fold(listed).statements
-    )  # fmt: skip
-    before = fold(one for one in listed if one.method != METHOD and one.recorded_s <= last_s)
-    conflicts = any(is_sale_or_share(one.purpose) for one in before.statements)
+    again = any(methods.get(one.event) not in OWN_METHODS for one in _shared(listed))
+    conflicts = bool(_shared(one for one in listed if one.method != METHOD and one.recorded_s <= last_s))
     answered = any(
         (one.chosen_s or one.recorded_s) >= first.recorded_s and not _is_before(one, first) for one in chosen
     )
     answer = Answer.GIVEN if answered else Answer.OPEN if conflicts else Answer.NOT_ASKED
     return Heard(to_record=again, answer=answer, since_s=first.recorded_s)
+
+
+def _shared(events: Iterable[Event]) -> list[Statement]:
+    """What these events come to of such purposes: of single stores, or of all of a brand."""
+    found = fold(events)
+    return [one for one in (*found.statements, *found.wide) if is_sale_or_share(one.purpose)]
 
 
 def _is_about(choice: Choice) -> bool:
@@ -107,4 +112,4 @@ def hear(
 
 def _withdrawal(purpose: str, now_ms: int) -> Event:
     choice = door.check_withdrawal(purpose, None, None)
-    return Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, choice)
+    return Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, choice, _PROOF)

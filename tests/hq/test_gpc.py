@@ -12,7 +12,7 @@ from hq.door import Grant
 from hq.errors import Refused
 from hq.gpc import Answer
 from hq.state import Choice, Event, EventKind, fold
-from tests.hq.headquarters import ROLES, STORE, Headquarters
+from tests.hq.headquarters import Headquarters
 
 
 def signal(hq: Headquarters, member: str = "m-1") -> gpc.Heard:
@@ -32,23 +32,19 @@ def events(hq: Headquarters, member: str = "m-1") -> list[Event]:
 
 def partners(hq: Headquarters, method: str) -> None:
     """The member agrees to the use by brand partners."""
-    grant = Grant("media", (STORE,), ROLES, ("brand.liked",), until_days=90, chosen_s=hq.now_s)
+    grant = Grant("media", (), (), (), brand="main", until_days=90, chosen_s=hq.now_s)
     hq.office.grant("m-1", grant, hq.now_ms, method)
 
 
 def in_force(hq: Headquarters) -> set[str]:
     """The purposes that stand."""
-    return {one.purpose for one in fold(events(hq)).statements}
+    standing = fold(events(hq))
+    return {one.purpose for one in (*standing.statements, *standing.wide)}
 
 
 @pytest.fixture
 def member(hq: Headquarters) -> Headquarters:
     """HQ with a member who shares the brands that they like."""
-    hq.publish(scopes=tuple(
-        type(one)(**{name: getattr(one, name) for name in type(one).__dataclass_fields__}
-                  | {"purposes": (*one.purposes, "media")}) if one.id == "brand.liked" else one
-        for one in hq.draft.main.scopes
-    ))  # fmt: skip
     hq.join("m-1", "size.shoe", "brand.liked")
     hq.later(10)
     return hq
@@ -120,8 +116,9 @@ def event(number: int, kind: EventKind, method: str, at_s: int) -> Event:
     """A choice about the use by partners."""
     kind = EventKind.WITHDRAWAL if method == gpc.METHOD else kind
     grant = kind is EventKind.GRANT
-    stores, scopes = ((STORE,), ("brand.liked",)) if grant else (None, None)
-    choice = Choice(kind=kind, purpose="media", stores=stores, scopes=scopes, until_s=2_000_000 if grant else 0)
+    choice = Choice(
+        kind=kind, purpose="media", stores=() if grant else None, brand="main", until_s=2_000_000 if grant else 0
+    )
     return Event(number.to_bytes(16, "big"), method, at_s, at_s, choice)
 
 
