@@ -31,8 +31,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from hq import alarm_tables as _alarm_tables  # noqa: F401 - its tables are made with the others
 from hq import certificate_tables as _certificate_tables  # noqa: F401 - likewise
-from hq import console_tables as _console_tables  # noqa: F401 - likewise
 from hq import choosing_tables as _choosing_tables  # noqa: F401 - likewise
+from hq import console_tables as _console_tables  # noqa: F401 - likewise
 from hq import custody_tables as _custody_tables  # noqa: F401 - likewise
 from hq import figures_tables as _figures_tables  # noqa: F401 - likewise
 from hq import leave_tables as _leave_tables  # noqa: F401 - likewise
@@ -154,6 +154,17 @@ def _make_or_judge(engine: Engine) -> None:
             "the database was made by an earlier version",
             "stop every program of HQ, back the database up, run `consentry-hq database upgrade`, then start them",
         )
+    _see_to_shares(engine)
+
+
+def _see_to_shares(engine: Engine) -> None:
+    """No backup holds the shares: after a restore their file is new and has no table (hq.shares)."""
+    shares = tables.METADATA.tables[f"{tables.SHARES_SCHEMA}.epoch_shares"]
+    with reading(engine) as connection:
+        if engine.dialect.name != "sqlite" or inspect(connection).has_table(shares.name, shares.schema):
+            return
+    with writing(engine) as connection:
+        shares.create(connection, checkfirst=True)
 
 
 def _make(connection: Connection) -> None:

@@ -84,6 +84,7 @@ def test_what_nobody_ordered_is_not_done(hq: Headquarters) -> None:
 # --- shares ---------------------------------------------------------------------------------------------------------
 
 
+@on("sqlite")
 def test_a_backup_of_hq_holds_no_share(hq: Headquarters, tmp_path: Path) -> None:
     """SQLite's own backup, a copy of the files but for the shares' own, and the text that `.dump` gives."""
     a_store(hq)
@@ -103,6 +104,7 @@ def test_a_backup_of_hq_holds_no_share(hq: Headquarters, tmp_path: Path) -> None
         assert share in kept.read_bytes(), "and here it is"
 
 
+@on("sqlite")
 def test_a_share_that_is_not_needed_any_more_is_nowhere(hq: Headquarters, tmp_path: Path) -> None:
     """Not in the file, nor beside it."""
     store = a_store(hq)

@@ -26,6 +26,7 @@ from wire.member import Member, Mode, Muted
 from wire.recall import Denied, FloorBelow, Newer, Reached, Recalled
 from wire.sync import Done, Lease, Message, Order, Outcome, Refusal, RefusalReason, Verb
 
+DATABASE = "sqlite"  # whose backup is a file; the recovery of PostgreSQL is in test_postgresql
 MEMBERS = f"members/{STORE}"
 
 

@@ -207,11 +207,16 @@ def test_without_a_broker_hq_waits_and_says_so(office: Headquarters, tmp_path: P
     broker.stop()
     command = [sys.executable, "-m", "hq", "serve", "--config", str(tmp_path / "hq.toml")]
     running = subprocess.Popen(command, cwd=TOP, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    assert running.stderr is not None
+    lines = ""
+    while "broker_unreachable" not in lines:
+        line = running.stderr.readline()
+        assert line, lines
+        lines += line
     assert running.poll() is None
     running.send_signal(signal.SIGTERM)
-    _, lines = running.communicate(timeout=20)
+    running.wait(20)
+    running.stderr.close()
     assert running.returncode == 0
-    assert "broker_unreachable" in lines
     assert "remedy=" in lines
     broker.start()

@@ -94,6 +94,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("policy", "purpose", "scope", "day"),
     )
     op.create_table(
+        "figure_budgets",
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("spent_micro", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("purpose", "day"),
+    )
+    op.create_table(
+        "figure_cells",
+        sa.Column("population", sa.String(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("span", sa.String(length=8), nullable=False),
+        sa.Column("first_day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("axis", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=80), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("counted", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("population", "purpose", "span", "first_day", "axis", "value", "outcome"),
+    )
+    op.create_table(
+        "figure_releases",
+        sa.Column("population", sa.String(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("span", sa.String(length=8), nullable=False),
+        sa.Column("first_day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("axis", sa.String(length=16), nullable=False),
+        sa.Column("released_ms", sa.BigInteger(), nullable=False),
+        sa.Column("least", sa.Integer(), nullable=False),
+        sa.Column("scale_micro", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("population", "purpose", "span", "first_day", "axis"),
+    )
+    op.create_table(
+        "figure_rules",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("least", sa.Integer(), nullable=False),
+        sa.Column("epsilon_micro", sa.BigInteger(), nullable=False),
+        sa.Column("budget_micro", sa.BigInteger(), nullable=False),
+        sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "gone_members",
+        sa.Column("event", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("event"),
+    )
+    with op.batch_alter_table("gone_members", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_gone_members_until_ms"), ["until_ms"], unique=False)
+
+    op.create_table(
         "instances",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -200,6 +250,17 @@ def upgrade() -> None:
     with op.batch_alter_table("synthetic_choices", schema=None) as batch_op:
         batch_op.create_index("synthetic_choices_member", ["member"], unique=False)
 
+    op.create_table(
+        "systems",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("label", sa.String(length=128), nullable=False),
+        sa.Column("rights", sa.String(length=256), nullable=False),
+        sa.Column("brands", sa.String(length=2048), nullable=False),
+        sa.Column("stores", sa.String(length=4096), nullable=False),
+        sa.Column("added_ms", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "tries",
         sa.Column("who", sa.LargeBinary(length=32), nullable=False),
@@ -385,6 +446,31 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("member"),
     )
+    op.create_table(
+        "hooks",
+        sa.Column("id", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("system", sa.String(length=40), nullable=False),
+        sa.Column("url", sa.String(length=512), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("old_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("old_until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("sending", sa.BigInteger(), nullable=True),
+        sa.Column("first_ms", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.Column("added_ms", sa.BigInteger(), nullable=False),
+        sa.Column("told_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["system"],
+            ["systems.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("hooks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hooks_due_ms"), ["due_ms"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hooks_system"), ["system"], unique=False)
+
     op.create_table(
         "incarnations",
         sa.Column("store", sa.String(length=40), nullable=False),
@@ -646,6 +732,23 @@ def upgrade() -> None:
         batch_op.create_index("proposals_until", ["until_ms"], unique=False)
 
     op.create_table(
+        "purchases",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("member", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=True),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["members.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("purchases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_purchases_member"), ["member"], unique=False)
+        batch_op.create_index(batch_op.f("ix_purchases_until_ms"), ["until_ms"], unique=False)
+
+    op.create_table(
         "questions",
         sa.Column("id", sa.LargeBinary(length=8), nullable=False),
         sa.Column("member", sa.LargeBinary(length=16), nullable=False),
@@ -787,6 +890,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store", "id"),
     )
     op.create_table(
+        "store_dark",
+        sa.Column("store", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("dark_ms", sa.BigInteger(), nullable=False),
+        sa.Column("noted_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["store"],
+            ["stores.id"],
+        ),
+        sa.PrimaryKeyConstraint("store", "day"),
+    )
+    with op.batch_alter_table("store_dark", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_store_dark_noted_ms"), ["noted_ms"], unique=False)
+
+    op.create_table(
         "store_events",
         sa.Column("store", sa.String(length=40), nullable=False),
         sa.Column("incarnation", sa.LargeBinary(length=16), nullable=False),
@@ -840,6 +958,61 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("synthetic_rounds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_synthetic_rounds_due_ms"), ["due_ms"], unique=False)
+
+    op.create_table(
+        "system_calls",
+        sa.Column("system", sa.String(length=40), nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("asked", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["system"],
+            ["systems.id"],
+        ),
+        sa.PrimaryKeyConstraint("system", "key"),
+    )
+    with op.batch_alter_table("system_calls", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_system_calls_made_ms"), ["made_ms"], unique=False)
+
+    op.create_table(
+        "system_keys",
+        sa.Column("id", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("system", sa.String(length=40), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
+        sa.Column("used_ms", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["system"],
+            ["systems.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("hash"),
+    )
+    with op.batch_alter_table("system_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_system_keys_system"), ["system"], unique=False)
+
+    op.create_table(
+        "system_refusals",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("system", sa.String(length=40), nullable=False),
+        sa.Column("call", sa.String(length=32), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("field", sa.String(length=128), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("hint", sa.String(length=256), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["system"],
+            ["systems.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("system_refusals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_system_refusals_at_ms"), ["at_ms"], unique=False)
+        batch_op.create_index("system_refusals_system", ["system", "id"], unique=False)
 
     op.create_table(
         "web_sessions",
@@ -911,6 +1084,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_consent_facts_day"), ["day"], unique=False)
         batch_op.create_index(batch_op.f("ix_consent_facts_event"), ["event"], unique=False)
         batch_op.create_index(batch_op.f("ix_consent_facts_member"), ["member"], unique=False)
+
+    op.create_table(
+        "dead_letters",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("hook", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("after", sa.BigInteger(), nullable=False),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["hook"],
+            ["hooks.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("dead_letters", schema=None) as batch_op:
+        batch_op.create_index("dead_letters_hook", ["hook", "id"], unique=False)
 
     op.create_table(
         "export_orders",
