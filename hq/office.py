@@ -22,7 +22,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
-from hq.policy_rules import Draft, check, with_synthetic
+from hq.policy_rules import Draft, bind, check, with_synthetic
 from hq.state import Choice, Event, EventKind, fold
 from hq.synthetic_choices import is_synthetic
 from hq.tables import audience, instances, notices, phones, staff, stores
@@ -83,6 +83,7 @@ class Office:
 
         All members of its stores are due for a new evaluation then, which `hq.clock_job` does, in batches.
         """
+        draft = bind(draft)
         check(draft)
         draft = replace(draft, main=with_synthetic(draft.main))
         title = instance(Collection.POLICY, draft.name)

@@ -1,14 +1,13 @@
 """Reads a policy from the TOML or JSON file that a retailer writes.
 
-The keys are the names of the fields of `wire.policy`. Enums are written as words, hours as "1-6 09:00-20:00", and a
-purpose's `notice` is the path, from the policy's file, of the text that members are shown. A hint's `texts` are a table
-by language.
+The keys are the names of the fields of `wire.policy`. Enums are written as words, hours as "1-6 09:00-20:00", a hint's
+`texts` are a table by language. `notices` are the files, beside the policy's, with the words of the notices in one
+language each (`hq.notice_words`), or such tables themselves. What stays at HQ (`hq.policy_papers`) is among the rest.
 
-I/O: reads the policy's file and the notices beside it.
+I/O: reads the policy's file and the notices' beside it.
 """
 
 import dataclasses
-import hashlib
 import json
 import re
 import tomllib
@@ -18,8 +17,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hq import notice_words
 from hq.errors import Reason, Refused
-from hq.policy_rules import Draft
+from hq.policy_papers import Paper, Papers, Recipient
+from hq.policy_rules import Draft, bind
 from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
 
@@ -65,25 +66,75 @@ def read(file: Path) -> Draft:
     Raises:
         Refused: it cannot be read, or a key is unknown, missing or of another form.
     """
+    return build(whole(file))
+
+
+def whole(file: Path) -> dict[str, Any]:
+    """The table in `file` with the words of its notices in place of their files' names.
+
+    Raises:
+        Refused: a file cannot be read, or is neither TOML nor JSON.
+    """
     table = _table(file)
-    notices: dict[bytes, bytes] = {}
+    listed = table.get("notices", [])
+    if isinstance(listed, list):
+        table["notices"] = [
+            _table(file.parent / one, f"notices[{number}]") if isinstance(one, str) else one
+            for number, one in enumerate(listed)
+        ]
+    return table
+
+
+def build(given: dict[str, Any]) -> Draft:
+    """The policy of a whole table, of right types but not judged yet.
+
+    Raises:
+        Refused: a key is unknown, missing or of another form.
+    """
+    table = dict(given)
     name = table.pop("name", "main")
     stores = table.pop("stores", [])
     if not isinstance(name, str) or not isinstance(stores, list):
         raise _wrong("name", "a text; and `stores`, a list")
+    words = _list(table.pop("notices", []), "notices")
+    recipients = _list(table.pop("recipients", []), "recipients")
+    papers: dict[str, Paper] = {}
     purposes = table.get("purposes", [])
-    for number, purpose in enumerate(purposes if isinstance(purposes, list) else []):
-        if isinstance(purpose, dict) and isinstance(purpose.get("notice"), str) and purpose["notice"]:
-            text = _read(file.parent / purpose["notice"], f"purposes[{number}].notice")
-            purpose["notice"] = hashlib.sha256(text).digest()
-            notices[purpose["notice"]] = text
+    if isinstance(purposes, list):
+        table["purposes"] = [_paper(one, f"purposes[{number}]", papers) for number, one in enumerate(purposes)]
     main = _build(MainPolicy, table, "")
     own = tuple(_build(StorePolicy, one, f"stores[{number}].") for number, one in enumerate(stores))
-    return Draft(name, main, own, notices)
+    kept = Papers(
+        tuple(notice_words.parse(one, f"notices[{number}]") for number, one in enumerate(words)),
+        tuple(_build(Recipient, one, f"recipients[{number}].") for number, one in enumerate(recipients)),
+        papers,
+    )
+    return bind(Draft(name, main, own, {}, kept))
 
 
-def _table(file: Path) -> dict[str, Any]:
-    content = _read(file, str(file))
+def _paper(purpose: object, where: str, papers: dict[str, Paper]) -> object:
+    """A purpose without what stays at HQ, which is put into `papers`."""
+    if not isinstance(purpose, dict):
+        return purpose
+    if "notice" in purpose:
+        raise _wrong(f"{where}.notice", "no such key: `notices` of the policy names the files of all texts")
+    held = {key: value for key, value in purpose.items() if key in {one.name for one in dataclasses.fields(Paper)}}
+    papers[str(purpose.get("id"))] = Paper(
+        dpia_ref=_value(str, held.get("dpia_ref", ""), f"{where}.dpia_ref"),
+        recipients=_value(tuple[str, ...], held.get("recipients", []), f"{where}.recipients"),
+        material=_value(bool, held.get("material", True), f"{where}.material"),
+    )
+    return {key: value for key, value in purpose.items() if key not in held}
+
+
+def _list(given: object, where: str) -> list[Any]:
+    if not isinstance(given, list):
+        raise _wrong(where, "a list")
+    return given
+
+
+def _table(file: Path, where: str = "") -> dict[str, Any]:
+    content = _read(file, where or str(file))
     try:
         text = content.decode()
         table = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
@@ -147,7 +198,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             raise _wrong(where, f"one of {', '.join(words)}")
         return words[value.lower()]
     if type(value) is not hint:
-        plain = {int: "a whole number", str: "a text", bool: "true or false", bytes: "the path of a notice's text"}
+        plain = {int: "a whole number", str: "a text", bool: "true or false", bytes: "bytes"}
         raise _wrong(where, plain[hint])
     return value
 

@@ -6,11 +6,12 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hq import hint_rules
+from hq import hint_rules, notice_binding, notice_rules
 from hq.errors import Reason, Refused
+from hq.policy_papers import Paper, Papers
 from hq.state import PRESENCE
 from wire import synthetic
 from wire.errors import WireError
@@ -24,12 +25,22 @@ _MOST_ROLES = 31  # and one of HQ's own
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Draft:
-    """A policy that somebody wrote: its name, the shared part, each store's own part, the notices by their hash."""
+    """A policy that somebody wrote: its name, the shared part, each store's own part, the notices by their hash.
+
+    `papers` is what HQ keeps of it beside what stores get. The notices follow from the rest (`bind`).
+    """
 
     name: str
     main: MainPolicy
     stores: tuple[StorePolicy, ...]
     notices: dict[bytes, bytes]
+    papers: Papers = field(default_factory=Papers)
+
+
+def bind(draft: Draft) -> Draft:
+    """The draft with the notices that its own content makes, whatever it was changed in."""
+    main, made = notice_binding.bound(draft.name, draft.main, draft.stores, draft.papers)
+    return replace(draft, main=main, notices=made)
 
 
 def check(draft: Draft) -> None:
@@ -89,7 +100,15 @@ def _purposes(draft: Draft) -> Iterator[Refused]:
     yield from _once("purposes", [one.id for one in draft.main.purposes])
     if PRESENCE not in {one.id for one in draft.main.purposes}:
         yield Refused(Reason.POLICY_INCOMPLETE, "purposes", "a purpose `presence`: without it nobody is recognised")
-    for one in draft.main.purposes:
+    if not draft.papers.words:
+        yield Refused(Reason.POLICY_INCOMPLETE, "notices", "the words of the notices, in at least one language")
+    yield from _once("notices", [one.language for one in draft.papers.words])
+    for words in draft.papers.words:
+        yield from notice_rules.of_language(words)
+    made = bind(draft)
+    for one, again in zip(draft.main.purposes, made.main.purposes, strict=True):
+        where = f"purposes.{one.id}"
+        yield from notice_binding.problems(one, draft.main, draft.stores, draft.papers)
         missing = [
             name
             for name, there in (
@@ -97,15 +116,29 @@ def _purposes(draft: Draft) -> Iterator[Refused]:
                 ("retention_days", one.retention_days),
                 ("notice", one.notice),
                 ("record_of_processing", one.record_of_processing),
+                ("dpia_ref", draft.papers.purposes.get(one.id, Paper()).dpia_ref),
             )
             if not there
         ]
         if missing:
-            yield Refused(Reason.POLICY_INCOMPLETE, f"purposes.{one.id}", f"a purpose needs {', '.join(missing)}")
+            yield Refused(Reason.POLICY_INCOMPLETE, where, f"a purpose needs {', '.join(missing)}")
         elif one.notice not in draft.notices:
-            yield Refused(
-                Reason.POLICY_INCOMPLETE, f"purposes.{one.id}.notice", "the text of the notice beside its hash"
-            )
+            yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.notice", "the text of the notice beside its hash")
+        elif one.notice != again.notice:
+            yield Refused(Reason.POLICY_INCONSISTENT, f"{where}.notice", "the notice that this policy makes")
+    yield from _recipients(draft.papers)
+
+
+def _recipients(papers: Papers) -> Iterator[Refused]:
+    yield from _once("recipients", [one.id for one in papers.recipients])
+    listed = {one.id for one in papers.recipients}
+    for one in papers.recipients:
+        if not one.name.strip() or not one.country.strip():
+            yield Refused(Reason.POLICY_INCOMPLETE, f"recipients.{one.id}", "a name and a country")
+    for purpose, paper in papers.purposes.items():
+        if any(one not in listed for one in paper.recipients):
+            where = f"purposes.{purpose}.recipients"
+            yield Refused(Reason.POLICY_INCONSISTENT, where, "recipients that this policy lists")
 
 
 def _scopes(main: MainPolicy) -> Iterator[Refused]:

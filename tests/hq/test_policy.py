@@ -8,7 +8,7 @@ import pytest
 
 from hq import policy_file
 from hq.errors import Reason, Refused
-from hq.policy_rules import Draft, check, problems
+from hq.policy_rules import Draft, bind, check, problems
 from tests.hq.headquarters import POLICY, Headquarters, example_policy
 from wire.policy import Hours, Zone
 
@@ -21,13 +21,13 @@ def reasons(draft: Draft) -> list[Reason]:
 def with_main(**changes: object) -> Draft:
     """The example with another shared part."""
     draft = example_policy()
-    return replace(draft, main=replace(draft.main, **changes))  # type: ignore[arg-type]
+    return bind(replace(draft, main=replace(draft.main, **changes)))  # type: ignore[arg-type]
 
 
 def with_store(**changes: object) -> Draft:
     """The example with another store."""
     draft = example_policy()
-    return replace(draft, stores=(replace(draft.stores[0], **changes),))  # type: ignore[arg-type]
+    return bind(replace(draft, stores=(replace(draft.stores[0], **changes),)))  # type: ignore[arg-type]
 
 
 def test_the_example_may_be_published_and_has_its_notices() -> None:
@@ -44,12 +44,24 @@ def test_the_example_may_be_published_and_has_its_notices() -> None:
 )
 def test_a_purpose_without_its_papers_is_refused(missing: dict[str, object]) -> None:
     """Legal basis, retention, notice and record of processing: each of them is needed."""
-    purposes = example_policy().main.purposes
-    draft = with_main(purposes=(replace(purposes[0], **missing), *purposes[1:]))
+    draft = example_policy()
+    first, *others = draft.main.purposes
+    draft = replace(draft, main=replace(draft.main, purposes=(replace(first, **missing), *others)))  # type: ignore[arg-type]
     with pytest.raises(Refused) as found:
         check(draft)
     assert found.value.reason is Reason.POLICY_INCOMPLETE
     assert "purposes.presence" in found.value.field
+    assert next(iter(missing)) in str(found.value.hint)
+
+
+def test_a_purpose_without_an_impact_assessment_is_refused() -> None:
+    """Its reference stays at HQ, and is needed as the other papers are."""
+    draft = example_policy()
+    papers = {**draft.papers.purposes, "assist": replace(draft.papers.purposes["assist"], dpia_ref="")}
+    with pytest.raises(Refused) as found:
+        check(replace(draft, papers=replace(draft.papers, purposes=papers)))
+    assert (found.value.reason, found.value.field) == (Reason.POLICY_INCOMPLETE, "purposes.assist")
+    assert "dpia_ref" in found.value.hint
 
 
 @pytest.mark.parametrize(
@@ -136,7 +148,10 @@ _STORE = 'store = "a"\nlabel = "A"\ntime_zone = "UTC"\njurisdiction = ""'
         ("purposes = 3", "purposes"),
         ('[[scopes]]\nid = "a"\nlabel = "A"\nvalue_type = "picture"', "scopes[0].value_type"),
         (f'[[stores]]\n{_STORE}\nhours = ["all day"]', "stores[0].hours"),
-        ('[[purposes]]\nid = "a"\nnotice = "nowhere.txt"', "purposes[0].notice"),
+        ('notices = ["nowhere.toml"]', "notices[0]"),
+        ('[[purposes]]\nid = "a"\nnotice = "a.txt"', "purposes[0].notice"),
+        ('[[notices]]\nlanguage = "en"', "notices[0].lines"),
+        ('[[recipients]]\nid = "a"\nname = "A"', "recipients[0].country"),
         ('browsers = [{family = "opera", least = 1}]', "browsers[0].family"),
         ("= 3", "policy.toml"),
     ],
