@@ -3,7 +3,7 @@
 I/O: sqlalchemy, its schema language only.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table
 
 from hq.tables import METADATA
 
@@ -52,4 +52,14 @@ figure_rules = Table(
     Column("epsilon_micro", BigInteger, nullable=False),  # of one table
     Column("budget_micro", BigInteger, nullable=False),  # of one purpose and day
     Column("changed_ms", BigInteger, nullable=False),
+)
+
+# How long each store had been dark in all, when it was noted last on that day.
+store_dark = Table(
+    "store_dark",
+    METADATA,
+    Column("store", String(40), ForeignKey("stores.id"), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("dark_ms", BigInteger, nullable=False),
+    Column("noted_ms", BigInteger, nullable=False, index=True),
 )
