@@ -67,7 +67,7 @@ _WEIGHT = """() => [...performance.getEntriesByType('navigation'), ...performanc
 def run(quick: bool) -> list[Row]:
     """The figures. `quick`: 20 members, 3 seconds."""
     present, seconds = (20, 3.0) if quick else (PRESENT, 60.0)
-    with _served(present) as (gateway, base), _browser() as chromium:
+    with served(present) as (gateway, base), _browser() as chromium:
         firsts, weight = [], 0
         for _ in range(_TIMES):
             page = _opened(chromium, gateway, base, 1)
@@ -91,7 +91,7 @@ def run(quick: bool) -> list[Row]:
 
 
 @contextmanager
-def _served(present: int) -> Iterator[tuple[FakeGateway, str]]:
+def served(present: int) -> Iterator[tuple[FakeGateway, str]]:
     """A scripted gateway with so many members, the tablet API before it, and its address."""
     stopping = threading.Event()
     with tempfile.TemporaryDirectory() as folder, FakeGateway(Path(folder) / "tablets.sock") as gateway:

@@ -72,6 +72,13 @@ def test_a_busy_floor_is_measured() -> None:
     assert set(Path("/tmp").glob("consentry-bench-*")) <= before
 
 
+@pytest.mark.long
+@pytest.mark.needs("openssl")
+def test_attacks_are_measured() -> None:
+    """The floor is asked for in peace and during four attacks."""
+    check_rows(measured("hostile", "--quick"), 5)
+
+
 def test_epochs_are_measured() -> None:
     """A roll and an erasure on a real file: their longest steps, and what they write."""
     check_rows(measured("epochs", "--quick"), 12)
