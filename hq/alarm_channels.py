@@ -3,13 +3,11 @@
 A far end that hangs costs at most the time-outs below; nothing is concluded from a failure but that it is to be tried
 again.
 
-I/O: smtplib, ssl and http.client; their only importer here.
+I/O: http.client; e-mail by `hq.mailing`.
 """
 
 import http.client
 import json
-import smtplib
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,10 +17,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from hq.errors import AlarmNotSent
-from hq.settings import Alarms, Encryption, Mail, Webhook
+from hq import mailing
+from hq.errors import AlarmNotSent, MailNotSent
+from hq.settings import Alarms, Mail, Webhook
 from runtime.config import credential
-from runtime.errors import ConfigError
 
 _TIMEOUT_S = 10.0  # of each step of a conversation
 _MOST_REPLY_BYTES = 64 * 1024
@@ -70,8 +68,7 @@ def channels(settings: Alarms, credentials: Path | None) -> tuple[Channel, ...]:
     """
     found: list[Channel] = []
     if settings.mail is not None:
-        password = "" if settings.mail.login is None else _secret("mail-password", credentials)
-        found.append(MailChannel(settings.mail, password))
+        found.append(MailChannel(settings.mail, mailing.mailing(settings.mail, credentials)))
     if settings.webhook is not None:
         token = _secret("webhook-token", credentials) if settings.webhook.authorized else ""
         found.append(WebhookChannel(settings.webhook, token))
@@ -82,22 +79,14 @@ def _secret(name: str, credentials: Path | None) -> str:
     return credential(name, credentials).decode("utf-8", "replace").strip()
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(ca or Path("ca"), "", "certificates in PEM are expected") from error
-
-
 class MailChannel:
-    """E-mail by SMTP. The server must prove its name by a certificate, but for one on loopback."""
+    """E-mail by SMTP."""
 
     name = "mail"
 
-    def __init__(self, settings: Mail, password: str) -> None:
+    def __init__(self, settings: Mail, line: mailing.Mailing) -> None:
         self._settings = settings
-        self._password = password
-        self._trust = None if settings.encryption is Encryption.NONE else _trust(settings.ca)
+        self._line = line
 
     def send(self, notice: Notice) -> None:
         """One e-mail to all recipients.
@@ -105,22 +94,10 @@ class MailChannel:
         Raises:
             AlarmNotSent: the server did not take it.
         """
-        settings = self._settings
         try:
-            if settings.encryption is Encryption.TLS and self._trust is not None:
-                server: smtplib.SMTP = smtplib.SMTP_SSL(
-                    settings.host, settings.port, timeout=_TIMEOUT_S, context=self._trust
-                )
-            else:
-                server = smtplib.SMTP(settings.host, settings.port, timeout=_TIMEOUT_S)
-            with server:
-                if settings.encryption is Encryption.STARTTLS and self._trust is not None:
-                    server.starttls(context=self._trust)
-                if settings.login is not None:
-                    server.login(settings.login, self._password)
-                server.send_message(mail(notice, settings.sender, settings.recipients))
-        except (OSError, ValueError) as error:  # smtplib's and ssl's are OSErrors; ValueError: an address that is none
-            raise AlarmNotSent("the mail server did not take it", type(error).__name__) from None
+            self._line.send(mail(notice, self._settings.sender, self._settings.recipients))
+        except MailNotSent as error:
+            raise AlarmNotSent("the mail server did not take it", error.reason) from None
 
 
 class WebhookChannel:
@@ -132,7 +109,7 @@ class WebhookChannel:
         parts = urlsplit(settings.url)
         self._host, self._port = parts.hostname or "", parts.port
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._trust = _trust(settings.ca) if parts.scheme == "https" else None
+        self._trust = mailing.trust(settings.ca) if parts.scheme == "https" else None
         self._token = token
 
     def send(self, notice: Notice) -> None:

@@ -7,6 +7,7 @@
         ├── DatabaseUnavailable           69, the database cannot be opened, or failed in mid-work
         │   └── SealBroken                a sealed value does not open: a row was changed outside of HQ
         ├── BrokerUnavailable             69, the broker refuses us for good
+        ├── MailNotSent               69, a mail server did not take a mail
         └── AlarmNotSent                  69, a mail server or a webhook did not take an alarm
 
 Pure: no I/O, no clock.
@@ -83,6 +84,14 @@ class SealBroken(DatabaseUnavailable):
 
 class BrokerUnavailable(UnavailableError):
     """The broker cannot be used."""
+
+
+class MailNotSent(UnavailableError):
+    """A mail server did not take a mail; it is tried again. `reason` is a word of its library's."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the mail server did not take it ({reason})", "check the mail server that hq.toml names")
+        self.reason = reason
 
 
 class AlarmNotSent(UnavailableError):

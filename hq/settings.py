@@ -5,10 +5,10 @@ Pure: no I/O, no clock.
 
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from hq.web_settings import MailServer, Web
 from runtime import addresses
 from runtime.addresses import Address
 from runtime.config import Form
@@ -49,31 +49,16 @@ class Broker:
         return addresses.all_of(self.host, self.port, self.more_hosts)
 
 
-class Encryption(StrEnum):
-    """How a mail server is spoken to. Without any is for a server on loopback only."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail(MailServer):
+    """Where alarms are mailed."""
 
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """Where alarms are mailed. With a `login` its password is the credential `mail-password`."""
-
-    host: str
-    sender: str
     recipients: tuple[str, ...]
-    port: Annotated[int, Form(low=1, high=65_535)] = 587
-    encryption: Encryption = Encryption.STARTTLS
-    login: str | None = None
-    ca: Path | None = None  # None: those that the system trusts
 
     def __post_init__(self) -> None:
+        MailServer.__post_init__(self)
         if not self.recipients:
             raise ValueError("at least one address is expected in recipients")
-        if self.encryption is Encryption.NONE and self.host not in _LOOPBACK:
-            raise ValueError('encryption = "none" is for a mail server on loopback only')
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +103,14 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """How other systems are called (`consentry-hq hook`). `private`: also at addresses that are not public."""
+
+    private: bool = False
+    ca: Path | None = None  # None: those that the system trusts
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`hq.toml`. `database` is an SQLAlchemy URL; `keys` the root-signed key set."""
 
@@ -127,3 +120,5 @@ class Settings:
     credentials_dir: Path | None = None
     alarms: Alarms = field(default_factory=Alarms)
     certificates: Certificates = field(default_factory=Certificates)
+    hooks: Hooks = field(default_factory=Hooks)
+    web: Web | None = None  # of `consentry-hq web` alone

@@ -20,6 +20,7 @@ from hq.alarms import Alarm
 from hq.database import reading, writing
 from hq.settings import Alarms, Mail
 from hq.tables import links
+from hq.web_settings import Encryption
 from tests.fakes.told import Mailbox, Webhook, certificate
 from tests.hq.headquarters import NOON_MS, STORE, Headquarters, example_policy
 
@@ -85,7 +86,14 @@ def delivery(
     (tmp_path / "mail-password").write_text("open sesame\n")
     (tmp_path / "webhook-token").write_text("t-1")
     settings = Alarms(
-        Mail("127.0.0.1", "hq@shop.test", ("ops@shop.test", "dpo@shop.test"), mailbox.port, login="hq", ca=trust[0]),
+        Mail(
+            host="127.0.0.1",
+            sender="hq@shop.test",
+            recipients=("ops@shop.test", "dpo@shop.test"),
+            port=mailbox.port,
+            login="hq",
+            ca=trust[0],
+        ),
         settings_of.Webhook(f"https://127.0.0.1:{webhook.port}/hook?for=ops", authorized=True, ca=trust[0]),
     )
     return Delivery(engine, channels(settings, tmp_path))
@@ -175,7 +183,7 @@ def test_nobody_who_cannot_prove_the_name_is_told(
 ) -> None:
     """Certificates are checked, by both ways; without TLS only loopback may be named at all."""
     strangers = Alarms(
-        Mail("127.0.0.1", "hq@shop.test", ("ops@shop.test",), mailbox.port),
+        Mail(host="127.0.0.1", sender="hq@shop.test", recipients=("ops@shop.test",), port=mailbox.port),
         settings_of.Webhook(f"https://127.0.0.1:{webhook.port}/"),
     )
     delivery = Delivery(engine, channels(strangers, tmp_path))
@@ -185,7 +193,7 @@ def test_nobody_who_cannot_prove_the_name_is_told(
     with pytest.raises(ValueError, match="loopback"):
         settings_of.Webhook("http://hooks.shop.test/")
     with pytest.raises(ValueError, match="loopback"):
-        Mail("mail.shop.test", "a@b", ("c@d",), encryption=settings_of.Encryption.NONE)
+        Mail(host="mail.shop.test", sender="a@b", recipients=("c@d",), encryption=Encryption.NONE)
 
 
 def test_two_processes_send_each_message_once(engine: Engine, delivery: Delivery, webhook: Webhook) -> None:

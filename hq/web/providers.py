@@ -1,0 +1,271 @@
+"""Speaks OpenID Connect with the identity providers: the code flow with PKCE, and tokens verified by their keys.
+
+What a provider publishes (its addresses, its keys) is kept for an hour; nothing of a sign-in is kept here.
+
+I/O: authlib and requests, over HTTPS; joserfc.
+"""
+
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import requests
+from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
+from authlib.oauth2.base import OAuth2Error  # type: ignore[import-untyped]
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from hq.console_roles import Role, role_of
+from hq.web.errors import Problem, ProblemKind
+from hq.web_settings import Provider, StaffProvider
+from runtime.logs import Log
+
+MEMBERS: Final = "member"
+STAFF: Final = "staff"
+_LOG: Final = Log("providers")
+_TIMEOUT_S: Final = 10
+_KEPT_MS: Final = 3_600_000
+_AGAIN_MS: Final = 60_000  # keys are asked for anew at most so often, whatever tokens name
+_LEEWAY_S: Final = 60
+_MOST_BYTES: Final = 1024 * 1024
+_MOST_TOKEN: Final = 8192
+# No shared secret signs a token here, and none is taken unsigned.
+_ALGORITHMS: Final = [
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Leaving:
+    """Where a browser goes to sign in, and what the answer must fit."""
+
+    address: str
+    state: str
+    nonce: str
+    verifier: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StaffClaims:
+    """What the provider says of one of the retailer's own people; `role` None: none of ours."""
+
+    subject: str
+    name: str
+    role: Role | None
+
+
+class _Published:
+    """What one provider publishes."""
+
+    def __init__(self, issuer: str, ca: object) -> None:
+        self._issuer = issuer
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = True if ca is None else str(ca)
+        self._lock = threading.Lock()
+        self._addresses: dict[str, Any] = {}
+        self._addresses_ms = 0
+        self._keys: KeySet | None = None
+        self._keys_ms = 0
+
+    def addresses(self, now_ms: int) -> Mapping[str, Any]:
+        """OpenID Connect Discovery 1.0. Raises: Problem, PROVIDER_AWAY."""
+        with self._lock:
+            if not self._addresses or now_ms - self._addresses_ms > _KEPT_MS:
+                found = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+                if found.get("issuer") != self._issuer:  # section 4.3: else it is another's
+                    raise _away("issuer")
+                self._addresses, self._addresses_ms = found, now_ms
+            return self._addresses
+
+    def claims(self, token: str, now_ms: int) -> dict[str, Any] | None:
+        """What a token says, once its signature is verified; None: it is none of this provider's."""
+        if len(token) > _MOST_TOKEN:
+            return None
+        for anew in (False, True):
+            keys = self._key_set(now_ms, anew)
+            try:
+                return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
+            except (JoseError, ValueError, TypeError, KeyError):  # ValueError, TypeError, KeyError: what is no token
+                continue
+        return None
+
+    def _key_set(self, now_ms: int, anew: bool) -> KeySet:
+        address = str(self.addresses(now_ms).get("jwks_uri", ""))
+        with self._lock:
+            old = now_ms - self._keys_ms > (_AGAIN_MS if anew else _KEPT_MS)
+            if self._keys is None or old:
+                try:
+                    self._keys = KeySet.import_key_set(self._get(address))  # type: ignore[arg-type]
+                except (JoseError, ValueError, TypeError, KeyError):
+                    raise _away("keys") from None
+                self._keys_ms = now_ms
+            return self._keys
+
+    def _get(self, address: str) -> dict[str, Any]:
+        try:
+            with self._session.get(address, timeout=_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
+                content = answer.raw.read(_MOST_BYTES, decode_content=True)
+                found = json.loads(content) if answer.status_code == 200 else None
+        except (requests.RequestException, OSError, ValueError):
+            raise _away("answer") from None
+        if not isinstance(found, dict):
+            raise _away("answer")
+        return found
+
+
+def _away(what: str) -> Problem:
+    _LOG.warning(
+        "provider_away", what=what, remedy="see that HQ reaches the issuer of [web] and trusts its certificate"
+    )
+    return Problem(ProblemKind.PROVIDER_AWAY, retry_after_s=5)
+
+
+class Providers:
+    """The providers that the settings name, each with its secret where it has one. Never shown."""
+
+    def __init__(
+        self, members: Provider | None, staff: StaffProvider | None, secrets_of: Mapping[str, str] | None = None
+    ) -> None:
+        self._members, self._staff = members, staff
+        self._secrets = dict(secrets_of or {})
+        self._published = {
+            realm: _Published(one.issuer, one.ca)
+            for realm, one in ((MEMBERS, members), (STAFF, staff))
+            if one is not None
+        }
+
+    def __repr__(self) -> str:
+        return "Providers(…)"
+
+    def has(self, realm: str) -> bool:
+        """Whether there is one."""
+        return realm in self._published
+
+    def leave(self, realm: str, redirect: str, language: str, now_ms: int) -> Leaving:
+        """Sends a browser to the provider; `redirect` is where it comes back.
+
+        Raises:
+            Problem: NOT_FOUND, there is none; PROVIDER_AWAY.
+        """
+        nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        addresses = self._of(realm).addresses(now_ms)
+        address, state = self._session(realm, redirect).create_authorization_url(
+            str(addresses.get("authorization_endpoint", "")), code_verifier=verifier, nonce=nonce, ui_locales=language
+        )
+        return Leaving(str(address), str(state), nonce, verifier)
+
+    def come_back(self, realm: str, redirect: str, code: str, nonce: str, verifier: str, now_ms: int) -> dict[str, Any]:
+        """Changes the code into what the provider says of whoever signed in.
+
+        Raises:
+            Problem: PROVIDER_AWAY, or LINK_OVER: the code or the token is not what it should be.
+        """
+        published = self._of(realm)
+        address = str(published.addresses(now_ms).get("token_endpoint", ""))
+        try:
+            token = self._session(realm, redirect).fetch_token(
+                address, code=code, code_verifier=verifier, timeout=_TIMEOUT_S, allow_redirects=False
+            )
+        except OAuth2Error:
+            raise Problem(ProblemKind.LINK_OVER) from None
+        except (requests.RequestException, OSError, ValueError, KeyError):
+            raise _away("token") from None
+        claims = published.claims(str(token.get("id_token", "")), now_ms)
+        if claims is None or not self._fits(realm, claims, now_ms, own=True) or claims.get("nonce") != nonce:
+            raise Problem(ProblemKind.LINK_OVER)
+        return claims
+
+    def member_of(self, token: str, now_ms: int) -> str | None:
+        """The id of the member whose token of the provider this is; None: it is none, over, or for somebody else.
+
+        Raises:
+            Problem: PROVIDER_AWAY.
+        """
+        if not self.has(MEMBERS):
+            return None
+        claims = self._of(MEMBERS).claims(token, now_ms)
+        if claims is None or not self._fits(MEMBERS, claims, now_ms, own=False):
+            return None
+        return self.member_in(claims)
+
+    def member_in(self, claims: Mapping[str, Any]) -> str | None:
+        """The member's id in these claims; an e-mail address only where the provider verified it."""
+        assert self._members is not None
+        name = self._members.member_claim
+        found = claims.get(name)
+        if name == "email" and claims.get("email_verified") is not True:
+            return None
+        return found if isinstance(found, str) and 0 < len(found) <= 64 else None
+
+    def staff_in(self, claims: Mapping[str, Any]) -> StaffClaims:
+        """Who of the staff it is, and the one role among those that the settings name."""
+        assert self._staff is not None
+        said = claims.get(self._staff.roles_claim)
+        words = {said} if isinstance(said, str) else {one for one in said or () if isinstance(one, str)}
+        ours = {
+            Role.PRIVACY: self._staff.privacy,
+            Role.OPERATIONS: self._staff.operations,
+            Role.INTEGRATOR: self._staff.integrator,
+        }
+        role = role_of(one.value for one, named in ours.items() if words & set(named))
+        subject = str(claims.get("sub", ""))[:255]
+        return StaffClaims(subject, str(claims.get("name") or subject)[:255], role if subject else None)
+
+    def _of(self, realm: str) -> _Published:
+        if realm not in self._published:
+            raise Problem(ProblemKind.NOT_FOUND)
+        return self._published[realm]
+
+    def _settings(self, realm: str) -> Provider | StaffProvider:
+        found = self._members if realm == MEMBERS else self._staff
+        assert found is not None
+        return found
+
+    def _session(self, realm: str, redirect: str) -> Any:
+        settings = self._settings(realm)
+        session = OAuth2Session(
+            settings.client_id,
+            self._secrets.get(realm),
+            scope="openid profile email",
+            redirect_uri=redirect,
+            code_challenge_method="S256",
+            token_endpoint_auth_method="client_secret_basic" if realm in self._secrets else "none",
+        )
+        session.trust_env = False
+        session.verify = True if settings.ca is None else str(settings.ca)
+        return session
+
+    def _fits(self, realm: str, claims: Mapping[str, Any], now_ms: int, *, own: bool) -> bool:
+        """RFC 7519 4.1 and OpenID Connect Core 3.1.3.7: of this issuer, for us, and in its time."""
+        settings = self._settings(realm)
+        wanted = {settings.client_id}
+        if not own and isinstance(settings, Provider):
+            wanted |= set(settings.audiences)
+        audience = claims.get("aud")
+        given = {audience} if isinstance(audience, str) else set(audience) if isinstance(audience, list) else set()
+        party = claims.get("azp", settings.client_id)
+        now_s, ends, begins = now_ms / 1000, claims.get("exp"), claims.get("nbf", 0)
+        return (
+            claims.get("iss") == settings.issuer
+            and bool(given & wanted)
+            and (not own or party == settings.client_id)
+            and isinstance(ends, int | float)
+            and now_s < ends + _LEEWAY_S
+            and isinstance(begins, int | float)
+            and begins - _LEEWAY_S <= now_s
+        )

@@ -1,0 +1,166 @@
+"""HQ's web on a database with members and a policy: without a browser, and in Chromium over TLS."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hq.console_roles import Role
+from hq.web.service import told
+from runtime import web_server
+from runtime.web_server import Server
+from tests.hq.web.place import Place
+
+SIZES = {"phone": (390, 844), "wide": (1280, 860)}
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+Open = Callable[..., Page]
+
+
+class Counted:
+    """Counts nothing."""
+
+    def add(self, name: str, label: str = "", amount: int = 1) -> None:
+        """Passed over."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """One HQ with its web for a module; its clock moves only by `place.hq.later(s)`."""
+    found = Place(tmp_path_factory.mktemp("hq"))
+    yield found
+    found.hq.engine.dispose()
+
+
+@pytest.fixture
+def client(place: Place) -> FlaskClient:
+    """A browser in which nobody is signed in."""
+    return place.client()
+
+
+@pytest.fixture
+def signed_in(place: Place) -> FlaskClient:
+    """A browser in which Ada is signed in."""
+    return place.signed_in()
+
+
+@pytest.fixture
+def app_client(place: Place) -> FlaskClient:
+    """Ada's app."""
+    return place.app_client()
+
+
+@pytest.fixture
+def staff_client(place: Place) -> Callable[[Role], FlaskClient]:
+    """`staff_client(Role.PRIVACY)`: a browser in which somebody with this role is signed in."""
+    return place.staff
+
+
+@pytest.fixture(scope="session")
+def web_certificate(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], str]) -> tuple[Path, Path]:
+    """A throw-away certificate for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "web-key"
+    subprocess.run(
+        [
+            needs("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout", str(key), "-out", str(certificate),
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
+@pytest.fixture(scope="module")
+def address(place: Place, web_certificate: tuple[Path, Path]) -> Iterator[str]:
+    """The address at which the module's web is served over TLS."""
+    context = web_server.tls(*web_certificate)
+    served = Server(place.app, ("127.0.0.1", place.port), context, time.monotonic, Counted(), told, most_per_address=64)
+    thread = threading.Thread(target=served.run, args=(lambda: None,), daemon=True)
+    thread.start()
+    yield place.address
+    served.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def chromium(needs: Callable[[str], str]) -> Iterator[Browser]:
+    """One browser for a module."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser, place: Place, address: str) -> Iterator[Open]:
+    """`opened("phone", path="/")` opens a page, with Ada signed in unless `member` is another or None.
+
+    `staff=Role.…` signs staff in besides; `javascript=False` goes without scripts; what else is given goes to the
+    browser's context. A complaint of the content security policy, or an error of a script, fails the test.
+    """
+    contexts = []
+    complaints: list[str] = []
+
+    def begin(
+        size: str = "phone",
+        path: str = "/",
+        member: str | None = "ada",
+        staff: Role | None = None,
+        javascript: bool = True,
+        **options: Any,
+    ) -> Page:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            base_url=address, viewport={"width": width, "height": height}, ignore_https_errors=True,
+            java_script_enabled=javascript, **options,
+        )  # fmt: skip
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        secrets = {"session": None if member is None else place.session(member)}
+        secrets["staff"] = None if staff is None else place.staff_session(staff)
+        for name, secret in secrets.items():
+            if secret is not None:
+                context.add_cookies(
+                    [
+                        {
+                            "name": f"__Host-consentry-{name}", "value": secret, "url": address,
+                            "secure": True, "httpOnly": True, "sameSite": "Lax",
+                        }
+                    ]
+                )  # fmt: skip
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(path)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def axe(page: Page, name: str = "") -> None:
+    """Nothing that axe-core finds, and nobody has to scroll sideways."""
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # there the tabs lie over nothing
+    found = Axe().run(page, options=AXE)
+    assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+    viewport = page.viewport_size
+    assert viewport is not None
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name

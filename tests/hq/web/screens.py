@@ -1,0 +1,44 @@
+"""Every screen of HQ's web; `python -m tests.hq.web.screens` draws them into docs/screens/, as `hq-….png`.
+
+A part adds its screens as a function in `STORIES`: it opens pages and calls `look(page, name)` at each.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.hq.web.place import Place
+
+FOLDER: Final = Path(__file__).parents[3] / "docs" / "screens"
+WANTED: Final = "CONSENTRY_SCREENS"  # in the environment: the folder to draw into
+Look = Callable[[Page, str], None]
+Story = Callable[[Callable[..., Page], Place, Look], None]
+
+
+def sign_in(opened: Callable[..., Page], place: Place, look: Look) -> None:
+    """From the door to what is signed in."""
+    page = opened("phone", "/sign-in", member=None)
+    look(page, "sign-in")
+    page.get_by_label("e-mail").fill("ada@example.com")
+    page.get_by_role("button", name="Send me a link").click()
+    page.wait_for_url("**/sign-in/sent")
+    look(page, "sign-in-sent")
+    page.goto(place.link("ada"))
+    look(page, "sign-in-link")
+    page.goto("/sign-in/link/used-before")
+    look(page, "sign-in-over")
+    page = opened("phone", "/sessions")
+    look(page, "sessions")
+
+
+STORIES: Final[tuple[Story, ...]] = (sign_in,)
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    os.environ[WANTED] = str(FOLDER)
+    sys.exit(pytest.main(["-q", str(Path(__file__).parent / "test_screens.py"), *sys.argv[1:]]))
