@@ -35,6 +35,7 @@ from hq.alarm_commands import PART as ALARMS
 from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
 from hq.command_line import Part
+from hq.consent_commands import PART as CONSENT
 from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
@@ -50,6 +51,7 @@ from hq.service import Service
 from hq.settings import Settings
 from hq.systems_commands import PART as SYSTEMS
 from hq.tables import links, stores
+from hq.webhooks_commands import PART as HOOKS
 from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
 from runtime.notify import Notify
@@ -60,8 +62,8 @@ _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
-    ALARMS, CERTIFICATES, COLLECTIONS, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
-    SYSTEMS,
+    ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
+    SYSTEMS, HOOKS,
 )  # fmt: skip
 
 

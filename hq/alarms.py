@@ -30,6 +30,7 @@ class Alarm(StrEnum):
     KEYS_END = "keys_end"
     CERTIFICATE_FAILED = "certificate_failed"
     CERTIFICATE_LATE = "certificate_late"
+    CONSENT_BROKEN = "consent_broken"
 
 
 # What an operator reads: what is wrong, and the first thing to do.
@@ -50,6 +51,8 @@ WORDS: dict[Alarm, str] = {
     "The one before stays. `consentry-hq certificate show` has the state; the detail says what is wrong.",
     Alarm.CERTIFICATE_LATE: "The certificate for the store's tablets is past two thirds of its life and was not "
     "renewed. When it ends, tablets warn or show nothing. Look at the issuer, or use `consentry-hq certificate put`.",
+    Alarm.CONSENT_BROKEN: "HQ's consent events are not what HQ signed: events were changed, or the end was cut. "
+    "Run `consentry-hq consent verify`, and compare the database with a backup.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

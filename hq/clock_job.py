@@ -14,6 +14,7 @@ from hq import (
     exports,
     help_state,
     key_watch,
+    ledger_heads,
     membership,
     orders,
     proposals,
@@ -48,6 +49,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
     purchases.forget(engine, keys, now_ms)
     erasure.forget(engine)
     key_watch.look(engine, keys, now_ms)
+    ledger_heads.tick(engine, keys, now_ms)
     orders.tick(engine, now_ms)
     return changed + keep_days(engine, keys, now_ms)
 

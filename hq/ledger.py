@@ -110,14 +110,22 @@ def _lock_head(connection: Connection) -> tuple[int, bytes]:
 def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Event]]:
     """Each member's events; a member without any has an empty list."""
     found: dict[bytes, list[Event]] = defaultdict(list)
+    for member, listed in numbered(connection, locked).items():
+        found[member] = [event for _, event in listed]
+    return found
+
+
+def numbered(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[tuple[int, Event]]]:
+    """Each member's events with their numbers in the chain, ascending; those of synthetic members have number 0."""
+    found: dict[bytes, list[tuple[int, Event]]] = defaultdict(list)
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
-        chunk = listed[start : start + _CHUNK]
-        for row in connection.execute(select(consent_events).where(consent_events.c.member.in_(chunk))):
-            found[row.member].append(_event(row, locked[row.member].seal))
+        wanted = select(consent_events).where(consent_events.c.member.in_(listed[start : start + _CHUNK]))
+        for row in connection.execute(wanted.order_by(consent_events.c.number)):
+            found[row.member].append((row.number, _event(row, locked[row.member].seal)))
     for member in listed:
         if is_synthetic(locked[member].about.id):
-            found[member] = synthetic_choices.of_member(connection, member)
+            found[member] = [(0, one) for one in synthetic_choices.of_member(connection, member)]
     return found
 
 
@@ -127,7 +135,8 @@ def first_broken(connection: Connection) -> int | None:
     It hashes what is sealed, so nothing is opened, and it holds after an erasure as it did before.
     """
     previous, number = ZERO_HASH, 0
-    for row in connection.execute(select(consent_events).order_by(consent_events.c.number)):
+    listed = select(consent_events).order_by(consent_events.c.number).execution_options(yield_per=2000)
+    for row in connection.execute(listed):
         number += 1
         if (row.number, row.previous_hash) != (number, previous):
             return number
@@ -135,9 +144,19 @@ def first_broken(connection: Connection) -> int | None:
         if row.hash != previous:
             return number
     head = connection.execute(select(chain_heads).where(chain_heads.c.name == CHAIN)).first()
-    if head is not None and (head.number, head.hash) != (number, previous):
-        return number + 1
-    return None
+    end = (0, ZERO_HASH) if head is None else (head.number, head.hash)
+    return None if end == (number, previous) else number + 1
+
+
+def since(connection: Connection, number: int, most: int) -> list[Row[Any]]:
+    """The rows of at most so many events after that number, ascending, still sealed. None is passed over: see CHAIN."""
+    wanted = select(consent_events).where(consent_events.c.number > number)
+    return list(connection.execute(wanted.order_by(consent_events.c.number).limit(most)))
+
+
+def event_of(row: Row[Any], seal: Seal) -> Event:
+    """The event of a row, opened under its member's key. Raises: SealBroken."""
+    return _event(row, seal)
 
 
 def _bound(member: bytes, event: bytes) -> bytes:

@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from hq.membership import Locked
 from hq.state import Standing, fold
 from hq.tables import audience, phones, stores
 from wire import keyring, schema
+from wire.member import Field
 from wire.policy import MAIN_KEY, MainPolicy, Policy, StorePolicy, store_key
 from wire.sync import Collection, bucket_key, instance
 from wire.token import day_key
@@ -30,7 +31,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class Seat:
     """One (member, store) that may be or have been in an audience."""
 
     member: bytes
@@ -93,7 +94,7 @@ def refresh(
     events = ledger.of_members(connection, locked)
     standing = {member: fold(events.get(member, ())) for member in locked}
     fields = membership.fields(connection, locked)
-    seats = _seats(connection, standing)
+    seats = seats_of(connection, standing)
     named = sorted({seat.store for seat in seats})
     rings = [one.name for one in records.keyrings(connection, named)]
     commit = records.begin(connection, [*(instance(Collection.MEMBERS, one) for one in named), *rings])
@@ -101,16 +102,10 @@ def refresh(
     late = {one.name for one in records.keyrings(connection, named)} - set(rings)
     if late:
         commit.instances.update(records.begin(connection, late).instances)
-    policies = Policies(connection)
     new, known = [], []
     touched: dict[str, set[int]] = defaultdict(set)
-    for seat in seats:
-        known_of = locked[seat.member].about
-        about = audiences.Known(known_of.age_at_least, known_of.jurisdiction, fields.get(seat.member, ()))
+    for seat, found in judged(connection, locked, standing, fields, seats, now_s):
         old = seat.row
-        acts = audiences.Acts() if old is None else audiences.Acts(old.acts_incarnation, old.acts_through)
-        policy, brand = policies.of(seat.store), policies.name(seat.store) or ""
-        found = audiences.place(standing[seat.member], about, acts, seat.store, policy, now_s, brand)
         known_as = pseudonym(keys, seat.store, seat.member) if old is None else old.pseudonym
         present = found.body is not None
         commit.put(
@@ -132,6 +127,21 @@ def refresh(
     for store, buckets in touched.items():
         put_buckets(connection, keys.custody, commit, store, buckets)
     return commit.write(now_ms, urgent=urgent)
+
+
+def judged(
+    connection: Connection, locked: Mapping[bytes, Locked], standing: Mapping[bytes, Standing],
+    fields: Mapping[bytes, tuple[Field, ...]], seats: Iterable[Seat], now_s: int,
+) -> Iterator[tuple[Seat, audiences.Place]]:  # fmt: skip
+    """Each seat with the member's place there, as the fold, what HQ knows and the store's policy give it now."""
+    policies = Policies(connection)
+    for seat in seats:
+        known_of = locked[seat.member].about
+        about = audiences.Known(known_of.age_at_least, known_of.jurisdiction, fields.get(seat.member, ()))
+        old = seat.row
+        acts = audiences.Acts() if old is None else audiences.Acts(old.acts_incarnation, old.acts_through)
+        policy, brand = policies.of(seat.store), policies.name(seat.store) or ""
+        yield seat, audiences.place(standing[seat.member], about, acts, seat.store, policy, now_s, brand)
 
 
 _UPDATE_PLACE = update(audience).where(
@@ -199,17 +209,18 @@ def _secrets(
     return found
 
 
-def _seats(connection: Connection, standing: dict[bytes, Standing]) -> list[_Seat]:
+def seats_of(connection: Connection, standing: Mapping[bytes, Standing]) -> list[Seat]:
+    """Every store where one of these members has or had a place, or is to have one."""
     known: dict[tuple[bytes, str], Row[Any]] = {}
     names = sorted(standing)
     for start in range(0, len(names), _CHUNK):
         wanted = select(audience).where(audience.c.member.in_(names[start : start + _CHUNK]))
         known.update({(row.member, row.store): row for row in connection.execute(wanted)})
     places = set(known) | {(name, store) for name, found in standing.items() for store in found.stores()}
-    return [_Seat(member, store, known.get((member, store))) for member, store in sorted(places)]
+    return [Seat(member, store, known.get((member, store))) for member, store in sorted(places)]
 
 
-def _audience_row(seat: _Seat, known_as: bytes, bucket: int, present: bool, due_s: int | None) -> dict[str, Any]:
+def _audience_row(seat: Seat, known_as: bytes, bucket: int, present: bool, due_s: int | None) -> dict[str, Any]:
     return {
         "store": seat.store,
         "member": seat.member,

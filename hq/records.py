@@ -228,6 +228,13 @@ def _digest(found: Instance, keys: InstanceKeys, key: bytes, seq: int, body: byt
     return digest.to_bytes(tree.DIGEST_BYTES, "little")
 
 
+def holds(connection: Connection, found: Instance, row: Row[Any], expected: bytes) -> bool:
+    """Whether a live record's row is this body: what is sealed, and its digest. Raises: SealBroken."""
+    keys = keys_of(connection, found)
+    digest = _digest(found, keys, row.key, row.seq, expected)
+    return keys.open(row.key, row.seq, row.body) == expected and row.digest == digest
+
+
 def begin(connection: Connection, names: Iterable[str]) -> Commit:
     """Locks the counter rows of these instances, in ascending id, and begins a commit on them."""
     wanted = select(instances).where(instances.c.name.in_(sorted(set(names)))).order_by(instances.c.id)
