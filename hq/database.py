@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from hq import alarm_tables as _alarm_tables  # noqa: F401 - its tables are made with the others
 from hq import certificate_tables as _certificate_tables  # noqa: F401 - likewise
+from hq import changes_tables as _changes_tables  # noqa: F401 - likewise
 from hq import choosing_tables as _choosing_tables  # noqa: F401 - likewise
 from hq import console_tables as _console_tables  # noqa: F401 - likewise
 from hq import custody_tables as _custody_tables  # noqa: F401 - likewise

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
-from hq import door, ledger, ledger_facts, membership, orders, publication
+from hq import changes, door, ledger, ledger_facts, membership, orders, publication
 from hq.choosing_tables import OF_A_MEMBER
 from hq.console_tables import looks, questions
 from hq.custody_tables import erasure_orders, erasures, member_keys
@@ -85,6 +85,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
     withdrawal = door.check_withdrawal(None, None, None)
     event = Event(os.urandom(16), METHOD, now_ms // 1000, now_ms // 1000, withdrawal)
     ledger.append(connection, [Entry(whose, event)], locked)
+    changes.note_gone(connection, keys.custody, event.id, one, now_ms)
     publication.refresh(connection, keys, locked, now_ms, urgent=True, phones_changed=True)
     reference = os.urandom(REFERENCE_BYTES)
     lookup = keys.custody.lookup(connection, [one.about.id])[one.about.id]

@@ -8,6 +8,7 @@
         │   └── SealBroken                a sealed value does not open: a row was changed outside of HQ
         ├── BrokerUnavailable             69, the broker refuses us for good
         ├── MailNotSent               69, a mail server did not take a mail
+        ├── HookNotTaken                  69, another system did not take what members changed
         └── AlarmNotSent                  69, a mail server or a webhook did not take an alarm
 
 Pure: no I/O, no clock.
@@ -92,6 +93,14 @@ class MailNotSent(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the mail server did not take it ({reason})", "check the mail server that hq.toml names")
         self.reason = reason
+
+
+class HookNotTaken(UnavailableError):
+    """Another system did not take what it was told; it is tried again. `gone`: it said that it never will."""
+
+    def __init__(self, text: str, reason: str, *, gone: bool = False) -> None:
+        super().__init__(f"{text} ({reason})", "see that the other system's address is right and answers")
+        self.gone = gone
 
 
 class AlarmNotSent(UnavailableError):

@@ -24,6 +24,7 @@ class Duty(StrEnum):
     CLOCK = "clock"  # the clock job, and what is swept away
     ALARMS = "alarms"  # telling people
     CERTIFICATES = "certificates"  # asking issuers
+    HOOKS = "hooks"  # telling other systems
 
 
 def renew(connection: Connection, own: bytes, now_ms: int) -> tuple[bytes, ...]:

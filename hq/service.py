@@ -31,6 +31,8 @@ from hq.records import DOWN, NOW
 from hq.settings import Settings
 from hq.synthetic import Rounds
 from hq.waking import Waking
+from hq.webhooks import Hooks, sweep
+from hq.webhooks_post import HttpPost
 from runtime.config import CREDENTIALS_VARIABLE, credential
 from runtime.errors import ProgramError
 from runtime.logs import Log
@@ -41,6 +43,8 @@ _LOG = Log("service")
 _ALARMS_S = 2.0  # between two looks at what is wrong
 _CLOCK_S = 2.0  # between two runs of the clock job
 _CERTIFICATES_S = 20.0  # between two looks for certificates to renew
+_HOOKS_S = 1.0  # between two looks for changes that other systems were not told of
+_FORGET_S = 600.0  # between two looks for what was kept for them long enough
 _RETRY_S = 1.0
 _TOLD_S = 60.0
 _SWEEP_S = 30.0  # between two looks for what is too old to be sent
@@ -72,6 +76,7 @@ class Service:
         self._watch = Watch(engine)
         self._rounds = Rounds(engine, Office(engine, keys), settings.alarms.synthetic_every_s)
         self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
+        self._hooks = Hooks(engine, keys.custody, HttpPost(private=settings.hooks.private, ca=settings.hooks.ca))
         self._renewals = Renewals(engine, keys.custody, settings.certificates)
         self._stop = threading.Event()
 
@@ -95,6 +100,7 @@ class Service:
                 ("clock", self._keep_time),
                 ("alarms", self._alarm),
                 ("certificates", self._renew),
+                ("hooks", self._tell_systems),
             )
         ]
         for thread in threads:
@@ -197,6 +203,20 @@ class Service:
             try:
                 if self._place.has(Duty.CERTIFICATES, self._clock_ms()):
                     self._renewals.tick(self._clock_ms(), self._stop)
+            except DatabaseUnavailable as error:
+                self._tell(error)
+
+    def _tell_systems(self) -> None:
+        """Calls other systems, in a thread of its own: one that hangs holds up nothing but the others."""
+        swept_s = 0.0
+        while not self._stop.wait(_HOOKS_S):
+            try:
+                if self._place.has(Duty.HOOKS, self._clock_ms()):
+                    self._hooks.tick(self._clock_ms())
+                    swept_s += _HOOKS_S
+                    if swept_s >= _FORGET_S:
+                        swept_s = 0.0
+                        sweep(self._engine, self._clock_ms())
             except DatabaseUnavailable as error:
                 self._tell(error)
 

@@ -98,7 +98,7 @@ def _said(row: Row, reach: Reach, now_s: int) -> list[_Said]:
     for number, store in enumerate(stores):
         reach.check_store(store, f"stores[{number}]")
     brand = row.text("brand", "", most_bytes=40) or None
-    if brand is not None and brand not in reach.brands:
+    if brand is not None and brand not in reach.brands_in_full:
         raise row.wrong("brand", "a brand that this system was given", Reason.FORBIDDEN)
     if state is _State.GIVEN:
         found = _grants(row, reach, stores, brand, chosen_s, now_s)

@@ -90,6 +90,10 @@ class Reach:
         self.policies = publication.Policies(connection)
         self._brands = {row.id: row.policy for row in connection.execute(select(stores.c.id, stores.c.policy))}
         self.brands = frozenset(brand for store, brand in self._brands.items() if system.reaches(store, brand))
+        # Brands that are the system's own as a whole: what is said for a brand and no store.
+        self.brands_in_full = frozenset(
+            brand for brand in self.brands if system.is_everywhere or brand in system.brands
+        )
         found = [self.policies.main(brand) for brand in sorted(self.brands)]
         self.mains = [one for one in found if one is not None]
 

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import pytest
 
-from hq import erasure, membership, purchases, purchases_intake, systems, systems_intake, systems_refused
+from hq import (
+    erasure,
+    membership,
+    purchases,
+    purchases_intake,
+    purchases_tables,
+    systems,
+    systems_intake,
+    systems_refused,
+)
 from hq.database import reading, writing
 from hq.errors import Reason
 from hq.purchases_told import Held, Mark
@@ -162,6 +171,6 @@ def test_erased_and_outdated_purchases_are_gone(hq: Headquarters) -> None:
     sent(hq, [bought(hq, "m-1", "1", "boots"), bought(hq, "m-2", "1", "boots")])
     erasure.erase(hq.engine, hq.keys, "m-2", hq.now_ms)
     with reading(hq.engine) as connection:
-        assert len(connection.execute(purchases.purchases.select()).all()) == 1
+        assert len(connection.execute(purchases_tables.purchases.select()).all()) == 1
     hq.later(4_000 * DAY_S)
     assert held(hq, "m-1") == []

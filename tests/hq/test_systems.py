@@ -2,7 +2,7 @@
 
 import pytest
 
-from hq import systems
+from hq import systems, systems_tables
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.systems import EVERY_BRAND, Right
@@ -25,7 +25,7 @@ def test_a_key_is_known_by_its_hash_and_shown_once(hq: Headquarters) -> None:
         assert (found[0].may(Right.PURCHASES), found[0].may(Right.STAFF)) == (True, False)
         for wrong in (key[:-1], key + "A", key.lower(), "", "csk_" + "A" * 43):
             assert systems.identify(connection, wrong) is None
-        rows = str([tuple(row) for row in connection.execute(systems.system_keys.select())])
+        rows = str([tuple(row) for row in connection.execute(systems_tables.system_keys.select())])
     assert key not in rows
     assert key.removeprefix(systems.KEY_PREFIX) not in rows
 

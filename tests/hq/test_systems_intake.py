@@ -153,8 +153,8 @@ def test_items_and_associates_come_in_once(hq: Headquarters) -> None:
     with pytest.raises(Refused):
         systems_shop.check_catalog(hq.engine, System("x", frozenset(Right), frozenset({"main"}), frozenset()), "shoes")
     nina = {"associate": "nina", "store": STORE, "name": "Nina", "role": "associate"}
-    for rows, new in (([nina], 1), ([nina], 0), ([nina | {"active": False}], 1), ([nina | {"active": False}], 0)):
-        batch = [Line(1, row) for row in rows]
+    for associates, new in (([nina], 1), ([nina], 0), ([nina | {"active": False}], 1), ([nina | {"active": False}], 0)):
+        batch = [Line(1, row) for row in associates]
         assert systems_shop.take_staff(hq.office, CMP, batch, hq.now_ms).new == new
     wrong = [Line(1, nina | {"role": "king"}), Line(2, nina | {"store": "paris-1"})]
     reasons = [one.reason for one in systems_shop.take_staff(hq.office, CMP, wrong, hq.now_ms).refused]

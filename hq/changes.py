@@ -1,0 +1,205 @@
+"""Tells other systems what members chose, withdrew and muted, and whom HQ erased: a page after a cursor.
+
+The cursor is the number of a consent event. Numbers have no gap and are given under one lock that is held until the
+commit: whoever sees a number sees all before it, so no writer can slip in behind a cursor.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from hq import ledger
+from hq.changes_tables import gone_members
+from hq.custody import Custody, Place, Purpose, bound
+from hq.ledger_tables import consent_facts
+from hq.membership import About, Locked
+from hq.state import Choice, Event, EventKind
+from hq.systems import Right, System
+from hq.systems_intake import Reach
+from hq.systems_tables import systems
+from hq.tables import chain_heads, members
+from wire import schema
+from wire.member import Mode, NameChoice
+from wire.schema import Count, Size
+
+KEPT_MS = 30 * 86_400_000
+MOST_AT_ONCE = 500
+ERASURE = "erasure"  # the method of the event that ends a member
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gone:
+    """Who was erased, and of which brands they were."""
+
+    id: Annotated[str, Size(1, 64)]
+    brands: Annotated[tuple[Annotated[str, Size(1, 40)], ...], Count(1000)]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """One change as a system may know it. `kind`: given, renewed, refused, withdrawn, invalidated, mode, name, mute,
+    unmute, erased. Of a withdrawal None means all. Times are Unix seconds UTC.
+    """
+
+    number: int
+    kind: str
+    member: str
+    recorded_s: int
+    chosen_s: int | None = None
+    method: str = ""
+    purpose: str | None = None
+    scopes: tuple[str, ...] | None = None
+    stores: tuple[str, ...] | None = None
+    brand: str | None = None
+    until_s: int | None = None
+    notice: bytes | None = None
+    mode: str | None = None
+    name: str | None = None
+    muted: tuple[str, str] | None = None  # item, category or theme, and its id
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Page:
+    """Some changes, in ascending number. `next`: the cursor to go on with; `more`: there are further ones now."""
+
+    changes: tuple[Change, ...]
+    next: int
+    more: bool
+
+
+def newest(connection: Connection) -> int:
+    """The number of the last event; 0: none."""
+    wanted = select(chain_heads.c.number).where(chain_heads.c.name == ledger.CHAIN)
+    return connection.scalar(wanted) or 0
+
+
+def after(connection: Connection, custody: Custody, system: System, cursor: int, most: int = MOST_AT_ONCE) -> Page:
+    """What this system may know of the `most` events after the cursor; what it may not is passed over.
+
+    Raises: SealBroken.
+    """
+    rows = ledger.since(connection, cursor, most + 1)
+    more, rows = len(rows) > most, rows[:most]
+    whose = {row.member for row in rows}
+    seals = custody.of_members(connection, whose)
+    ids = {}
+    for one in connection.execute(select(members.c.id, members.c.content).where(members.c.id.in_(sorted(whose)))):
+        if one.content is not None and one.id in seals:
+            opened = seals[one.id].open(one.content, bound(Place.MEMBER, one.id))
+            ids[one.id] = schema.decode(About, opened).id
+    reach = Reach(connection, system)
+    known = _known(connection, reach, whose)
+    found: list[Change] = []
+    for row in rows:
+        if row.member in seals:
+            event = ledger.event_of(row, seals[row.member])
+            change = _change(row.number, ids[row.member], event, reach, is_known=row.member in known)
+        else:
+            change = _erased(connection, custody, row, reach)
+        if change is not None:
+            found.append(change)
+    return Page(tuple(found), rows[-1].number if rows else cursor, more)
+
+
+def _known(connection: Connection, reach: Reach, whose: set[bytes]) -> set[bytes]:
+    """Which of them ever chose something of a brand or a store that is open to the system."""
+    if reach.system.is_everywhere:
+        return whose
+    wanted = select(consent_facts.c.member, consent_facts.c.store, consent_facts.c.brand).where(
+        consent_facts.c.member.in_(sorted(whose))
+    )
+    return {
+        row.member
+        for row in connection.execute(wanted.distinct())
+        if row.brand in reach.brands_in_full or (row.store and reach.has(row.store))
+    }
+
+
+def _change(number: int, member: str, event: Event, reach: Reach, *, is_known: bool) -> Change | None:
+    choice = event.choice
+    stores = choice.stores
+    if stores:
+        stores = tuple(one for one in stores if reach.has(one))
+        if not stores:
+            return None
+    elif (
+        choice.brand is not None and not reach.system.is_everywhere and choice.brand not in reach.brands_in_full
+    ) or not is_known:
+        return None
+    return Change(
+        number=number,
+        kind=_kind(choice),
+        member=member,
+        recorded_s=event.recorded_s,
+        chosen_s=event.chosen_s,
+        method=event.method,
+        purpose=choice.purpose,
+        scopes=choice.scopes,
+        stores=stores,
+        brand=choice.brand,
+        until_s=choice.until_s if choice.kind is EventKind.GRANT else None,
+        notice=choice.notice if choice.kind is EventKind.GRANT else None,
+        mode=None if choice.mode is None else Mode(choice.mode).name.lower(),
+        name=None if choice.name_choice is None else NameChoice(choice.name_choice).name.lower(),
+        muted=None if choice.mute is None else (choice.mute.what.value, choice.mute.id),
+    )
+
+
+def _kind(choice: Choice) -> str:
+    return choice.kind.name.lower() if choice.stated is None else choice.stated.value
+
+
+# --- whom an erasure concerned ------------------------------------------------------------------------------------
+
+
+def note_gone(connection: Connection, custody: Custody, event: bytes, one: Locked, now_ms: int) -> None:
+    """Keeps for 30 days who is being erased, for the systems that have to be told; before their rows go."""
+    if not any(Right.CHANGES in row.split() for row in connection.scalars(_TOLD)):
+        return
+    wanted = select(consent_facts.c.brand).where(consent_facts.c.member == one.reference).distinct()
+    brands = tuple(sorted(brand for brand in connection.scalars(wanted) if brand))
+    seal = custody.to_seal(connection, Purpose.SYSTEMS)
+    content = seal.close(schema.encode(Gone(one.about.id, brands)), bound(Place.GONE_MEMBER, event))
+    connection.execute(insert(gone_members).values(event=event, content=content, until_ms=now_ms + KEPT_MS))
+
+
+_TOLD = select(systems.c.rights).where(systems.c.revoked_ms.is_(None))
+
+
+def _erased(connection: Connection, custody: Custody, row: Any, reach: Reach) -> Change | None:
+    if row.method != ERASURE:
+        return None  # an earlier choice of somebody erased since: nobody can open it any more
+    content = connection.scalar(select(gone_members.c.content).where(gone_members.c.event == row.id))
+    if content is None:
+        return None
+    seal = custody.to_open(connection, Purpose.SYSTEMS)
+    gone = schema.decode(Gone, seal.open(content, bound(Place.GONE_MEMBER, row.id)))
+    if not reach.system.is_everywhere and not reach.brands & set(gone.brands):
+        return None
+    return Change(row.number, "erased", gone.id, row.recorded_s, row.chosen_s, row.method)
+
+
+def forget(connection: Connection, now_ms: int) -> int:
+    """Lets go who was erased more than 30 days ago, in a transaction that writes."""
+    return connection.execute(delete(gone_members).where(gone_members.c.until_ms <= now_ms)).rowcount
+
+
+def plain(found: Sequence[Change]) -> list[dict[str, Any]]:
+    """The changes as JSON has them; what is not said is left out."""
+    return [_plain(one) for one in found]
+
+
+def _plain(one: Change) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "number": one.number, "kind": one.kind, "member": one.member, "recorded": one.recorded_s,
+        "chosen": one.chosen_s, "method": one.method, "purpose": one.purpose,
+        "scopes": None if one.scopes is None else list(one.scopes),
+        "stores": None if one.stores is None else list(one.stores), "brand": one.brand, "until": one.until_s,
+        "notice": None if one.notice is None else one.notice.hex(), "mode": one.mode, "name": one.name,
+        "muted": None if one.muted is None else {"what": one.muted[0], "id": one.muted[1]},
+    }  # fmt: skip
+    return {name: value for name, value in said.items() if value is not None}

@@ -1,0 +1,272 @@
+"""Calls other systems when members changed something: signed, in order, tried again for three days, never lost.
+
+A hook stands where its cursor is (hq.changes): one message is under way at a time, and says the same in each try. What
+was not taken for three days is kept as a dead letter, and the next message goes on. Several HQ processes may run it:
+who sends puts the next try off first.
+
+Source: Standard Webhooks 1.0 (headers, signature, secrets).
+
+I/O: sqlalchemy, and the system's random generator; the post does its own.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from hq import changes, systems, systems_refused
+from hq.changes_tables import dead_letters, hooks
+from hq.custody import Custody, Place, Purpose, bound
+from hq.database import reading, writing
+from hq.errors import HookNotTaken, Reason, Refused
+from hq.systems import Right
+from runtime.logs import Log
+
+_LOG = Log("hooks")
+MOST_HOOKS = 5  # of a system
+MOST_AT_ONCE = 100  # changes in a message
+GIVE_UP_MS = 3 * 86_400_000
+ROTATES_MS = 86_400_000  # so long the old secret signs too
+_FIRST_PAUSE_MS = 5_000
+_MOST_PAUSE_MS = 6 * 3_600_000
+_SECRET_BYTES = 32
+_ID_BYTES = 8
+_PREFIX = "whsec_"
+
+Post = Callable[[str, bytes, Mapping[str, str]], None]  # url, body, headers; raises HookNotTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One hook as an operator sees it. Times are Unix milliseconds UTC; `behind`: events not yet told of."""
+
+    id: bytes
+    system: str
+    url: str
+    behind: int
+    tries: int
+    due_ms: int
+    told_ms: int | None
+    dead: int
+
+
+# --- keeping ------------------------------------------------------------------------------------------------------
+
+
+def add(connection: Connection, custody: Custody, system: str, url: str, now_ms: int) -> tuple[bytes, str]:
+    """A hook of a system that is told of changes from now on; its id, and its secret, shown this once.
+
+    Raises:
+        Refused: no such system, one without the right, or too many.
+    """
+    found = systems.find(connection, system)
+    if found is None:
+        raise Refused(Reason.UNKNOWN_SYSTEM, "system", "the id of a system that is not revoked")
+    if not found.may(Right.CHANGES):
+        raise Refused(Reason.FORBIDDEN, "system", f"a system with the right `{Right.CHANGES}`")
+    held = connection.scalars(select(hooks.c.id).where(hooks.c.system == system)).all()
+    if len(held) >= MOST_HOOKS:
+        raise Refused(Reason.TOO_MANY, "system", f"at most {MOST_HOOKS} hooks of a system")
+    hook, secret = os.urandom(_ID_BYTES), os.urandom(_SECRET_BYTES)
+    sealed = custody.to_seal(connection, Purpose.SYSTEMS).close(secret, bound(Place.HOOK, hook))
+    row = {"id": hook, "system": system, "url": url, "secret": sealed, "through": changes.newest(connection),
+           "tries": 0, "due_ms": now_ms, "added_ms": now_ms}  # fmt: skip
+    connection.execute(insert(hooks).values(row))
+    return hook, shown(secret)
+
+
+def rotate(connection: Connection, custody: Custody, hook: bytes, now_ms: int) -> str:
+    """A new secret, shown this once; for a day the old one signs beside it. Raises: Refused, where there is no such."""
+    row = connection.execute(select(hooks).where(hooks.c.id == hook).with_for_update()).first()
+    if row is None:
+        raise _unknown()
+    secret = os.urandom(_SECRET_BYTES)
+    sealed = custody.to_seal(connection, Purpose.SYSTEMS).close(secret, bound(Place.HOOK, hook))
+    changed = {"secret": sealed, "old_secret": row.secret, "old_until_ms": now_ms + ROTATES_MS}
+    connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
+    return shown(secret)
+
+
+def remove(connection: Connection, hook: bytes) -> None:
+    """Deletes a hook and its dead letters. Raises: Refused, where there is no such."""
+    connection.execute(delete(dead_letters).where(dead_letters.c.hook == hook))
+    if connection.execute(delete(hooks).where(hooks.c.id == hook)).rowcount != 1:
+        raise _unknown()
+
+
+def retry(connection: Connection, hook: bytes, now_ms: int) -> int:
+    """Goes back to the first dead letter and tells all from there on again, at once; how many letters that were.
+
+    Who is told something twice knows it by the numbers of its changes.
+
+    Raises: Refused, where there is no such hook.
+    """
+    row = connection.execute(select(hooks).where(hooks.c.id == hook).with_for_update()).first()
+    if row is None:
+        raise _unknown()
+    letters = connection.execute(select(dead_letters).where(dead_letters.c.hook == hook)).all()
+    through = min([one.after for one in letters] + [row.through])
+    changed = {"through": through, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms}
+    connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
+    connection.execute(delete(dead_letters).where(dead_letters.c.hook == hook))
+    return len(letters)
+
+
+def listed(connection: Connection) -> list[Hook]:
+    """All hooks, by system."""
+    newest = changes.newest(connection)
+    dead: dict[bytes, int] = {}
+    for one in connection.scalars(select(dead_letters.c.hook)):
+        dead[one] = dead.get(one, 0) + 1
+    wanted = select(hooks).order_by(hooks.c.system, hooks.c.added_ms)
+    return [
+        Hook(row.id, row.system, row.url, newest - row.through, row.tries, row.due_ms, row.told_ms, dead.get(row.id, 0))
+        for row in connection.execute(wanted)
+    ]
+
+
+def _unknown() -> Refused:
+    return Refused(Reason.UNKNOWN_SYSTEM, "hook", "the id of a hook, 16 hex digits")
+
+
+def shown(secret: bytes) -> str:
+    """A secret as Standard Webhooks writes it."""
+    return _PREFIX + base64.b64encode(secret).decode()
+
+
+def signature(secret: bytes, message: str, at_s: int, body: bytes) -> str:
+    """`v1,` and HMAC-SHA256 over id, time and body, in base64."""
+    signed = f"{message}.{at_s}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
+
+
+# --- sending ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Message:
+    url: str
+    body: bytes
+    headers: dict[str, str]
+    hook: bytes
+    sending: int
+    tries: int
+    over: bool
+
+
+class Hooks:
+    """See the module. `now_ms` is Unix milliseconds UTC."""
+
+    def __init__(self, engine: Engine, custody: Custody, post: Post) -> None:
+        self._engine = engine
+        self._custody = custody
+        self._post = post
+
+    def tick(self, now_ms: int) -> int:
+        """Says what is due, one message a hook; returns how many were taken.
+
+        Raises:
+            DatabaseUnavailable: what was sent may be sent again.
+        """
+        with reading(self._engine) as connection:
+            newest = changes.newest(connection)
+            wanted = select(hooks.c.id).where(hooks.c.through < newest, hooks.c.due_ms <= now_ms)
+            due = connection.scalars(wanted.order_by(hooks.c.due_ms)).all()
+        return sum(self._send(one, now_ms) for one in due)
+
+    def _send(self, hook: bytes, now_ms: int) -> bool:
+        message = self._claim(hook, now_ms)
+        if message is None:
+            return False
+        try:
+            self._post(message.url, message.body, message.headers)
+        except HookNotTaken as error:
+            if message.over or error.gone:
+                self._give_up(message, now_ms, error)
+            else:
+                _LOG.warning(
+                    "hook_not_taken", hook=hook.hex(), reason=error.text, tries=message.tries, remedy=error.remedy
+                )
+            return False
+        with writing(self._engine) as connection:
+            self._end(connection, message, now_ms, told_ms=now_ms)
+        return True
+
+    def _claim(self, hook: bytes, now_ms: int) -> _Message | None:
+        """The message that is due, its next try put off; None: there is none, or it is another process's."""
+        with writing(self._engine) as connection:
+            row = connection.execute(select(hooks).where(hooks.c.id == hook).with_for_update()).first()
+            if row is None or row.due_ms > now_ms:
+                return None
+            system = systems.find(connection, row.system)
+            if system is None or not system.may(Right.CHANGES):
+                connection.execute(update(hooks).where(hooks.c.id == hook).values(due_ms=now_ms + _MOST_PAUSE_MS))
+                return None
+            most = MOST_AT_ONCE if row.sending is None else row.sending - row.through
+            page = changes.after(connection, self._custody, system, row.through, most)
+            sending = page.next
+            if not page.changes:  # nothing that this system may know
+                nothing = {"through": sending, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms}
+                connection.execute(update(hooks).where(hooks.c.id == hook).values(nothing))
+                return None
+            first_ms = row.first_ms or now_ms
+            pause_ms = min(_FIRST_PAUSE_MS * 3 ** min(row.tries, 12), _MOST_PAUSE_MS)
+            changed = {"sending": sending, "first_ms": first_ms, "tries": row.tries + 1, "due_ms": now_ms + pause_ms}
+            connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
+            secrets = self._secrets(connection, row, now_ms)
+        body = _body(page, first_ms)
+        name, at_s = f"msg_{hook.hex()}_{row.through}_{sending}", now_ms // 1000
+        signatures = " ".join(signature(one, name, at_s, body) for one in secrets)
+        headers = {"webhook-id": name, "webhook-timestamp": str(at_s), "webhook-signature": signatures,
+                   "content-type": "application/json"}  # fmt: skip
+        over = now_ms - first_ms >= GIVE_UP_MS
+        return _Message(row.url, body, headers, hook, sending, row.tries + 1, over)
+
+    def _secrets(self, connection: Connection, row: object, now_ms: int) -> list[bytes]:
+        seal = self._custody.to_open(connection, Purpose.SYSTEMS)
+        hook, old, until_ms = (getattr(row, name) for name in ("id", "old_secret", "old_until_ms"))
+        sealed = [getattr(row, "secret")]  # noqa: B009 - of any row
+        if old is not None and until_ms is not None and until_ms > now_ms:
+            sealed.append(old)
+        return [seal.open(one, bound(Place.HOOK, hook)) for one in sealed]
+
+    def _give_up(self, message: _Message, now_ms: int, error: HookNotTaken) -> None:
+        with writing(self._engine) as connection:
+            row = connection.execute(select(hooks).where(hooks.c.id == message.hook).with_for_update()).first()
+            if row is None or row.sending != message.sending:
+                return
+            letter = {"hook": message.hook, "after": row.through, "through": message.sending, "made_ms": now_ms,
+                      "reason": error.text[:64]}  # fmt: skip
+            connection.execute(insert(dead_letters).values(letter))
+            self._end(connection, message, now_ms, told_ms=row.told_ms)
+        _LOG.error(
+            "hook_given_up", hook=message.hook.hex(), reason=error.text, tries=message.tries,
+            remedy="mend the other system, then: consentry-hq hook retry",
+        )  # fmt: skip
+
+    def _end(self, connection: Connection, message: _Message, now_ms: int, *, told_ms: int | None) -> None:
+        ended = {"through": message.sending, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms,
+                 "told_ms": told_ms}  # fmt: skip
+        here = (hooks.c.id == message.hook, hooks.c.sending == message.sending)
+        connection.execute(update(hooks).where(*here).values(ended))
+
+
+def sweep(engine: Engine, now_ms: int) -> None:
+    """Lets go what was kept for other systems long enough. Raises: DatabaseUnavailable."""
+    with writing(engine) as connection:
+        changes.forget(connection, now_ms)
+        systems_refused.forget(connection, now_ms)
+
+
+def _body(page: changes.Page, first_ms: int) -> bytes:
+    """The message: what Standard Webhooks names type, timestamp and content."""
+    at = datetime.fromtimestamp(first_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    told = {"type": "consentry.changes", "timestamp": at,
+            "data": {"changes": changes.plain(page.changes), "next": str(page.next)}}  # fmt: skip
+    return json.dumps(told, separators=(",", ":")).encode()

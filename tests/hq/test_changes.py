@@ -1,0 +1,244 @@
+"""What other systems are told, in order and without a gap, by right and brand; and hooks that are called."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from hq import changes, erasure, systems, systems_consent, webhooks
+from hq.changes import Change
+from hq.database import reading, writing
+from hq.door import Grant
+from hq.systems import EVERY_BRAND, Right, System
+from hq.systems_line import Line
+from hq.webhooks import Hooks
+from hq.webhooks_post import HttpPost
+from tests.hq.headquarters import DAY_S, ROLES, STORE, Headquarters
+from wire.events import MuteKind
+from wire.member import Muted
+
+CRM = System("crm", frozenset({Right.CHANGES, Right.CONSENT}), frozenset({EVERY_BRAND}), frozenset())
+
+
+@pytest.fixture(autouse=True)
+def crm(hq: Headquarters) -> None:
+    """The system that is told."""
+    with writing(hq.engine) as connection:
+        systems.add(connection, "crm", "", tuple(CRM.rights), [EVERY_BRAND], (), hq.now_ms)
+
+
+def told(hq: Headquarters, cursor: int = 0, system: System = CRM) -> list[Change]:
+    """All changes after the cursor."""
+    with reading(hq.engine) as connection:
+        return list(changes.after(connection, hq.keys.custody, system, cursor).changes)
+
+
+def test_choices_mutes_and_erasures_are_told_after_a_cursor(hq: Headquarters) -> None:
+    """Each once, with who and what; pages go on where the one before ended."""
+    hq.join("m-1", "size.shoe")
+    hq.office.withdraw("m-1", hq.now_ms, scopes=("size.shoe",))
+    hq.office.mute("m-1", Muted(MuteKind.THEME, "baby"), hq.now_ms)
+    erased = [one.kind for one in told(hq)]
+    assert erased == ["given", "given", "withdrawn", "mute"]
+    (_, _, withdrawn, muted) = told(hq)
+    assert (withdrawn.member, withdrawn.scopes, withdrawn.stores) == ("m-1", ("size.shoe",), None)
+    assert muted.muted == ("theme", "baby")
+    with reading(hq.engine) as connection:
+        page = changes.after(connection, hq.keys.custody, CRM, 1, most=2)
+        assert ([one.number for one in page.changes], page.next, page.more) == ([2, 3], 3, True)
+        page = changes.after(connection, hq.keys.custody, CRM, page.next, most=2)
+        assert (page.next, page.more) == (4, False)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    assert [(one.kind, one.member) for one in told(hq)] == [("erased", "m-1")]
+    webhooks.sweep(hq.engine, hq.now_ms + changes.KEPT_MS)
+    assert told(hq) == []
+
+
+def test_a_system_hears_of_its_own_brand_alone(hq: Headquarters) -> None:
+    """Neither of another brand's choices nor of members who never chose anything of its own."""
+    (store,) = hq.draft.stores
+    hq.office.add_store("paris-1", "Paris", hq.identity.public_key().public_bytes_raw(), "other", hq.now_ms)
+    hq.office.publish_policy(replace(hq.draft, name="other", stores=(replace(store, store="paris-1"),)), hq.now_ms)
+    hq.join("m-1", "size.shoe")
+    hq.join("m-2", stores=("paris-1",))
+    hq.join("m-3", stores=(STORE,))
+    hq.office.grant("m-3", _presence("paris-1", hq.now_s), hq.now_ms)
+    for member in ("m-1", "m-2"):
+        hq.office.mute(member, Muted(MuteKind.THEME, "baby"), hq.now_ms)
+        hq.office.withdraw(member, hq.now_ms)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    erasure.erase(hq.engine, hq.keys, "m-2", hq.now_ms)
+    other = System("crm", CRM.rights, frozenset({"other"}), frozenset())
+    assert {(one.member, one.stores) for one in told(hq, system=other)} == {("m-3", ("paris-1",)), ("m-2", None)}
+    own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
+    assert {one.member for one in told(hq, system=own)} == {"m-1", "m-3"}
+
+
+def _presence(store: str, now_s: int) -> Grant:
+
+    return Grant("presence", (store,), ROLES, (), until_days=9, chosen_s=now_s)
+
+
+def test_no_writer_slips_in_behind_a_cursor(hq: Headquarters) -> None:
+    """While several write at once, a reader that goes on from its cursor misses none."""
+    names = [f"m-{number}" for number in range(4)]
+    for name in names:
+        hq.office.add_member(name, 18, "DE", hq.now_ms)
+
+    def write(name: str) -> None:
+        for _ in range(6):
+            hq.office.withdraw(name, hq.now_ms)
+
+    seen: list[int] = []
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, name) for name in names]
+        while not all(one.done() for one in writers) or told(hq, seen[-1] if seen else 0):
+            seen += [one.number for one in told(hq, seen[-1] if seen else 0)]
+    assert [one.exception() for one in writers] == [None] * 4
+    assert seen == list(range(1, 25))
+
+
+def test_a_withdrawal_here_reaches_the_other_system_and_its_import_does_not_grant_again(hq: Headquarters) -> None:
+    """What the other system still holds was chosen before; also where it sends it without knowing better."""
+    hq.join("m-1")
+    granted = {"member": "m-1", "purpose": "assist", "state": "given", "scopes": ["size.shoe"], "stores": [STORE],
+               "chosen": hq.now_s - 900}  # fmt: skip
+    systems_consent.take(hq.engine, hq.keys, CRM, [Line(1, granted)], hq.now_ms)
+    cursor = told(hq)[-1].number
+    hq.office.withdraw("m-1", hq.now_ms, purpose="assist", method="preference-centre")
+    (change,) = told(hq, cursor)
+    assert (change.kind, change.purpose, change.method) == ("withdrawn", "assist", "preference-centre")
+    hq.later(60)
+    for chosen_s in (granted["chosen"], change.chosen_s):
+        batch = [Line(1, granted | {"chosen": chosen_s})]
+        assert systems_consent.take(hq.engine, hq.keys, CRM, batch, hq.now_ms).refused == []
+    found = hq.record("m-1")
+    assert found is not None
+    assert {one.purpose for one in found.statements} == {"presence"}
+
+
+# --- hooks --------------------------------------------------------------------------------------------------------
+
+
+class Receiver(ThreadingHTTPServer):
+    """Another system's end: keeps what it hears, and answers as it is told."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, str], bytes]] = []
+        self.status = 200
+        super().__init__(("127.0.0.1", 0), _Answering)
+
+    @property
+    def url(self) -> str:
+        """Where it is called."""
+        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        """Keeps the message."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.status)
+        self.send_header("location", "/elsewhere")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Another system's end on this machine."""
+    with Receiver() as found:
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,))
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+def hooked(hq: Headquarters, url: str) -> tuple[bytes, bytes]:
+    """A hook's id and its secret."""
+    with writing(hq.engine) as connection:
+        hook, secret = webhooks.add(connection, hq.keys.custody, "crm", url, hq.now_ms)
+    return hook, base64.b64decode(secret.removeprefix("whsec_"))
+
+
+def hooks(hq: Headquarters) -> Hooks:
+    """What sends, begun anew: nothing but the database knows what was sent."""
+    return Hooks(hq.engine, hq.keys.custody, HttpPost(private=True, ca=None))
+
+
+def verified(secret: bytes, headers: dict[str, str], body: bytes) -> bool:
+    """As the other system checks it."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    made = "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+    return made in headers["webhook-signature"].split(" ")
+
+
+def test_a_hook_is_called_until_it_takes_it(hq: Headquarters, receiver: Receiver) -> None:
+    """Signed, the same message each time with growing pauses, from whichever process, and then no more."""
+    hook, secret = hooked(hq, receiver.url)
+    hq.join("m-1")
+    hq.office.withdraw("m-1", hq.now_ms)
+    receiver.status = 503
+    pauses = []
+    for _ in range(4):
+        assert (hooks(hq).tick(hq.now_ms), hooks(hq).tick(hq.now_ms)) == (0, 0)
+        with reading(hq.engine) as connection:
+            (found,) = webhooks.listed(connection)
+        pauses.append(found.due_ms - hq.now_ms)
+        hq.now_ms = found.due_ms
+    assert len(receiver.heard) == 4
+    assert pauses == [5_000, 15_000, 45_000, 135_000]
+    receiver.status = 204
+    assert (hooks(hq).tick(hq.now_ms), hooks(hq).tick(hq.now_ms)) == (1, 0)
+    assert len({(headers["webhook-id"], body) for _, headers, body in receiver.heard}) == 1
+    _, headers, body = receiver.heard[-1]
+    assert verified(secret, headers, body)
+    assert not verified(secret, headers, body + b" ")
+    said = json.loads(body)
+    assert said["type"] == "consentry.changes"
+    assert [(one["kind"], one["member"]) for one in said["data"]["changes"]] == [("given", "m-1"), ("withdrawn", "m-1")]
+    with reading(hq.engine) as connection:
+        assert [(one.id, one.behind, one.dead) for one in webhooks.listed(connection)] == [(hook, 0, 0)]
+
+
+def test_what_is_not_taken_for_three_days_is_kept_and_told_again_on_demand(
+    hq: Headquarters, receiver: Receiver
+) -> None:
+    """The next message goes on meanwhile; a new secret signs beside the old one for a day."""
+    hook, secret = hooked(hq, receiver.url)
+    hq.join("m-1")
+    receiver.status = 302
+    hooks(hq).tick(hq.now_ms)
+    hq.now_ms += webhooks.GIVE_UP_MS
+    hooks(hq).tick(hq.now_ms)
+    assert {path for path, _, _ in receiver.heard} == {"/hook"}, "no redirection is followed"
+    with writing(hq.engine) as connection:
+        assert [one.dead for one in webhooks.listed(connection)] == [1]
+        new = webhooks.rotate(connection, hq.keys.custody, hook, hq.now_ms)
+        assert webhooks.retry(connection, hook, hq.now_ms) == 1
+    receiver.status = 200
+    assert hooks(hq).tick(hq.now_ms) == 1
+    _, headers, body = receiver.heard[-1]
+    assert all(
+        verified(one, headers, body) for one in (secret, base64.b64decode(new.removeprefix("whsec_")))
+    )  # fmt: skip
+    hq.now_ms += DAY_S * 1000
+    hq.office.withdraw("m-1", hq.now_ms)
+    hooks(hq).tick(hq.now_ms)
+    assert not verified(secret, *receiver.heard[-1][1:])
