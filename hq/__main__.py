@@ -49,6 +49,7 @@ from hq.receipt_commands import PART as RECEIPTS
 from hq.recovery_commands import PART as RECOVERY
 from hq.service import Service
 from hq.settings import Settings
+from hq.sign_in_commands import PART as SIGN_IN
 from hq.systems_commands import PART as SYSTEMS
 from hq.tables import links, stores
 from hq.webhooks_commands import PART as HOOKS
@@ -63,7 +64,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
-    SYSTEMS, HOOKS,
+    SYSTEMS, HOOKS, SIGN_IN,
 )  # fmt: skip
 
 
@@ -81,6 +82,10 @@ def _main(arguments: list[str]) -> int:
         return database_commands.run(settings.database, chosen)
     if chosen.command == "serve":
         return _serve(settings)
+    if chosen.command == "web":
+        from hq.web import service  # here alone: no other command needs what it loads
+
+        return service.serve(settings, chosen.config, _now_ms, time.monotonic)
     office = Office(open_database(settings.database), keys.load(settings.keys, settings.credentials_dir))
     try:
         which = chosen.command, getattr(chosen, "action", "")

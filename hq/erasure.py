@@ -27,6 +27,7 @@ from hq.proposal_tables import proposals
 from hq.purchases_tables import purchases
 from hq.state import Event
 from hq.tables import audience, help_calls, members, phones, profiles
+from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
 from wire.sync import Outcome, Verb
 
 METHOD = "erasure"
@@ -125,7 +126,7 @@ def _stores(connection: Connection, reference: bytes) -> tuple[StoreErasure, ...
     )  # fmt: skip
 
 
-_OURS = (audience, help_calls, proposals, questions, looks, purchases)
+_OURS = (audience, help_calls, proposals, questions, looks, purchases, *OF_SIGNING_IN)
 _DONE = (int(Outcome.DONE), int(Outcome.NOTHING_TO_DO))
 
 

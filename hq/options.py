@@ -34,6 +34,7 @@ examples:
   consentry-hq help m-1                          waiting, on the way, done or ended
   consentry-hq import members.jsonl --report refused.jsonl
   consentry-hq serve
+  consentry-hq web
 """
 
 _LINE = """\
@@ -57,6 +58,7 @@ def parser(parts: Iterable[Part] = ()) -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     command(commands, "serve", "publish to the stores and answer them, until stopped")
+    command(commands, "web", "serve members, their app, other systems and the console over HTTPS, until stopped")
     _store(commands)
     _member(commands)
     _choices(commands)

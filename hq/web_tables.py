@@ -94,3 +94,6 @@ tries = Table(
     Column("what", String(32), primary_key=True),
     Column("full_ms", BigInteger, nullable=False, index=True),  # when all tries are given back; then the row may go
 )
+
+# What ends with a member.
+OF_A_MEMBER = (member_addresses, sign_in_links, sign_in_mails, app_codes, sessions)

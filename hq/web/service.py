@@ -6,6 +6,7 @@ I/O: threads, sockets, credentials.
 """
 
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,17 +15,19 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from hq import keys as keys_of
 from hq import limits, mailing, sessions, signing_in
-from hq.database import writing
+from hq.database import open_database, writing
 from hq.errors import DatabaseUnavailable
 from hq.keys import Keys
+from hq.settings import Settings
 from hq.web import app, errors
 from hq.web.letters import Letters
 from hq.web.providers import MEMBERS, STAFF, Providers
 from hq.web_settings import Web
-from runtime import config, web_server
+from runtime import cli, config, logs, web_server
 from runtime.connections import MAX_CONNECTIONS, MAX_PER_ADDRESS
-from runtime.errors import ConfigError
+from runtime.errors import EXIT_OK, ConfigError
 from runtime.logs import Log
 from runtime.notify import Notify
 from runtime.web_server import Server
@@ -36,6 +39,7 @@ _MAILS_S: Final = 1.0
 _FORGET_MS: Final = 60_000
 _TOLD_MS: Final = 60_000
 _JOIN_S: Final = 15.0
+_SWITCH_S: Final = 0.001  # a short request does not wait long for a batch
 _SECRETS: Final = {MEMBERS: "provider-secret", STAFF: "staff-secret"}
 
 
@@ -165,6 +169,27 @@ class Service:
             if now_ms - told_ms >= _TOLD_MS:
                 told_ms = now_ms
                 _LOG.info("counters", **self._counts.figures())
+
+
+def serve(settings: Settings, file: Path, clock_ms: Callable[[], int], mono: Callable[[], float]) -> int:
+    """The program, until SIGTERM; SIGHUP reads the certificate again. `file` is the configuration, for what it lacks.
+
+    Raises:
+        ProgramError: it cannot run.
+    """
+    if settings.web is None:
+        raise ConfigError(file, "web", "is missing: the table [web] is expected")
+    sys.setswitchinterval(_SWITCH_S)
+    logs.setup("hq-web")
+    loaded = keys_of.load(settings.keys, settings.credentials_dir)
+    engine = open_database(settings.database)
+    try:
+        service = Service(settings.web, settings.credentials_dir, engine, loaded, clock_ms, mono, cli.version())
+        cli.stop_on_signals(service.stop, service.renew)
+        service.run(Notify.from_environment())
+    finally:
+        engine.dispose()
+    return EXIT_OK
 
 
 def context(settings: Web, credentials: Path | None) -> web_server.Context | None:
