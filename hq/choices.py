@@ -169,6 +169,12 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> C
     )
 
 
+def mutes(connection: Connection, keys: Keys, member: str) -> tuple[Muted, ...]:
+    """What the member wants no suggestion of. Raises: Refused."""
+    one = opened(connection, keys, member)
+    return fold(ledger.of_members(connection, {one.reference: one})[one.reference]).mutes
+
+
 def added(connection: Connection, reference: bytes) -> dict[str, int]:
     """The stores that a member added, with when (Unix milliseconds), by HQ's reference."""
     rows = connection.execute(select(chosen_stores).where(chosen_stores.c.member == reference))

@@ -114,6 +114,12 @@ def find(connection: Connection, keys: Keys, wanted: str) -> list[Erasure]:
     return [Erasure(row.id, row.asked_ms, _stores(connection, row.id)) for row in rows]
 
 
+def of_reference(connection: Connection, reference: bytes) -> Erasure | None:
+    """The erasure of that reference, 8 bytes; None: there is none."""
+    row = connection.execute(select(erasures).where(erasures.c.id == reference)).first()
+    return None if row is None else Erasure(row.id, row.asked_ms, _stores(connection, row.id))
+
+
 def _stores(connection: Connection, reference: bytes) -> tuple[StoreErasure, ...]:
     wanted = (
         select(erasure_orders.c.store, order_rows.c.outcome, order_rows.c.done_ms)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from hq import choices, choosing, membership, office, publication
+from hq import choices, choosing, membership, office, publication, purchases, purchases_told
 from hq.audience import DAY_S, value_type
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
 from hq.office import Office
+from hq.purchases_told import scope_of
 from wire.member import Field, SourceClass, Value, ValueClass
 from wire.policy import ScopeRule, Section, ValueType
 
@@ -88,16 +89,42 @@ def confirm(counter: Office, member: str, scopes: Iterable[str], now_ms: int) ->
 
 
 def forget(counter: Office, member: str, scopes: Iterable[str], now_ms: int) -> int:
-    """Deletes these values, at once everywhere; returns how many there were. Raises: Refused."""
-    return counter.delete_profile(member, scopes, now_ms)
+    """Deletes these values, at once everywhere; returns how many there were.
+
+    With a value that is made from purchases go the purchases behind it, or the next one would bring it back.
+
+    Raises:
+        Refused: no such member.
+    """
+    wanted = frozenset(scopes)
+    with writing(counter.engine) as connection:
+        one = choosing.lock(connection, counter, member)
+        locked = {one.reference: one}
+        before = _fields(connection, one)
+        gone = [field for field in before if field.scope in wanted]
+        made = {field.scope for field in gone if field.surface == purchases_told.SURFACE}
+        if made:
+            held = purchases.of_members(connection, locked)[one.reference]
+            purchases.remove(connection, locked, [bought.id for bought in held if scope_of(bought.said) in made])
+        left = [field for field in before if field.scope not in wanted]
+        if gone:
+            membership.put_fields(connection, locked, {one.reference: left})
+            publication.refresh(connection, counter.keys, locked, now_ms, urgent=True)
+    return len(gone)
 
 
 def drop_item(counter: Office, member: str, scope: str, item: str, now_ms: int) -> bool:
-    """Takes one entry out of a list; False: there was none such. Raises: Refused."""
+    """Takes one entry out of a list; False: there was none such.
+
+    Raises:
+        Refused: no such member, or the list is made from purchases, which are marked instead.
+    """
 
     def without(field: Field) -> Field | None:
         if field.scope != scope or field.value.items is None:
             return field
+        if field.surface == purchases_told.SURFACE:
+            raise Refused(Reason.WRONG_TYPE, scope, "the purchase to be marked: a gift, or not yours")
         left = tuple(one for one in field.value.items if one.item != item)
         if left == field.value.items:
             return field

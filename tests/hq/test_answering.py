@@ -136,23 +136,28 @@ def test_an_erasure_is_proved_by_what_the_store_signed(hq: Headquarters, store: 
 
 
 def test_a_call_made_again_is_answered_as_before_and_ends_with_the_day(hq: Headquarters) -> None:
-    """Another call under the same key is refused; another member's key is another; what is kept cannot be read."""
+    """Another call under the same key is refused, one under way too; of what is kept nothing can be read."""
     hq.join("m-1")
     hq.join("m-2")
-    said = Answer(201, b'{"secret":"cnrysecret"}')
     with writing(hq.engine) as connection:
         one = choices.opened(connection, hq.keys, "m-1")
         other = choices.opened(connection, hq.keys, "m-2")
-        assert repeats.find(connection, one, "k-1", b"POST", hq.now_ms) is None
-        for _ in range(2):
-            repeats.keep(connection, one, "k-1", b"POST", said, hq.now_ms)
-        found = repeats.find(connection, one, "k-1", b"POST", hq.now_ms)
-        assert found is not None and (found.status, found.body) == (said.status, said.body)
-        assert repeats.find(connection, other, "k-1", b"POST", hq.now_ms) is None
+        assert repeats.begin(connection, one, "k-1", b"POST", hq.now_ms) is None
         with pytest.raises(Refused):
-            repeats.find(connection, one, "k-1", b"DELETE", hq.now_ms)
+            repeats.begin(connection, one, "k-1", b"POST", hq.now_ms)
+        repeats.drop(connection, one.reference, "k-1")
+        assert repeats.begin(connection, one, "k-1", b"POST", hq.now_ms) is None
+        assert repeats.begin(connection, one, "k-1", b"POST", hq.now_ms + 60_000) is None, "its program died"
+        repeats.finish(connection, one, "k-1", Answer(201, b'{"secret":"cnrysecret"}'))
+        found = repeats.begin(connection, one, "k-1", b"POST", hq.now_ms)
+        assert found is not None and (found.status, found.body) == (201, b'{"secret":"cnrysecret"}')
+        assert repeats.begin(connection, other, "k-1", b"POST", hq.now_ms) is None
+        with pytest.raises(Refused):
+            repeats.begin(connection, one, "k-1", b"DELETE", hq.now_ms)
         assert b"cnrysecret" not in b"".join(connection.scalars(select(repeat_rows.c.answer)))
-        assert repeats.find(connection, one, "k-1", b"POST", hq.now_ms + repeats.KEPT_MS) is None
-    assert repeats.forget(hq.engine, hq.now_ms + repeats.KEPT_MS) == 1
+        assert repeats.begin(connection, one, "k-2", b"POST", hq.now_ms) is None
+        repeats.finish(connection, one, "k-2", Answer(200, bytes(repeats.MOST_ANSWER_BYTES + 1)))
+        assert repeats.begin(connection, one, "k-2", b"POST", hq.now_ms) is None
+    assert repeats.forget(hq.engine, hq.now_ms + 60_000 + repeats.KEPT_MS) == 3
     with reading(hq.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(repeat_rows)) == 0
