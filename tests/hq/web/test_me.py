@@ -1,0 +1,223 @@
+"""The member's own calls, as the loyalty app makes them: choices, phones, profile, rights; each once."""
+
+import itertools
+import json
+from functools import partialmethod
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from hq import notices
+from hq.database import writing
+from tests.hq.headquarters import STORE, items, text
+from tests.hq.web.place import Place
+
+_ME = "/api/v1/me"
+_NAMES = itertools.count(1)
+
+
+class App:
+    """A member's app that lets a second go by before each call: of two choices in one the withdrawal would hold."""
+
+    def __init__(self, place: Place, member: str) -> None:
+        self._place = place
+        self._client = place.app_client(member)
+
+    def _call(self, method: str, path: str, **named: Any) -> TestResponse:
+        self._place.hq.now_ms += 1000
+        return self._client.open(path, method=method, **named)
+
+    get = partialmethod(_call, "GET")
+    post = partialmethod(_call, "POST")
+    patch = partialmethod(_call, "PATCH")
+    delete = partialmethod(_call, "DELETE")
+
+
+@pytest.fixture
+def name(place: Place) -> str:
+    """A new member who chose nothing yet."""
+    made = f"member-{next(_NAMES)}"
+    place.hq.office.add_member(made, 18, "DE", place.hq.now_ms)
+    place.hq.later(1)
+    return made
+
+
+@pytest.fixture
+def app(place: Place, name: str) -> App:
+    """The member's app, to which every notice was served."""
+    with writing(place.hq.engine) as connection:
+        notices.serve(connection, place.hq.keys, name, "en", "app", place.hq.now_ms)
+    place.hq.later(1)
+    return App(place, name)
+
+
+def said(response: TestResponse, status: int = 200) -> Any:
+    """The body of an answer that has this status."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.headers["Cache-Control"] == "no-store"
+    return response.get_json(silent=True)
+
+
+def change(app: App, *changes: dict[str, Any], status: int = 200, **headers: str) -> Any:
+    """Some changes of the choices."""
+    named = {one.replace("_", "-"): value for one, value in headers.items()}
+    return said(app.patch(f"{_ME}/choices", json={"changes": list(changes)}, headers=named), status)
+
+
+def given(found: Any, purpose: str, store: str = STORE) -> set[str] | None:
+    """The scopes of a purpose that are given at a store; None: the purpose is not given at all."""
+    (place,) = [one for one in found["stores"] if one["store"] == store]
+    (one,) = [one for one in place["purposes"] if one["purpose"] == purpose]
+    return {scope["scope"] for scope in one["scopes"] if scope["given"]} if one["given"] else None
+
+
+PRESENCE = {"do": "give", "purpose": "presence", "stores": [STORE]}
+
+
+def test_a_member_gives_and_takes_back_what_they_like(app: App) -> None:
+    """By a store's code, a purpose, its scopes; a channel of the brand; and all of it in one call."""
+    change(app, {"do": "add-store", "store": f"https://hq.example/centre/stores/add/{STORE}"})
+    found = change(app, PRESENCE, {"do": "give", "purpose": "assist", "scopes": ["size.shoe", "diet"]})
+    assert given(found, "assist") == {"size.shoe", "diet"} and given(found, "presence") == set()
+    assert found["mode"] == "help" and found["name"] == "invited"
+    found = change(app, {"do": "withdraw", "purpose": "assist", "scopes": ["diet"]}, {"do": "name", "name": "never"})
+    assert given(found, "assist") == {"size.shoe"} and found["name"] == "never"
+    found = change(app, {"do": "give", "purpose": "contact.email"})
+    channels = {one["channel"]: one["given"] for brand in found["brands"] for one in brand["purposes"]}
+    assert channels["email"] and not channels["push"]
+    found = change(app, {"do": "pause"})
+    assert (found["mode"], found["resumes_to"]) == ("quiet", "help")
+    assert change(app, {"do": "resume"})["mode"] == "help"
+    found = change(app, {"do": "leave"})
+    assert given(found, "assist") is None and given(found, "presence") is None
+    assert not any(one["given"] for brand in found["brands"] for one in brand["purposes"])
+    assert change(app, {"do": "remove-store", "store": STORE})["stores"] == []
+
+
+def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: App) -> None:
+    """One call: the withdrawal holds, the grant that no policy knows is named by its place, field and reason."""
+    change(app, PRESENCE)
+    place.hq.later(1)
+    problem = change(
+        app, {"do": "give", "purpose": "mind-reading", "stores": [STORE], "scopes": ["size.shoe"]},
+        {"do": "leave"}, status=422,
+    )  # fmt: skip
+    assert problem["code"] == "refused" and [one["line"] for one in problem["refused"]] == [0]
+    assert problem["refused"][0]["reason"] == "undeclared_purpose"
+    assert given(said(app.get(f"{_ME}/choices")), "presence") is None
+
+
+def test_an_app_that_shows_an_older_state_gives_nothing_and_takes_back_all_the_same(place: Place, app: App) -> None:
+    """`If-Match` guards what opens; a withdrawal needs no match."""
+    first = app.get(f"{_ME}/choices").headers["ETag"]
+    change(app, PRESENCE, If_Match=first)
+    second = app.get(f"{_ME}/choices").headers["ETag"]
+    assert second != first
+    place.hq.later(1)
+    assert change(app, {"do": "mode", "mode": "open"}, status=412, If_Match=first)["code"] == "stale"
+    assert change(app, {"do": "leave"}, {"do": "mode", "mode": "open"}, status=412, If_Match=first)
+    found = said(app.get(f"{_ME}/choices"))
+    assert found["mode"] == "help" and given(found, "presence") is None
+
+
+def test_nothing_is_given_before_its_notice_was_served(place: Place, name: str) -> None:
+    """Neither a purpose nor a phone; a withdrawal always."""
+    app = App(place, name)
+    assert change(app, PRESENCE, status=403)["code"] == "notice-not-served"
+    assert said(app.post(f"{_ME}/phones", json={}), 403)["code"] == "notice-not-served"
+    change(app, {"do": "leave"})
+
+
+def test_a_phone_gets_its_secret_once_however_often_the_call_is_made(place: Place, app: App) -> None:
+    """The same key: the same phone and secret; another call under it: 409; removed: unknown."""
+    headers = {"Idempotency-Key": "first phone"}
+    made = said(app.post(f"{_ME}/phones", json={}, headers=headers), 201)
+    again = app.post(f"{_ME}/phones", json={}, headers=headers)
+    assert said(again, 201) == made and again.headers["Idempotency-Replayed"] == "true"
+    assert len(bytes.fromhex(made["presence_secret"])) == 32 and made["slot_s"] == 600
+    listed = said(app.get(f"{_ME}/phones"))["phones"]
+    assert [one["id"] for one in listed] == [made["id"]] and "presence_secret" not in listed[0]
+    body = json.dumps({"changes": [{"do": "leave"}]})
+    assert said(app.patch(f"{_ME}/choices", data=body, content_type="application/json", headers=headers), 409)
+    said(place.app_client("ben").delete(f"{_ME}/phones/{made['id']}"), 404)
+    said(app.delete(f"{_ME}/phones/{made['id']}"), 204)
+    said(app.delete(f"{_ME}/phones/{made['id']}"), 404)
+    said(app.delete(f"{_ME}/phones/zz"), 404)
+
+
+def test_a_member_sees_values_and_what_an_associate_would_see(place: Place, app: App, name: str) -> None:
+    """Source and dates of each; corrected, it is the member's own word, and so it stands in the mirror."""
+    place.hq.office.set_profile(name, [text("size.shoe", "41"), items("wishlist", "Boots", "Hat")], place.hq.now_ms)
+    change(app, PRESENCE, {"do": "give", "purpose": "assist", "stores": [STORE]})
+    place.hq.later(1)
+    asked = [
+        {"do": "correct", "scope": "size.shoe", "text": "42"},
+        {"do": "drop", "scope": "wishlist", "item": "i-1"},
+    ]
+    values = {one["scope"]: one for one in said(app.patch(f"{_ME}/profile", json={"changes": asked}))["values"]}
+    assert values["size.shoe"]["text"] == "42" and values["size.shoe"]["surface"] == "app"
+    assert values["size.shoe"]["source"] == "zero" and not values["size.shoe"]["stale"]
+    assert [one["label"] for one in values["wishlist"]["items"]] == ["Boots"]
+    mirror = said(app.get(f"{_ME}/mirror?store={STORE}"))
+    assert mirror["walking"] is None and mirror["role"] == "associate"
+    lead = {one["scope"]: one for one in mirror["asked"]["lead"]}
+    assert lead["size.shoe"]["text"] == "42" and lead["size.shoe"]["why"]["purpose"] == "assist"
+    said(app.get(f"{_ME}/mirror?store={STORE}&role=nobody"), 422)
+    said(app.get(f"{_ME}/mirror?store=nowhere"), 422)
+    said(app.patch(f"{_ME}/profile", json={"changes": [{"do": "delete", "scope": "size.shoe"}]}))
+    assert "42" not in json.dumps(said(app.get(f"{_ME}/mirror?store={STORE}")))
+
+
+def test_mutes_and_what_felt_creepy(app: App) -> None:
+    """An item, a theme for good, and back; a line that felt creepy mutes its item."""
+    said(app.post(f"{_ME}/mutes", json={"what": "theme", "id": "baby"}), 204)
+    creepy = {"what": "felt-creepy", "store": STORE, "scope": "wishlist", "purpose": "assist", "item": "sku-1"}
+    said(app.post(f"{_ME}/mutes", json=creepy), 204)
+    listed = said(app.get(f"{_ME}/mutes"))["mutes"]
+    assert {(one["what"], one["id"]) for one in listed} == {("theme", "baby"), ("item", "sku-1")}
+    said(app.delete(f"{_ME}/mutes?what=item&id=sku-1"), 204)
+    assert [one["id"] for one in said(app.get(f"{_ME}/mutes"))["mutes"]] == ["baby"]
+    said(app.post(f"{_ME}/mutes", json={"what": "theme"}), 422)
+    said(app.post(f"{_ME}/mutes", json={"what": "gift", "purchase": "00" * 16}), 404)
+    said(app.post(f"{_ME}/mutes", json=creepy | {"scope": "size.hat"}), 422)
+
+
+def test_help_receipts_questions_and_proposals_of_nobody_are_empty(app: App) -> None:
+    """A new member has none, and none of another's."""
+    assert said(app.get(f"{_ME}/help")) == {"state": "none"}
+    assert said(app.get(f"{_ME}/receipts")) == {"receipts": [], "more": False}
+    assert said(app.get(f"{_ME}/questions")) == {"questions": []}
+    assert said(app.get(f"{_ME}/proposals")) == {"proposals": []}
+    assert said(app.get(f"{_ME}/purchases")) == {"purchases": []}
+    said(app.get(f"{_ME}/receipts?event=berlin-1/00000000/1"), 404)
+    said(app.post(f"{_ME}/questions", json={"event": "berlin-1/00000000/1", "kind": "why"}), 422)
+    said(app.post(f"{_ME}/proposals", json={"ref": "berlin-1/00/1", "answer": "confirm"}), 404)
+
+
+def test_an_export_and_the_erasure_are_followed_to_their_end(place: Place, app: App) -> None:
+    """Asked of every store; the erasure's reference serves without signing in, for nobody is left to sign in."""
+    change(app, PRESENCE)
+    made = said(app.post(f"{_ME}/exports"), 202)
+    assert [one["progress"] for one in made["stores"]] == ["waiting"] and not made["complete"]
+    whole = said(app.get(f"{_ME}/exports/{made['reference']}"))
+    assert whole["hq"]["choices"] and not whole["complete"]
+    said(place.app_client("ben").get(f"{_ME}/exports/{made['reference']}"), 404)
+    said(app.post(f"{_ME}/erasure", json={"confirm": "no"}), 422)
+    headers = {"Idempotency-Key": "the end"}
+    gone = said(app.post(f"{_ME}/erasure", json={"confirm": "erase everything"}, headers=headers), 202)
+    assert not gone["done"] and [one["store"] for one in gone["stores"]] == [STORE]
+    said(app.get(f"{_ME}/choices"), 401)
+    nobody = place.client()
+    assert said(nobody.get(f"/api/v1/erasures/{gone['reference']}")) == gone
+    said(nobody.get("/api/v1/erasures/0011223344556677"), 404)
+
+
+def test_without_signing_in_nothing_is_answered(place: Place) -> None:
+    """Every call of a member's, and no word of why."""
+    nobody = place.client()
+    for rule in place.app.url_map.iter_rules():
+        if rule.rule.startswith(_ME) and not rule.arguments:
+            for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
+                response = nobody.open(rule.rule, method=method, json={} if method in ("POST", "PATCH") else None)
+                assert response.status_code in (401, 422), (method, rule.rule)
