@@ -6,14 +6,17 @@ Pure: no I/O, no clock.
 from collections.abc import Callable
 from typing import Final
 
-from hq.web import me_choices_api, me_own_api, me_rights_api, sessions_pages, sign_in_pages, tokens
+from hq.web import centre, me_choices_api, me_own_api, me_rights_api, sessions_pages, sign_in_pages, tokens
 from hq.web.api import Calls
+from hq.web.console import PAGES as CONSOLE
 from hq.web.pages import Part
 
 # Pages, each part made anew for an application.
 PAGES: Final[tuple[Callable[[], Part], ...]] = (
     sign_in_pages.make,
     sessions_pages.make,
+    *CONSOLE,
+    *centre.PAGES,
 )
 
 # Calls of the API, documented at /api/v1/openapi.json in this order.

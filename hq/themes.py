@@ -1,0 +1,57 @@
+"""Names the themes of what is sold, so that a member can mute one as a whole.
+
+I/O: sqlalchemy.
+"""
+
+from sqlalchemy import Connection, select
+
+from hq import records
+from hq.records import Instance
+from hq.tables import instances
+from hq.tables import records as record_rows
+from wire import schema
+from wire.catalog import CatalogItem
+from wire.errors import WireError
+from wire.sync import Collection
+
+MOST_ITEMS = 5_000  # that are looked through: themes are few, and the first thousands of items name them
+MOST_THEMES = 200
+_KEPT = 16
+
+_found: dict[tuple[str, int, int], tuple[str, ...]] = {}  # by what was read; a catalog that changed is read again
+
+
+def of(connection: Connection) -> tuple[str, ...]:
+    """The ids of the themes of all catalogs, ascending."""
+    wanted = select(instances).where(instances.c.collection == int(Collection.CATALOG)).order_by(instances.c.id)
+    themes: set[str] = set()
+    for row in connection.execute(wanted).all():
+        themes.update(_of_catalog(connection, records.from_row(row)))
+    return tuple(sorted(themes)[:MOST_THEMES])
+
+
+def _of_catalog(connection: Connection, catalog: Instance) -> tuple[str, ...]:
+    place = (catalog.wrapped.hex(), catalog.id, catalog.seq)
+    if place not in _found:
+        while len(_found) >= _KEPT:
+            _found.pop(next(iter(_found)), None)
+        _found[place] = _read(connection, catalog)
+    return _found[place]
+
+
+def _read(connection: Connection, catalog: Instance) -> tuple[str, ...]:
+    keys = records.keys_of(connection, catalog)
+    wanted = (
+        select(record_rows)
+        .where(record_rows.c.instance == catalog.id, record_rows.c.body.is_not(None))
+        .order_by(record_rows.c.key)
+        .limit(MOST_ITEMS)
+    )
+    themes: set[str] = set()
+    for row in connection.execute(wanted):
+        body = keys.open(row.key, row.seq, row.body)
+        try:
+            themes.update(schema.decode(CatalogItem, body or b"").themes)
+        except WireError:
+            continue  # written by a later version
+    return tuple(sorted(themes))

@@ -1,0 +1,122 @@
+"""The mirror: exactly what an associate of a store would see of the member now, drawn as the tablet draws it.
+
+I/O: answers HTTP requests (flask); sqlalchemy, by HQ's functions.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from flask import Response, request
+
+from hq import felt
+from hq.felt import Line
+from hq.mirror import Seen, mirror
+from hq.web import asking, centre_pages, centre_times, centre_who, pages, schemas
+from hq.web.asking import Member
+from hq.web.errors import Problem, ProblemKind
+from hq.web.languages import gettext, mark
+from wire import query
+from wire.policy import Section
+
+ADDRESS: Final = "/centre/mirror"
+NOTED: Final = mark("Thank you for telling us. We count it, and look into the rule behind it.")
+NOTED_MUTED: Final = mark("Thank you for telling us. It is no longer suggested to you.")
+_SECTIONS: Final[dict[Section, str]] = {
+    Section.PREFERENCES: mark("Sizes and preferences"),
+    Section.WISHLIST: mark("Wish list"),
+    Section.BASKET: mark("Online basket"),
+    Section.HISTORY: mark("Purchases"),
+    Section.SERVICE: mark("Service"),
+    Section.SUGGESTIONS: mark("Suggestions"),
+}
+
+
+class FeltAsked(schemas.Asked):
+    """A line of a card that felt creepy."""
+
+    store = schemas.text(40)
+    scope = schemas.text(64)
+    purpose = schemas.text(64)
+    item = schemas.text(64, required=False, load_default=None)
+
+
+def make() -> pages.Part:
+    """The pages."""
+    part = centre_pages.Part("centre-mirror")
+
+    @part.get("/centre/mirror")
+    def shown() -> Response:
+        """For one store, the first of the list where none is named."""
+        return _shown(centre_who.member())
+
+    @part.post("/centre/mirror/felt")
+    def creepy() -> Response:
+        """That felt creepy."""
+        who = centre_who.member()
+        sent = pages.form(FeltAsked)
+        line = Line(sent["store"], sent["scope"], sent["purpose"], sent["item"])
+        muted = felt.note(centre_who.counter(), who.id, line, asking.now_ms(), who.method)
+        address = f"{ADDRESS}?store={line.store}"
+        return centre_pages.changed(address, NOTED_MUTED if muted else NOTED, lambda: _shown(who, line.store))
+
+    return part
+
+
+def _shown(who: Member, store: str = "") -> Response:
+    chosen = centre_who.standing(who)
+    stores = [one for one in chosen.stores if one.added_ms is not None or one.recognised]
+    wanted = store or request.args.get("store", "") or next((one.store for one in stores if one.recognised), "")
+    wanted = wanted or next((one.store for one in stores), "")
+    if wanted and wanted not in {one.store for one in stores}:
+        raise Problem(ProblemKind.NOT_FOUND)
+    seen = None
+    if wanted:
+        with asking.reading() as connection:
+            seen = mirror(connection, asking.parts().keys, who.id, wanted, asking.now_ms())
+    return centre_pages.page(
+        "mirror",
+        stores=[{"store": one.store, "label": one.label} for one in stores],
+        store=wanted,
+        role=seen.role_label if seen else "",
+        walking=_seen(seen.walking) if seen and seen.walking else None,
+        asked=_seen(seen.asked) if seen and seen.asked else None,
+        same=bool(seen and seen.walking and seen.asked and _seen(seen.walking) == _seen(seen.asked)),
+    )
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {
+        "name": seen.card.name,
+        "help": seen.card.help,
+        "zone": seen.row.zone_label,
+        "lead": _lines(seen.card.lead),
+        "sections": [
+            {"name": part.value, "label": gettext(_SECTIONS[part]), "lines": _lines(lines)}
+            for part, lines in seen.sections.items()
+        ],
+    }
+
+
+def _lines(lines: Sequence[query.Line]) -> list[dict[str, Any]]:
+    return [
+        {
+            "scope": line.scope,
+            "label": line.label,
+            "text": line.text,
+            "purpose": line.why.purpose,
+            "purpose_label": line.why.purpose_label,
+            "since": centre_times.day(line.why.since_ms),
+            "until": centre_times.day(line.why.until_ms),
+            "entries": [
+                {
+                    "text": entry.text,
+                    "at": "" if entry.at_ms is None else centre_times.day(entry.at_ms),
+                    "quantity": entry.quantity,
+                    "returned": entry.returned,
+                    "item": entry.item,
+                }
+                for entry in line.entries
+            ],
+        }
+        for line in lines
+    ]

@@ -1,0 +1,93 @@
+"""What a member wants no suggestion of any more: whole themes in one tap, and what was muted one by one.
+
+I/O: answers HTTP requests (flask); sqlalchemy, by HQ's functions.
+"""
+
+from typing import Final
+
+from flask import Response
+
+from hq import choosing, themes
+from hq.web import asking, centre_pages, centre_who, pages, schemas
+from hq.web.asking import Member
+from hq.web.languages import gettext, mark
+from wire.items import MuteKind
+from wire.member import Muted
+
+ADDRESS: Final = "/centre/mutes"
+_MUTED: Final = mark("It is no longer suggested to you, in any store.")
+_UNMUTED: Final = mark("It may be suggested to you again.")
+# What people call a theme. One that is not here is named by its id.
+_THEMES: Final[dict[str, str]] = {
+    "alcohol": mark("Everything with alcohol"),
+    "baby": mark("All baby things"),
+    "children": mark("Everything for children"),
+    "christmas": mark("Everything for Christmas"),
+    "easter": mark("Everything for Easter"),
+    "fathers-day": mark("Everything for Father’s Day"),
+    "fitness": mark("Everything for fitness"),
+    "mothers-day": mark("Everything for Mother’s Day"),
+    "pets": mark("Everything for pets"),
+    "valentine": mark("Everything for Valentine’s Day"),
+    "weight-loss": mark("Everything for losing weight"),
+    "wedding": mark("Everything for weddings"),
+}
+_ALWAYS: Final = ("baby",)  # offered even where no catalog names it yet: it hurts when it comes too late
+_KINDS: Final[dict[MuteKind, str]] = {
+    MuteKind.ITEM: mark("Item %(id)s"),
+    MuteKind.CATEGORY: mark("Everything of %(id)s"),
+    MuteKind.THEME: mark("Everything about %(id)s"),
+}
+
+
+class MuteAsked(schemas.Asked):
+    """A mute, or its taking back."""
+
+    kind = schemas.word(*(one.value for one in MuteKind))
+    id = schemas.text(64)
+    act = schemas.word("mute", "unmute")
+
+
+def make() -> pages.Part:
+    """The pages."""
+    part = centre_pages.Part("centre-mutes")
+
+    @part.get("/centre/mutes")
+    def mutes() -> Response:
+        """Themes first, then what else is muted."""
+        return _listed(centre_who.member())
+
+    @part.post("/centre/mutes")
+    def choose() -> Response:
+        """One tap each way."""
+        who = centre_who.member()
+        sent = pages.form(MuteAsked)
+        muted = Muted(MuteKind(sent["kind"]), sent["id"])
+        mutes = sent["act"] == "mute"
+        act = choosing.mute if mutes else choosing.unmute
+        act(centre_who.counter(), who.id, muted, asking.now_ms(), who.method)
+        return centre_pages.changed(ADDRESS, _MUTED if mutes else _UNMUTED, lambda: _listed(who))
+
+    return part
+
+
+def _listed(who: Member) -> Response:
+    standing = centre_who.standing(who).mutes
+    with asking.reading() as connection:
+        sold = themes.of(connection)
+    muted = {one.id for one in standing if one.what is MuteKind.THEME}
+    offered = sorted({*_ALWAYS, *sold, *muted}, key=lambda one: (one not in _ALWAYS, _theme(one).casefold()))
+    return centre_pages.page(
+        "mutes",
+        themes=[{"id": one, "label": _theme(one), "muted": one in muted} for one in offered],
+        others=[
+            {"kind": one.what.value, "id": one.id, "label": gettext(_KINDS[one.what], id=one.id)}
+            for one in standing
+            if one.what is not MuteKind.THEME
+        ],
+    )
+
+
+def _theme(name: str) -> str:
+    known = _THEMES.get(name)
+    return gettext(known) if known is not None else gettext(_KINDS[MuteKind.THEME], id=name)

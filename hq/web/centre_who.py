@@ -1,0 +1,78 @@
+"""What every page of the preference centre begins with: who is signed in, HQ's counter, and the browser's own wishes.
+
+A browser that sends `Sec-GPC: 1` is heard with the first page that a member opens in it, and that is recorded once.
+
+I/O: reads flask's current request; sqlalchemy.
+"""
+
+from sqlalchemy import select
+
+from hq import choices, gpc, ledger, office
+from hq.office import Office
+from hq.publication import Policies
+from hq.tables import consent_events
+from hq.web import asking
+from hq.web.asking import Member
+from wire.policy import Policy
+
+HOME = "/"
+ANYWHERE = "UTC"  # the zone of times that belong to no store
+
+
+def counter() -> Office:
+    """Where choices are handed in."""
+    return Office(asking.parts().engine, asking.parts().keys)
+
+
+def member() -> Member:
+    """The member who is signed in; their browser's signal is heard.
+
+    Raises:
+        Problem: SIGNED_OUT.
+    """
+    found = asking.member()
+    if asking.gpc():
+        with asking.reading() as connection:
+            known = connection.scalar(
+                select(consent_events.c.number)
+                .where(consent_events.c.member == found.reference, consent_events.c.method == gpc.METHOD)
+                .limit(1)
+            )
+        if known is None:
+            hear(found)
+    return found
+
+
+def hear(found: Member) -> gpc.Heard:
+    """Records what the browser's signal says that was not recorded yet."""
+    with asking.writing() as connection:
+        declared = [one.id for main in office.all_policies(connection) for one in main.purposes]
+        return gpc.hear(connection, asking.parts().keys, found.reference, declared, asking.now_ms())
+
+
+def signal(found: Member) -> gpc.Heard:
+    """What became of the signal, of a browser that sends it or of another one before."""
+    with asking.reading() as connection:
+        one = choices.opened(connection, asking.parts().keys, found.id)
+        heard = gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])
+    return hear(found) if heard.to_record and asking.gpc() else heard
+
+
+def standing(found: Member) -> choices.Choices:
+    """Everything that the member chose, as it stands now."""
+    with asking.reading() as connection:
+        return choices.of_member(connection, asking.parts().keys, found.id, asking.now_ms())
+
+
+def policies(stores: list[str]) -> dict[str, Policy]:
+    """The policies of these stores; one without is left out."""
+    with asking.reading() as connection:
+        known = Policies(connection)
+        found = {one: known.of(one) for one in stores}
+    return {store: policy for store, policy in found.items() if policy is not None}
+
+
+def zone_of(known: dict[str, Policy], store: str) -> str:
+    """The time zone in which times of a store are told."""
+    policy = known.get(store)
+    return policy.store.time_zone if policy is not None else ANYWHERE
