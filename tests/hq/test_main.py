@@ -18,6 +18,7 @@ from hq.database import open_database, reading, writing
 from hq.office import Office
 from hq.tables import audience
 from tests.hq.headquarters import NOON_MS, POLICY, STORE, WRAPPING, example_policy
+from tests.programs import program
 from wire import schema
 from wire.keys import (
     KeySet,
@@ -46,8 +47,7 @@ class Desk:
 
     def run(self, *arguments: object, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         """One command."""
-        command = [sys.executable, "-m", "hq", *map(str, arguments), "--config", str(self.config)]
-        found = subprocess.run(command, cwd=TOP, input=stdin, capture_output=True, text=True, timeout=60)
+        found = program("hq").run(*arguments, "--config", self.config, stdin=stdin)
         assert found.returncode == code, found.stderr + found.stdout
         assert "Traceback" not in found.stderr
         return found
