@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection as Several
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -23,6 +24,8 @@ from wire.sync import is_store
 
 EVERY_BRAND = "*"
 MOST_KEYS = 2
+EACH_MINUTE = 600
+MOST_EACH_MINUTE = 60_000
 KEY_PREFIX = "csk_"
 _KEY_BYTES = 32
 _ID_BYTES = 8
@@ -52,6 +55,7 @@ class System:
     rights: frozenset[Right]
     brands: frozenset[str]
     stores: frozenset[str]
+    each_minute: int = EACH_MINUTE  # calls; 100 lines count as one more
 
     def may(self, right: Right) -> bool:
         """Whether it has this right."""
@@ -90,7 +94,7 @@ class Listed:
 
 def add(
     connection: Connection, system: str, label: str, rights: Several[Right], brands: Several[str],
-    its_stores: Several[str], now_ms: int,
+    its_stores: Several[str], now_ms: int, each_minute: int = EACH_MINUTE,
 ) -> str:  # fmt: skip
     """Adds a system with its first key, which is returned and kept nowhere.
 
@@ -99,6 +103,8 @@ def add(
     """
     if not is_store(system):
         raise Refused(Reason.MALFORMED, "id", "lower-case letters, digits and hyphens, at most 40")
+    if not 1 <= each_minute <= MOST_EACH_MINUTE:
+        raise Refused(Reason.MALFORMED, "each-minute", f"1 to {MOST_EACH_MINUTE} calls")
     if not rights:
         raise Refused(Reason.MALFORMED, "right", "at least one right")
     if not brands and not its_stores:
@@ -113,7 +119,7 @@ def add(
     connection.execute(
         insert(systems).values(
             id=system, label=(label or system)[:128], rights=_joined(rights), brands=_joined(brands),
-            stores=_joined(its_stores), added_ms=now_ms,
+            stores=_joined(its_stores), each_minute=each_minute, added_ms=now_ms,
         )
     )  # fmt: skip
     return make_key(connection, system, now_ms)
@@ -196,10 +202,11 @@ def _lock(connection: Connection, system: str) -> None:
         raise Refused(Reason.UNKNOWN_SYSTEM, "id", "the id of a system that is not revoked")
 
 
-def _system(row: object) -> System:
-    found = {name: frozenset(getattr(row, name).split()) for name in ("rights", "brands", "stores")}
-    rights = frozenset(Right(one) for one in found["rights"])
-    return System(str(getattr(row, "id")), rights, found["brands"], found["stores"])  # noqa: B009 - of any row
+def _system(row: Any) -> System:
+    rights = frozenset(Right(one) for one in row.rights.split())
+    return System(
+        row.id, rights, frozenset(row.brands.split()), frozenset(row.stores.split()), row.each_minute
+    )  # fmt: skip
 
 
 def _joined(names: Several[str]) -> str:

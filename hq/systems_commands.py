@@ -39,6 +39,8 @@ def _options(commands: "Commands") -> None:
     add.add_argument("--brand", nargs="+", action="extend", default=[], metavar="POLICY", help="for these brands")
     add.add_argument("--store", nargs="+", action="extend", default=[], metavar="ID", help="for these stores")
     add.add_argument("--everywhere", action="store_true", help="for all brands and stores, also those to come")
+    add.add_argument("--each-minute", type=int, default=systems.EACH_MINUTE, metavar="CALLS",
+                     help=f"calls, and 100 lines count as one more (default: {systems.EACH_MINUTE})")  # fmt: skip
     command(added, "list", "list systems with their rights, keys and when each was last used")
     rotate = command(added, "rotate", "make a second key of a system; prints it ONCE", _ROTATE)
     rotate.add_argument("system", metavar="ID")
@@ -51,7 +53,9 @@ def _add(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
     rights = [Right(one) for one in chosen.right]
     brands = [EVERY_BRAND] if chosen.everywhere else chosen.brand
     with writing(office.engine) as connection:
-        shown = systems.add(connection, chosen.system, chosen.label, rights, brands, chosen.store, now_ms)
+        shown = systems.add(
+            connection, chosen.system, chosen.label, rights, brands, chosen.store, now_ms, chosen.each_minute
+        )
     _show(chosen.system, shown)
 
 

@@ -46,6 +46,8 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 if reference is None:
                     new[member] = _about(row, new.get(member, About(member, 0, "")))
                 else:
+                    if not system.is_everywhere:
+                        raise Refused(Reason.FORBIDDEN, "member", "a member who is new, or a system of all brands")
                     before = changed.get(reference, locked[reference].about)
                     changed[reference] = _about(row, before)
             except Refused as error:

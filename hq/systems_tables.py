@@ -18,6 +18,7 @@ systems = Table(
     Column("rights", String(256), nullable=False),
     Column("brands", String(2048), nullable=False),
     Column("stores", String(4096), nullable=False),
+    Column("each_minute", Integer, nullable=False),  # how many calls it may make; 100 lines count as one more
     Column("added_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger, nullable=True),
 )

@@ -115,10 +115,19 @@ _MISSING: Final = frozenset(
 )  # fmt: skip
 
 
+_KINDS: Final = {
+    Reason.FORBIDDEN: ProblemKind.FORBIDDEN,
+    Reason.NO_PURPOSE: ProblemKind.NO_PURPOSE,
+    Reason.NO_CONSENT: ProblemKind.NO_CONSENT,
+}
+
+
 def of_refusal(refused: Refused) -> Problem:
     """What HQ refused at its door, as a problem."""
     if refused.reason in _MISSING:
         return Problem(ProblemKind.NOT_FOUND)
+    if refused.reason in _KINDS:
+        return Problem(_KINDS[refused.reason], reason=refused.reason)
     kind = ProblemKind.CONFLICT if refused.reason is Reason.EXISTS else ProblemKind.REFUSED
     return Problem(kind, reason=refused.reason, fields=(refused.field,) if refused.field else ())
 

@@ -10,6 +10,7 @@ from hq.web import centre, me_choices_api, me_own_api, me_rights_api, sessions_p
 from hq.web.api import Calls
 from hq.web.console import PAGES as CONSOLE
 from hq.web.pages import Part
+from hq.web.systems import CALLS as SYSTEMS
 
 # Pages, each part made anew for an application.
 PAGES: Final[tuple[Callable[[], Part], ...]] = (
@@ -25,4 +26,5 @@ CALLS: Final[tuple[Calls, ...]] = (
     me_choices_api.calls,
     me_own_api.calls,
     me_rights_api.calls,
+    *SYSTEMS,
 )  # fmt: skip

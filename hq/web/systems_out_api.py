@@ -1,0 +1,81 @@
+"""What other systems are told: changes after a cursor.
+
+I/O: answers HTTP requests (flask) from HQ's database.
+"""
+
+from typing import Any
+
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from hq import changes
+from hq.systems import Right
+from hq.web import asking, systems_guard
+from hq.web.api import SYSTEM, Calls
+from hq.web.schemas import Instant, Query, Shown
+
+_MOST_CURSOR = 2**53
+
+calls = Calls("changes", "", "What other systems are told.")
+
+
+class ChangesAsked(Query):
+    """After which change, and how many."""
+
+    after = fields.Integer(load_default=0, validate=validate.Range(0, _MOST_CURSOR),
+                           metadata={"description": "`next` of the page before; 0: from the beginning"})  # fmt: skip
+    most = fields.Integer(load_default=changes.MOST_AT_ONCE, validate=validate.Range(1, changes.MOST_AT_ONCE))
+
+
+class MutedShown(Shown):
+    """What a member wants no suggestion of."""
+
+    what = fields.String(metadata={"description": "item, category or theme"})
+    id = fields.String()
+
+
+class ChangeShown(Shown):
+    """One change. What is not said is left out; a withdrawal without scopes, stores or purpose is of all."""
+
+    number = fields.Integer()
+    kind = fields.String(metadata={"description": "given, renewed, refused, withdrawn, invalidated, mode, name, mute, "
+                                                  "unmute or erased"})  # fmt: skip
+    member = fields.String()
+    recorded = fields.Integer(metadata={"description": "Unix seconds"})
+    chosen = fields.Integer(metadata={"description": "the time of choice, Unix seconds"})
+    method = fields.String(metadata={"description": "by which way it came, such as app, preference-centre, import"})
+    purpose = fields.String()
+    scopes = fields.List(fields.String())
+    stores = fields.List(fields.String())
+    brand = fields.String()
+    until = fields.Integer(metadata={"description": "when a grant ends, Unix seconds"})
+    notice = fields.String(metadata={"description": "SHA-256 of the notice, 64 hex digits"})
+    mode = fields.String()
+    name = fields.String()
+    muted = fields.Nested(MutedShown)
+
+
+class ChangesShown(Shown):
+    """A page of changes."""
+
+    changes = fields.List(fields.Nested(ChangeShown))
+    next = fields.String(metadata={"description": "the cursor to go on with"})
+    more = fields.Boolean(metadata={"description": "whether there are further ones now"})
+    at = Instant(metadata={"description": "as of when"})
+
+
+@calls.route("/changes")
+class Changes(MethodView):
+    """Choices, withdrawals, erasures and mutes."""
+
+    @calls.secured_by(*SYSTEM)
+    @calls.takes(ChangesAsked, location="query")
+    @calls.gives(200, ChangesShown)
+    @calls.problems(401, 403, 429)
+    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What changed after the cursor; none is ever passed over, however many write meanwhile."""
+        who = systems_guard.system(Right.CHANGES)
+        with asking.reading() as connection:
+            page = changes.after(connection, asking.parts().keys.custody, who, asked["after"], asked["most"])
+        told = changes.plain(page.changes)
+        return {"changes": told, "next": str(page.next), "more": page.more, "at": asking.now_ms()}

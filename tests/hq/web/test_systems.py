@@ -1,0 +1,138 @@
+"""The calls for other systems: keys, rights, limits, calls done once, and what is listed of lines that are refused."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from hq import systems
+from hq.database import writing
+from hq.systems import EVERY_BRAND, Right
+from tests.hq.headquarters import STORE
+from tests.hq.web.place import Place
+
+
+@pytest.fixture(scope="module")
+def keys(place: Place) -> Iterator[dict[str, str]]:
+    """Keys: of a system with all rights, of one that may bring purchases alone, of one that may call twice a minute."""
+    place.hq.grant("ada", "assist", "size.shoe", "history.store", "wishlist")
+    with writing(place.hq.engine) as connection:
+        made = {
+            "all": systems.add(connection, "all", "", tuple(Right), [EVERY_BRAND], (), place.hq.now_ms),
+            "till": systems.add(connection, "till", "", [Right.PURCHASES], [], [STORE], place.hq.now_ms),
+            "busy": systems.add(connection, "busy", "", [Right.CHANGES], ["main"], (), place.hq.now_ms, 2),
+        }
+    yield made
+
+
+def by(place: Place, key: str) -> FlaskClient:
+    """A system that shows this key."""
+    client = place.app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    return client
+
+
+def bought(place: Place, reference: str, **more: object) -> dict[str, object]:
+    """A purchase of Ada's."""
+    items = [{"item": "boots", "label": "Boots"}]
+    return {"member": "ada", "reference": reference, "store": STORE, "at": place.hq.now_s - 60, "items": items, **more}
+
+
+def test_without_a_key_and_with_another_systems_rights(place: Place, keys: dict[str, str]) -> None:
+    """401 and 403, as problem documents; a member's session is no system's key."""
+    for client in (place.client(), place.signed_in(), by(place, "csk_" + "A" * 43)):
+        answer = client.get("/api/v1/changes")
+        assert (answer.status_code, answer.json["code"]) == (401, "unknown-system")
+    for answer in (
+        by(place, keys["till"]).get("/api/v1/changes"),
+        by(place, keys["till"]).put("/api/v1/staff", json=[{}]),
+        by(place, keys["till"]).delete("/api/v1/members/ada"),
+    ):
+        assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+
+
+def test_over_the_limit_a_system_is_told_how_long_to_wait(place: Place, keys: dict[str, str]) -> None:
+    """429 with Retry-After; another system is not held up; after the wait it goes on."""
+    busy = by(place, keys["busy"])
+    assert [busy.get("/api/v1/changes").status_code for _ in range(3)] == [200, 200, 429]
+    answer = busy.get("/api/v1/changes")
+    assert (answer.json["code"], answer.headers["Retry-After"]) == ("throttled", "30")
+    assert by(place, keys["all"]).get("/api/v1/changes").status_code == 200
+    place.hq.now_ms += 30_000
+    assert busy.get("/api/v1/changes").status_code == 200
+
+
+def test_what_is_refused_is_listed_and_the_rest_is_taken(place: Place, keys: dict[str, str]) -> None:
+    """As JSON and as NDJSON; nothing of a value is repeated; a call of bad lines only is a problem that lists them."""
+    till = by(place, keys["till"])
+    rows = [bought(place, "1"), bought(place, "2", at="canary"), bought(place, "3", member="nobody")]
+    for body, kind in (
+        (json.dumps(rows), "application/json"),
+        ("\n".join(map(json.dumps, rows)), "application/x-ndjson"),
+    ):
+        answer = till.post("/api/v1/purchases", data=body, content_type=kind)
+        assert answer.status_code == 200
+        assert [(one["line"], one["field"], one["reason"]) for one in answer.json["refused"]] == [
+            (2, "at", "malformed"),
+            (3, "member", "unknown_member"),
+        ]
+        assert answer.json["taken"] == 1
+        assert b"canary" not in answer.data
+    assert answer.json["new"] == 0
+    answer = till.post("/api/v1/purchases", json=rows[1:])
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    assert [one["line"] for one in answer.json["refused"]] == [1, 2]
+    answer = till.post("/api/v1/purchases", data="{", content_type="application/json")
+    assert (answer.status_code, answer.json["code"], answer.json["reason"]) == (422, "refused", "malformed")
+
+
+def test_a_key_for_a_call_makes_it_once(place: Place, keys: dict[str, str]) -> None:
+    """The same answer, also to what would now be nothing new; for another call the key is a conflict."""
+    till = by(place, keys["till"])
+    headers = {"Idempotency-Key": "k-1"}
+    answers = [till.post("/api/v1/purchases", json=[bought(place, "9")], headers=headers).json for _ in range(2)]
+    assert answers == [{"taken": 1, "new": 1, "refused": []}] * 2
+    answer = till.post("/api/v1/purchases", json=[bought(place, "10")], headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+
+
+def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str]) -> None:
+    """Members, consent, values, events, items, associates come in; the changes tell; an erased member is gone."""
+    system, now_s = by(place, keys["all"]), place.hq.now_s
+    chosen = {"member": "new-1", "state": "given", "stores": [STORE], "chosen": now_s - 9}
+    assist = chosen | {"purpose": "assist", "scopes": ["size.shoe", "wishlist"]}
+    saved = {"member": "new-1", "kind": "saved", "item": "b", "label": "B", "at": now_s}
+    told = [
+        system.post("/api/v1/members", json=[{"member": "new-1", "age_at_least": 18, "jurisdiction": "DE"}]),
+        system.post(
+            "/api/v1/consent-events",
+            json=[
+                chosen | {"purpose": "presence"},
+                chosen | {"purpose": "assist", "scopes": ["size.shoe", "wishlist"]},
+            ],
+            headers={"Sec-GPC": "1"},
+        ),
+        system.put("/api/v1/members/new-1/profile", json=[{"scope": "size.shoe", "value": "41", "collected": now_s}]),
+        system.post("/api/v1/events", json=saved),
+        system.put("/api/v1/catalog/items?catalog=shoes", json=[{"id": "b", "name": "Boots"}]),
+        system.put("/api/v1/staff", json=[{"associate": "nina", "store": STORE, "name": "Nina", "role": "associate"}]),
+    ]
+    assert [(one.status_code, one.json["new"]) for one in told] == [(200, n) for n in (1, 3, 1, 1, 1, 1)]
+    page = system.get("/api/v1/changes").json
+    mine = [(one["kind"], one["method"]) for one in page["changes"] if one["member"] == "new-1"]
+    assert sorted(mine) == [("given", "import"), ("given", "import"), ("withdrawn", "gpc")]
+    answer = system.delete("/api/v1/members/new-1")
+    assert (answer.status_code, len(answer.json["erasure"])) == (202, 16)
+    assert system.delete("/api/v1/members/new-1").status_code == 404
+    (gone,) = system.get(f"/api/v1/changes?after={page['next']}").json["changes"]
+    assert (gone["kind"], gone["member"]) == ("erased", "new-1")
+    answer = system.put("/api/v1/members/ada/profile", json=[{"scope": "birth.date", "value": "1", "collected": now_s}])
+    assert (answer.status_code, answer.json["refused"][0]["reason"]) == (422, "no-purpose")
+
+
+def test_the_calls_are_in_the_document(place: Place) -> None:
+    """With what secures them."""
+    paths = place.client().get("/api/v1/openapi.json").json["paths"]
+    for path, method in (("/purchases", "post"), ("/changes", "get"), ("/members/{member}", "delete")):
+        assert paths[f"/api/v1{path}"][method]["security"] == [{"system": []}]
