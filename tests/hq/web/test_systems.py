@@ -109,7 +109,7 @@ def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str])
             "/api/v1/consent-events",
             json=[
                 chosen | {"purpose": "presence"},
-                chosen | {"purpose": "assist", "scopes": ["size.shoe", "wishlist"]},
+                assist,
             ],
             headers={"Sec-GPC": "1"},
         ),
