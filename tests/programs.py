@@ -66,7 +66,9 @@ class Program:
             self._server.stdin.write(json.dumps({**asked, "arguments": words, "timeout_s": timeout_s}) + "\n")
             self._server.stdin.flush()
             code = json.loads(self._server.stdout.readline())
-            told = {name: files[name].read_text(encoding="utf-8") for name in ("stdout", "stderr")}
+            told = {
+                name: files[name].read_text(encoding="utf-8", errors="surrogateescape") for name in ("stdout", "stderr")
+            }
         return subprocess.CompletedProcess([self._module, *words], code, **told)
 
     def close(self) -> None:

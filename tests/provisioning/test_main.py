@@ -1,7 +1,5 @@
 """The program as an operator runs it: what it prints, what it refuses, what it never shows."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from provisioning.__main__ import run
 from provisioning.errors import RefusedError
 from runtime.config import load
 from runtime.errors import ConfigError
+from tests.programs import program
 
 
 @pytest.fixture
@@ -51,10 +50,8 @@ def test_no_key_is_ever_printed(tmp_path: Path) -> None:
         "store berlin-9 --remove",
     ):
         command, *rest = line.split()
-        done = subprocess.run(
-            [sys.executable, "-m", "provisioning", command, "--folder", at, *rest], capture_output=True, check=False
-        )
-        shown += done.stdout + done.stderr
+        done = program("provisioning").run(command, "--folder", at, *rest)
+        shown += (done.stdout + done.stderr).encode(errors="surrogateescape")
     secrets = secrets_of(tmp_path / "f")
     assert len(secrets) > 30
     assert not [secret for secret in secrets if secret in shown]

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from store_gateway import operator
+from tests import programs
 from wire import keys, query, sighting
 from wire.query import DarkReason, Light
 
@@ -62,10 +63,7 @@ tls = false
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Runs another command of the program."""
-        return subprocess.run(
-            [sys.executable, "-m", "store_gateway", "--config", str(self.config), *words],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        return programs.program("store_gateway").run("--config", self.config, *words)
 
     def start(self) -> None:
         """Starts and waits until it answers."""
