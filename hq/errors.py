@@ -45,6 +45,7 @@ class Reason(StrEnum):
     POLICY_INCOMPLETE = "policy_incomplete"
     POLICY_NOT_BLIND = "policy_not_blind"
     POLICY_OLD = "policy_old"
+    POLICY_LAXER = "policy_laxer"
     POLICY_INCONSISTENT = "policy_inconsistent"
     WEAK_PIN = "weak_pin"
     NOT_ALLOWED = "not_allowed"

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from hq.ages import band
 from hq.custody import REFERENCE_BYTES, Custody, Place, Seal, bound
 from hq.custody_tables import member_keys
 from hq.tables import members, phones, profiles
@@ -30,8 +31,11 @@ class About:
     """What stands sealed in a member's row."""
 
     id: Annotated[str, Size(1, 64)]
-    age_at_least: Annotated[int, Range(0, 150)]  # years; 0: unknown
+    age_at_least: Annotated[int, Range(0, 150)]  # years; 0: unknown. However old somebody is, the band alone is kept
     jurisdiction: Annotated[str, Size(0, 16)]  # empty: unknown
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "age_at_least", band(self.age_at_least))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

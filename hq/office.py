@@ -13,13 +13,14 @@ from dataclasses import replace
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from hq import collections, door, ledger, membership, publication, records
+from hq import collections, door, ledger, membership, publication, records, regulation
 from hq import staff as people
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.ledger_choices import choices_of as choices_of
 from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
 from hq.policy_rules import Draft, bind, check, with_synthetic
@@ -28,7 +29,7 @@ from hq.synthetic_choices import is_synthetic
 from hq.tables import audience, instances, notices, phones, staff, stores
 from wire import keyring, schema, synthetic
 from wire.member import MOST_MUTES, Field, Mode, Muted, NameChoice, Staff
-from wire.policy import MAIN_KEY, MainPolicy, Policy, store_key
+from wire.policy import MAIN_KEY, MainPolicy, store_key
 from wire.sync import Collection, instance, is_store
 from wire.token import SECRET_BYTES
 
@@ -160,13 +161,20 @@ class Office:
     ) -> tuple[bytes, ...]:
         """Records a grant and publishes what it allows; returns the ids of the consent events.
 
-        One for each brand and jurisdiction that the stores are of.
+        One for each brand and jurisdiction that the stores are of. A parent's or delegate's, where the law does not
+        let them agree, is recorded as invalid and allows nothing.
         """
         frame = door.check_times(grant, now_ms // 1000)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             policies = publication.Policies(connection)
-            choices = choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
-            events = [_event(one, method, grant.chosen_s, now_ms, proof) for one in choices]
+            about = _only(locked).about
+            events = [
+                _event(
+                    regulation.judged(one, proof.by, about.age_at_least, about.jurisdiction),
+                    method, grant.chosen_s, now_ms, proof,
+                )
+                for one in choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
+            ]  # fmt: skip
             ledger.append(connection, [Entry(_only(locked).reference, one) for one in events], locked)
         return tuple(one.id for one in events)
 
@@ -306,50 +314,6 @@ class Office:
 def _only(locked: dict[bytes, Locked]) -> Locked:
     (found,) = locked.values()
     return found
-
-
-def choices_of(
-    policies: publication.Policies, frame: Choice, notice: bytes | None, *, reserved: bool = False
-) -> list[Choice]:
-    """A grant's frame judged by its stores' policies: one choice for each of them and each jurisdiction.
-
-    So each names its brand, whose policy it is, and that policy's version.
-
-    Raises:
-        Refused: an unknown store, one without a policy, or something that its policy does not declare.
-    """
-    if (synthetic.ROLE in frame.roles) is not reserved:
-        raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
-    if not frame.stores:
-        return [_wide_choice(policies, frame, notice)]
-    groups: dict[tuple[str, str], list[tuple[str, Policy]]] = {}
-    for store in frame.stores:
-        name = policies.name(store)
-        if name is None:
-            raise Refused(Reason.UNKNOWN_STORE, "stores", "the ids of stores")
-        if frame.brand not in (None, name):
-            raise Refused(Reason.OTHER_BRAND, "stores", "stores of the brand that is named")
-        policy = policies.of(store)
-        if policy is None:
-            raise Refused(Reason.NO_POLICY, "stores", "stores whose policy is published")
-        groups.setdefault((name, policy.store.jurisdiction), []).append((store, policy))
-    return [
-        door.check_scopes(
-            replace(frame, stores=tuple(store for store, _ in group), brand=name, jurisdiction=jurisdiction),
-            group[0][1].main,
-            {zone.id for _, policy in group for zone in policy.store.zones},
-            notice,
-        )
-        for (name, jurisdiction), group in groups.items()
-    ]
-
-
-def _wide_choice(policies: publication.Policies, frame: Choice, notice: bytes | None) -> Choice:
-    """A grant for a whole brand."""
-    main = None if frame.brand is None else policies.main(frame.brand)
-    if main is None:
-        raise Refused(Reason.NO_POLICY, "brand", "a brand whose policy is published")
-    return door.check_scopes(frame, main, set(), notice)
 
 
 def put_fields(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hq import hint_rules, notice_binding, notice_rules
+from hq import hint_rules, notice_binding, notice_rules, regulation
 from hq.errors import Reason, Refused
 from hq.policy_papers import Paper, Papers
 from hq.state import PRESENCE
@@ -68,6 +68,7 @@ def problems(draft: Draft) -> Iterator[Refused]:
     yield from _once("ages", [one.jurisdiction for one in main.ages])
     if not main.ages:
         yield Refused(Reason.POLICY_INCOMPLETE, "ages", "at least one rule of the least age")
+    yield from regulation.problems(main)
     yield from _once("browsers", [one.family.value for one in main.browsers or ()])
     if main.heartbeat_s >= main.lease_s:
         yield Refused(Reason.POLICY_INCONSISTENT, "heartbeat_s", "less than lease_s, or every lease would run out")

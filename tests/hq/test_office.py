@@ -153,11 +153,13 @@ def test_the_stricter_of_two_jurisdictions_counts_and_one_without_a_rule_serves_
     assert hq.record("none") is not None, "no jurisdiction stated: the store's counts"
 
 
-def test_an_unknown_age_is_of_age_where_policy_says_so(hq: Headquarters) -> None:
-    """Policy decides, and the members are looked at again when it changes."""
+def test_an_unknown_age_counts_as_below_whatever_a_policy_says(hq: Headquarters) -> None:
+    """No policy may say otherwise; nobody of unknown age is in an audience."""
     hq.join("unknown", age=0)
-    hq.publish(unknown_age_is_of_age=True)
-    assert hq.record("unknown") is not None
+    with pytest.raises(Refused) as found:
+        hq.publish(unknown_age_is_of_age=True)
+    assert found.value.reason is Reason.POLICY_LAXER
+    assert hq.record("unknown") is None
 
 
 def test_a_name_that_may_never_be_shown_does_not_leave_hq(hq: Headquarters) -> None:
