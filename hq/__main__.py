@@ -40,6 +40,7 @@ from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
+from hq.figures_commands import PART as FIGURES
 from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
 from hq.office import Office
@@ -64,7 +65,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
-    SYSTEMS, HOOKS, SIGN_IN,
+    SYSTEMS, HOOKS, SIGN_IN, FIGURES,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from hq import (
     erasure,
     exports,
+    figures_delays,
     help_state,
     key_watch,
     ledger_heads,
@@ -50,6 +51,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
     erasure.forget(engine)
     key_watch.look(engine, keys, now_ms)
     ledger_heads.tick(engine, keys, now_ms)
+    figures_delays.note(engine, now_ms)
     orders.tick(engine, now_ms)
     return changed + keep_days(engine, keys, now_ms)
 

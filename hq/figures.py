@@ -125,25 +125,31 @@ def known_at_ms(sheet: Sheet) -> int:
     return (sheet.span.end + KNOWN_AFTER_DAYS[sheet.population]) * DAY_S * 1000
 
 
+def judge(sheet: Sheet, now_ms: int) -> None:
+    """Passes a table that may be released now.
+
+    Raises:
+        Refused: there is no such table, or it is too early.
+    """
+    if sheet.axis not in AXES[sheet.population] or sheet.span != span_of(sheet.span.kind, sheet.span.first):
+        raise Refused(Reason.MALFORMED, "figures", "a table that there is")
+    if now_ms < known_at_ms(sheet):
+        raise Refused(Reason.TOO_EARLY, "figures", "a span whose outcomes are known: it ended some days ago")
+
+
 def release(connection: Connection, sheet: Sheet, collect: Collect, now_ms: int) -> Release:
     """Releases a table, in a transaction that writes; one that was released is the same again, whatever changed since.
 
     Raises:
         Refused: it is too early, there is no such table, or the budget of one of its days is spent.
     """
-    if sheet.axis not in AXES[sheet.population] or sheet.span != span_of(sheet.span.kind, sheet.span.first):
-        raise Refused(Reason.MALFORMED, "figures", "a table that there is")
+    judge(sheet, now_ms)
+    _lock(connection, now_ms)
     found = read(connection, sheet)
     if found is not None:
         return found
-    if now_ms < known_at_ms(sheet):
-        raise Refused(Reason.TOO_EARLY, "figures", "a span whose outcomes are known: it ended some days ago")
-    _lock(connection, now_ms)
-    found = read(connection, sheet)  # another process may have been quicker
-    if found is not None:
-        return found
     wanted, drawn = rules(connection), noise(rules(connection).epsilon_micro)
-    first, end = _window(sheet.span)
+    first, end = window(sheet.span)
     counting = Counting(collect(sheet.population, sheet.purpose, first, end))
     _spend(connection, sheet, drawn, wanted.budget_micro)
     boxes = counting.boxes(sheet.population, sheet.span, sheet.axis)
@@ -216,7 +222,7 @@ def _spend(connection: Connection, sheet: Sheet, drawn: Noise, budget_micro: int
         connection.execute(insert(figure_budgets), fresh)
 
 
-def _window(span: Span) -> tuple[int, int]:
+def window(span: Span) -> tuple[int, int]:
     """The days of all spans that may hold this one or be held by it."""
     around = [span_of(kind, day) for kind in SpanKind for day in (span.first, span.end - 1)]
     return min(one.first for one in around), max(one.end for one in around)

@@ -98,7 +98,8 @@ def note(engine: Engine, now_ms: int) -> int:
     """Notes once an hour how long each store has been dark since its first lease; returns how many were noted."""
     with reading(engine) as connection:
         newest = connection.scalar(select(func.max(store_dark.c.noted_ms))) or 0
-    if 0 <= now_ms - newest < _NOTED_EVERY_MS:
+        nobody = connection.execute(select(links.c.store).limit(1)).first() is None
+    if nobody or 0 <= now_ms - newest < _NOTED_EVERY_MS:
         return 0
     day = now_ms // _DAY_MS
     with writing(engine) as connection:
@@ -107,11 +108,10 @@ def note(engine: Engine, now_ms: int) -> int:
              "noted_ms": now_ms}
             for row in connection.execute(select(links.c.store, links.c.dark_ms, links.c.lease_until_ms))
         ]  # fmt: skip
-        if rows:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            made = dialect.insert(store_dark)
-            told = {name: made.excluded[name] for name in ("dark_ms", "noted_ms")}
-            connection.execute(made.on_conflict_do_update(index_elements=["store", "day"], set_=told), rows)
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        made = dialect.insert(store_dark)
+        told = {name: made.excluded[name] for name in ("dark_ms", "noted_ms")}
+        connection.execute(made.on_conflict_do_update(index_elements=["store", "day"], set_=told), rows)
         connection.execute(delete(store_dark).where(store_dark.c.day < day - KEPT_DAYS))
     return len(rows)
 

@@ -56,6 +56,17 @@ class Locked:
 
 def lock(connection: Connection, custody: Custody, references: Iterable[bytes]) -> dict[bytes, Locked]:
     """Locks these members' rows in ascending reference; who is missing or erased is not in the answer."""
+    return _found(connection, custody, references, locking=True)
+
+
+def opened(connection: Connection, custody: Custody, references: Iterable[bytes]) -> dict[bytes, Locked]:
+    """The same members as they are at the instant of the transaction, which only reads: nobody waits for it."""
+    return _found(connection, custody, references, locking=False)
+
+
+def _found(
+    connection: Connection, custody: Custody, references: Iterable[bytes], *, locking: bool
+) -> dict[bytes, Locked]:
     found = {}
     listed = sorted(set(references))
     for start in range(0, len(listed), _CHUNK):
@@ -64,8 +75,8 @@ def lock(connection: Connection, custody: Custody, references: Iterable[bytes]) 
             .join(member_keys, member_keys.c.member == members.c.id)
             .where(members.c.id.in_(listed[start : start + _CHUNK]))
             .order_by(members.c.id)
-            .with_for_update()
         )
+        chosen = chosen.with_for_update() if locking else chosen
         found.update({row.id: _opened(custody, row.id, row.wrapped, row.content) for row in connection.execute(chosen)})
     return found
 

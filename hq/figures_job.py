@@ -1,0 +1,97 @@
+"""Releases the tables of figures that are due: which ones, for whom, in which order.
+
+What is counted is read first, in a transaction that only reads, so that no release holds up a member.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine, select
+
+from hq import figures, figures_counts
+from hq.database import reading, writing
+from hq.errors import Reason, Refused
+from hq.figures import Release, Sheet
+from hq.figures_model import DAY_S, Axis, Population, Span, SpanKind, span_of
+from hq.figures_tables import figure_releases
+from hq.keys import Keys
+from hq.ledger_tables import consent_facts
+
+BACK_DAYS = 100  # what was not released by then is not released any more by itself
+VISITS = ""  # stands for the purpose where visits are counted
+_SPLIT = tuple(Axis)
+# What is released by itself: with the first rules it costs a day 7 of its 8 for a purpose, and 1.5 of 8 for visits.
+PLAN: tuple[tuple[Population, SpanKind, tuple[Axis, ...]], ...] = (
+    (Population.ASKED, SpanKind.DAY, (Axis.ALL,)),
+    (Population.ASKED, SpanKind.WEEK, _SPLIT),
+    (Population.ASKED, SpanKind.MONTH, _SPLIT),
+    (Population.GIVEN, SpanKind.WEEK, (Axis.ALL,)),
+    (Population.GIVEN, SpanKind.MONTH, (Axis.ALL,)),
+    (Population.ENDED, SpanKind.MONTH, (Axis.ALL,)),
+    (Population.SEEN, SpanKind.WEEK, (Axis.STORE,)),
+    (Population.SEEN, SpanKind.MONTH, (Axis.ALL, Axis.STORE)),
+)
+
+
+def purposes(connection: Connection) -> list[str]:
+    """The purposes about which anybody ever chose."""
+    wanted = select(consent_facts.c.purpose).where(consent_facts.c.purpose != "").distinct()
+    return sorted(connection.scalars(wanted.order_by(consent_facts.c.purpose)).all())
+
+
+def due(connection: Connection, now_ms: int) -> list[Sheet]:
+    """The tables of the plan that may be released now and were not, the earliest spans first."""
+    known = set(connection.execute(select(*(figure_releases.c[name] for name in _NAMES))).tuples())
+    found = [
+        sheet
+        for purpose in (*purposes(connection), VISITS)
+        for population, kind, axes in PLAN
+        if (population is Population.SEEN) is (purpose == VISITS)
+        for span in _spans(kind, now_ms // 1000 // DAY_S)
+        for axis in axes
+        for sheet in [Sheet(population, purpose, span, axis)]
+        if figures.known_at_ms(sheet) <= now_ms
+        and (population.value, purpose, kind.value, span.first, axis.value) not in known
+    ]
+    return sorted(found, key=lambda one: (one.span.end, one))
+
+
+_NAMES = ("population", "purpose", "span", "first_day", "axis")
+
+
+def _spans(kind: SpanKind, today: int) -> Iterator[Span]:
+    span = span_of(kind, today)
+    while span.first > today - BACK_DAYS:
+        span = span_of(kind, span.first - 1)
+        yield span
+
+
+def release(engine: Engine, keys: Keys, sheet: Sheet, now_ms: int) -> Release:
+    """Releases one table. Raises: Refused, as `figures.release`."""
+    first, end = figures.window(sheet.span)
+    with reading(engine) as connection:
+        held = figures.read(connection, sheet)
+        if held is not None:
+            return held
+        # Judged again where it is written: here only so that nothing is counted in vain.
+        figures.judge(sheet, now_ms)
+        episodes = figures_counts.collect(connection, keys, sheet.population, sheet.purpose, first, end, now_ms)
+    with writing(engine) as connection:
+        return figures.release(connection, sheet, lambda *_: episodes, now_ms)
+
+
+def release_due(engine: Engine, keys: Keys, now_ms: int, most: int = 10_000) -> tuple[int, int]:
+    """Releases what is due, at most so many; returns how many were, and how many a spent budget refused."""
+    with reading(engine) as connection:
+        sheets = due(connection, now_ms)
+    done = refused = 0
+    for sheet in sheets[:most]:
+        try:
+            release(engine, keys, sheet, now_ms)
+            done += 1
+        except Refused as error:
+            if error.reason is not Reason.BUDGET_SPENT:
+                raise
+            refused += 1
+    return done, refused
