@@ -39,6 +39,7 @@ from hq import figures_tables as _figures_tables  # noqa: F401 - likewise
 from hq import leave_tables as _leave_tables  # noqa: F401 - likewise
 from hq import ledger_tables as _ledger_tables  # noqa: F401 - likewise
 from hq import log_tables as _log_tables  # noqa: F401 - likewise
+from hq import notices_tables as _notices_tables  # noqa: F401 - likewise
 from hq import order_tables as _order_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
 from hq import proposal_tables as _proposal_tables  # noqa: F401 - likewise

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert, select, update
 
-from hq import changes, door, ledger, ledger_facts, membership, orders, publication
+from hq import changes, door, ledger, ledger_facts, membership, notices, orders, publication
 from hq.choosing_tables import OF_A_MEMBER
 from hq.console_tables import looks, questions
 from hq.custody_tables import erasure_orders, erasures, member_keys
@@ -98,6 +98,7 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
             insert(erasure_orders).values(erasure=reference, store=row.store, order_id=order)
         )  # fmt: skip
     ledger_facts.forget(connection, whose)
+    notices.forget(connection, whose)
     for table in (*OF_A_MEMBER, *_OURS, phones, profiles, member_keys):
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.

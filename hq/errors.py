@@ -27,6 +27,8 @@ class Reason(StrEnum):
     UNKNOWN_STORE = "unknown_store"
     UNKNOWN_STAFF = "unknown_staff"
     UNKNOWN_PHONE = "unknown_phone"
+    UNKNOWN_NOTICE = "unknown_notice"
+    UNKNOWN_VERSION = "unknown_version"
     EXISTS = "exists"
     NO_POLICY = "no_policy"
     OTHER_BRAND = "other_brand"
@@ -47,6 +49,7 @@ class Reason(StrEnum):
     POLICY_OLD = "policy_old"
     POLICY_LAXER = "policy_laxer"
     POLICY_INCONSISTENT = "policy_inconsistent"
+    NOTICE_NOT_SERVED = "notice-not-served"  # the member was not shown the notice that is in force
     WEAK_PIN = "weak_pin"
     NOT_ALLOWED = "not_allowed"
     TOO_EARLY = "too_early"

@@ -14,7 +14,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from hq import door, ledger, membership, publication
+from hq import door, ledger, membership, notices_proof, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
@@ -22,7 +22,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Locked
 from hq.office import all_policies, choices_of
-from hq.state import CLOSING, Choice, Event
+from hq.state import CLOSING, PRESENCE, Choice, Event
 from wire import schema
 from wire.keyring import MAX_PHONES
 from wire.member import Field, Mode, NameChoice
@@ -99,6 +99,8 @@ def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int)
             except Refused as error:
                 refused.append(_problem(number, error))
         locked = batch.write()
+        notices_proof.record(connection, batch.entries, now_ms)
+        notices_proof.vouch_presence(connection, batch.untold, METHOD, now_ms)
         ledger.append(connection, batch.entries, locked)
         publication.refresh(
             connection, keys, locked, now_ms, urgent=_closes(batch.entries), phones_changed=bool(batch.phones)
@@ -137,6 +139,11 @@ class _Batch:
         self._touched: set[str] = set()
         self._edited: set[str] = set()
         self._choices: list[tuple[str, Choice, int | None]] = []
+        self._presence = notices_proof.of_presence(connection)
+        told = notices_proof.told(connection, locked, self._presence)
+        self._told = {one.about.id for one in locked.values() if one.reference in told}
+        self._texts: set[bytes] = set()  # notices that are known
+        self.untold: list[bytes] = []  # who brings a phone, and is told of presence by whoever imports
         self.entries: list[Entry] = []
         self.phones: list[tuple[str, bytes]] = []
 
@@ -148,6 +155,7 @@ class _Batch:
             for grant, frame in line.grants
             for choice in choices_of(self._policies, frame, grant.notice)
         ]
+        self._check_notices(member, line, [choice for choice, _ in choices])
         choices += line.choices
         for field in line.fields:
             door.check_field(field, self._mains)
@@ -173,6 +181,15 @@ class _Batch:
         self.phones += [(member, secret) for secret in fresh]
         self._choices += [(member, choice, chosen_s) for choice, chosen_s in choices]
 
+    def _check_notices(self, member: str, line: Line, grants: list[Choice]) -> None:
+        """Whoever imports says what was shown: it must be known, and clear of which policy a phone is told."""
+        for one in {choice.notice for choice in grants} - self._texts:
+            notices_proof.check_known(self._connection, one)
+            self._texts.add(one)
+        is_told = member in self._told or any(choice.purpose == PRESENCE for choice in grants)
+        if line.phones and not is_told and len(self._presence) != 1:
+            raise notices_proof.not_served()
+
     def _sizes_of(self, member: str) -> dict[str, int]:
         if member not in self._sizes:
             self._sizes[member] = {scope: len(schema.encode(one)) for scope, one in self._profiles[member].items()}
@@ -194,6 +211,9 @@ class _Batch:
         edited = {by_id[name].reference: self._profiles[name].values() for name in self._edited}
         membership.put_fields(connection, locked, edited)
         membership.add_phones(connection, [(by_id[name], secret) for name, secret in self.phones], self._now_ms)
+        present = {name for name, choice, _ in self._choices if choice.purpose == PRESENCE}
+        new_phones = {name for name, _ in self.phones} - self._told - present
+        self.untold = [by_id[name].reference for name in sorted(new_phones)]
         self.entries = [_entry(by_id[name], choice, chosen_s, self._now_ms) for name, choice, chosen_s in self._choices]
         return locked
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from hq import collections, door, ledger, membership, publication, records, regulation
+from hq import collections, door, ledger, membership, notices_proof, policy_publishing, publication, records, regulation
 from hq import staff as people
 from hq.database import writing
 from hq.door import Grant
@@ -23,13 +23,13 @@ from hq.ledger import Entry
 from hq.ledger_choices import choices_of as choices_of
 from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
-from hq.policy_rules import Draft, bind, check, with_synthetic
+from hq.policy_rules import Draft
 from hq.state import Choice, Event, EventKind, fold
 from hq.synthetic_choices import is_synthetic
-from hq.tables import audience, instances, notices, phones, staff, stores
+from hq.tables import instances, phones, staff, stores
 from wire import keyring, schema, synthetic
 from wire.member import MOST_MUTES, Field, Mode, Muted, NameChoice, Staff
-from wire.policy import MAIN_KEY, MainPolicy, store_key
+from wire.policy import MAIN_KEY, MainPolicy
 from wire.sync import Collection, instance, is_store
 from wire.token import SECRET_BYTES
 
@@ -84,32 +84,8 @@ class Office:
 
         All members of its stores are due for a new evaluation then, which `hq.clock_job` does, in batches.
         """
-        draft = bind(draft)
-        check(draft)
-        draft = replace(draft, main=with_synthetic(draft.main))
-        title = instance(Collection.POLICY, draft.name)
         with writing(self.engine) as connection:
-            records.make_instance(connection, Collection.POLICY, draft.name)
-            commit = records.begin(connection, [title])
-            held = records.body(connection, title, MAIN_KEY)
-            if held is not None:
-                old = schema.decode(MainPolicy, held)
-                if draft.main.version < old.version or (draft.main.version == old.version and draft.main != old):
-                    raise Refused(Reason.POLICY_OLD, "version", f"a version above {old.version}, which is in force")
-            commit.put(title, MAIN_KEY, schema.encode(draft.main))
-            numbers = {"lease_s": draft.main.lease_s, "heartbeat_s": draft.main.heartbeat_s}
-            connection.execute(update(instances).where(instances.c.name == title).values(**numbers))
-            listed = {one.store: schema.encode(one) for one in draft.stores}
-            under = connection.scalars(select(stores.c.id).where(stores.c.policy == draft.name)).all()
-            for store in {*under, *listed}:
-                commit.put(title, store_key(store), listed.get(store))
-            known = set(connection.scalars(select(notices.c.hash)))
-            fresh = [{"hash": one, "text": text, "first_ms": now_ms} for one, text in draft.notices.items()
-                     if one not in known]  # fmt: skip
-            if fresh:
-                connection.execute(insert(notices), fresh)
-            connection.execute(update(audience).where(audience.c.store.in_(under)).values(due_s=0))
-            return commit.write(now_ms)
+            return policy_publishing.publish(connection, draft, now_ms)
 
     # --- members -------------------------------------------------------------------------------------------------
 
@@ -133,8 +109,14 @@ class Office:
             membership.change(connection, [changed])
             locked[found.reference] = changed
 
-    def add_phone(self, member: str, now_ms: int, secret: bytes | None = None) -> tuple[bytes, bytes]:
-        """Adds a phone; returns its id and its presence secret, which only the phone shall hold beside HQ."""
+    def add_phone(
+        self, member: str, now_ms: int, secret: bytes | None = None, *, method: str = "command",
+        notice: bytes | None = None,
+    ) -> tuple[bytes, bytes]:  # fmt: skip
+        """Adds a phone; returns its id and its presence secret, which only the phone shall hold beside HQ.
+
+        `notice`: the presence notice that the member was shown; None: any in force (`notices_proof.prove_phone`).
+        """
         made = os.urandom(SECRET_BYTES) if secret is None else secret
         if len(made) != SECRET_BYTES:
             raise Refused(Reason.MALFORMED, "secret", f"{SECRET_BYTES} bytes")
@@ -143,6 +125,7 @@ class Office:
             held = select(func.count()).select_from(phones).where(phones.c.member == one.reference)
             if (connection.scalar(held) or 0) >= keyring.MAX_PHONES:
                 raise Refused(Reason.TOO_MANY, "phone", f"at most {keyring.MAX_PHONES} phones of a member")
+            notices_proof.prove_phone(connection, one.reference, method, notice, now_ms)
             (phone,) = membership.add_phones(connection, [(one, made)], now_ms)
         return phone, made
 
@@ -161,6 +144,7 @@ class Office:
     ) -> tuple[bytes, ...]:
         """Records a grant and publishes what it allows; returns the ids of the consent events.
 
+        Its notice was served to the member before, or `method` vouches for that (`notices_proof.prove`).
         One for each brand and jurisdiction that the stores are of. A parent's or delegate's, where the law does not
         let them agree, is recorded as invalid and allows nothing.
         """
@@ -175,7 +159,9 @@ class Office:
                 )
                 for one in choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
             ]  # fmt: skip
-            ledger.append(connection, [Entry(_only(locked).reference, one) for one in events], locked)
+            entries = [Entry(_only(locked).reference, one) for one in events]
+            notices_proof.prove(connection, entries, now_ms)
+            ledger.append(connection, entries, locked)
         return tuple(one.id for one in events)
 
     def refuse(

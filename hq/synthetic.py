@@ -169,7 +169,7 @@ class Rounds:
         with writing(self._engine) as connection:
             for reference in membership.lock_by_id(connection, custody, [member]):
                 connection.execute(delete(phones).where(phones.c.member == reference))
-        self._office.add_phone(member, now_ms, secret)
+        self._office.add_phone(member, now_ms, secret, method=_METHOD)
 
     def _raise(self, connection: Connection, store: str, what: str, wait_ms: int, now_ms: int) -> None:
         detail = f"the {what} was not seen within {wait_ms // 1000} s"

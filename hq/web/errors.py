@@ -124,6 +124,8 @@ _KINDS: Final = {
 
 def of_refusal(refused: Refused) -> Problem:
     """What HQ refused at its door, as a problem."""
+    if refused.reason is Reason.NOTICE_NOT_SERVED:
+        return Problem(ProblemKind.NOT_SERVED, fields=("notice",))
     if refused.reason in _MISSING:
         return Problem(ProblemKind.NOT_FOUND)
     if refused.reason in _KINDS:

@@ -15,9 +15,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, select
 
-from hq import clock_job, importer, keys, ledger, policy_file, publication, records
+from hq import clock_job, importer, keys, ledger, notices, policy_file, publication, records
 from hq.answers import Answers, Sealer
-from hq.database import open_database, reading
+from hq.database import open_database, reading, writing
 from hq.door import Grant
 from hq.office import Office
 from hq.policy_rules import Draft
@@ -118,6 +118,11 @@ class Headquarters:
         if shares:
             self.grant(member, "assist", *shares, stores=stores)
         return secret
+
+    def serve(self, member: str, language: str = "en", surface: str = "app", store: str | None = None) -> None:
+        """The member is shown every notice that is in force."""
+        with writing(self.engine) as connection:
+            notices.serve(connection, self.keys, member, language, surface, self.now_ms, store=store)
 
     def join_many(self, count: int) -> None:
         """As many members `m-0` … at once, each with a phone, sharing the shoe size."""
