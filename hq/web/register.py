@@ -9,7 +9,6 @@ from typing import Final
 from hq.web import centre, me_choices_api, me_own_api, me_rights_api, sessions_pages, sign_in_pages, tokens
 from hq.web.api import Calls
 from hq.web.console import PAGES as CONSOLE
-from hq.web.console import PAGES as CONSOLE
 from hq.web.pages import Part
 from hq.web.systems import CALLS as SYSTEMS
 
@@ -17,7 +16,6 @@ from hq.web.systems import CALLS as SYSTEMS
 PAGES: Final[tuple[Callable[[], Part], ...]] = (
     sign_in_pages.make,
     sessions_pages.make,
-    *CONSOLE,
     *CONSOLE,
     *centre.PAGES,
 )
