@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from hq.web import (
+    centre_home,
     centre_mirror,
     centre_mutes,
     centre_own,
     centre_profile,
+    centre_purposes,
     centre_receipts,
     centre_stores,
     gpc_pages,
@@ -19,6 +21,8 @@ from hq.web import (
 from hq.web.pages import Part
 
 PAGES: Final[tuple[Callable[[], Part], ...]] = (
+    centre_home.make,
+    centre_purposes.make,
     centre_stores.make,
     centre_profile.make,
     centre_mutes.make,

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from hq import choices, own_profile, purchases
 from hq.own_profile import Own
-from hq.purchases_told import Held, Kind, Mark
+from hq.purchases_told import SCOPES, SURFACE, Held, Kind, Mark
 from hq.web import asking, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
 from hq.web.cookies import to_text
@@ -145,7 +145,7 @@ def _profile(who: Member) -> Response:
                 "special": rule.special,
             }
             for rule in empty
-            if rule.value_type is not ValueType.ITEMS
+            if rule.value_type is not ValueType.ITEMS and rule.id not in SCOPES
         ],
     )
 
@@ -164,6 +164,7 @@ def _own(one: Own) -> dict[str, Any]:
             for item in field.value.items or ()
         ],
         "source": centre_words.source(field.source, field.surface, field.collected_s, field.confirmed_s),
+        "bought": field.surface == SURFACE,
         "stale": one.stale,
         "editable": one.editable,
     }
