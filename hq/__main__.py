@@ -36,6 +36,7 @@ from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
 from hq.command_line import Part
 from hq.consent_commands import PART as CONSENT
+from hq.contacts_commands import PART as CONTACTS
 from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
@@ -65,7 +66,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
-    SYSTEMS, HOOKS, SIGN_IN, FIGURES,
+    SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES,
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from hq import certificate_tables as _certificate_tables  # noqa: F401 - likewis
 from hq import changes_tables as _changes_tables  # noqa: F401 - likewise
 from hq import choosing_tables as _choosing_tables  # noqa: F401 - likewise
 from hq import console_tables as _console_tables  # noqa: F401 - likewise
+from hq import contacts_tables as _contacts_tables  # noqa: F401 - likewise
 from hq import custody_tables as _custody_tables  # noqa: F401 - likewise
 from hq import figures_tables as _figures_tables  # noqa: F401 - likewise
 from hq import leave_tables as _leave_tables  # noqa: F401 - likewise

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, insert
 from hq import changes, door, ledger, ledger_facts, membership, notices, orders, publication
 from hq.choosing_tables import OF_A_MEMBER
 from hq.console_tables import looks, questions
+from hq.contacts_tables import contacts
 from hq.custody_tables import erasure_orders, erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -133,7 +134,7 @@ def _stores(connection: Connection, reference: bytes) -> tuple[StoreErasure, ...
     )  # fmt: skip
 
 
-_OURS = (audience, help_calls, proposals, questions, looks, purchases, *OF_SIGNING_IN)
+_OURS = (audience, help_calls, proposals, questions, looks, purchases, contacts, *OF_SIGNING_IN)
 _DONE = (int(Outcome.DONE), int(Outcome.NOTHING_TO_DO))
 
 

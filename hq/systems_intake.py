@@ -55,9 +55,7 @@ def run(engine: Engine, system: str, call: str, lines: Iterable[Line], take: Tak
     """
     listed = list(lines)
     good = [one for one in listed if isinstance(one.said, dict)]
-    refused = [
-        Problem(one.number, "", Reason.MALFORMED, "a JSON object") for one in listed if not isinstance(one.said, dict)
-    ]
+    refused = [found for one in listed if (found := no_object(one)) is not None]
     # So that what a member has is read once: the sort is stable, each member's own lines keep their order.
     good.sort(key=lambda one: str(one.said.get(key, "")))
     new = 0
@@ -75,6 +73,11 @@ def run(engine: Engine, system: str, call: str, lines: Iterable[Line], take: Tak
 def _batches(listed: list[Line]) -> Iterator[list[Line]]:
     for start in range(0, len(listed), LINES_AT_ONCE):
         yield listed[start : start + LINES_AT_ONCE]
+
+
+def no_object(line: Line) -> Problem | None:
+    """What is told of a line that is no JSON object; None of one that is."""
+    return None if isinstance(line.said, dict) else Problem(line.number, "", Reason.MALFORMED, "a JSON object")
 
 
 def problem(line: Line, error: Refused) -> Problem:
@@ -96,6 +99,11 @@ class Reach:
         )
         found = [self.policies.main(brand) for brand in sorted(self.brands)]
         self.mains = [one for one in found if one is not None]
+
+    @property
+    def open_stores(self) -> list[str]:
+        """The stores that are open to the system, ascending."""
+        return sorted(store for store in self._brands if self.has(store))
 
     def has(self, store: str) -> bool:
         """Whether this is a store, and open to the system."""

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import changes, systems, systems_refused
+from hq import changes, contacts, systems, systems_refused
 from hq.changes_tables import dead_letters, hooks
 from hq.custody import Custody, Place, Purpose, bound
 from hq.database import reading, writing
@@ -261,6 +261,7 @@ def sweep(engine: Engine, now_ms: int) -> None:
     """Lets go what was kept for other systems long enough. Raises: DatabaseUnavailable."""
     with writing(engine) as connection:
         changes.forget(connection, now_ms)
+        contacts.forget(connection, now_ms)
         systems_refused.forget(connection, now_ms)
 
 

@@ -1,0 +1,165 @@
+"""Whether a member may be contacted now: consent, mutes, guards, how often, and quiet hours; each no has its reason.
+
+A brand's rules are data (`consentry-hq contacts rules`). What nobody set is as careful as `DEFAULT`.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hq.errors import Reason, Refused
+from wire.catalog import CatalogItem
+from wire.items import MuteKind
+from wire.member import Muted, Name
+from wire.schema import Count, Range
+
+DAY_MS = 86_400_000
+EVERY_CHANNEL = "all"
+LONGEST_DAYS = 31
+NEVER = frozenset({"never", "adult"})  # flags of what nobody is offered
+SPECIAL = "special:"
+ONLY_IF_BOUGHT = "only_if_bought"
+_DAY_MIN = 1440
+_FORM = "tables [caps.CHANNEL] or [caps.all] with day, week, month; quiet_from, quiet_until; quiet_channels"
+
+
+class Denied(StrEnum):
+    """Why a contact is not to be made."""
+
+    CONSENT = "consent"
+    MUTE = "mute"
+    GUARD = "guard"
+    CAP = "frequency-cap"
+    QUIET = "quiet-hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many contacts in so many days, by this channel; `EVERY_CHANNEL`: by all together."""
+
+    channel: Name
+    days: Annotated[int, Range(1, LONGEST_DAYS)]
+    most: Annotated[int, Range(0, 1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One brand's. Quiet from and until are minutes after local midnight, and over midnight where from is later."""
+
+    caps: Annotated[tuple[Cap, ...], Count(64)]
+    quiet_from_min: Annotated[int, Range(0, _DAY_MIN)]
+    quiet_until_min: Annotated[int, Range(0, _DAY_MIN)]
+    quiet_channels: Annotated[tuple[Name, ...], Count(16)]
+
+
+DEFAULT = Rules(
+    caps=(Cap(EVERY_CHANNEL, 1, 1), Cap(EVERY_CHANNEL, 7, 3)),
+    quiet_from_min=20 * 60,
+    quiet_until_min=8 * 60,
+    quiet_channels=("email", "phone", "push", "sms"),
+)
+
+
+def of_table(table: Mapping[str, Any]) -> Rules:
+    """The rules that somebody wrote as TOML.
+
+    Raises:
+        Refused: another form.
+    """
+    if not set(table) <= {"caps", "quiet_from", "quiet_until", "quiet_channels"}:
+        raise Refused(Reason.MALFORMED, "", _FORM)
+    caps = []
+    listed = table.get("caps", {})
+    if not isinstance(listed, dict):
+        raise Refused(Reason.MALFORMED, "caps", _FORM)
+    for channel, spans in listed.items():
+        if not isinstance(spans, dict) or not set(spans) <= _SPANS.keys() or not 1 <= len(channel) <= 64:
+            raise Refused(Reason.MALFORMED, "caps", _FORM)
+        for span, most in spans.items():
+            if type(most) is not int or not 0 <= most <= 1000:
+                raise Refused(Reason.MALFORMED, f"caps.{span}", "a whole number from 0 to 1000")
+            caps.append(Cap(channel, _SPANS[span], most))
+    channels = table.get("quiet_channels", list(DEFAULT.quiet_channels))
+    if not isinstance(channels, list) or not all(isinstance(one, str) and 1 <= len(one) <= 64 for one in channels):
+        raise Refused(Reason.MALFORMED, "quiet_channels", "a list of channels")
+    return Rules(
+        tuple(caps) or DEFAULT.caps,
+        _minutes(table, "quiet_from", DEFAULT.quiet_from_min),
+        _minutes(table, "quiet_until", DEFAULT.quiet_until_min),
+        tuple(channels),
+    )
+
+
+_SPANS = {"day": 1, "week": 7, "month": 31}
+
+
+def _minutes(table: Mapping[str, Any], key: str, missing: int) -> int:
+    found = table.get(key)
+    if found is None:
+        return missing
+    hour, _, minute = found.partition(":") if isinstance(found, str) else ("", "", "")
+    if not (len(found) == 5 and hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60):
+        raise Refused(Reason.MALFORMED, key, "a time of day such as 20:00")
+    return int(hour) * 60 + int(minute)
+
+
+def of_mutes(mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], named: Iterable[Muted]) -> Denied | None:
+    """Whether the member muted what an offer is about: its items, their categories and themes, and what it names."""
+    about = set(named)
+    for name, item in items.items():
+        about.add(Muted(MuteKind.ITEM, name))
+        if item is not None:
+            about.update(Muted(MuteKind.CATEGORY, one) for one in item.path)
+            about.update(Muted(MuteKind.THEME, one) for one in item.themes)
+    return Denied.MUTE if about & set(mutes) else None
+
+
+def of_guards(items: Mapping[str, CatalogItem | None], bought: AbstractSet[str]) -> Denied | None:
+    """Whether an item may not be offered to this member: by its flags, or because no catalog knows it."""
+    for name, item in items.items():
+        if item is None or NEVER & set(item.flags) or any(one.startswith(SPECIAL) for one in item.flags):
+            return Denied.GUARD
+        if ONLY_IF_BOUGHT in item.flags and name not in bought:
+            return Denied.GUARD
+    return None
+
+
+def of_caps(rules: Rules, channel: str, before: Sequence[tuple[str, int]], now_ms: int) -> int | None:
+    """Until when the member is not to be contacted, Unix milliseconds; None: now is fine.
+
+    `before`: channel and time of each contact that was made or is being made.
+    """
+    waits = []
+    for cap in rules.caps:
+        if cap.channel not in (channel, EVERY_CHANNEL):
+            continue
+        since_ms = now_ms - cap.days * DAY_MS
+        made = sorted(at for by, at in before if cap.channel in (by, EVERY_CHANNEL) and at > since_ms)
+        if len(made) >= cap.most:
+            # When so many have passed out of the span that one more fits; where none ever does, the span's end.
+            waits.append((made[len(made) - cap.most] if cap.most and made else now_ms) + cap.days * DAY_MS)
+    return max(waits, default=None)
+
+
+def of_hours(rules: Rules, channel: str, zone: str, now_ms: int) -> int | None:
+    """Until when it is quiet where the member is, Unix milliseconds; None: it is not. An unknown zone counts as UTC."""
+    if channel not in rules.quiet_channels or rules.quiet_from_min == rules.quiet_until_min:
+        return None
+    try:
+        local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        local = datetime.fromtimestamp(now_ms / 1000, UTC)
+    minute = local.hour * 60 + local.minute
+    begins, ends = rules.quiet_from_min, rules.quiet_until_min
+    is_quiet = begins <= minute < ends if begins < ends else minute >= begins or minute < ends
+    if not is_quiet:
+        return None
+    day = local.date() + timedelta(days=1 if minute >= ends else 0)
+    until = datetime(day.year, day.month, day.day, ends // 60 % 24, ends % 60, tzinfo=local.tzinfo)
+    return int(until.timestamp() * 1000)

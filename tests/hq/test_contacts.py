@@ -1,0 +1,172 @@
+"""Whether a member may be contacted: consent, mutes, guards, caps and quiet hours, and what came of it."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hq import collections, contacts, contacts_rules, contacts_tables, erasure, systems_shop, webhooks
+from hq.contacts import Decision
+from hq.contacts_rules import DAY_MS, EVERY_CHANNEL, Cap, Denied, Rules, of_caps, of_hours
+from hq.database import writing
+from hq.door import Grant
+from hq.errors import Reason, Refused
+from hq.systems import EVERY_BRAND, Right, System
+from hq.systems_line import Line
+from tests.hq.headquarters import DAY_S, STORE, Headquarters
+from wire.items import MuteKind
+from wire.member import Muted
+from wire.sync import Collection
+
+CRM = System("crm", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
+MEMBER = {"member": "m-1", "channel": "email", "brand": "main"}
+
+
+def asked(hq: Headquarters, system: System = CRM, **more: object) -> Decision:
+    """One decision."""
+    ((found,), refused) = contacts.decide(hq.engine, hq.keys, system, [Line(1, MEMBER | more)], hq.now_ms)
+    assert refused == []
+    return found
+
+
+def agreed(hq: Headquarters, channel: str = "email") -> None:
+    """The member agrees to be contacted by this channel."""
+    grant = Grant(f"contact.{channel}", (), (), (), until_days=365, chosen_s=hq.now_s, brand="main")
+    hq.office.grant("m-1", grant, hq.now_ms)
+
+
+def test_without_a_live_grant_for_this_channel_and_brand_it_is_denied(hq: Headquarters) -> None:
+    """Before the grant, by another channel, and after a withdrawal of everything."""
+    hq.join("m-1")
+    assert asked(hq).denied is Denied.CONSENT
+    agreed(hq)
+    assert (asked(hq).denied, asked(hq, channel="push").denied) == (None, Denied.CONSENT)
+    hq.office.withdraw("m-1", hq.now_ms)
+    assert asked(hq).denied is Denied.CONSENT
+    wrong = [Line(1, MEMBER | {"member": "m-9"}), Line(2, MEMBER | {"brand": "other"}), Line(3, {})]
+    found, refused = contacts.decide(hq.engine, hq.keys, CRM, wrong, hq.now_ms)
+    assert (found, [(one.field, one.reason) for one in refused]) == (
+        [],
+        [("member", Reason.UNKNOWN_MEMBER), ("brand", Reason.FORBIDDEN), ("member", Reason.MALFORMED)],
+    )
+
+
+def test_what_was_allowed_counts_until_it_was_not_sent(hq: Headquarters) -> None:
+    """One a day, three a week over all channels; the answer says when to ask again."""
+    hq.join("m-1")
+    agreed(hq)
+    agreed(hq, "push")
+    first = asked(hq)
+    assert (first.denied, asked(hq, channel="push").denied) == (None, Denied.CAP)
+    assert asked(hq).not_before_ms == hq.now_ms + DAY_MS
+    assert first.id is not None
+    told = {"decision": first.id.hex(), "result": "not-sent"}
+    done = contacts.take_results(hq.engine, hq.keys, CRM, [Line(1, told)], hq.now_ms)
+    assert (done.new, done.refused) == (1, [])
+    for day in range(3):
+        found = asked(hq, channel="push" if day else "email")
+        assert found.denied is None
+        hq.now_ms += DAY_MS
+    assert asked(hq).denied is Denied.CAP
+    assert found.id is not None
+    told = {"decision": found.id.hex(), "result": "sent", "cost_micros": 12_000, "currency": "EUR"}
+    for new in (1, 0):
+        assert contacts.take_results(hq.engine, hq.keys, CRM, [Line(1, told)], hq.now_ms).new == new
+    other = System("esp", CRM.rights, CRM.brands, frozenset())
+    wrong = [Line(1, told), Line(2, told | {"currency": None}), Line(3, told | {"decision": "ab" * 16})]
+    assert len(contacts.take_results(hq.engine, hq.keys, other, wrong, hq.now_ms).refused) == 3
+    hq.now_ms += 7 * DAY_MS
+    assert asked(hq).denied is None
+
+
+def test_mutes_and_flags_of_the_catalog_forbid_an_offer(hq: Headquarters) -> None:
+    """A theme's mute covers its items; what nobody is offered, and what only who bought it is; an unknown item."""
+    hq.join("m-1")
+    agreed(hq)
+    items = [
+        {"id": "romper", "name": "Romper", "path": ["clothes"], "themes": ["baby"]},
+        {"id": "test", "name": "Test", "path": ["health"], "flags": ["never"]},
+        {"id": "wine", "name": "Wine", "path": ["drinks"], "flags": ["only_if_bought"]},
+        {"id": "boots", "name": "Boots", "path": ["shoes"]},
+    ]
+    systems_shop.take_items(hq.engine, "all", [Line(1, one) for one in items], hq.now_ms)
+    with writing(hq.engine) as connection:
+        collections.give(connection, STORE, Collection.CATALOG, "all")
+    hq.office.mute("m-1", Muted(MuteKind.THEME, "baby"), hq.now_ms)
+    expected = {"romper": Denied.MUTE, "test": Denied.GUARD, "wine": Denied.GUARD, "nothing": Denied.GUARD}
+    for item, denied in expected.items():
+        assert asked(hq, offer={"id": "o", "items": ["boots", item]}).denied is denied, item
+    assert asked(hq, offer={"themes": ["baby"]}).denied is Denied.MUTE
+    assert asked(hq, offer={"id": "o", "items": ["boots"]}).denied is None
+
+
+def test_quiet_hours_are_the_members(hq: Headquarters) -> None:
+    """In the zone that the system names, or the store's; the answer says when they end."""
+    hq.join("m-1")
+    agreed(hq)
+    found = asked(hq, time_zone="Asia/Tokyo")  # noon in UTC is 21:00 there
+    assert found.denied is Denied.QUIET
+    assert found.not_before_ms is not None
+    assert datetime.fromtimestamp(found.not_before_ms / 1000, ZoneInfo("Asia/Tokyo")).hour == 8
+    hq.now_ms += 10 * 3_600_000  # 23:00 in Berlin
+    assert asked(hq).denied is Denied.QUIET
+    with writing(hq.engine) as connection:
+        rules = contacts_rules.of_table({"quiet_from": "23:30", "quiet_until": "05:00", "caps": {"sms": {"month": 2}}})
+        contacts.set_rules(connection, "main", rules, hq.now_ms)
+        with pytest.raises(Refused):
+            contacts.set_rules(connection, "nobody", rules, hq.now_ms)
+    assert asked(hq).denied is None
+    for table in (
+        {"quiet_from": "24:00"},
+        {"caps": {"all": {"year": 1}}},
+        {"more": 1},
+        {"caps": {"all": {"day": "x"}}},
+    ):
+        with pytest.raises(Refused):
+            contacts_rules.of_table(table)
+
+
+def test_an_erased_member_is_in_no_contact(hq: Headquarters) -> None:
+    """And what is old is let go."""
+    hq.join("m-1")
+    hq.join("m-2")
+    agreed(hq)
+    asked(hq)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    with writing(hq.engine) as connection:
+        assert connection.execute(contacts_tables.contacts.select()).all() == []
+    webhooks.sweep(hq.engine, hq.now_ms + 500 * DAY_S * 1000)
+
+
+@given(
+    st.lists(st.integers(0, 20 * DAY_MS), max_size=12),
+    st.integers(1, 31),
+    st.integers(1, 4),
+    st.integers(20 * DAY_MS, 21 * DAY_MS),
+)
+def test_a_cap_holds_in_every_span_and_no_longer(before: list[int], days: int, most: int, now_ms: int) -> None:
+    """Allowed exactly where fewer were made in the days before; when the answer says, it is."""
+    rules = Rules((Cap(EVERY_CHANNEL, days, most),), 0, 0, ())
+    made = [("email", at_ms) for at_ms in before]
+    until_ms = of_caps(rules, "push", made, now_ms)
+    recent = [at_ms for at_ms in before if at_ms > now_ms - days * DAY_MS]
+    assert (until_ms is None) == (len(recent) < most)
+    if until_ms is not None:
+        assert until_ms > now_ms
+        assert of_caps(rules, "push", made, until_ms) is None
+        assert of_caps(rules, "push", made, until_ms - 1) is not None
+
+
+@given(st.integers(0, 1439), st.integers(0, 1439), st.integers(1_700_000_000_000, 1_800_000_000_000))
+def test_when_quiet_ends_it_is_not_quiet(begins: int, ends: int, now_ms: int) -> None:
+    """Over midnight and within a day; an unknown zone counts as UTC."""
+    rules = Rules((), begins, ends, ("sms",))
+    until_ms = of_hours(rules, "sms", "Nowhere/Land", now_ms)
+    if until_ms is not None:
+        assert now_ms < until_ms <= now_ms + DAY_MS
+        at = datetime.fromtimestamp(until_ms / 1000, UTC)
+        assert at.hour * 60 + at.minute == ends
+        assert of_hours(rules, "sms", "UTC", until_ms) is None
+    assert of_hours(rules, "post", "UTC", now_ms) is None
