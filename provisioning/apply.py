@@ -24,6 +24,7 @@ UNIT_NAMES: Final = (
     "consentry-probe.service",
     "consentry-tablets.service",
     "consentry-hq.service",
+    "consentry-hq-web.service",
     "consentry-satellite.service",
     "consentry.target",
     "bluetooth.service.d/consentry.conf",

@@ -46,7 +46,7 @@ WRAPPING_KEY: Final = f"{HQ_CREDENTIALS}/wrapping-key"
 WRAPPING_MARK: Final = "authority/wrapping-key.mark"
 _BROKER_PLACE: Final = "etc/mosquitto/consentry"
 _BLUEZ_UNIT: Final = "bluetooth.service.d/consentry.conf"  # for every machine that hears
-_HQ_UNITS: Final = ("consentry-hq.service",)
+_HQ_UNITS: Final = ("consentry-hq.service", "consentry-hq-web.service")
 _STORE_UNITS: Final = (
     "consentry-edge.service",
     "consentry-gateway.service",
@@ -103,6 +103,7 @@ def _hq(folder: Path, estate: Estate, units: Mapping[str, bytes], revoked: froze
         "keys": str(place / "keys.cbor"),
         "credentials_dir": str(folder / credentials) if chosen.in_place else None,
         "broker": _broker_table(estate, place, "hq.pem"),
+        "web": _web_table(chosen),
     }
     yield Wanted(f"{etc}/hq.toml", 0o640, Fixed(toml.dumps(table).encode()))
     yield from _units("hq", _HQ_UNITS, units)
@@ -217,6 +218,19 @@ def _broker_table(estate: Estate, place: Path, certificate: str) -> toml.Table:
         **where,
         "ca": str(place / "certs/broker-ca.pem"),
         "certificate": str(place / "certs" / certificate),
+    }
+
+
+def _web_table(chosen: settings.HqSettings) -> toml.Table | None:
+    """What of HQ's web is known here; sign-in and the rest are the operator's to add (docs/operating.md)."""
+    if chosen.web_url is None:
+        return None
+    return {
+        "public_url": chosen.web_url,
+        "name": chosen.web_name or None,
+        "listen": None if chosen.web_certificate is None else "0.0.0.0",
+        "port": chosen.web_port,
+        "certificate": None if chosen.web_certificate is None else str(chosen.web_certificate),
     }
 
 

@@ -58,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         help="another node of its cluster, tried in turn",
     )  # fmt: skip
     hq.add_argument("--database", metavar="URL", help="HQ's database, for SQLAlchemy (default: SQLite in /var/lib)")
+    hq.add_argument("--web-url", metavar="URL", help="how phones reach HQ's web: https://NAME[:PORT]")
+    hq.add_argument("--web-name", metavar="NAME", help="the retailer, as members know it")
+    hq.add_argument("--web-port", type=int, metavar="PORT", help="the port it listens on (default 8444)")
+    hq.add_argument(
+        "--web-certificate", type=Path, metavar="FILE",
+        help="the PEM chain on HQ's machine, of a public authority (default: plain HTTP on loopback, behind a proxy)",
+    )  # fmt: skip
     hq.add_argument(
         "--in-place", action="store_true", default=None, help="run all from the folder, without systemd: for a trial"
     )

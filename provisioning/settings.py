@@ -21,6 +21,7 @@ _RADIO: Final = re.compile(rf"{_STORE.pattern}(=([0-9A-Fa-f]{{2}}:){{5}}[0-9A-Fa
 _DNS: Final = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_WEB: Final = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?")
 HOST_FORM: Final = "a DNS name or an IP address"
 
 
@@ -33,6 +34,8 @@ class HqSettings:
     a demo, on loopback, whose broker speaks no TLS. With `in_place` everything runs from the folder itself, without
     systemd and its credentials: for a test or a demo, where `state_dir` (default: in the folder) is where HQ keeps its
     database, and `unix_user` runs all (named to the gateway as the peer on its sockets, and to mosquitto).
+    `web_url` is how phones reach HQ's web; with it `hq.toml` has its table. `web_certificate` is a chain of a public
+    authority on HQ's machine; without it HQ's web listens on loopback, behind a proxy.
     """
 
     broker_host: str
@@ -42,6 +45,10 @@ class HqSettings:
     broker_more_hosts: tuple[str, ...] = ()
     broker_tls: bool = True
     database: str | None = None
+    web_url: str | None = None
+    web_name: str = ""
+    web_port: int = 8444
+    web_certificate: Path | None = None
     state_dir: Path | None = None
     in_place: bool = False
     unix_user: str | None = None
@@ -51,6 +58,9 @@ class HqSettings:
         for name in (*self.node_names, *self.broker_names):
             _check_host("broker", name)
         _check_port(self.broker_port)
+        _check_port(self.web_port)
+        if self.web_url is not None and not _WEB.fullmatch(self.web_url):
+            raise ValueError("web-url: https://NAME or https://NAME:PORT")
         if not self.broker_tls and self.broker_host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("without TLS the broker is on loopback")
 

@@ -15,6 +15,8 @@ SERVICES = sorted(UNITS.glob("*.service"))
 SETTINGS = [(path, line) for path in SERVICES for line in path.read_text(encoding="utf-8").splitlines() if "=" in line]
 # What the home of each service may hold to at most, by systemd's own measure (0 safe, 10 unsafe).
 EXPOSURE = 1.5
+# HQ's web is a second program of HQ: the same account, configuration and database.
+LIKE = {"consentry-hq-web": "consentry-hq"}
 
 
 def values(unit: Path, key: str) -> list[str]:
@@ -22,12 +24,13 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit.read_text(encoding="utf-8"), re.M)
 
 
-def test_the_six_services_and_the_target_are_there() -> None:
+def test_the_seven_services_and_the_target_are_there() -> None:
     """One unit a process, and one name for all that runs in a store."""
     assert {path.stem for path in SERVICES} == {
         "consentry-edge",
         "consentry-gateway",
         "consentry-hq",
+        "consentry-hq-web",
         "consentry-probe",
         "consentry-satellite",
         "consentry-tablets",
@@ -94,16 +97,17 @@ def test_a_service_starts_a_program_of_ours_with_its_own_configuration(unit: Pat
     programs = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
     program, *arguments = values(unit, "ExecStart")[0].split()
     assert Path(program).name in programs
-    assert f"/etc/consentry/{unit.stem.removeprefix('consentry-')}.toml" in arguments
+    assert f"/etc/consentry/{LIKE.get(unit.stem, unit.stem).removeprefix('consentry-')}.toml" in arguments
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda path: path.stem)
 def test_a_service_runs_as_a_static_user_of_its_own(unit: Path) -> None:
     """The system bus refuses dynamic users, and the gateway knows its peers by their names."""
     assert not values(unit, "DynamicUser")
-    assert values(unit, "User") == [unit.stem]
+    account = LIKE.get(unit.stem, unit.stem)
+    assert values(unit, "User") == [account]
     made = (UNITS / "sysusers.d" / "consentry.conf").read_text(encoding="utf-8")
-    assert re.search(rf"^u +{unit.stem} ", made, re.M)
+    assert re.search(rf"^u +{account} ", made, re.M)
     for group in " ".join(values(unit, "Group") + values(unit, "SupplementaryGroups")).split():
         assert re.search(rf"^[ug] +{group} ", made, re.M)
 
@@ -163,7 +167,7 @@ def test_sysusers_makes_the_users(tmp_path: Path, needs: Callable[[str], str]) -
     )  # fmt: skip
     users = (tmp_path / "etc" / "passwd").read_text(encoding="utf-8")
     groups = (tmp_path / "etc" / "group").read_text(encoding="utf-8")
-    assert {line.split(":")[0] for line in users.splitlines()} >= {path.stem for path in SERVICES}
+    assert {line.split(":")[0] for line in users.splitlines()} >= {LIKE.get(path.stem, path.stem) for path in SERVICES}
     reach = next(line for line in groups.splitlines() if line.startswith("consentry-sockets:"))
     members = {"consentry-edge", "consentry-gateway", "consentry-probe", "consentry-tablets"}
     assert set(reach.split(":")[3].split(",")) == members
