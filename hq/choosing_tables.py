@@ -77,4 +77,13 @@ repeats = Table(
     Index("repeats_made", "made_ms"),
 )
 
-OF_A_MEMBER = (chosen_stores, felt, export_orders, exports, repeats)  # in the order in which they can be deleted
+# When a member was asked last about a purpose, at a moment of the app's.
+asks = Table(
+    "asks",
+    METADATA,
+    _member(primary_key=True),
+    Column("purpose", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+OF_A_MEMBER = (chosen_stores, felt, export_orders, exports, repeats, asks)  # in the order in which they can be deleted

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask.views import MethodView
 
-from hq import choices, choosing, confirming, felt, help_state, own_profile, proposals, purchases
+from hq import choices, choosing, confirming, felt, help_state, moments, notices, own_profile, proposals, purchases
 from hq.errors import Reason, Refused
 from hq.felt import Line
 from hq.mirror import Seen, mirror
+from hq.moments import Moment
 from hq.purchases_told import WHOLE, Held, Mark
 from hq.web import asking
 from hq.web import me_schemas as schemas
@@ -247,3 +248,30 @@ class Proposals(MethodView):
             done = confirming.decline(office(), member.id, asked["ref"])
         if not done:
             raise Problem(ProblemKind.NOT_FOUND)
+
+
+@calls.route("/moments")
+class Moments(MethodView):
+    """Moments at which something may be asked."""
+
+    @calls.secured_by(*MEMBER)
+    @calls.takes(schemas.MomentAsked, location="query")
+    @calls.gives(200, schemas.MomentShown)
+    @calls.problems(401)
+    def get(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """One purpose to ask about, with its notice, or none: then nothing is to be asked until another moment."""
+        member, keys, now_ms = asking.member(), asking.parts().keys, asking.now_ms()
+        store, language = asked.get("store"), asked["language"]
+        with asking.writing() as connection:
+            found = moments.ask(connection, keys, member.id, Moment(asked["moment"]), now_ms, store)
+            if found is None:
+                return {"ask": None}
+            listed = notices.serve(
+                connection, keys, member.id, language, member.method, now_ms, store=store, purposes=[found.purpose]
+            )
+        told = {"ask": found.purpose, "because": found.why}
+        if not listed:
+            return told
+        said = listed[0].in_(language)
+        shown = {name: getattr(said, name) for name in ("language", "label", "what", "how", "why", "benefit")}
+        return {**told, "notice": {"hash": listed[0].hash, **shown}}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, validate
 
 from hq.choosing import LASTS_DAYS, MOST_DAYS
+from hq.moments import Moment
 from hq.questions import MOST_WORDS
 from hq.web.schemas import Asked, Instant, Query, Shown, language, word
 from hq.web.schemas import text as printed
@@ -485,6 +486,34 @@ class ProposalAnswered(Asked):
 
     ref = printed(120)
     answer = word("confirm", "decline")
+
+
+class MomentAsked(Query):
+    """What just happened in the app."""
+
+    moment = word(*(one.value for one in Moment))
+    store = store_id(required=False)
+    language = language(required=False, load_default="en")
+
+
+class NoticeShown(Shown):
+    """What is told of a purpose before it is chosen."""
+
+    notice = Hex(32, attribute="hash", metadata={"description": "SHA-256 of the whole notice"})
+    language = fields.String()
+    label = fields.String()
+    what = fields.String()
+    how = fields.String()
+    why = fields.String()
+    benefit = fields.String()
+
+
+class MomentShown(Shown):
+    """Whether to ask now. `ask` null: not now."""
+
+    ask = fields.String(allow_none=True, metadata={"description": "the purpose to ask about"})
+    because = Word(metadata={"description": "`never`: it was never chosen, `changed`: its notice, `expired`"})
+    notice = fields.Nested(NoticeShown, metadata={"description": "to be shown with the question; noted as served"})
 
 
 # --- export and erasure -----------------------------------------------------------------------------------------------

@@ -221,3 +221,13 @@ def test_without_signing_in_nothing_is_answered(place: Place) -> None:
             for method in (rule.methods or set()) & {"GET", "POST", "PATCH", "DELETE"}:
                 response = nobody.open(rule.rule, method=method, json={} if method in ("POST", "PATCH") else None)
                 assert response.status_code in (401, 422), (method, rule.rule)
+
+
+def test_a_moment_asks_with_the_notice_that_it_serves(app: App) -> None:
+    """So that the answer can be yes at once; then there is rest."""
+    found = said(app.get(f"{_ME}/moments?moment=store-added&store={STORE}&language=de"))
+    assert found["ask"] == "presence" and found["because"] == "never"
+    assert found["notice"]["language"] == "de" and found["notice"]["what"]
+    change(app, PRESENCE | {"notice": found["notice"]["notice"], "language": "de"})
+    assert said(app.get(f"{_ME}/moments?moment=help-done")) == {"ask": None}
+    said(app.get(f"{_ME}/moments?moment=bored"), 422)
