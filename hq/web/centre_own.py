@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from flask import Response, request
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hq import erasure, exports
 from hq.erasure import REFERENCE_BYTES, Progress
@@ -116,7 +116,7 @@ def make() -> pages.Part:
         named = from_text(reference, REFERENCE_BYTES)
         with asking.reading() as connection:
             found = [] if named is None else erasure.find(connection, asking.parts().keys, named.hex())
-            labels = dict(connection.execute(select(store_rows.c.id, store_rows.c.label)).tuples().all())
+            labels = _labels(connection)
         if not found:
             raise Problem(ProblemKind.NOT_FOUND)
         one = found[0]
@@ -127,6 +127,10 @@ def make() -> pages.Part:
         )  # fmt: skip
 
     return part
+
+
+def _labels(connection: Connection) -> dict[str, str]:
+    return {row.id: row.label for row in connection.execute(select(store_rows.c.id, store_rows.c.label))}
 
 
 def _phones(who: Member) -> Response:
@@ -140,7 +144,7 @@ def _phones(who: Member) -> Response:
 def _copy(who: Member) -> Response:
     with asking.reading() as connection:
         found = exports.of_member(connection, asking.parts().keys, who.id, asking.now_ms())
-        labels = dict(connection.execute(select(store_rows.c.id, store_rows.c.label)).tuples().all())
+        labels = _labels(connection)
     return centre_pages.page("copy", copies=[_export(one, labels) for one in found])
 
 
