@@ -12,6 +12,7 @@ from tests.fakes import acts, doors
 from wire import query
 from wire.acts import CatalogLine
 from wire.coaching import DismissHint
+from wire.condition import Condition
 from wire.policy import Section
 from wire.query import (
     Accepted,
@@ -92,6 +93,7 @@ class FakeGateway:
         self.silent = False
         self.garbage: bytes | None = None
         self.radios: tuple[Radio, ...] = ()
+        self.condition: Condition | None = None
         self.outages: tuple[Outage, ...] = ()
         self.counters: tuple[Counter, ...] = (Counter("adverts_total", "resolved", 7),)
         self.wrong_pins = 0
@@ -273,7 +275,7 @@ class FakeGateway:
         if isinstance(request, AskStatus):
             return Status(
                 "rose-street", "Rose Street", self.lease, "0.1.0", len(self.sessions), len(self.tablets),
-                sum(visit.help for visit in self.visits), self.counters, self.radios,
+                sum(visit.help for visit in self.visits), self.counters, self.radios, (), self.condition,
             )  # fmt: skip
         if self.refuse is not None:
             return Refused(self.refuse, 3 if self.refuse in (RefusedReason.BUSY, RefusedReason.THROTTLED) else 0)

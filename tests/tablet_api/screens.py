@@ -17,6 +17,7 @@ from tests.fakes import doors
 from tests.fakes.gateway import LIVE, FakeGateway
 from tests.tablet_api.floor_of import fill, visit
 from tests.tablet_api.test_acts_pages import a_floor
+from wire.condition import Agreement, Condition, Disk, Instance, Room, Update, Versions
 from wire.events import HandOverReason
 from wire.query import DarkReason, Lease, Light, Outage, Radio, ReceiverState
 from wire.sighting import RadioReason
@@ -175,6 +176,15 @@ def managed(page: Page, gateway: FakeGateway, look: Look) -> None:
         Radio("shoes-1", "Shoes", ReceiverState.HEARING, None, 1, 5, None, 0, ()),
         Radio("kids-1", "Kids", ReceiverState.ILL, RadioReason.NO_RADIO, None, None, None, None, ()),
     )
+    gateway.condition = Condition(
+        Disk(Room.AMPLE, 18_000_000_000, None, None, None),
+        (
+            Instance("members/rose-street", Agreement.AGREES, None),
+            Instance("policy/main", Agreement.AGREES, None),
+            Instance("catalog/shoes", Agreement.FILLING, None),
+        ),
+        Versions("0.1.0", "0.1.0", "0.2.0", Update.BEHIND),
+    )
     page.goto("/manager/status")
     look("manager-status")
     page.goto("/manager/tablets")
@@ -189,7 +199,7 @@ def managed(page: Page, gateway: FakeGateway, look: Look) -> None:
     look("manager-pins")
     page.goto("/pin")
     look("choose-pin")
-    gateway.sessions, gateway.radios = before, ()
+    gateway.sessions, gateway.radios, gateway.condition = before, (), None
     page.goto("/")
     expect(page.locator("#floor")).to_be_visible()
 

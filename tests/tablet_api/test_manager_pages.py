@@ -9,12 +9,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
-from tablet_api import forms, qr
+from tablet_api import forms, manager_texts, qr
 from tests.fakes import doors
 from tests.fakes.gateway import FakeGateway
 from tests.tablet_api.conftest import SIZES, Open
 from tests.tablet_api.test_door_calls import browser
 from tests.tablet_api.test_pages import HERE, HTMX, text
+from wire.condition import Agreement, Condition, Disk, Instance, Room, Update, Versions
 from wire.query import Radio, ReceiverState, RefusedReason
 from wire.sighting import RadioReason
 
@@ -88,6 +89,21 @@ def test_the_status_is_in_words(manager: FlaskClient, gateway: FakeGateway) -> N
     assert "does not hear" in page and 'class="remedy"' in page and "node-2" in page
     german = text(manager.get("/manager/status", base_url=HERE, headers={"Accept-Language": "de"}))
     assert "empfängt nicht" in german and "Zustand" in german
+
+
+@pytest.mark.parametrize("update", Update)
+def test_what_is_to_be_done_about_the_software_is_told(
+    app: Flask, manager: FlaskClient, gateway: FakeGateway, update: Update
+) -> None:
+    """Disk, release and what agrees with headquarters, each in words."""
+    disk = Disk(Room.LOW, 900_000_000, None, None, None)
+    wanted = Versions("0.1.0", "0.1.0", "0.2.0", update)
+    gateway.condition = Condition(disk, (Instance("policy/main", Agreement.AGREES, None),), wanted)
+    page = text(manager.get("/manager/status", base_url=HERE))
+    with app.test_request_context():
+        words = manager_texts.words()
+    for told in (words["update"][update], words["room"][Room.LOW], words["agreement"][Agreement.AGREES], "(0.2.0)"):
+        assert str(told) in page, told
 
 
 def test_an_associate_chooses_a_pin(app: Flask, gateway: FakeGateway, manager: FlaskClient) -> None:

@@ -99,7 +99,10 @@ def an_hour(page: Page, gateway: FakeGateway, seconds: float) -> None:
 
 
 def at_rest(page: Page, gateway: FakeGateway) -> None:
-    """The same floor each time that is looked."""
+    """The same floor each time that is looked, and no card."""
+    page.wait_for_timeout(3_000)  # for a card that is still on its way
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_have_count(0)
     fill(gateway, *(visit(n, now_ms=gateway.now_ms, helps=n % 3 == 0) for n in range(PRESENT)))
     expect(page.locator(".row")).to_have_count(PRESENT)
     page.wait_for_timeout(6_000)
