@@ -17,6 +17,7 @@ from hq.figures_model import DAY_S, Axis, Population, Span, SpanKind, span_of
 from hq.figures_tables import figure_releases
 from hq.keys import Keys
 from hq.ledger_tables import consent_facts
+from hq.notices_tables import notice_servings
 
 BACK_DAYS = 100  # what was not released by then is not released any more by itself
 VISITS = ""  # stands for the purpose where visits are counted
@@ -41,23 +42,36 @@ def purposes(connection: Connection) -> list[str]:
 
 
 def due(connection: Connection, now_ms: int) -> list[Sheet]:
-    """The tables of the plan that may be released now and were not, the earliest spans first."""
-    known = set(connection.execute(select(*(figure_releases.c[name] for name in _NAMES))).tuples())
+    """The tables of the plan that may be released now and were not, the earliest spans first.
+
+    Of spans in which nobody was asked, or nobody granted, there is none.
+    """
+    today = now_ms // 1000 // DAY_S
+    names = [figure_releases.c[name] for name in ("population", "purpose", "span", "first_day", "axis")]
+    known = {tuple(row) for row in connection.execute(select(*names))}
+    lively = _lively(connection, today - BACK_DAYS - 31)
     found = [
-        sheet
+        Sheet(population, purpose, span, axis)
         for purpose in (*purposes(connection), VISITS)
         for population, kind, axes in PLAN
         if (population is Population.SEEN) is (purpose == VISITS)
-        for span in _spans(kind, now_ms // 1000 // DAY_S)
+        for span in _spans(kind, today)
+        if population not in lively or not lively[population].get(purpose, frozenset()).isdisjoint(span.days)
         for axis in axes
-        for sheet in [Sheet(population, purpose, span, axis)]
-        if figures.known_at_ms(sheet) <= now_ms
-        and (population.value, purpose, kind.value, span.first, axis.value) not in known
+        if (population.value, purpose, kind.value, span.first, axis.value) not in known
     ]
-    return sorted(found, key=lambda one: (one.span.end, one))
+    return sorted((one for one in found if figures.known_at_ms(one) <= now_ms), key=lambda one: (one.span.end, one))
 
 
-_NAMES = ("population", "purpose", "span", "first_day", "axis")
+def _lively(connection: Connection, first: int) -> dict[Population, dict[str, set[int]]]:
+    """The days from `first` on, of each purpose, on which there is something to be counted, where that is quick."""
+    found: dict[Population, dict[str, set[int]]] = {}
+    for population, table in ((Population.ASKED, notice_servings), (Population.GIVEN, consent_facts)):
+        days: dict[str, set[int]] = {}
+        for row in connection.execute(select(table.c.purpose, table.c.day).where(table.c.day >= first).distinct()):
+            days.setdefault(row.purpose, set()).add(row.day)
+        found[population] = days
+    return found
 
 
 def _spans(kind: SpanKind, today: int) -> Iterator[Span]:
