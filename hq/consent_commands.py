@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hq import ledger_check, ledger_heads
+from hq import consent_export, ledger_check, ledger_heads
 from hq.alarms import Alarm, clear, raise_
 from hq.command_line import Part, actions, command
+from hq.consent_export_record import Controller
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.ledger_heads import Head
 from hq.office import Office
+from hq.settings import Settings
+from runtime import config
 
 if TYPE_CHECKING:
     from hq.command_line import Commands
@@ -37,6 +40,12 @@ def _options(commands: "Commands") -> None:
         "A cut of events together with their heads is found by heads that were kept elsewhere: --heads FILE.",
     )  # fmt: skip
     verify.add_argument("--heads", type=Path, metavar="FILE", help="heads that `consent heads --json` wrote earlier")
+    export = command(
+        kinds, "export", "print a member's consent records, the notices' texts and signed receipts, as JSON"
+    )
+    export.add_argument("member", metavar="MEMBER")
+    export.add_argument("--unsigned", action="store_true", help="without receipts")
+    command(kinds, "jwks", "print the public keys under which receipts verify, as HQ's web publishes them")
     command(kinds, "check", "fold every member's events anew and compare with what is published to the stores")
     command(kinds, "rebuild", "the same, and write anew what is wrong")
 
@@ -67,6 +76,20 @@ def _verify(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | No
             raise_(connection, Alarm.CONSENT_BROKEN, "", now_ms, wrong)
     print(wrong or "the events are whole, and as they were signed")
     return None if wrong is None else _EXIT_REFUSED
+
+
+def _export(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
+    web = config.load(chosen.config, Settings).web
+    controller = Controller("", "") if web is None else Controller(web.name, web.public_url)
+    with writing(office.engine) as connection:
+        signed = not chosen.unsigned
+        found = consent_export.export(connection, office.keys, chosen.member, controller, now_ms, signed=signed)
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+
+
+def _jwks(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
+    with reading(office.engine) as connection:
+        print(json.dumps(consent_export.jwks(connection, office.keys), indent=1))
 
 
 def _check(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | None:
@@ -123,6 +146,8 @@ PART = Part(
     {
         ("consent", "heads"): _heads,
         ("consent", "verify"): _verify,
+        ("consent", "export"): _export,
+        ("consent", "jwks"): _jwks,
         ("consent", "check"): _check,
         ("consent", "rebuild"): _check,
     },

@@ -121,15 +121,25 @@ def refused_until(
 
 def history(events: Iterable[Event], now_s: int) -> list[dict[str, Any]]:
     """What was chosen and what ran out, oldest first, as plain values for JSON; instants are ISO 8601 in UTC."""
+    return [row for _, row in told(events, now_s)]
+
+
+def told(events: Iterable[Event], now_s: int) -> list[tuple[Event, dict[str, Any]]]:
+    """The same, each with its event; what ran out with the event that granted it."""
     once = {one.id: one for one in events}.values()
     listed = sorted(once, key=lambda one: (_when(one), one.recorded_s, one.id))
-    rows = [(_when(one), _past(one, _status(one, listed))) for one in listed]
+    rows = [(_when(one), one, _past(one, _status(one, listed))) for one in listed]
     for one in listed:
         until_s = one.choice.until_s
         if one.choice.kind is EventKind.GRANT and until_s <= now_s and not _was_ended(one, listed):
             row = _past(one, Status.EXPIRED)
-            rows.append((until_s, {**row, "chosen": None, "at": _instant(until_s), "proof": None}))
-    return [row for _, row in sorted(rows, key=lambda one: one[0])]
+            rows.append((until_s, one, {**row, "chosen": None, "at": instant(until_s), "proof": None}))
+    return [(one, row) for _, one, row in sorted(rows, key=lambda found: found[0])]
+
+
+def instant(at_s: int) -> str:
+    """ISO 8601 in UTC; far beyond the calendar it is the calendar's end."""
+    return datetime.fromtimestamp(min(at_s, 253_402_300_799), UTC).isoformat(timespec="seconds")
 
 
 def _granted(events: list[Event]) -> dict[tuple[str, str, str, str | None], list[Event]]:
@@ -248,9 +258,9 @@ def _past(event: Event, status: Status | None) -> dict[str, Any]:
     choice, proof = event.choice, event.proof
     return {
         "event": event.id.hex(),
-        "at": _instant(_when(event)),
-        "chosen": None if event.chosen_s is None else _instant(event.chosen_s),
-        "recorded": _instant(event.recorded_s),
+        "at": instant(_when(event)),
+        "chosen": None if event.chosen_s is None else instant(event.chosen_s),
+        "recorded": instant(event.recorded_s),
         "kind": choice.kind.name.lower(),
         "status": None if status is None else status.value,
         "purpose": choice.purpose,
@@ -261,8 +271,8 @@ def _past(event: Event, status: Status | None) -> dict[str, Any]:
         "jurisdiction": choice.jurisdiction,
         "roles": list(choice.roles),
         "zones_excluded": list(choice.zones_excluded),
-        "from": _instant(choice.from_s) if choice.from_s else None,
-        "until": _instant(choice.until_s) if choice.until_s else None,
+        "from": instant(choice.from_s) if choice.from_s else None,
+        "until": instant(choice.until_s) if choice.until_s else None,
         "notice": None if choice.notice == NO_NOTICE else choice.notice.hex(),
         "policy_version": choice.policy_version or None,
         "mode": None if choice.mode is None else choice.mode.name.lower(),
@@ -281,8 +291,3 @@ def _past(event: Event, status: Status | None) -> dict[str, Any]:
             "text": proof.text,
         },
     }
-
-
-def _instant(at_s: int) -> str:
-    """Far beyond the calendar it is its end."""
-    return datetime.fromtimestamp(min(at_s, 253_402_300_799), UTC).isoformat(timespec="seconds")
