@@ -6,7 +6,16 @@ Pure: no I/O, no clock.
 from collections.abc import Callable
 from typing import Final
 
-from hq.web import centre, me_choices_api, me_own_api, me_rights_api, sessions_pages, sign_in_pages, tokens
+from hq.web import (
+    centre,
+    ledger_pages,
+    me_choices_api,
+    me_own_api,
+    me_rights_api,
+    sessions_pages,
+    sign_in_pages,
+    tokens,
+)
 from hq.web.api import Calls
 from hq.web.console import PAGES as CONSOLE
 from hq.web.pages import Part
@@ -16,6 +25,7 @@ from hq.web.systems import CALLS as SYSTEMS
 PAGES: Final[tuple[Callable[[], Part], ...]] = (
     sign_in_pages.make,
     sessions_pages.make,
+    ledger_pages.make,
     *CONSOLE,
     *centre.PAGES,
 )
