@@ -310,6 +310,12 @@ def _result(connection: Connection, keys: Keys, system: System, row: Row) -> int
     return 1
 
 
+def resealed(before: Locked, after: Locked, contact: bytes, content: bytes) -> bytes:
+    """A contact's content for another member. Raises: SealBroken."""
+    opened = before.seal.open(content, bound(Place.CONTACT, before.reference, contact))
+    return after.seal.close(opened, bound(Place.CONTACT, after.reference, contact))
+
+
 def of_member(connection: Connection, one: Locked) -> Sequence[tuple[int, Contact]]:
     """All of one member, with their times in Unix milliseconds, the newest first."""
     wanted = select(contacts).where(contacts.c.member == one.reference).order_by(contacts.c.at_ms.desc())

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hq.custody_tables import member_keys, purpose_keys
 from hq.errors import KeyMismatch, SealBroken
+from hq.systems_tables import merges
 from hq.tables import members
 from wire.keys import mark
 from wire.tree import DIGEST_KEY_BYTES
@@ -248,6 +249,11 @@ class Custody:
         for start in range(0, len(listed), _CHUNK):
             chosen = select(members.c.id, members.c.lookup).where(members.c.lookup.in_(listed[start : start + _CHUNK]))
             found.update({names[row.lookup]: row.id for row in connection.execute(chosen)})
+        # An id that was merged into another one leads to it (hq.systems_merge).
+        left = sorted(digest for digest, one in names.items() if one not in found)
+        for start in range(0, len(left), _CHUNK):
+            chosen = select(merges.c.survivor, merges.c.lookup).where(merges.c.lookup.in_(left[start : start + _CHUNK]))
+            found.update({names[row.lookup]: row.survivor for row in connection.execute(chosen)})
         return found
 
     def reference(self, connection: Connection, member: str) -> bytes | None:

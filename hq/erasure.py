@@ -27,6 +27,7 @@ from hq.order_tables import orders as order_rows
 from hq.proposal_tables import proposals
 from hq.purchases_tables import purchases
 from hq.state import Event
+from hq.systems_tables import merges
 from hq.tables import audience, help_calls, members, phones, profiles
 from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
 from wire.sync import Outcome, Verb
@@ -104,6 +105,11 @@ def erase_locked(connection: Connection, keys: Keys, locked: Mapping[bytes, Lock
         connection.execute(delete(table).where(table.c.member == whose))
     # The row stays, empty: the chain's events refer to it.
     connection.execute(update(members).where(members.c.id == whose).values(lookup=None, content=None))
+    # Whoever was merged into this one ends with it, as an erasure of its own.
+    merged = connection.scalars(select(merges.c.member).where(merges.c.survivor == whose)).all()
+    connection.execute(delete(merges).where((merges.c.survivor == whose) | (merges.c.member == whose)))
+    for found, each in membership.lock(connection, keys.custody, merged).items():
+        erase_locked(connection, keys, {found: each}, now_ms)
     return reference
 
 

@@ -126,7 +126,10 @@ class _Batch:
         self._now_ms = now_ms
         self._policies = publication.Policies(connection)
         self._mains = all_policies(connection)
-        locked = membership.lock_by_id(connection, keys.custody, names)
+        references = keys.custody.references(connection, names)
+        locked = membership.lock(connection, keys.custody, references.values())
+        # An id that was merged into another one stands for that one.
+        self._led = {name: locked[one].about.id for name, one in references.items() if one in locked}
         self._known = {one.about.id: one for one in locked.values()}
         self._about = {name: one.about for name, one in self._known.items()}
         self._secrets: dict[str, set[bytes]] = defaultdict(set)
@@ -149,7 +152,7 @@ class _Batch:
 
     def add(self, line: Line) -> None:
         """Takes a line. Raises: Refused, and then it changed nothing here."""
-        member = line.member
+        member = self._led.get(line.member, line.member)
         choices = [
             (choice, grant.chosen_s)
             for grant, frame in line.grants

@@ -71,6 +71,14 @@ _CHANGE = (
 )
 
 
+def put_marks(connection: Connection, one: Locked, purchase: bytes, marks: Mapping[str, Mark]) -> None:
+    """Writes all marks of a purchase."""
+    listed = tuple(Marked(*each) for each in sorted(marks.items()))
+    sealed = one.seal.close(schema.encode(Marks(listed)), bound(Place.PURCHASE_MARKS, one.reference, purchase))
+    here = purchases.c.id == purchase
+    connection.execute(update(purchases).where(here).values(marks=sealed if listed else None))
+
+
 def mark(
     engine: Engine, keys: Keys, member: str, purchase: bytes, item: str | None, said: Mark | None, now_ms: int
 ) -> None:

@@ -15,9 +15,9 @@ I/O: sqlalchemy.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from hq import door, gpc, ledger, membership, publication
+from hq import door, gpc, ledger, membership, notices_proof, publication
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
@@ -67,20 +67,19 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
             try:
                 row = Row(line.said, _KEYS)
                 one = _member(row, references, locked)
-                entries += [_entry(one, each, row, system, now_ms) for each in _said(row, reach, now_ms // 1000)]
+                made = [_entry(one, each, row, system, now_ms) for each in _said(row, reach, now_ms // 1000)]
+                notices_proof.check(connection, made, now_ms)
+                entries += made
             except Refused as error:
                 refused.append(problem(line, error))
-        new = _append(connection, entries, locked)
+        notices_proof.record(connection, entries, now_ms)
+        new = ledger.append(connection, entries, locked)
         changed = {one.member for one in entries}
         closes = any(one.event.choice.kind in CLOSING for one in entries)
         publication.refresh(
             connection, keys, {one: locked[one] for one in changed}, now_ms, urgent=closes
         )  # fmt: skip
         return Taken(new, refused)
-
-
-def _append(connection: Connection, entries: list[Entry], locked: dict[bytes, Locked]) -> int:
-    return ledger.append(connection, entries, locked) if entries else 0
 
 
 def _member(row: Row, references: dict[str, bytes], locked: dict[bytes, Locked]) -> Locked:

@@ -61,3 +61,13 @@ system_refusals = Table(
     Column("hint", String(256), nullable=False),
     Index("system_refusals_system", "system", "id"),
 )
+
+# Members who were found to be another one. Their rows stay, so that what was recorded of them can be read.
+merges = Table(
+    "merges",
+    METADATA,
+    Column("member", LargeBinary(16), ForeignKey("members.id"), primary_key=True),
+    Column("survivor", LargeBinary(16), ForeignKey("members.id"), nullable=False, index=True),
+    Column("lookup", LargeBinary(32), nullable=False, unique=True),  # of the merged id, as in `members`
+    Column("at_ms", BigInteger, nullable=False),
+)

@@ -18,6 +18,7 @@ from hq import (
     systems_events,
     systems_intake,
     systems_members,
+    systems_merge,
     systems_refused,
     systems_shop,
 )
@@ -102,6 +103,22 @@ class Members(MethodView):
             "members",
             lambda who, batch: systems_members.take(parts.engine, parts.keys, who, batch, asking.now_ms()),
         )
+
+
+@calls.route("/members/merge")
+class Merges(MethodView):
+    """Members who are one person."""
+
+    @_documented
+    def post(self) -> Response:
+        """Makes two members one, `from` into `into`: the least permissive of what they said counts."""
+        parts = asking.parts()
+
+        def take(who: System, batch: Batch) -> Taken:
+            _check_everywhere(who)
+            return systems_merge.take(parts.engine, parts.keys, batch, asking.now_ms())
+
+        return _taken(Right.MEMBERS, "merge", take, key="from")
 
 
 @calls.route("/members/<member>")

@@ -62,13 +62,15 @@ def test_what_was_allowed_counts_until_it_was_not_sent(hq: Headquarters) -> None
     assert (first.denied, asked(hq, channel="push").denied) == (None, Denied.CAP)
     assert asked(hq).not_before_ms == hq.now_ms + DAY_MS
     assert first.id is not None
-    told = {"decision": first.id.hex(), "result": "not-sent"}
+    told: dict[str, object] = {"decision": first.id.hex(), "result": "not-sent"}
     done = contacts.take_results(hq.engine, hq.keys, CRM, [Line(1, told)], hq.now_ms)
     assert (done.new, done.refused) == (1, [])
-    for day in range(3):
-        found = asked(hq, channel="push" if day else "email")
-        assert found.denied is None
+    days = []
+    for channel in ("email", "push", "push"):
+        days.append(asked(hq, channel=channel))
         hq.now_ms += DAY_MS
+    found = days[-1]
+    assert [one.denied for one in days] == [None] * 3
     assert asked(hq).denied is Denied.CAP
     assert found.id is not None
     told = {"decision": found.id.hex(), "result": "sent", "cost_micros": 12_000, "currency": "EUR"}

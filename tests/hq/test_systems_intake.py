@@ -99,13 +99,13 @@ def test_what_a_platform_may_not_say_is_refused_by_name(hq: Headquarters) -> Non
     rows = [
         given(hq, "m-1", chosen=None), given(hq, "m-1", purpose="profiling"), given(hq, "m-9"),
         given(hq, "m-1", stores=["paris-1"]), given(hq, "m-1", notice="ab"), given(hq, "m-1", chosen=hq.now_s + DAY_S),
-        given(hq, "m-1", scopes=["birth.date"]),
+        given(hq, "m-1", scopes=["birth.date"]), given(hq, "m-1", notice="ab" * 32),
     ]  # fmt: skip
     report = sent(hq, rows, systems_consent.take)
     assert [(one.field, one.reason) for one in report.refused] == [
         ("chosen", Reason.TIME_UNKNOWN), ("purpose", Reason.NO_PURPOSE), ("member", Reason.UNKNOWN_MEMBER),
         ("stores[0]", Reason.UNKNOWN_STORE), ("notice", Reason.MALFORMED), ("chosen", Reason.TIME_IN_FUTURE),
-        ("scopes", Reason.UNDECLARED_SCOPE),
+        ("scopes", Reason.UNDECLARED_SCOPE), ("notice", Reason.UNKNOWN_NOTICE),
     ]  # fmt: skip
     other = System("cmp", frozenset(Right), frozenset({"other"}), frozenset())
     withdrawn = {"member": "m-1", "state": "withdrawn", "chosen": hq.now_s}

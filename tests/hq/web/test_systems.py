@@ -119,14 +119,19 @@ def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str])
         system.put("/api/v1/staff", json=[{"associate": "nina", "store": STORE, "name": "Nina", "role": "associate"}]),
     ]
     assert [(one.status_code, one.json["new"]) for one in told] == [(200, n) for n in (1, 3, 1, 1, 1, 1)]
+    assert system.post("/api/v1/members", json=[{"member": "new-2"}]).json["new"] == 1
+    assert system.post("/api/v1/members/merge", json=[{"from": "new-2", "into": "new-1"}]).json["new"] == 1
+    assert system.post("/api/v1/members", json=[{"member": "new-2"}]).json["new"] == 0, "it leads to the other"
     page = system.get("/api/v1/changes").json
     mine = [(one["kind"], one["method"]) for one in page["changes"] if one["member"] == "new-1"]
     assert sorted(mine) == [("given", "import"), ("given", "import"), ("withdrawn", "gpc")]
     answer = system.delete("/api/v1/members/new-1")
     assert (answer.status_code, len(answer.json["erasure"])) == (202, 16)
     assert system.delete("/api/v1/members/new-1").status_code == 404
-    (gone,) = system.get(f"/api/v1/changes?after={page['next']}").json["changes"]
-    assert (gone["kind"], gone["member"]) == ("erased", "new-1")
+    gone = system.get(f"/api/v1/changes?after={page['next']}").json["changes"]
+    assert [(one["kind"], one["member"]) for one in gone] == [("erased", "new-1"), ("erased", "new-2")]
+    denied = system.post("/api/v1/contacts/decisions", json={"member": "ada", "channel": "email"}).json
+    assert denied == {"decisions": [{"line": 1, "decision": "deny", "reason": "consent"}], "refused": []}
     answer = system.put("/api/v1/members/ada/profile", json=[{"scope": "birth.date", "value": "1", "collected": now_s}])
     assert (answer.status_code, answer.json["refused"][0]["reason"]) == (422, "no-purpose")
 

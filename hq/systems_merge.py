@@ -1,0 +1,205 @@
+"""Makes two members one where they are the same person: the least permissive of what they said counts.
+
+    {"from": "m-2", "into": "m-1"}
+
+No grant comes across. A grant of the survivor stays where the other said nothing of it, or granted as much; what the
+other withdrew, refused, muted or made quieter holds from now on. Its id leads to the survivor; its row, key and consent
+events stay, so that what stores recorded of it stays readable, and they end with the survivor.
+
+I/O: sqlalchemy, and the system's random generator.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from hq import contacts, door, ledger, membership, publication, purchases
+from hq.contacts_tables import contacts as contact_rows
+from hq.database import writing
+from hq.errors import Reason, Refused
+from hq.keys import Keys
+from hq.ledger import Entry
+from hq.membership import About, Locked
+from hq.purchases_tables import purchases as purchase_rows
+from hq.purchases_told import SURFACE, name
+from hq.state import Choice, Event, EventKind, Standing, closes, fold
+from hq.systems_intake import Taken, problem
+from hq.systems_line import Line, Row
+from hq.systems_tables import merges
+from hq.tables import help_calls, members, phones, profiles
+from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
+from wire import schema
+from wire.member import MOST_MUTES, Field, Statement
+
+METHOD = "merge"
+_EVENT_BYTES = 16
+_Matter = tuple[str, str, str, str | None]  # purpose, scope ("": none), store ("": the whole brand), brand
+
+
+def take(engine: Engine, keys: Keys, batch: list[Line], now_ms: int) -> Taken:
+    """Merges each line's two, each in a transaction. Raises: DatabaseUnavailable."""
+    refused, new = [], 0
+    for line in batch:
+        try:
+            row = Row(line.said, "from into")
+            new += merge(engine, keys, row.text("from", most_bytes=64), row.text("into", most_bytes=64), now_ms)
+        except Refused as error:
+            refused.append(problem(line, error))
+    return Taken(new, refused)
+
+
+def merge(engine: Engine, keys: Keys, merged: str, survivor: str, now_ms: int) -> bool:
+    """From now on both ids are the survivor's; False: they were already.
+
+    Raises:
+        Refused: one of them is no member. DatabaseUnavailable: nothing was changed.
+    """
+    with writing(engine) as connection:
+        references = keys.custody.references(connection, [merged, survivor])
+        for field, one in (("from", merged), ("into", survivor)):
+            if one not in references:
+                raise Refused(Reason.UNKNOWN_MEMBER, field, "the id of a member")
+        if references[merged] == references[survivor]:
+            return False
+        locked = membership.lock(connection, keys.custody, references.values())
+        theirs, ours = locked[references[merged]], locked[references[survivor]]
+        _choices(connection, ours, theirs, now_ms)
+        locked[ours.reference] = _about(connection, ours, theirs.about)
+        _profile(connection, ours, theirs)
+        _purchases(connection, ours, theirs)
+        _contacts(connection, ours, theirs)
+        for table in (phones, profiles, help_calls, *OF_SIGNING_IN):
+            connection.execute(delete(table).where(table.c.member == theirs.reference))
+        _lead(connection, keys, theirs, ours, now_ms)
+        purchases.renew(connection, {ours.reference: ours})
+        publication.refresh(connection, keys, locked, now_ms, urgent=True, phones_changed=True)
+    return True
+
+
+def of_survivor(connection: Connection, survivor: bytes) -> list[bytes]:
+    """The members, by HQ's references, whose ids lead to this one."""
+    return list(connection.scalars(select(merges.c.member).where(merges.c.survivor == survivor)))
+
+
+def _lead(connection: Connection, keys: Keys, theirs: Locked, ours: Locked, now_ms: int) -> None:
+    lookup = keys.custody.lookup(connection, [theirs.about.id])[theirs.about.id]
+    connection.execute(update(members).where(members.c.id == theirs.reference).values(lookup=None))
+    connection.execute(update(merges).where(merges.c.survivor == theirs.reference).values(survivor=ours.reference))
+    row = {"member": theirs.reference, "survivor": ours.reference, "lookup": lookup, "at_ms": now_ms}
+    connection.execute(insert(merges).values(row))
+
+
+# --- what they said -----------------------------------------------------------------------------------------------
+
+
+def _choices(connection: Connection, ours: Locked, theirs: Locked, now_ms: int) -> None:
+    both = {ours.reference: ours, theirs.reference: theirs}
+    events = ledger.of_members(connection, both)
+    entries = [
+        Entry(ours.reference, Event(os.urandom(_EVENT_BYTES), METHOD, chosen_s, now_ms // 1000, choice))
+        for choice, chosen_s in least(events[ours.reference], events[theirs.reference], now_ms // 1000)
+    ]
+    all_of_it = door.check_withdrawal(None, None, None)
+    gone = Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, all_of_it)
+    ledger.append(connection, [*entries, Entry(theirs.reference, gone)], both)
+
+
+def least(ours: list[Event], theirs: list[Event], now_s: int) -> Iterator[tuple[Choice, int | None]]:
+    """What is to be recorded of the survivor, with the time of each, so that nothing allows more than both did."""
+    mine, other = fold(ours), fold(theirs)
+    for one in (*mine.statements, *mine.wide):
+        for scope in one.scopes or ("",):
+            matter = (one.purpose, scope, one.store, mine.brands.get(one.event))
+            if _spoke(theirs, matter) and not any(_covers(each, other, one, matter) for each in _all(other)):
+                scopes = (scope,) if scope else None
+                stores = (one.store,) if one.store else None
+                yield door.check_withdrawal(one.purpose, scopes, stores, matter[3]), now_s
+    for each in theirs:
+        if each.choice.kind is EventKind.REFUSAL:
+            yield each.choice, each.chosen_s
+    if any(one.choice.mode is not None for one in theirs) and other.mode < mine.mode:
+        yield Choice(kind=EventKind.MODE, mode=other.mode), now_s
+    if any(one.choice.name_choice is not None for one in theirs) and other.name_choice < mine.name_choice:
+        yield Choice(kind=EventKind.NAME, name_choice=other.name_choice), now_s
+    fresh = [one for one in other.mutes if one not in mine.mutes]
+    for muted in fresh[: MOST_MUTES - len(mine.mutes)]:
+        yield door.check_mute(EventKind.MUTE, muted), now_s
+
+
+def _all(standing: Standing) -> Iterable[Statement]:
+    return (*standing.statements, *standing.wide)
+
+
+def _spoke(events: list[Event], matter: _Matter) -> bool:
+    """Whether anything was ever said of this: granted, refused or withdrawn."""
+    purpose, scope, store, brand = matter
+    for one in events:
+        choice = one.choice
+        if choice.kind in (EventKind.WITHDRAWAL, EventKind.REFUSAL) and closes(choice, purpose, scope, store, brand):
+            return True
+        if choice.kind is EventKind.GRANT and choice.purpose == purpose:
+            at = store in (choice.stores or ()) or (not store and not choice.stores and choice.brand == brand)
+            if at and (not scope or scope in (choice.scopes or ())):
+                return True
+    return False
+
+
+def _covers(other: Statement, standing: Standing, one: Statement, matter: _Matter) -> bool:
+    """Whether the other's grant allows at least what this one does."""
+    purpose, scope, store, brand = matter
+    return (
+        (other.purpose, other.store, standing.brands.get(other.event)) == (purpose, store, brand)
+        and (not scope or scope in other.scopes)
+        and set(one.roles) <= set(other.roles)
+        and set(other.zones_excluded) <= set(one.zones_excluded)
+        and other.until_s >= one.until_s
+    )
+
+
+# --- what is theirs -----------------------------------------------------------------------------------------------
+
+
+def _about(connection: Connection, ours: Locked, theirs: About) -> Locked:
+    """The lower of the ages that are known, and the survivor's jurisdiction where it is known."""
+    ages = [one for one in (ours.about.age_at_least, theirs.age_at_least) if one]
+    about = About(ours.about.id, min(ages, default=0), ours.about.jurisdiction or theirs.jurisdiction)
+    changed = Locked(ours.reference, about, ours.seal)
+    membership.change(connection, [changed])
+    return changed
+
+
+def _profile(connection: Connection, ours: Locked, theirs: Locked) -> None:
+    """Of two values of one scope the one that was confirmed last; what does not fit is left out."""
+    held = membership.fields(connection, {ours.reference: ours, theirs.reference: theirs})
+    found: dict[str, Field] = {one.scope: one for one in held.get(ours.reference, ())}
+    for one in held.get(theirs.reference, ()):
+        before = found.get(one.scope)
+        if one.surface != SURFACE and (before is None or before.confirmed_s < one.confirmed_s):
+            with_it = found | {one.scope: one}
+            if sum(len(schema.encode(each)) for each in with_it.values()) <= door.MAX_PROFILE_BYTES:
+                found = with_it
+    membership.put_fields(connection, {ours.reference: ours}, {ours.reference: found.values()})
+
+
+def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
+    """All of both, with the marks of either."""
+    held = purchases.of_members(connection, {ours.reference: ours, theirs.reference: theirs})
+    known = {one.id: one for one in held[ours.reference]}
+    wanted = select(purchase_rows.c.id, purchase_rows.c.until_ms).where(purchase_rows.c.member == theirs.reference)
+    until_ms = {row.id: row.until_ms for row in connection.execute(wanted)}
+    purchases.put(connection, ours, [(one.said, until_ms[one.id]) for one in held[theirs.reference]], known)
+    for one in held[theirs.reference]:
+        if one.marks:
+            made = name(ours.seal, one.said.store, one.said.reference)
+            marks = dict(one.marks) | (dict(known[made].marks) if made in known else {})
+            purchases.put_marks(connection, ours, made, marks)
+    connection.execute(delete(purchase_rows).where(purchase_rows.c.member == theirs.reference))
+
+
+def _contacts(connection: Connection, ours: Locked, theirs: Locked) -> None:
+    """They count against the survivor's caps."""
+    for row in connection.execute(select(contact_rows).where(contact_rows.c.member == theirs.reference)).all():
+        sealed = contacts.resealed(theirs, ours, row.id, row.content)
+        here = contact_rows.c.id == row.id
+        connection.execute(update(contact_rows).where(here).values(member=ours.reference, content=sealed))

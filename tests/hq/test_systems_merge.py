@@ -1,0 +1,151 @@
+"""Two members who are one: nothing allows more than both did, and both ids lead to the one that stays."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hq import erasure, importer, ledger, membership, purchases, receipts, systems_merge
+from hq.custody_tables import erasures, member_keys
+from hq.database import reading, writing
+from hq.errors import Reason
+from hq.purchases_told import Mark
+from hq.state import Choice, Event, EventKind, Standing, fold
+from hq.systems_intake import Taken
+from hq.systems_line import Line
+from tests.fakes.store import FakeStore
+from tests.hq.headquarters import NOON_MS, ROLES, STORE, Headquarters, text
+from tests.hq.test_purchases import bought, held, sent, shop
+from wire import schema
+from wire.events import HandOverReason
+from wire.member import Mode
+from wire.sync import Attendance, HelpStep
+from wire.sync import Event as StoreEvent
+from wire.sync import EventKind as StoreEventKind
+
+__all__ = ["shop"]  # a fixture of the purchases
+
+
+def merged(hq: Headquarters, one: str = "m-2", into: str = "m-1") -> Taken:
+    """Merges two."""
+    return systems_merge.take(hq.engine, hq.keys, [Line(1, {"from": one, "into": into})], hq.now_ms)
+
+
+def standing(hq: Headquarters, member: str) -> Standing:
+    """What stands of a member."""
+    with writing(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, [member])
+        ((_, events),) = ledger.of_members(connection, locked).items()
+    return fold(events)
+
+
+def test_the_least_permissive_counts_and_both_ids_lead_to_the_survivor(hq: Headquarters) -> None:
+    """What the other withdrew ends, what it never spoke of stays, what it granted does not come across."""
+    hq.join("m-1", "size.shoe", "language")
+    hq.office.set_mode("m-1", Mode.OPEN, hq.now_ms)
+    hq.join("m-2", "size.shoe", "brand.liked")
+    hq.office.withdraw("m-2", hq.now_ms, scopes=("size.shoe",))
+    hq.office.set_mode("m-2", Mode.HELP, hq.now_ms)
+    hq.office.set_profile("m-2", [text("size.top", "M")], hq.now_ms)
+    hq.later(1)
+    assert (merged(hq).new, merged(hq).new) == (1, 0)
+    found = hq.record("m-1")
+    assert found is not None
+    assert (found.mode, {one.scopes for one in found.statements}) == (Mode.HELP, {(), ("language",)})
+    assert hq.record("m-2") == found, "the other id is the same member now"
+    row = {"member": "m-2", "profile": {"language": {"value": ["de"], "collected": hq.now_s}}}
+    assert importer.run(hq.engine, hq.keys, [json.dumps(row).encode()], hq.now_ms).taken == 1
+    hq.office.withdraw("m-2", hq.now_ms, purpose="presence")
+    assert hq.record("m-1") is None
+    assert [one.reason for one in merged(hq, "m-9").refused] == [Reason.UNKNOWN_MEMBER]
+    hq.check()
+
+
+def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop: None) -> None:
+    """With the marks of either; what a store recorded of the other stays readable."""
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    hq.join("m-1", "history.store")
+    hq.join("m-2", "history.store")
+    sent(hq, [bought(hq, "m-1", "1", "boots"), bought(hq, "m-2", "2", "scarf")])
+    (scarf,) = held(hq, "m-2")
+    purchases.mark(hq.engine, hq.keys, "m-2", scarf.id, "scarf", Mark.GIFT, hq.now_ms)
+    known_as = hq.pseudonym("m-2")
+    step = schema.encode(
+        Attendance("nina", HelpStep.HANDED_OVER, role="associate", to_role="stylist", reason=HandOverReason.LANGUAGE)
+    )  # fmt: skip
+    told = StoreEvent(1, StoreEventKind.ATTENDANCE, hq.now_ms, known_as, step)
+    store.say(hq.answers, store.events(told))
+    merged(hq)
+    assert {one.said.lines[0].item: one.mark_of(one.said.lines[0].item) for one in held(hq, "m-1")} == {
+        "boots": None,
+        "scarf": Mark.GIFT,
+    }
+    with reading(hq.engine) as connection:
+        reference = hq.keys.custody.reference(connection, "m-2")
+        assert reference is not None
+        assert len(receipts.of_member(connection, hq.keys, reference)) == 1
+
+
+def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
+    """Also over two steps: every key is destroyed, and the ids are nobody's."""
+    for member in ("m-1", "m-2", "m-3"):
+        hq.join(member)
+    merged(hq, "m-3", "m-2")
+    merged(hq, "m-2", "m-1")
+    erasure.erase(hq.engine, hq.keys, "m-3", hq.now_ms)
+    with reading(hq.engine) as connection:
+        assert connection.execute(member_keys.select()).all() == []
+        assert len(connection.execute(erasures.select()).all()) == 3
+        assert hq.keys.custody.references(connection, ["m-1", "m-2", "m-3"]) == {}
+    hq.office.add_member("m-2", 18, "DE", hq.now_ms)
+    hq.check()
+
+
+_NOW_S = NOON_MS // 1000
+_SCOPES = ("language", "size.shoe")
+
+
+@st.composite
+def events(draw: st.DrawFn, side: int) -> list[Event]:
+    """Some choices about two scopes in two stores."""
+    found = []
+    for number in range(draw(st.integers(0, 4))):
+        grants = draw(st.booleans())
+        scopes = tuple(draw(st.lists(st.sampled_from(_SCOPES), min_size=1, unique=True)))
+        stores = tuple(draw(st.lists(st.sampled_from(("a", "b")), min_size=1, unique=True)))
+        at_s = _NOW_S - draw(st.integers(1, 5))
+        choice = (
+            Choice(EventKind.GRANT, "assist", scopes, stores, ROLES, (), at_s, _NOW_S + draw(st.sampled_from((9, 99))))
+            if grants
+            else Choice(EventKind.WITHDRAWAL, "assist", scopes, draw(st.sampled_from((None, stores))))
+        )
+        found.append(Event(bytes([side, number] + [0] * 14), "import", at_s, _NOW_S, choice))
+    return found
+
+
+def _allowed(listed: list[Event], at_s: int) -> set[tuple[str, str]]:
+    return {(scope, one.store) for one in fold(listed).statements if one.until_s > at_s for scope in one.scopes}
+
+
+def _spoken(listed: list[Event]) -> set[tuple[str, str]]:
+    return {
+        (scope, store)
+        for one in listed
+        for scope in one.choice.scopes or _SCOPES
+        for store in one.choice.stores or ("a", "b")
+    }
+
+
+@given(events(1), events(2))
+def test_a_merge_allows_nothing_that_one_of_both_did_not(ours: list[Event], theirs: list[Event]) -> None:
+    """Neither now nor when the shorter grant has ended; and what the other never spoke of is as it was."""
+    made = [
+        Event(bytes([3, number] + [0] * 14), "merge", chosen_s, _NOW_S, choice)
+        for number, (choice, chosen_s) in enumerate(systems_merge.least(ours, theirs, _NOW_S))
+    ]
+    for at_s in (_NOW_S, _NOW_S + 50):
+        left = _allowed([*ours, *made], at_s)
+        assert left <= _allowed(ours, at_s)
+        assert left & _spoken(theirs) <= _allowed(theirs, at_s)
+        assert left - _spoken(theirs) == _allowed(ours, at_s) - _spoken(theirs)
