@@ -46,10 +46,15 @@ def _run() -> int:
     chosen = parser.parse_args()
     first, tries = (chosen.port, 1) if chosen.port else (_FIRST_PORT, _PORTS)
     _say("Consentry: one store, one visit, on this machine.")
-    with _folder(chosen.keep) as folder, _scene(folder, free_port(first, tries), chosen.embedded_broker) as scene:
+    with (
+        _folder(chosen.keep) as folder,
+        _scene(folder, free_port(first, tries), chosen.embedded_broker, web=not chosen.story) as scene,
+    ):
         scene.open(_progress)
         _progress("")
         _say(f"The store is live. A tablet, signed in: {scene.link()}")
+        if not chosen.story:  # which plays Mara's choices itself
+            _say(f"Mara's own choices, on her phone: {scene.member_link('Mara')}")
         _say("")
         if chosen.story:
             tell(scene, _say)
@@ -98,9 +103,10 @@ def _remove_if_left(folder: Path) -> None:
 
 
 @contextmanager
-def _scene(folder: Path, port: int, embedded: bool) -> Iterator[Scene]:
+def _scene(folder: Path, port: int, embedded: bool, web: bool) -> Iterator[Scene]:
     _progress("keys and members")
-    scene = Scene(folder, Plan(POLICY, others=(ELSEWHERE,), http=True, tablet_port=port, embedded=embedded))
+    plan = Plan(POLICY, others=(ELSEWHERE,), http=True, tablet_port=port, embedded=embedded, web=web)
+    scene = Scene(folder, plan)
     try:
         yield scene
     finally:

@@ -16,7 +16,7 @@ from demo.errors import DemoError
 from demo.phones import SHIFT_S, Phone
 from demo.store import Plan, Store, now_ms
 from demo.tablet import Stream, Tablet
-from hq import collections
+from hq import collections, signing_in
 from hq.database import writing
 from hq.door import Grant
 from wire import token
@@ -99,7 +99,10 @@ class Scene:
         self.store.start_tablets()
         self.store.start_edge(replay=True)
         self.store.start_probe()  # or HQ misses it within the hour
-        self.store.wait_ready("hq", "gateway", "tablets", "edge")
+        web = ("web",) if self.store.plan.web else ()
+        if web:
+            self.store.start_web()
+        self.store.wait_ready("hq", "gateway", "tablets", "edge", *web)
         say("waiting for HQ's word")
         self._air = Air(self.store.children.stdin("edge"), STRANGERS)
         self._air.start()
@@ -124,6 +127,16 @@ class Scene:
         if answer.status != 201:
             raise DemoError("the tablet API gives no demo link", "look at its log")
         return f"http://localhost:{self.store.tablet_port}{answer.body['link']}"
+
+    def member_link(self, name: str) -> str:
+        """The address that signs a visitor's browser in to HQ's web as this member, once."""
+        office = self.store.office
+        with writing(office.engine) as connection:
+            member = office.keys.custody.reference(connection, name.lower())
+            if member is None:
+                raise DemoError(f"{name} is no member", "report it to the maintainers")
+            token = signing_in.make_link(connection, member, now_ms())
+        return f"{self.store.web_address}/sign-in/link/{token}"
 
     def wait(self, failure: str, true: Callable[[Stream], bool], within_s: float = 20.0) -> None:
         """Waits until the tablet's stream shows something. Raises: DemoError."""

@@ -39,7 +39,7 @@ class Plan:
     """What to set up. `http`: plain HTTP for tablets, as the demo has it, else TLS; `tablet_port` 0: any free one.
 
     `store` is the one that runs; `others` are provisioned and known to HQ, and run nowhere. `policy` is published at
-    once. `embedded`: amqtt even where mosquitto is installed.
+    once. `embedded`: amqtt even where mosquitto is installed. `web`: HQ's web too, by plain HTTP.
     """
 
     policy: Path
@@ -48,6 +48,7 @@ class Plan:
     http: bool = False
     tablet_port: int = 0
     embedded: bool = False
+    web: bool = False
 
 
 class Store:
@@ -59,6 +60,7 @@ class Store:
         self.children = Children(folder, extra_environment)
         self.broker_port = free_port()
         self.tablet_port = plan.tablet_port or free_port()
+        self.web_port = free_port() if plan.web else 0
         self.at = folder / "stores" / plan.store
         self._provision()
         settings = config.load(self.hq_config, HqSettings)
@@ -71,6 +73,11 @@ class Store:
     def hq_config(self) -> Path:
         """HQ's configuration file."""
         return self.folder / "hq/etc/consentry/hq.toml"
+
+    @property
+    def web_address(self) -> str:
+        """Where HQ's web is."""
+        return f"http://localhost:{self.web_port}"
 
     def config_of(self, program: str) -> Path:
         """The configuration file of edge, gateway or tablets."""
@@ -91,6 +98,9 @@ class Store:
             broker_listen=broker.HOST,
             in_place=True,
             unix_user=account(),
+            web_url=self.web_address if self.plan.web else None,
+            web_name="Consentry",
+            web_port=self.web_port or 8444,
         )
         own = provisioning.StoreSettings(
             radios=(NODE,),
@@ -121,6 +131,10 @@ class Store:
     def start_hq(self) -> None:
         """Starts `consentry-hq serve`."""
         self._start("hq", python("hq", "serve", "--config", self.hq_config))
+
+    def start_web(self) -> None:
+        """Starts `consentry-hq web`."""
+        self._start("web", python("hq", "web", "--config", self.hq_config))
 
     def start_gateway(self) -> None:
         """Starts `consentry-gateway`."""

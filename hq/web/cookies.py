@@ -47,7 +47,8 @@ class Cookies:
         return self._named("consentry-said")
 
     def _named(self, name: str) -> str:
-        return name if self.plain else f"__Host-{name}"
+        # On one machine the tablets' page has cookies too, and ports do not keep cookies apart.
+        return name.replace("consentry", "consentry-hq") if self.plain else f"__Host-{name}"
 
     def put(self, response: Response, name: str, text: str, max_age_s: int | None = None) -> None:
         """Sets a cookie; without `max_age_s` until the browser is closed.

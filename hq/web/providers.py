@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import requests
+from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
-from authlib.oauth2.base import OAuth2Error  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -181,7 +181,7 @@ class Providers:
             token = self._session(realm, redirect).fetch_token(
                 address, code=code, code_verifier=verifier, timeout=_TIMEOUT_S, allow_redirects=False
             )
-        except OAuth2Error:
+        except AuthlibBaseError:
             raise Problem(ProblemKind.LINK_OVER) from None
         except (requests.RequestException, OSError, ValueError, KeyError):
             raise _away("token") from None
@@ -222,7 +222,7 @@ class Providers:
             Role.OPERATIONS: self._staff.operations,
             Role.INTEGRATOR: self._staff.integrator,
         }
-        role = role_of(one.value for one, named in ours.items() if words & set(named))
+        role = role_of([one.value for one, named in ours.items() if words & set(named)])
         subject = str(claims.get("sub", ""))[:255]
         return StaffClaims(subject, str(claims.get("name") or subject)[:255], role if subject else None)
 

@@ -50,7 +50,9 @@ class Place:
         self.port = free_port()
         self.address = f"https://localhost:{self.port}"
         self.settings = web(**{"public_url": self.address} | settings)
-        self.providers = Providers(self.settings.members, self.settings.staff)
+        named = {"member": self.settings.members, "staff": self.settings.staff}
+        secrets = {realm: "open sesame" for realm, one in named.items() if one is not None and one.confidential}
+        self.providers = Providers(self.settings.members, self.settings.staff, secrets)
         self.app = application.create(
             self.hq.engine, self.hq.keys, lambda: self.hq.now_ms, self.settings,
             version="0.0.0", mono=time.monotonic, providers=self.providers,
