@@ -19,18 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import select
 
-from hq import (
-    clock_job,
-    database_commands,
-    help_state,
-    import_line,
-    importer,
-    keys,
-    ledger,
-    options,
-    policy_file,
-    policy_rules,
-)
+from hq import database_commands, help_state, import_line, importer, keys, ledger, options, policy_commands
 from hq.alarm_commands import PART as ALARMS
 from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
@@ -65,8 +54,8 @@ _EXIT_REFUSED = 65
 _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
-    ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, PROPOSALS, RECEIPTS, RECOVERY,
-    SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES,
+    ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, policy_commands.PART, PROPOSALS,
+    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES,
 )  # fmt: skip
 
 
@@ -77,8 +66,8 @@ def main() -> NoReturn:
 
 def _main(arguments: list[str]) -> int:
     chosen = options.parser(PARTS).parse_args(arguments)
-    if chosen.command == "policy" and chosen.action == "check":
-        return _check_policy(chosen.file)
+    if chosen.command == "policy" and chosen.action in policy_commands.OFFLINE:
+        return policy_commands.offline(chosen)
     settings = config.load(chosen.config, Settings)
     if chosen.command == "database":
         return database_commands.run(settings.database, chosen)
@@ -161,21 +150,6 @@ def _list_stores(office: Office, chosen: argparse.Namespace) -> None:
 
 def _when(at_ms: int | None) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at_ms else "never"
-
-
-def _check_policy(file: Path) -> int:
-    found = list(policy_rules.problems(policy_file.read(file)))
-    for problem in found:
-        print(f"{problem.field}: {problem.reason.value}: expected {problem.hint}")
-    print("may not be published" if found else "may be published")
-    return _EXIT_REFUSED if found else EXIT_OK
-
-
-def _publish_policy(office: Office, chosen: argparse.Namespace) -> None:
-    draft = policy_file.read(chosen.file)
-    changed = office.publish_policy(draft, _now_ms())
-    members = clock_job.tick(office.engine, office.keys, _now_ms())
-    print(f"policy {draft.name} version {draft.main.version}: {changed} records of policy, {members} others changed")
 
 
 def _add_staff(office: Office, chosen: argparse.Namespace) -> None:
@@ -377,7 +351,6 @@ _COMMANDS: dict[tuple[str, str], Callable[[Office, argparse.Namespace], int | No
     ("profile", "delete"): _delete_profile,
     ("staff", "add"): _add_staff,
     ("staff", "deactivate"): _deactivate_staff,
-    ("policy", "publish"): _publish_policy,
     ("help", ""): _tell_help,
     ("ledger", "verify"): _verify_ledger,
     ("import", ""): _import,

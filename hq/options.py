@@ -64,7 +64,6 @@ def parser(parts: Iterable[Part] = ()) -> argparse.ArgumentParser:
     _choices(commands)
     _profile(commands)
     _staff(commands)
-    _policy(commands)
     helped = command(commands, "help", "tell whether somebody is on the way to a member who called for help")
     helped.add_argument("member", metavar="MEMBER")
     ledger = command(commands, "ledger", "the table of consent events")
@@ -183,10 +182,3 @@ def _staff(commands: "Commands") -> None:
     stop = command(added, "deactivate", "from now on the associate cannot sign in, and is signed out")
     stop.add_argument("associate", metavar="ID")
     stop.add_argument("--store", required=True, metavar="ID")
-
-
-def _policy(commands: "Commands") -> None:
-    added = actions(command(commands, "policy", "what stores may do"))
-    for name, about in (("check", "say whether a policy may be published"), ("publish", "publish a policy")):
-        one = command(added, name, about)
-        one.add_argument("file", type=Path, metavar="FILE", help="TOML, or JSON where the name ends in .json")

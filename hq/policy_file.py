@@ -28,7 +28,7 @@ T = TypeVar("T")
 MAX_FILE_BYTES = 1024 * 1024
 _SPAN = re.compile(r"([1-7])(?:-([1-7]))? (\d\d):(\d\d)-(\d\d):(\d\d)")
 # What most policies leave out.
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "special": "",
     "scopes_first": [],
     "blind": False,
@@ -169,8 +169,8 @@ def _build(shape: type[T], table: object, where: str) -> T:
             values[name] = _value(hints[name], table[name], f"{where}{name}")
         elif type(None) in typing.get_args(hints[name]):
             values[name] = None
-        elif name in _DEFAULTS:
-            values[name] = _value(hints[name], _DEFAULTS[name], f"{where}{name}")
+        elif name in DEFAULTS:
+            values[name] = _value(hints[name], DEFAULTS[name], f"{where}{name}")
         elif shape is Purpose:  # the rules say better than we what a purpose needs
             values[name] = hints[name]()
         else:
