@@ -126,7 +126,7 @@ def _declared(
             and (not rules[scope].special or one.event in own)
         )
         if scopes or (one.purpose in WITHOUT_SCOPE and not one.scopes):
-            yield replace(one, scopes=scopes)
+            yield one if scopes == one.scopes else replace(one, scopes=scopes)
 
 
 def _fits(found: Field, rule: ScopeRule) -> bool:

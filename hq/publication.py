@@ -189,6 +189,10 @@ def _secrets(
     found: dict[int, dict[bytes, list[bytes]]] = defaultdict(lambda: defaultdict(list))
     listed = sorted(buckets)
     for start in range(0, len(listed), _CHUNK):
+        chunk = listed[start : start + _CHUNK]
+        # A day is built in runs of buckets; to name hundreds of them takes longer than to read them.
+        is_run = chunk[-1] - chunk[0] + 1 == len(chunk)
+        among = audience.c.bucket.between(chunk[0], chunk[-1]) if is_run else audience.c.bucket.in_(chunk)
         wanted = (
             select(
                 audience.c.bucket, audience.c.pseudonym, audience.c.member,
@@ -198,7 +202,7 @@ def _secrets(
             .join(member_keys, member_keys.c.member == audience.c.member)
             .where(
                 audience.c.store == store,
-                audience.c.bucket.in_(listed[start : start + _CHUNK]),
+                among,
                 audience.c.present.is_(True),
             )
             .order_by(phones.c.id)

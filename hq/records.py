@@ -256,11 +256,19 @@ def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[byt
     held: dict[bytes, Row[Any]] = {}
     listed = sorted(keys)
     for start in range(0, len(listed), _CHUNK):
+        chunk = listed[start : start + _CHUNK]
+        among = records.c.key.between(chunk[0], chunk[-1]) if _is_run(chunk) else records.c.key.in_(chunk)
         wanted = select(records.c.key, records.c.path, records.c.seq, records.c.digest).where(
-            records.c.instance == found, records.c.key.in_(listed[start : start + _CHUNK])
+            records.c.instance == found, among
         )
         held.update({row.key: row for row in connection.execute(wanted)})
     return held
+
+
+def _is_run(ascending: list[bytes]) -> bool:
+    """Whether it is all keys of one length from the first to the last, such as the buckets of a day."""
+    first, last = ascending[0], ascending[-1]
+    return len(first) == len(last) <= 2 and int.from_bytes(last) - int.from_bytes(first) + 1 == len(ascending)
 
 
 def _post(connection: Connection, parts: list[tuple[Instance, list[Record]]], now_ms: int, urgent: bool) -> None:

@@ -71,7 +71,7 @@ def encode(message: object) -> bytes:
     Raises:
         WireError: a field is outside of the bounds that its annotation declares.
     """
-    return cbor.encode(to_plain(message))
+    return cbor.write(to_plain(message))  # the codecs give nothing that has no form
 
 
 def decode(schema: type[T], encoded: bytes) -> T:
@@ -198,7 +198,7 @@ def _packed(inner: _Codec, most: int) -> _Codec:
         kept = given.get(id(value))
         if kept is not None and kept[0] is value:
             return kept[1]
-        encoded = cbor.encode(inner[0](value))
+        encoded = cbor.write(inner[0](value))
         if len(given) >= most:
             given.clear()
         given[id(value)] = value, encoded
