@@ -1,6 +1,5 @@
 """What members choose at HQ, and what their stores then hold."""
 
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,9 @@ from hq import staff as people
 from hq.database import open_database, reading, writing
 from hq.door import Grant
 from hq.errors import DatabaseUnavailable, Reason, Refused
+from hq.ledger_tables import consent_facts
 from hq.tables import consent_events, outbox
+from tests.hq.conftest import on
 from tests.hq.headquarters import DAY_S, NOON_MS, ROLES, STORE, Headquarters, example_policy, items, text, texts
 from wire import schema, token
 from wire.member import Mode, NameChoice, SourceClass, Staff
@@ -347,17 +348,19 @@ def test_consent_events_cannot_be_edited_or_deleted(hq: Headquarters) -> None:
 def test_a_tampered_ledger_is_found(hq: Headquarters) -> None:
     """Whoever gets round the triggers breaks the chain: an edit and a cut end are both found."""
     hq.join("m-1", "size.shoe")
-    plain = sqlite3.connect(hq.engine.url.database or "")
-    plain.execute("DROP TRIGGER consent_events_UPDATE")
-    plain.execute("DROP TRIGGER consent_events_DELETE")
-    plain.execute("UPDATE consent_events SET chosen_s = chosen_s + 1 WHERE number = 1")
-    plain.commit()
+    with writing(hq.engine) as connection:
+        if hq.engine.dialect.name == "sqlite":
+            connection.execute(sql("DROP TRIGGER consent_events_UPDATE"))
+            connection.execute(sql("DROP TRIGGER consent_events_DELETE"))
+        else:
+            connection.execute(sql("ALTER TABLE consent_events DISABLE TRIGGER USER"))
+        connection.execute(sql("UPDATE consent_events SET chosen_s = chosen_s + 1 WHERE number = 1"))
     with reading(hq.engine) as connection:
         assert ledger.first_broken(connection) == 1
-    plain.execute("UPDATE consent_events SET chosen_s = chosen_s - 1 WHERE number = 1")
-    plain.execute("DELETE FROM consent_events WHERE number = 2")
-    plain.commit()
-    plain.close()
+    with writing(hq.engine) as connection:
+        connection.execute(sql("UPDATE consent_events SET chosen_s = chosen_s - 1 WHERE number = 1"))
+        connection.execute(delete(consent_facts).where(consent_facts.c.event == 2))
+        connection.execute(sql("DELETE FROM consent_events WHERE number = 2"))
     with reading(hq.engine) as connection:
         assert ledger.first_broken(connection) == 2
 
@@ -378,6 +381,7 @@ def test_nothing_is_put_into_the_outbox_of_a_store_that_never_said_hello(hq: Hea
         assert connection.execute(select(outbox)).first() is None
 
 
+@on("sqlite")
 def test_the_database_keeps_what_it_should(hq: Headquarters) -> None:
     """WAL, full synchronisation, foreign keys; opened again everything is there."""
     hq.join("m-1", "size.shoe")

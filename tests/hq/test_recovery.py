@@ -1,32 +1,32 @@
 """HQ restored from a backup: refused and told, then recovered, so that no withdrawal is undone by it."""
 
 import argparse
-import shutil
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, insert, select
 
 from hq import erasure, recovering, recovery, recovery_commands, shares
 from hq import orders as give
 from hq.alarms import Alarm, open_alarms
 from hq.custody_tables import member_keys
 from hq.database import open_database, reading, writing
-from hq.order_tables import orders
+from hq.order_tables import epoch_shares, orders
 from hq.recovery import State
 from hq.tables import audience, consent_events, instances, members, outbox, profiles
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, text
+from tests.postgresql import make_database
 from wire import recall, schema, tree
 from wire.events import MuteKind
 from wire.member import Member, Mode, Muted
 from wire.recall import Denied, FloorBelow, Newer, Reached, Recalled
 from wire.sync import Done, Lease, Message, Order, Outcome, Refusal, RefusalReason, Verb
 
-DATABASE = "sqlite"  # whose backup is a file; the recovery of PostgreSQL is in test_postgresql
 MEMBERS = f"members/{STORE}"
 
 
@@ -36,13 +36,16 @@ def store(hq: Headquarters) -> FakeStore:
     return FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
 
 
-def copy(engine: Engine, into: Path) -> Path:
-    """A backup of the database, without the shares, which lie apart."""
-    into.mkdir()
-    file = Path(engine.url.database or "")
-    with sqlite3.connect(file) as source, sqlite3.connect(into / "hq.db") as target:
-        source.backup(target)
-    return into / "hq.db"
+def copy(engine: Engine, into: Path) -> str:
+    """The URL of a backup of the database, without the shares, which lie apart."""
+    if engine.dialect.name == "sqlite":
+        into.mkdir()
+        with sqlite3.connect(engine.url.database or "") as source, sqlite3.connect(into / "hq.db") as target:
+            source.backup(target)
+        return f"sqlite:///{into}/hq.db"
+    engine.dispose()
+    server = engine.url.set(database="postgres").render_as_string(hide_password=False)
+    return make_database(server, f"hq_{secrets.token_hex(6)}", str(engine.url.database))
 
 
 @pytest.fixture
@@ -54,13 +57,16 @@ def restored(tmp_path: Path) -> Iterator[dict[str, Engine]]:
         one.dispose()
 
 
-def restore(hq: Headquarters, backup: Path, restored: dict[str, Engine], *, shares: bool = True) -> None:
+def restore(hq: Headquarters, backup: str, restored: dict[str, Engine], *, shares: bool = True) -> None:
     """HQ begins again on the backup. The shares are those of today, or are lost."""
-    today = Path(f"{hq.engine.url.database}-shares")
+    with reading(hq.engine) as connection:
+        today = [dict(row) for row in connection.execute(select(epoch_shares)).mappings()]
     hq.engine.dispose()
-    if shares:
-        shutil.copy(today, f"{backup}-shares")
-    restored["hq"] = open_database(f"sqlite:///{backup}")
+    restored["hq"] = open_database(backup)
+    with writing(restored["hq"]) as connection:
+        connection.execute(delete(epoch_shares))
+        if shares and today:
+            connection.execute(insert(epoch_shares), today)
     hq.start(restored["hq"])
 
 

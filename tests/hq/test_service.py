@@ -12,6 +12,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
 
 from hq import keys as hq_keys
 from tests.fakes.store import FakeStore
@@ -108,7 +109,7 @@ def broker(needs, tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def office(engine, tmp_path: Path, broker: Broker) -> Headquarters:
+def office(engine: Engine, tmp_path: Path, broker: Broker) -> Headquarters:
     """An HQ on today's clock, whose keys and configuration lie in the folder for the process."""
     headquarters = Headquarters(engine, now_ms=time.time_ns() // 1_000_000)
     seed, sealing = b"\x01" * 32, make_sealing_private()
@@ -121,7 +122,8 @@ def office(engine, tmp_path: Path, broker: Broker) -> Headquarters:
     headquarters.keys = hq_keys.load(tmp_path / "keys", tmp_path)
     headquarters.office.keys = headquarters.keys
     (tmp_path / "hq.toml").write_text(
-        f'database = "sqlite:///{tmp_path}/hq.db"\nkeys = "{tmp_path}/keys"\ncredentials_dir = "{tmp_path}"\n'
+        f'database = "{engine.url.render_as_string(hide_password=False)}"\n'
+        f'keys = "{tmp_path}/keys"\ncredentials_dir = "{tmp_path}"\n'
         f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\ntls = false\n'
     )
     return headquarters
