@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, distinct, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, cast, distinct, func, insert, select, update
 
 from hq import asking, ledger, membership, notice
 from hq.errors import Reason, Refused
@@ -204,7 +204,7 @@ def forget(connection: Connection, member: bytes) -> None:
     connection.execute(
         update(notice_servings)
         .where(notice_servings.c.member == member)
-        .values(member=None, at_ms=notice_servings.c.day * DAY_MS)
+        .values(member=None, at_ms=cast(notice_servings.c.day, BigInteger) * DAY_MS)
     )
 
 
