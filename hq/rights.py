@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hq import choices, event_bodies, felt, help_state, ledger, looks, membership, purchases, questions, records
+from hq import choices, contacts, event_bodies, felt, help_state, ledger, looks, membership, purchases, questions, records
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
@@ -54,6 +54,7 @@ def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict
         "questions": [plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],
         "looks": [plain(look) for look in looks.of_member(connection, keys.custody, whose)],
         "purchases": [plain(bought) for bought in purchases.of_members(connection, locked)[whose]],
+        "contacts": [{"at": instant(at_ms), **plain(found)} for at_ms, found in contacts.of_member(connection, one)],
         "stores_added": {store: instant(at_ms) for store, at_ms in sorted(choices.added(connection, whose).items())},
         "felt_creepy": [plain(noted) for noted in felt.of_member(connection, keys, member)],
         "stores": [_store(connection, keys, row) for row in _seats(connection, one)],
