@@ -87,9 +87,9 @@ def _is_stale(member: asking.Member) -> bool:
 def _opens(change: dict[str, Any]) -> bool:
     """Whether a change may let anybody see more than before."""
     return (
-        change["do"] in _GIVES
-        or (change["do"] == "mode" and change.get("mode") != "quiet")
-        or (change["do"] == "name" and change.get("name") != "never")
+        change["act"] in _GIVES
+        or (change["act"] == "mode" and change.get("mode") != "quiet")
+        or (change["act"] == "name" and change.get("name") != "never")
     )
 
 
@@ -97,7 +97,7 @@ def _change(member: asking.Member, change: dict[str, Any]) -> None:
     counter, now_ms = office(), asking.now_ms()
     who = (counter, member.id)
     scopes, stores = (tuple(change[name]) if name in change else None for name in ("scopes", "stores"))
-    match change["do"]:
+    match change["act"]:
         case "leave":
             choosing.leave(*who, now_ms, member.method)
         case "pause":
@@ -127,7 +127,7 @@ def _change(member: asking.Member, change: dict[str, Any]) -> None:
                 brand=change.get("brand"),
                 language=change.get("language"),
             )
-            does: Callable[..., object] = choosing.give if change["do"] == "give" else choosing.refuse
+            does: Callable[..., object] = choosing.give if change["act"] == "give" else choosing.refuse
             does(*who, wish, now_ms, member.method)
 
 

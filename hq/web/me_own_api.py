@@ -14,7 +14,7 @@ from hq.mirror import Seen, mirror
 from hq.moments import Moment
 from hq.purchases_told import WHOLE, Held, Mark
 from hq.web import asking
-from hq.web import me_schemas as schemas
+from hq.web import me_own_schemas as schemas
 from hq.web.api import MEMBER, Calls
 from hq.web.errors import Problem, ProblemKind
 from hq.web.me_choices_api import office
@@ -46,7 +46,7 @@ class Profile(MethodView):
         """Deletes, confirms, corrects; what is deleted goes first."""
         member = asking.member()
         order = ("delete", "drop", "confirm", "correct")
-        for change in sorted(asked["changes"], key=lambda one: order.index(one["do"])):
+        for change in sorted(asked["changes"], key=lambda one: order.index(one["act"])):
             _change_value(member, change)
         return _profile(member)
 
@@ -58,7 +58,7 @@ def _profile(member: asking.Member) -> dict[str, Any]:
 
 def _change_value(member: asking.Member, change: dict[str, Any]) -> None:
     counter, now_ms, scope = office(), asking.now_ms(), change["scope"]
-    match change["do"]:
+    match change["act"]:
         case "delete":
             own_profile.forget(counter, member.id, [scope], now_ms)
         case "confirm":

@@ -14,9 +14,10 @@ from hq import choosing, erasure, exports, questions, receipts
 from hq.limits import Limit
 from hq.questions import QuestionKind
 from hq.web import asking
-from hq.web import me_schemas as schemas
+from hq.web import me_rights_schemas as schemas
 from hq.web.api import MEMBER, Calls
 from hq.web.errors import Problem, ProblemKind
+from hq.web.ledger_pages import controller
 from hq.web.me_choices_api import office
 from hq.web.me_once import once
 
@@ -131,7 +132,7 @@ class OneExport(MethodView):
         """All of it, as far as it is there: `complete` says whether more can come."""
         member, keys = asking.member(), asking.parts().keys
         with asking.writing() as connection:
-            found = exports.gather(connection, keys, member.id, _reference(reference), asking.now_ms())
+            found = exports.gather(connection, keys, member.id, _reference(reference), asking.now_ms(), controller())
         if found is None:
             raise Problem(ProblemKind.NOT_FOUND)
         return found, 200, {"Content-Disposition": 'attachment; filename="my-data.json"'}

@@ -72,27 +72,27 @@ def given(found: Any, purpose: str, store: str = STORE) -> set[str] | None:
     return {scope["scope"] for scope in one["scopes"] if scope["given"]} if one["given"] else None
 
 
-PRESENCE = {"do": "give", "purpose": "presence", "stores": [STORE]}
+PRESENCE = {"act": "give", "purpose": "presence", "stores": [STORE]}
 
 
 def test_a_member_gives_and_takes_back_what_they_like(app: App) -> None:
     """By a store's code, a purpose, its scopes; a channel of the brand; and all of it in one call."""
-    change(app, {"do": "add-store", "store": f"https://hq.example/centre/stores/add/{STORE}"})
-    found = change(app, PRESENCE, {"do": "give", "purpose": "assist", "scopes": ["size.shoe", "diet"]})
+    change(app, {"act": "add-store", "store": f"https://hq.example/centre/stores/add/{STORE}"})
+    found = change(app, PRESENCE, {"act": "give", "purpose": "assist", "scopes": ["size.shoe", "diet"]})
     assert given(found, "assist") == {"size.shoe", "diet"} and given(found, "presence") == set()
     assert found["mode"] == "help" and found["name"] == "invited"
-    found = change(app, {"do": "withdraw", "purpose": "assist", "scopes": ["diet"]}, {"do": "name", "name": "never"})
+    found = change(app, {"act": "withdraw", "purpose": "assist", "scopes": ["diet"]}, {"act": "name", "name": "never"})
     assert given(found, "assist") == {"size.shoe"} and found["name"] == "never"
-    found = change(app, {"do": "give", "purpose": "contact.email"})
-    channels = {one["channel"]: one["given"] for brand in found["brands"] for one in brand["purposes"]}
+    found = change(app, {"act": "give", "purpose": "contact.email"})
+    channels = {one.get("channel"): one["given"] for brand in found["brands"] for one in brand["purposes"]}
     assert channels["email"] and not channels["push"]
-    found = change(app, {"do": "pause"})
+    found = change(app, {"act": "pause"})
     assert (found["mode"], found["resumes_to"]) == ("quiet", "help")
-    assert change(app, {"do": "resume"})["mode"] == "help"
-    found = change(app, {"do": "leave"})
+    assert change(app, {"act": "resume"})["mode"] == "help"
+    found = change(app, {"act": "leave"})
     assert given(found, "assist") is None and given(found, "presence") is None
     assert not any(one["given"] for brand in found["brands"] for one in brand["purposes"])
-    assert change(app, {"do": "remove-store", "store": STORE})["stores"] == []
+    assert change(app, {"act": "remove-store", "store": STORE})["stores"] == []
 
 
 def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: App) -> None:
@@ -100,8 +100,8 @@ def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: 
     change(app, PRESENCE)
     place.hq.later(1)
     problem = change(
-        app, {"do": "give", "purpose": "mind-reading", "stores": [STORE], "scopes": ["size.shoe"]},
-        {"do": "leave"}, status=422,
+        app, {"act": "give", "purpose": "mind-reading", "stores": [STORE], "scopes": ["size.shoe"]},
+        {"act": "leave"}, status=422,
     )  # fmt: skip
     assert problem["code"] == "refused" and [one["line"] for one in problem["refused"]] == [0]
     assert problem["refused"][0]["reason"] == "undeclared_purpose"
@@ -115,8 +115,8 @@ def test_an_app_that_shows_an_older_state_gives_nothing_and_takes_back_all_the_s
     second = app.get(f"{_ME}/choices").headers["ETag"]
     assert second != first
     place.hq.later(1)
-    assert change(app, {"do": "mode", "mode": "open"}, status=412, If_Match=first)["code"] == "stale"
-    assert change(app, {"do": "leave"}, {"do": "mode", "mode": "open"}, status=412, If_Match=first)
+    assert change(app, {"act": "mode", "mode": "open"}, status=412, If_Match=first)["code"] == "stale"
+    assert change(app, {"act": "leave"}, {"act": "mode", "mode": "open"}, status=412, If_Match=first)
     found = said(app.get(f"{_ME}/choices"))
     assert found["mode"] == "help" and given(found, "presence") is None
 
@@ -126,7 +126,7 @@ def test_nothing_is_given_before_its_notice_was_served(place: Place, name: str) 
     app = App(place, name)
     assert change(app, PRESENCE, status=403)["code"] == "notice-not-served"
     assert said(app.post(f"{_ME}/phones", json={}), 403)["code"] == "notice-not-served"
-    change(app, {"do": "leave"})
+    change(app, {"act": "leave"})
 
 
 def test_a_phone_gets_its_secret_once_however_often_the_call_is_made(place: Place, app: App) -> None:
@@ -138,7 +138,7 @@ def test_a_phone_gets_its_secret_once_however_often_the_call_is_made(place: Plac
     assert len(bytes.fromhex(made["presence_secret"])) == 32 and made["slot_s"] == 600
     listed = said(app.get(f"{_ME}/phones"))["phones"]
     assert [one["id"] for one in listed] == [made["id"]] and "presence_secret" not in listed[0]
-    body = json.dumps({"changes": [{"do": "leave"}]})
+    body = json.dumps({"changes": [{"act": "leave"}]})
     assert said(app.patch(f"{_ME}/choices", data=body, content_type="application/json", headers=headers), 409)
     said(place.app_client("ben").delete(f"{_ME}/phones/{made['id']}"), 404)
     said(app.delete(f"{_ME}/phones/{made['id']}"), 204)
@@ -149,11 +149,11 @@ def test_a_phone_gets_its_secret_once_however_often_the_call_is_made(place: Plac
 def test_a_member_sees_values_and_what_an_associate_would_see(place: Place, app: App, name: str) -> None:
     """Source and dates of each; corrected, it is the member's own word, and so it stands in the mirror."""
     place.hq.office.set_profile(name, [text("size.shoe", "41"), items("wishlist", "Boots", "Hat")], place.hq.now_ms)
-    change(app, PRESENCE, {"do": "give", "purpose": "assist", "stores": [STORE]})
+    change(app, PRESENCE, {"act": "give", "purpose": "assist", "stores": [STORE]})
     place.hq.later(1)
     asked = [
-        {"do": "correct", "scope": "size.shoe", "text": "42"},
-        {"do": "drop", "scope": "wishlist", "item": "i-1"},
+        {"act": "correct", "scope": "size.shoe", "text": "42"},
+        {"act": "drop", "scope": "wishlist", "item": "i-1"},
     ]
     values = {one["scope"]: one for one in said(app.patch(f"{_ME}/profile", json={"changes": asked}))["values"]}
     assert values["size.shoe"]["text"] == "42" and values["size.shoe"]["surface"] == "app"
@@ -165,7 +165,7 @@ def test_a_member_sees_values_and_what_an_associate_would_see(place: Place, app:
     assert lead["size.shoe"]["text"] == "42" and lead["size.shoe"]["why"]["purpose"] == "assist"
     said(app.get(f"{_ME}/mirror?store={STORE}&role=nobody"), 422)
     said(app.get(f"{_ME}/mirror?store=nowhere"), 422)
-    said(app.patch(f"{_ME}/profile", json={"changes": [{"do": "delete", "scope": "size.shoe"}]}))
+    said(app.patch(f"{_ME}/profile", json={"changes": [{"act": "delete", "scope": "size.shoe"}]}))
     assert "42" not in json.dumps(said(app.get(f"{_ME}/mirror?store={STORE}")))
 
 
