@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page
 
+from tests.hq.web import centre_stories
 from tests.hq.web.place import Place
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "screens"
@@ -36,7 +37,8 @@ def sign_in(opened: Callable[..., Page], place: Place, look: Look) -> None:
     look(page, "sessions")
 
 
-STORIES: Final[tuple[Story, ...]] = (sign_in,)
+STORIES: Final[tuple[Story, ...]] = (sign_in, centre_stories.glance, centre_stories.leaving)
+LONGER: Final[tuple[Story, ...]] = (centre_stories.signal, centre_stories.centre)  # in `make test-long` alone
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

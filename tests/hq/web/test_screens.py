@@ -8,12 +8,15 @@ from playwright.sync_api import Page
 
 from tests.hq.web.conftest import Open, axe
 from tests.hq.web.place import Place
-from tests.hq.web.screens import STORIES, WANTED, Story
+from tests.hq.web.screens import LONGER, STORIES, WANTED, Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+_STORIES = [*STORIES, *(pytest.param(one, marks=pytest.mark.long) for one in LONGER)]
+
+
+@pytest.mark.parametrize("story", _STORIES, ids=lambda story: story.__name__)
 def test_every_screen_is_for_everybody(opened: Open, place: Place, story: Story) -> None:
     """No violation of WCAG 2.2 AA that a program can find, in light and dark, and nobody scrolls sideways."""
     seen: list[str] = []
