@@ -43,7 +43,7 @@ class StoreState(StrEnum):
     """How a store is."""
 
     NEW = "new"  # never said hello
-    DARK = "dark"  # no lease
+    DARK = "dark"  # no lease, or it says so
     LOCKED = "locked"
     QUARANTINE = "quarantine"  # something that it holds does not agree with HQ
     READY = "ready"
@@ -110,11 +110,11 @@ def _is(state: StoreState, now_ms: int) -> ColumnElement[bool]:
         case StoreState.QUARANTINE:
             return and_(links.c.hello_ms.is_not(None), wrong)
         case StoreState.DARK:
-            return and_(links.c.hello_ms.is_not(None), ~wrong, ~leased)
+            return and_(links.c.hello_ms.is_not(None), ~wrong, ~leased | (links.c.readiness == int(Readiness.DARK)))
         case StoreState.LOCKED:
             return and_(~wrong, leased, links.c.readiness == int(Readiness.LOCKED))
         case StoreState.READY:
-            return and_(~wrong, leased, links.c.readiness != int(Readiness.LOCKED))
+            return and_(~wrong, leased, links.c.readiness == int(Readiness.LIVE))
 
 
 def _store(row: Any, raised: int, now_ms: int) -> StoreLine:
@@ -123,7 +123,7 @@ def _store(row: Any, raised: int, now_ms: int) -> StoreLine:
     state = StoreState.READY
     if row.quarantined:
         state = StoreState.QUARANTINE
-    elif row.lease_until_ms <= now_ms:
+    elif row.lease_until_ms <= now_ms or Readiness(row.readiness) is Readiness.DARK:
         state = StoreState.DARK
     elif Readiness(row.readiness) is Readiness.LOCKED:
         state = StoreState.LOCKED

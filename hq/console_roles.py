@@ -64,5 +64,6 @@ def role_of(claimed: Iterable[object]) -> Role | None:
 
     Roles are apart on purpose: who needs two signs in twice.
     """
-    found = {one for one in Role if one.value in {claim for claim in claimed if isinstance(claim, str)}}
+    said = {claim for claim in claimed if isinstance(claim, str)}
+    found = {one for one in Role if one.value in said}
     return next(iter(found)) if len(found) == 1 else None
