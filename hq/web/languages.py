@@ -85,7 +85,10 @@ def install(app: Flask, cookie: str, languages: tuple[str, ...] = LANGUAGES) -> 
         if not has_request_context():
             return SOURCE
         chosen = g.get("language") or request.cookies.get(cookie, "")  # a page may name it in its address
-        return chosen if chosen in languages else request.accept_languages.best_match(languages, SOURCE)
+        if chosen in languages:
+            return str(chosen)
+        asked = (one.partition("-")[0].lower() for one in request.accept_languages.values())  # what is liked best first
+        return next((one for one in asked if one in languages), SOURCE)
 
     babel = _Babel(app, default_locale=SOURCE, locale_selector=wanted)
     _ = babel.domain_instance  # now, not at the first request

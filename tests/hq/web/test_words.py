@@ -29,6 +29,7 @@ def test_the_language_is_the_chosen_one_then_the_browsers(client: FlaskClient) -
     """German where the browser wants it; what was chosen on the page counts more, and survives."""
     german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
     assert '<html lang="de" dir="ltr"' in client.get("/sign-in", headers=german).get_data(as_text=True)
+    assert '<html lang="de"' in client.get("/sign-in", headers={"Accept-Language": "de-AT,en;q=0.5"}).text
     chosen = client.post("/language", data={"language": "en", "next": "/sign-in"}, headers=german)
     assert (chosen.status_code, chosen.headers["Location"]) == (303, "/sign-in")
     assert '<html lang="en"' in client.get("/sign-in", headers=german).get_data(as_text=True)
