@@ -16,6 +16,7 @@ from benchmarks import (
     epochs,
     hellos,
     hostile,
+    hq,
     memory,
     presence,
     scale,
@@ -34,6 +35,7 @@ ALL = {
     "page": (tablet_page.run, "The associates' page in a browser, 200 members present"),
     "hellos": (hellos.run, "Hellos answered by HQ"),
     "hostile": (hostile.run, "What others wait for while the tablet API is attacked, 200 members present"),
+    "hq": (hq.run, "Choices, folds, audiences and a member's page at HQ"),
     "epochs": (epochs.run, "A new epoch, and an erasure"),
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
@@ -51,7 +53,7 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (all unless named)")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, to see that they run")
-    parser.add_argument("--members", type=int, help="how many members HQ knows in `sync` (100,000 unless told)")
+    parser.add_argument("--members", type=int, help="how many members HQ knows in `sync` and `hq`")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that programs and folders go with us
     unknown = [name for name in arguments.names if name not in ALL]
@@ -62,6 +64,8 @@ def main() -> int:
         run, title = ALL[name]
         if name == "sync":
             run = functools.partial(sync.run, members=arguments.members)
+        if name == "hq":
+            run = functools.partial(hq.run, members_count=arguments.members)
         print(table(title, run(arguments.quick)) + "\n", flush=True)
     return 0
 

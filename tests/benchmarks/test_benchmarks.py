@@ -131,3 +131,13 @@ def test_what_ten_thousand_stores_need_is_measured() -> None:
     printed = measured("scale", "--quick")
     check_rows(printed, 20)
     assert "on PostgreSQL" in printed
+
+
+@pytest.mark.long
+@pytest.mark.system
+@pytest.mark.needs("initdb", "postgres")
+def test_what_hq_spends_beside_its_database_is_measured() -> None:
+    """Imports, single choices, folds, an audience and a member's page, each beside its own statements sent again."""
+    printed = measured("hq", "--quick")
+    check_rows(printed, 12)
+    assert "on PostgreSQL" in printed
