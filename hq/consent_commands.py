@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hq import consent_export, ledger_check, ledger_heads
 from hq.alarms import Alarm, clear, raise_
 from hq.command_line import Part, actions, command
-from hq.consent_export_record import Controller
+from hq.consent_export_record import UNNAMED, Controller
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.ledger_heads import Head
@@ -80,7 +80,7 @@ def _verify(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | No
 
 def _export(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
     web = config.load(chosen.config, Settings).web
-    controller = Controller("", "") if web is None else Controller(web.name, web.public_url)
+    controller = UNNAMED if web is None else Controller(web.name, web.public_url)
     with writing(office.engine) as connection:
         signed = not chosen.unsigned
         found = consent_export.export(connection, office.keys, chosen.member, controller, now_ms, signed=signed)

@@ -54,6 +54,9 @@ class Controller:
         return self.url or "urn:consentry:controller"
 
 
+UNNAMED = Controller("", "")  # where HQ's web is not configured
+
+
 def records(
     events: Iterable[Event], now_s: int, principal: str, controller: Controller, notices: Mapping[bytes, Notice]
 ) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from hq import choices, membership, orders, rights
 from hq.choosing_tables import export_orders, exports
+from hq.consent_export_record import UNNAMED, Controller
 from hq.custody_tables import erasure_orders
 from hq.database import reading, writing
 from hq.erasure import Progress
@@ -99,7 +100,9 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> l
     return _of(connection, choices.opened(connection, keys, member).reference, now_ms)
 
 
-def gather(connection: Connection, keys: Keys, member: str, reference: bytes, now_ms: int) -> dict[str, Any] | None:
+def gather(
+    connection: Connection, keys: Keys, member: str, reference: bytes, now_ms: int, controller: Controller = UNNAMED
+) -> dict[str, Any] | None:
     """All of it as plain values for JSON, as far as it is there; None: no such export of this member.
 
     In a transaction that writes (hq.rights locks the member). HQ's part is as of now, each store's as of its answer.
@@ -114,7 +117,7 @@ def gather(connection: Connection, keys: Keys, member: str, reference: bytes, no
     for one in found.stores:
         answer = None if one.progress is not Progress.DONE else _answer(connection, keys, reference, one.store)
         told[one.store] = {"progress": one.progress.value, "done": rights.instant(one.done_ms), "holds": answer}
-    whole = rights.export(connection, keys, member, now_ms)
+    whole = rights.export(connection, keys, member, now_ms, controller)
     return {"asked": rights.instant(found.asked_ms), "complete": found.is_done, "hq": whole, "stores": told}
 
 

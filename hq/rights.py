@@ -14,7 +14,21 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hq import choices, contacts, event_bodies, felt, help_state, ledger, looks, membership, purchases, questions, records
+from hq import (
+    choices,
+    consent_export,
+    contacts,
+    event_bodies,
+    felt,
+    help_state,
+    ledger,
+    looks,
+    membership,
+    purchases,
+    questions,
+    records,
+)
+from hq.consent_export_record import UNNAMED, Controller
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
@@ -26,8 +40,12 @@ from wire.member import Member
 from wire.sync import Attendance, Collection, Disclosure, EventKind, Withdrawal, instance
 
 
-def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict[str, Any]:
+def export(
+    connection: Connection, keys: Keys, member: str, now_ms: int, controller: Controller = UNNAMED
+) -> dict[str, Any]:  # fmt: skip
     """Everything, in a transaction that writes (it locks the member's row).
+
+    `controller`: who answers for what is done, as the consent records name it.
 
     Raises:
         Refused: no such member. SealBroken: a row was changed outside of HQ.
@@ -49,6 +67,7 @@ def export(connection: Connection, keys: Keys, member: str, now_ms: int) -> dict
             for row in connection.execute(held)
         ],
         "profile": [plain(field) for field in membership.fields(connection, locked).get(whose, ())],
+        "consent": consent_export.of_locked(connection, keys, locked, controller, now_ms),
         "choices": [plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
         "help": None if call is None else plain(call),
         "questions": [plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],

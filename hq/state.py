@@ -89,7 +89,7 @@ def channel_of(purpose: str) -> str | None:
 
 def is_wide(purpose: str) -> bool:
     """Whether a purpose is about the brand as a whole, so that no store has to be named."""
-    return purpose == MEDIA or channel_of(purpose) is not None
+    return purpose == MEDIA or purpose.startswith(f"{MEDIA}.") or channel_of(purpose) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from hq.web.asking import Member
 from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
 from hq.web.languages import gettext, mark
+from hq.web.ledger_pages import controller
 
 PHONES: Final = "/centre/phones"
 COPY: Final = "/centre/copy"
@@ -85,7 +86,9 @@ def make() -> pages.Part:
         with asking.writing() as connection:
             found = None
             if reference is not None:
-                found = exports.gather(connection, asking.parts().keys, who.id, reference, asking.now_ms())
+                found = exports.gather(
+                    connection, asking.parts().keys, who.id, reference, asking.now_ms(), controller()
+                )
         if found is None:
             raise Problem(ProblemKind.NOT_FOUND)
         response = Response(json.dumps(found, indent=2, ensure_ascii=False), content_type="application/json")

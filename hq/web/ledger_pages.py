@@ -8,11 +8,18 @@ from typing import Final
 from flask import Response, jsonify
 
 from hq import consent_export
+from hq.consent_export_record import Controller
 from hq.limits import Limit
 from hq.web import asking, pages
 
 PATH: Final = "/.well-known/jwks.json"
 _LIMIT: Final = Limit(burst=30, each_ms=1_000)
+
+
+def controller() -> Controller:
+    """Who answers for what is done, as consent records name it."""
+    settings = asking.parts().settings
+    return Controller(settings.name, settings.public_url)
 
 
 def make() -> pages.Part:
