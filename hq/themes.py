@@ -1,7 +1,9 @@
-"""Names the themes of what is sold, so that a member can mute one as a whole.
+"""Names the themes of what is sold, so that a member can mute one as a whole, and items by what people call them.
 
 I/O: sqlalchemy.
 """
+
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
@@ -28,6 +30,19 @@ def of(connection: Connection) -> tuple[str, ...]:
     for row in connection.execute(wanted).all():
         themes.update(_of_catalog(connection, records.from_row(row)))
     return tuple(sorted(themes)[:MOST_THEMES])
+
+
+def names(connection: Connection, items: Iterable[str]) -> dict[str, str]:
+    """What the catalogs call these items; of one that none knows there is nothing."""
+    wanted = select(instances.c.name).where(instances.c.collection == int(Collection.CATALOG)).order_by(instances.c.id)
+    catalogs = connection.scalars(wanted).all()
+    found: dict[str, str] = {}
+    for item in items:
+        bodies = (records.body(connection, one, item.encode()) for one in catalogs)
+        body = next((one for one in bodies if one is not None), None)
+        if body is not None:
+            found[item] = schema.decode(CatalogItem, body).name
+    return found
 
 
 def _of_catalog(connection: Connection, catalog: Instance) -> tuple[str, ...]:

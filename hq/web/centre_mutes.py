@@ -75,13 +75,14 @@ def _listed(who: Member) -> Response:
     standing = centre_who.standing(who).mutes
     with asking.reading() as connection:
         sold = themes.of(connection)
+        known = themes.names(connection, [one.id for one in standing if one.what is MuteKind.ITEM])
     muted = {one.id for one in standing if one.what is MuteKind.THEME}
     offered = sorted({*_ALWAYS, *sold, *muted}, key=lambda one: (one not in _ALWAYS, _theme(one).casefold()))
     return centre_pages.page(
         "mutes",
         themes=[{"id": one, "label": _theme(one), "muted": one in muted} for one in offered],
         others=[
-            {"kind": one.what.value, "id": one.id, "label": gettext(_KINDS[one.what], id=one.id)}
+            {"kind": one.what.value, "id": one.id, "label": known.get(one.id) or gettext(_KINDS[one.what], id=one.id)}
             for one in standing
             if one.what is not MuteKind.THEME
         ],

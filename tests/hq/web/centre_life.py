@@ -3,7 +3,9 @@
 I/O: the database of the test.
 """
 
-from hq import choosing, publication, purchases
+import json
+
+from hq import choosing, collections, publication, purchases
 from hq.database import writing
 from hq.membership import lock_by_id
 from hq.purchases_told import Bought, Kind, Purchase
@@ -15,7 +17,7 @@ from wire.events import HandOverReason
 from wire.items import ItemList, MuteKind, Proposal
 from wire.member import Muted
 from wire.merkle import Frontier
-from wire.sync import Attendance, Disclosure, Event, EventKind, HelpStep, LogHead, ReasonCode
+from wire.sync import Attendance, Collection, Disclosure, Event, EventKind, HelpStep, LogHead, ReasonCode
 
 YEAR_S = 365 * DAY_S
 EXPERT = HandOverReason.NEEDS_EXPERT
@@ -37,6 +39,7 @@ def live(place: Place, member: str = "ada") -> FakeStore:
     )  # fmt: skip
     office.mute(member, Muted(MuteKind.ITEM, "i-7"), hq.now_ms)
     buy(place, member)
+    sell(place)
     store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
     store.come_up(hq.answers)
     store.fill(hq.answers)
@@ -44,6 +47,16 @@ def live(place: Place, member: str = "ada") -> FakeStore:
     hq.later(90)
     store.say(hq.answers, store.hello())
     return store
+
+
+def sell(place: Place) -> None:
+    """What the stores have, some of it of a theme."""
+    told = [
+        {"id": "i-7", "name": "Candle Nox", "path": ["home"], "themes": ["christmas"]},
+        {"id": "i-8", "name": "Dog blanket Rex", "path": ["home"], "themes": ["pets", "camping"]},
+    ]
+    bodies = collections.catalog_lines(json.dumps(one).encode() for one in told)
+    collections.publish(place.hq.engine, Collection.CATALOG, "main", bodies, place.hq.now_ms)
 
 
 def buy(place: Place, member: str) -> None:

@@ -4,16 +4,17 @@ I/O: the browser of the test.
 """
 
 from collections.abc import Callable
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Page
 
+from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE
 from tests.hq.web.centre_life import live
 from tests.hq.web.place import Place
 
 Look = Callable[[Page, str], None]
-_LIVED: WeakSet[Place] = WeakSet()
+_LIVED: WeakKeyDictionary[Place, FakeStore] = WeakKeyDictionary()
 _FIRST = {
     "purpose": "/centre/purposes/suggest",
     "mirror": "/centre/mirror",
@@ -34,11 +35,12 @@ _PAGES = {
 
 
 def _once(place: Place) -> None:
-    """Ada has lived through some months, once."""
+    """Ada has lived through some months, once; the store's box was heard just now."""
     if place not in _LIVED:
-        _LIVED.add(place)
-        live(place)
-        place.hq.later(60)
+        _LIVED[place] = live(place)
+    place.hq.later(60)
+    store = _LIVED[place]
+    store.say(place.hq.answers, store.hello())
 
 
 def glance(opened: Callable[..., Page], place: Place, look: Look) -> None:

@@ -158,8 +158,10 @@ def opened(chromium: Browser, place: Place, address: str) -> Iterator[Open]:
 
 def axe(page: Page, name: str = "") -> None:
     """Nothing that axe-core finds, and nobody has to scroll sideways."""
+    place = page.evaluate("scrollY")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")  # there the tabs lie over nothing
     found = Axe().run(page, options=AXE)
+    page.evaluate("place => scrollTo(0, place)", place)
     assert found.violations_count == 0, f"{name}: {found.generate_report()}"
     viewport = page.viewport_size
     assert viewport is not None
