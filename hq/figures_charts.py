@@ -3,12 +3,16 @@
 I/O: pygal; its only importer.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from xml.etree import ElementTree
 
 import pygal  # type: ignore[import-untyped]
 from pygal.style import Style  # type: ignore[import-untyped]
+
+# What pygal puts among Python's importers does not know today's protocol, and serves only maps, of which none is drawn.
+sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != "pygal"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _FONT = "system-ui, sans-serif"
