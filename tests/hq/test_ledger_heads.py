@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete, select, text, update
 
-from hq import ledger_heads
+from hq import erasure, ledger, ledger_heads, membership
 from hq.alarm_tables import alarms
 from hq.consent_commands import PART
 from hq.database import reading, writing
 from hq.door import check_refusal
 from hq.errors import DatabaseUnavailable
 from hq.ledger_heads import EVERY_MS, Head
+from hq.ledger_proof import Party, Proof
 from hq.ledger_tables import consent_facts, consent_heads
 from hq.tables import chain_heads, consent_events
 from tests.hq.headquarters import STORE, Headquarters, make_keys
+from tests.hq.test_custody import cells
 from wire.member import Mode
 
 
@@ -222,8 +224,6 @@ def test_what_may_be_counted_needs_no_key_and_is_nobodys_after_an_erasure(signed
     ]
     with reading(hq.engine) as connection:
         before = len(connection.execute(select(consent_facts)).all())
-    from hq import erasure
-
     erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
     with reading(hq.engine) as connection:
         left = connection.execute(select(consent_facts)).all()
@@ -231,3 +231,24 @@ def test_what_may_be_counted_needs_no_key_and_is_nobodys_after_an_erasure(signed
     assert len(left) == before + 1
     assert sum(one.member is None and one.event is None for one in left) == 6
     assert member not in {one.member for one in left}
+
+
+def test_nothing_of_a_proof_is_in_a_dump(hq: Headquarters) -> None:
+    """Who chose for whom, on what surface, with what evidence and words: sealed, and gone with the member."""
+    hq.join("m-1")
+    proof = Proof(
+        by=Party.PARENT, by_reference="cnryparent", surface="cnrysurface", text="cnrytext",
+        digest=b"cnrydigest" * 3 + b"xx",
+    )  # fmt: skip
+    hq.office.withdraw("m-1", hq.now_ms, purpose="presence", proof=proof)
+    hq.tick()
+    assert b"cnry" not in cells(hq.engine)
+    with writing(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, ["m-1"])
+        (events,) = ledger.of_members(connection, locked).values()
+    assert [one.proof for one in events][-1] == proof
+    assert "cnry" not in repr(events)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    with writing(hq.engine) as connection:
+        assert membership.lock(connection, hq.keys.custody, locked) == {}
+        assert ledger.first_broken(connection) is None

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hq.state import Choice, Event, EventKind, fold
+from hq.ledger_proof import Status
+from hq.state import CLOSING, Choice, Event, EventKind, fold
 from wire.events import MuteKind
 from wire.member import MOST_MUTES, Mode, Muted, NameChoice
 
@@ -18,6 +19,12 @@ RECORDED_S = 1000
 def grant(number: int, chosen_s: int | None, *scopes: str, purpose: str = "assist", stores=("a",)) -> Event:
     """A grant, recorded at 1000 s."""
     choice = Choice(EventKind.GRANT, purpose, scopes, stores, ("associate",), (), 0, 10_000)
+    return Event(number.to_bytes(16, "big"), "test", chosen_s, RECORDED_S, choice)
+
+
+def refusal(number: int, chosen_s: int | None, purpose="assist", scopes=None, stores=None) -> Event:
+    """The member was asked and said no."""
+    choice = Choice(EventKind.REFUSAL, purpose, scopes, stores)
     return Event(number.to_bytes(16, "big"), "test", chosen_s, RECORDED_S, choice)
 
 
@@ -49,6 +56,18 @@ CHOICES = st.one_of(
         st.none() | st.just(("diet",)),
         st.none() | st.just(("a",)),
     ),
+    st.builds(
+        lambda kind, purpose, brand: Choice(kind, purpose, None, None, brand=brand),
+        st.sampled_from((EventKind.REFUSAL, EventKind.WITHDRAWAL)),
+        st.sampled_from((*PURPOSES, "media")),
+        st.none() | st.just("x"),
+    ),
+    st.builds(
+        lambda stores, brand, status: Choice(EventKind.GRANT, "media", (), stores, brand=brand, status=status),
+        st.sampled_from(((), ("a",))),
+        st.sampled_from(("x", "y")),
+        st.sampled_from((None, Status.RENEWED, Status.INVALIDATED)),
+    ),
     st.builds(lambda mode: Choice(EventKind.MODE, mode=mode), st.sampled_from(Mode)),
     st.builds(lambda name: Choice(EventKind.NAME, name_choice=name), st.sampled_from(NameChoice)),
     st.builds(
@@ -77,7 +96,8 @@ def test_any_order_and_repetition_of_events_folds_into_one_state(events: list[Ev
 def test_a_withdrawal_of_everything_leaves_only_what_was_chosen_later(events, chosen_s, recorded_s) -> None:
     """After it nothing stands but grants whose known time of choice is later than its own."""
     last = Event(b"\xff" * 16, "test", chosen_s, recorded_s, Choice(EventKind.WITHDRAWAL))
-    for statement in fold([*events, last]).statements:
+    left = fold([*events, last])
+    for statement in (*left.statements, *left.wide):
         assert chosen_s is not None
         assert statement.chosen_s is not None
         assert statement.chosen_s > chosen_s
@@ -87,13 +107,13 @@ def test_a_withdrawal_of_everything_leaves_only_what_was_chosen_later(events, ch
 def test_more_withdrawals_never_let_more_stand(events: list[Event], more: list[Event]) -> None:
     """Adding withdrawals to a history only takes away."""
     added = [
-        replace(one, id=b"\xfe" + one.id[1:]) for one in more if one.choice.kind is EventKind.WITHDRAWAL
+        replace(one, id=b"\xfe" + one.id[1:]) for one in more if one.choice.kind in CLOSING
     ]  # fmt: skip
 
     def standing(events: list[Event]) -> set[tuple[str, str, str, bytes]]:
         return {
             (one.store, one.purpose, scope, one.event)
-            for one in fold(events).statements
+            for one in (*fold(events).statements, *fold(events).wide)
             for scope in one.scopes or ("",)
         }
 
@@ -208,3 +228,36 @@ def test_of_more_mutes_than_a_record_bears_the_last_stand() -> None:
     """What the member said just now is never what is left out."""
     many = [muting(number, number, f"t-{number}") for number in range(MOST_MUTES + 40)]
     assert muted(*many) == {f"t-{number}" for number in range(40, MOST_MUTES + 40)}
+
+
+@given(EVENTS)
+def test_a_refusal_takes_away_what_a_withdrawal_would(events: list[Event]) -> None:
+    """Saying no when asked ends what stands of it, by the same rules."""
+    withdrawn = [
+        replace(one, choice=replace(one.choice, kind=EventKind.WITHDRAWAL))
+        if one.choice.kind is EventKind.REFUSAL
+        else one
+        for one in events
+    ]
+    assert fold(events) == fold(withdrawn)
+
+
+@given(EVENTS, TIMES, st.integers(0, 2000), TIMES, st.integers(0, 2000))
+def test_of_two_statements_the_doubtful_one_never_opens_anything(
+    events: list[Event], granted_s, granted_recorded_s: int, closed_s, closed_recorded_s: int
+) -> None:
+    """A grant stands against a refusal only with a known, past and later time of choice, whatever else was said."""
+    opens = replace(grant(1, granted_s, "diet", purpose="suggest"), id=b"\xfd" * 16, recorded_s=granted_recorded_s)
+    closes = replace(refusal(2, closed_s, "suggest"), id=b"\xfe" * 16, recorded_s=closed_recorded_s)
+    stands = any(one.event == opens.id for one in fold([*events, opens, closes]).statements)
+    is_known = granted_s is not None and granted_s <= granted_recorded_s
+    assert not stands or (is_known and closed_s is not None and granted_s > closed_s)
+    alone = any(one.event == opens.id for one in fold([opens, closes]).statements)
+    assert alone == (is_known and closed_s is not None and granted_s > closed_s)
+
+
+@given(EVENTS)
+def test_what_was_recorded_as_invalid_changes_nothing(events: list[Event]) -> None:
+    """It is as if it had not been said, but for being told."""
+    counted = [one for one in events if one.choice.status is not Status.INVALIDATED]
+    assert fold(events) == fold(counted)
