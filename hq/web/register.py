@@ -12,6 +12,8 @@ from hq.web import (
     me_choices_api,
     me_own_api,
     me_rights_api,
+    notices_api,
+    privacy_pages,
     sessions_pages,
     sign_in_pages,
     tokens,
@@ -26,6 +28,7 @@ PAGES: Final[tuple[Callable[[], Part], ...]] = (
     sign_in_pages.make,
     sessions_pages.make,
     ledger_pages.make,
+    privacy_pages.make,
     *CONSOLE,
     *centre.PAGES,
 )
@@ -33,6 +36,7 @@ PAGES: Final[tuple[Callable[[], Part], ...]] = (
 # Calls of the API, documented at /api/v1/openapi.json in this order.
 CALLS: Final[tuple[Calls, ...]] = (
     tokens.calls,
+    notices_api.calls,
     me_choices_api.calls,
     me_own_api.calls,
     me_rights_api.calls,

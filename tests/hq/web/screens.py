@@ -37,7 +37,22 @@ def sign_in(opened: Callable[..., Page], place: Place, look: Look) -> None:
     look(page, "sessions")
 
 
-STORIES: Final[tuple[Story, ...]] = (sign_in, centre_stories.glance, centre_stories.leaving)
+def privacy(opened: Callable[..., Page], place: Place, look: Look) -> None:
+    """What is in force, the full text of one purpose, and what a version changed."""
+    from tests.hq.web.test_privacy import second
+
+    place.hq.later(86_400)
+    place.hq.office.publish_policy(second(place.hq.draft), place.hq.now_ms)
+    page = opened("phone", "/privacy", member=None)
+    look(page, "privacy")
+    page.locator("#main-presence summary").click()
+    page.locator("#main-presence details").evaluate("one => one.scrollIntoView()")
+    look(page, "privacy-full")
+    page.goto("/privacy/main/assist")
+    look(page, "privacy-versions")
+
+
+STORIES: Final[tuple[Story, ...]] = (sign_in, centre_stories.glance, centre_stories.leaving, privacy)
 LONGER: Final[tuple[Story, ...]] = (centre_stories.signal, centre_stories.centre)  # in `make test-long` alone
 
 if __name__ == "__main__":
