@@ -50,7 +50,7 @@ def make() -> pages.Part:
         """By what stands below a QR code."""
         who = centre_who.member()
         try:
-            store = choosing.store_of(pages.form(AddAsked)["store"])
+            store = _named(pages.form(AddAsked)["store"].strip())
         except (Refused, Problem):
             return _listed(who, gettext(_NO_STORE), 422)
         return _add(who, store)
@@ -84,6 +84,12 @@ def make() -> pages.Part:
         return centre_pages.page("store", place=_row(place))
 
     return part
+
+
+def _named(typed: str) -> str:
+    """The store of what was typed: an id, or an address as it stands below a code, often without its beginning."""
+    is_address = "/" in typed and "://" not in typed and not typed.startswith("/")
+    return choosing.store_of(f"https://{typed}" if is_address else typed)
 
 
 def _add(who: Member, store: str) -> Response:

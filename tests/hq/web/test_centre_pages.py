@@ -183,7 +183,7 @@ def test_stores_come_by_their_qr_code_and_go_with_everything(place: Place) -> No
     ben = place.signed_in("ben")
     assert "Begin with a store" in ben.get("/").text
     assert "Berlin Mitte" in ben.get(f"/centre/stores/add/{STORE}").text
-    listed = send(place, ben, "/centre/stores", store=f"https://choices.example.com/centre/stores/add/{STORE}")
+    listed = send(place, ben, "/centre/stores", store=f"choices.example.com/leave/{STORE}")
     assert "Berlin Mitte" in listed
     assert "on your list already" in ben.get(f"/centre/stores/add/{STORE}").text
     assert "no store that we know" in send(place, ben, "/centre/stores", 422, store="atlantis")
