@@ -7,6 +7,8 @@ from hq.database import writing
 from hq.errors import DatabaseUnavailable
 from tests.hq.headquarters import Headquarters
 
+DATABASE = "sqlite"  # what is made to raise is SQLAlchemy, above either
+
 
 @pytest.mark.parametrize(
     "kind",
