@@ -19,7 +19,7 @@ _ORIGIN: Final = Form(
 )
 _ADDRESS: Final = Form(pattern=r"https?://(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[!-~]*)?", words="an address")
 _CLAIM: Final = Form(pattern=r"[!-~]{1,64}", words="the name of a claim")
-_REDIRECT: Final = re.compile(r"[a-z][a-z0-9+.-]*:/[!-~]{1,256}")
+_REDIRECT: Final = re.compile(r"(?!javascript:|data:|http:)[a-z][a-z0-9+.-]*:/[!-~]{1,256}")
 
 
 class Encryption(StrEnum):

@@ -18,6 +18,8 @@ TOP = Path(__file__).parent.parent.parent
 BROKERS = ["--embedded-broker", pytest.param("", marks=pytest.mark.needs("mosquitto"), id="mosquitto")]
 LIVE = re.compile(r"http://localhost:(\d+)(/demo/[\w-]+)")
 
+OWN = re.compile(r"http://localhost:(\d+)/sign-in/link/([\w-]{43})")
+
 pytestmark = pytest.mark.system
 
 
@@ -110,6 +112,9 @@ def test_a_living_shop_can_be_played_with_and_ends_cleanly(folder: Path, number:
         started = below(running.pid)
         assert len(started) >= 5
         assert page(int(link.group(1)), link.group(2))
+        own = OWN.search(read_until(running, "own choices"))
+        assert own
+        assert signs_in(int(own.group(1)), own.group(2))
         assert running.stdin is not None
         running.stdin.write("help Mara\nnonsense\nwithdraw Mara no.such\n")
         read_until(running, "help waits in Shoes")
@@ -119,6 +124,22 @@ def test_a_living_shop_can_be_played_with_and_ends_cleanly(folder: Path, number:
     assert started & below(1) == set()
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
     assert shared_memory() <= before
+
+
+def signs_in(port: int, token: str) -> bool:
+    """Opens Mara's own link as a browser does: a button, then her choices."""
+    connection = http.client.HTTPConnection("localhost", port, timeout=20)
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://localhost:{port}"}
+    connection.request("POST", "/sign-in/link", f"token={token}", form)
+    answer = connection.getresponse()
+    answer.read()
+    cookies = "; ".join(value.split(";")[0] for name, value in answer.getheaders() if name == "Set-Cookie")
+    assert (answer.status, answer.getheader("Location")) == (303, "/")
+    connection.request("GET", "/", headers={"Cookie": cookies})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status == 200 and b"Stop everything" in content
 
 
 def page(port: int, link: str) -> bool:
