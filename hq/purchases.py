@@ -6,7 +6,7 @@ I/O: sqlalchemy.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
@@ -40,7 +40,12 @@ def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[b
                 opened = seal.open(row.marks, bound(Place.PURCHASE_MARKS, row.member, row.id))
                 marks = {one.item: one.mark for one in schema.decode(Marks, opened).listed}
             found[row.member].append(Held(row.id, said, marks))
-    return {one: sorted(found[one], key=lambda held: (-held.said.at_s, held.id)) for one in listed}
+    return {one: newest_first(found[one]) for one in listed}
+
+
+def newest_first(held: Iterable[Held]) -> list[Held]:
+    """In the order in which they are told."""
+    return sorted(held, key=lambda one: (-one.said.at_s, one.id))
 
 
 def put(
@@ -116,10 +121,15 @@ def remove(connection: Connection, locked: Mapping[bytes, Locked], ids: Iterable
     return sum(connection.execute(delete(purchases).where(mine, purchases.c.id.in_(one))).rowcount for one in chunks)
 
 
-def renew(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, Locked]:
-    """Brings the profiles of these members up to their purchases; returns whose changed, for the caller to publish."""
+def renew(
+    connection: Connection, locked: Mapping[bytes, Locked], known: Mapping[bytes, Sequence[Held]] | None = None
+) -> dict[bytes, Locked]:
+    """Brings the profiles of these members up to their purchases; returns whose changed, for the caller to publish.
+
+    `known`: all of each as it is now, the newest first, where the caller has read it.
+    """
     mains = all_policies(connection)
-    held = of_members(connection, locked)
+    held = of_members(connection, locked) if known is None else known
     before = membership.fields(connection, locked)
     made = {one: renewed(before.get(one, ()), fields(held[one], locked[one].seal, mains)) for one in locked}
     changed = {one: found for one, found in made.items() if found is not None}

@@ -28,8 +28,6 @@ from hq.state import Standing, fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
-from wire import schema
-from wire.errors import WireError
 
 _KEYS = "member reference kind store at items of subject open"
 
@@ -76,9 +74,17 @@ class _Batch:
         written = {one: found for one, found in changed.items() if found}
         for whose, found in written.items():
             purchases.put(self._connection, self._locked[whose], found.values(), self._known[whose])
-        touched = purchases.renew(self._connection, {one: self._locked[one] for one in written})
+        locked = {one: self._locked[one] for one in written}
+        touched = purchases.renew(self._connection, locked, {one: self._held(one, written[one]) for one in written})
         publication.refresh(self._connection, self._keys, touched, self._now_ms)
         return Taken(sum(map(len, written.values())), refused)
+
+    def _held(self, whose: bytes, changed: dict[bytes, tuple[Purchase, int]]) -> list[Held]:
+        """All of a member as it is now, the newest first."""
+        known = dict(self._known[whose])
+        for made, (said, _) in changed.items():
+            known[made] = Held(made, said, known[made].marks if made in known else {})
+        return purchases.newest_first(known.values())
 
     def _told(self, one: Locked, made: bytes) -> Purchase | None:
         held: Held | None = self._known[one.reference].get(made)
@@ -122,7 +128,7 @@ def parse(told: object, system: str, now_s: int) -> Purchase:
     )
     if len({one.item for one in lines}) != len(lines):
         raise row.wrong("items", "each item once, with its quantity")
-    said = Purchase(
+    return Purchase(
         reference=row.text("reference", most_bytes=64),
         kind=kind,
         store=row.text("store", ONLINE, most_bytes=40),
@@ -134,8 +140,3 @@ def parse(told: object, system: str, now_s: int) -> Purchase:
         subject=row.text("subject") if kind is Kind.SERVICE else "",
         is_open=row.flag("open", missing=True) if kind is Kind.SERVICE else False,
     )
-    try:
-        schema.encode(said)
-    except WireError as error:
-        raise Refused(Reason.MALFORMED, "", error.hint) from error
-    return said

@@ -62,6 +62,18 @@ def _json(text: bytes) -> Any:
         return None
 
 
+def _is_text(one: object) -> bool:
+    return isinstance(one, str) and (not one or _bytes(one) > 0)
+
+
+def _bytes(text: str) -> int:
+    """How many bytes a text has; 0 of one that is none in UTF-8, such as a lone surrogate."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return 0
+
+
 class Row:
     """An object of a line, whose keys are taken one by one. `where` leads to it from the line's top."""
 
@@ -93,7 +105,7 @@ class Row:
         found = self._table.get(key)
         if found is None and missing is not None:
             return missing
-        if not isinstance(found, str) or not 1 <= len(found.encode("utf-8", "surrogatepass")) <= most_bytes:
+        if not isinstance(found, str) or not 1 <= _bytes(found) <= most_bytes:
             raise self.wrong(key, f"a text of at most {most_bytes} bytes")
         return found
 
@@ -102,7 +114,7 @@ class Row:
         found = self._table.get(key)
         if found is None:
             return ()
-        if not isinstance(found, list) or len(found) > most or not all(isinstance(one, str) for one in found):
+        if not isinstance(found, list) or len(found) > most or not all(map(_is_text, found)):
             raise self.wrong(key, f"a list of at most {most} texts")
         return tuple(found)
 
