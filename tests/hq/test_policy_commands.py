@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,24 @@ def test_what_the_reader_refuses_the_schema_refuses_too(path: tuple[str | int, .
         found = list(policy_check.of_form(table))
         assert found, path
         assert all(": malformed: " in one for one in found)
+
+
+def test_every_key_is_explained() -> None:
+    """Whoever writes a policy or its words finds each key in the document."""
+    text = (Path(__file__).parents[2] / "docs/policy.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", text))
+
+    def keys(schema: object) -> Iterator[str]:
+        if isinstance(schema, dict) and schema:
+            yield from schema.get("properties", {})
+            for part in ("properties", "items", "additionalProperties"):
+                inner = schema.get(part, {})
+                for one in inner.values() if part == "properties" else [inner]:
+                    yield from keys(one)
+
+    wanted = set(keys(policy_schema.policy()))
+    wanted -= set(policy_schema.notice()["properties"]["lines"]["properties"])  # the file explains them
+    assert wanted - named == set()
 
 
 def test_check_names_the_way_to_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

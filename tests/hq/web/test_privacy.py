@@ -71,7 +71,7 @@ def test_what_can_be_chosen_is_told_and_recorded(versions: Place) -> None:
         "scopes"
     ]
     assert served(versions, "ben") == [(one["purpose"], "de", "app") for one in listed]
-    choice["changes"][0] |= {"notice": presence["notice"], "language": "de"}  # type: ignore[operator]
+    choice["changes"][0] |= {"notice": presence["notice"], "language": "de"}
     assert app.patch("/api/v1/me/choices", json=choice).status_code == 200
     exact = app.get(f"/privacy/notices/{presence['notice']}")
     assert hashlib.sha256(exact.data).hexdigest() == presence["notice"]
