@@ -52,6 +52,7 @@ exports = Table(
     _member(),
     Column("asked_ms", BigInteger, nullable=False),
     Index("exports_member", "member"),
+    Index("exports_asked", "asked_ms", "id"),
 )
 
 export_orders = Table(

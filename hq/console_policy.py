@@ -64,11 +64,11 @@ def versions_page(connection: Connection, *, after: str = "", limit: int = PAGE)
         wanted = wanted.where(
             or_(
                 rows.at_ms < last,
-                and_(rows.at_ms == last, rows.policy > policy),
+                and_(rows.at_ms == last, rows.policy < policy),
                 and_(rows.at_ms == last, rows.policy == policy, rows.version < int(version)),
             )
         )
-    ordered = wanted.order_by(rows.at_ms.desc(), rows.policy, rows.version.desc()).limit(limit + 1)
+    ordered = wanted.order_by(rows.at_ms.desc(), rows.policy.desc(), rows.version.desc()).limit(limit + 1)
     found = [Version(row.policy, row.version, row.at_ms) for row in connection.execute(ordered)]
     last_one = found[limit - 1] if len(found) > limit else None
     key = None if last_one is None else f"{last_one.at_ms}~{last_one.policy}~{last_one.version}"

@@ -3,7 +3,7 @@
 I/O: sqlalchemy, its schema language only.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table
 
 from hq.tables import METADATA
 
@@ -29,6 +29,7 @@ erasures = Table(
     Column("id", LargeBinary(8), primary_key=True),
     Column("lookup", LargeBinary(32), index=True, nullable=True),  # None: every store has done it
     Column("asked_ms", BigInteger, nullable=False),
+    Index("erasures_asked", "asked_ms", "id"),
 )
 
 erasure_orders = Table(

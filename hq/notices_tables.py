@@ -17,6 +17,7 @@ policy_versions = Table(
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Index("policy_versions_at", "at_ms", "policy", "version"),
 )
 
 policy_notices = Table(

@@ -68,6 +68,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
+        "contact_rules",
+        sa.Column("brand", sa.String(length=40), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("set_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("brand"),
+    )
+    op.create_table(
         "duties",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("holder", sa.LargeBinary(length=8), nullable=False),
@@ -82,6 +89,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("erasures", schema=None) as batch_op:
+        batch_op.create_index("erasures_asked", ["asked_ms", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_erasures_lookup"), ["lookup"], unique=False)
 
     op.create_table(
@@ -181,6 +189,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "policy_versions",
+        sa.Column("policy", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("policy", "version"),
+    )
+    with op.batch_alter_table("policy_versions", schema=None) as batch_op:
+        batch_op.create_index("policy_versions_at", ["at_ms", "policy", "version"], unique=False)
+
+    op.create_table(
         "processes",
         sa.Column("id", sa.LargeBinary(length=8), nullable=False),
         sa.Column("until_ms", sa.BigInteger(), nullable=False),
@@ -218,7 +237,7 @@ def upgrade() -> None:
         sa.Column("store", sa.String(length=40), nullable=False),
         sa.Column("incarnation", sa.LargeBinary(length=16), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("share", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(length=68), nullable=False),
         sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("store", "incarnation", "epoch"),
         schema="shares",
@@ -257,6 +276,7 @@ def upgrade() -> None:
         sa.Column("rights", sa.String(length=256), nullable=False),
         sa.Column("brands", sa.String(length=2048), nullable=False),
         sa.Column("stores", sa.String(length=4096), nullable=False),
+        sa.Column("each_minute", sa.Integer(), nullable=False),
         sa.Column("added_ms", sa.BigInteger(), nullable=False),
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -288,6 +308,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_app_codes_ends_ms"), ["ends_ms"], unique=False)
         batch_op.create_index(batch_op.f("ix_app_codes_member"), ["member"], unique=False)
 
+    op.create_table(
+        "asks",
+        sa.Column("member", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["members.id"],
+        ),
+        sa.PrimaryKeyConstraint("member", "purpose"),
+    )
     op.create_table(
         "audience",
         sa.Column("store", sa.String(length=40), nullable=False),
@@ -372,6 +403,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_consent_events_member"), ["member"], unique=False)
 
     op.create_table(
+        "contacts",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("member", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["members.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.create_index("contacts_member", ["member", "at_ms"], unique=False)
+        batch_op.create_index(batch_op.f("ix_contacts_at_ms"), ["at_ms"], unique=False)
+
+    op.create_table(
         "erasure_orders",
         sa.Column("erasure", sa.LargeBinary(length=8), nullable=False),
         sa.Column("store", sa.String(length=40), nullable=False),
@@ -412,6 +459,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("exports", schema=None) as batch_op:
+        batch_op.create_index("exports_asked", ["asked_ms", "id"], unique=False)
         batch_op.create_index("exports_member", ["member"], unique=False)
 
     op.create_table(
@@ -633,6 +681,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member"),
     )
     op.create_table(
+        "merges",
+        sa.Column("member", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("survivor", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("lookup", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["members.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["survivor"],
+            ["members.id"],
+        ),
+        sa.PrimaryKeyConstraint("member"),
+        sa.UniqueConstraint("lookup"),
+    )
+    with op.batch_alter_table("merges", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_merges_survivor"), ["survivor"], unique=False)
+
+    op.create_table(
         "nodes",
         sa.Column("instance", sa.BigInteger(), nullable=False),
         sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
@@ -644,6 +712,32 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("instance", "place"),
     )
+    op.create_table(
+        "notice_servings",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("member", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("notice", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("policy", sa.String(length=40), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=35), nullable=False),
+        sa.Column("surface", sa.String(length=32), nullable=False),
+        sa.Column("store", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["members.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["notice"],
+            ["notices.hash"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("notice_servings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notice_servings_day"), ["day"], unique=False)
+        batch_op.create_index("notice_servings_member", ["member", "notice"], unique=False)
+
     op.create_table(
         "orders",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -700,6 +794,19 @@ def upgrade() -> None:
     with op.batch_alter_table("phones", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_phones_member"), ["member"], unique=False)
 
+    op.create_table(
+        "policy_notices",
+        sa.Column("policy", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("notice", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("material", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["notice"],
+            ["notices.hash"],
+        ),
+        sa.PrimaryKeyConstraint("policy", "version", "purpose"),
+    )
     op.create_table(
         "profiles",
         sa.Column("member", sa.LargeBinary(length=16), nullable=False),
