@@ -141,7 +141,7 @@ STEPS = st.lists(
 
 
 @on("sqlite")
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_whatever_a_member_does_with_one_brand_the_other_sees_nothing_of(two: Headquarters, steps) -> None:
     """Each store's record is the one that the steps with its own brand alone lead to."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hq.ledger_proof import Party, Proof, Status
@@ -109,6 +109,7 @@ EVENTS = st.lists(st.tuples(CHOICES, st.none() | st.integers(0, 3_000)), max_siz
 )
 
 
+@settings(max_examples=40)
 @given(EVENTS, st.randoms(use_true_random=False))
 def test_order_and_repetition_change_nothing_of_what_is_told(events: list[Event], chance) -> None:
     """Matters, refusals and history are those of the set of events."""
@@ -120,6 +121,7 @@ def test_order_and_repetition_change_nothing_of_what_is_told(events: list[Event]
         assert refused_until(shuffled, purpose) == refused_until(events, purpose)
 
 
+@settings(max_examples=40)
 @given(EVENTS)
 def test_what_is_told_as_given_is_what_the_fold_lets_stand(events: list[Event]) -> None:
     """One truth: a matter is given exactly where a statement stands and has not run out."""
@@ -133,6 +135,7 @@ def test_what_is_told_as_given_is_what_the_fold_lets_stand(events: list[Event]) 
     assert told == {place for place, valid in stood.items() if valid}
 
 
+@settings(max_examples=40)
 @given(EVENTS, st.sampled_from(("x", "y")), st.integers(0, 3_000))
 def test_one_brand_never_moves_what_stands_for_another(events: list[Event], brand: str, chosen_s: int) -> None:
     """Whatever a member grants to a brand, or takes back from it, no other brand's statements change."""

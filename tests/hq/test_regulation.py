@@ -48,6 +48,8 @@ EU = [
     "SK",
 ]
 
+MAIN = example_policy().main
+
 
 def test_every_country_of_the_union_has_an_age_from_13_to_16_and_a_source() -> None:
     """The baseline is the highest of them, holds for what is not listed, and lets nobody agree for another."""
@@ -68,8 +70,7 @@ def test_the_example_policy_is_no_laxer_than_the_law() -> None:
 @given(st.sampled_from([*EU, "US", "US-CA", "GB", "XX"]), st.integers(0, 30))
 def test_a_policy_may_be_stricter_and_never_laxer(jurisdiction: str, years: int) -> None:
     """Below the least age it is refused, and above what anybody can be known to be."""
-    draft = example_policy()
-    main = replace(draft.main, ages=(AgeRule(jurisdiction, years),))
+    main = replace(MAIN, ages=(AgeRule(jurisdiction, years),))
     reasons = [one.reason for one in regulation.problems(main)]
     least = regulation.of(jurisdiction).least_age
     expected = [Reason.POLICY_LAXER] if years < least else [Reason.POLICY_INCONSISTENT] if years > 21 else []
