@@ -15,12 +15,11 @@ import pytest
 from hq import changes, erasure, systems, systems_consent, webhooks
 from hq.changes import Change
 from hq.database import reading, writing
-from hq.door import Grant
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_line import Line
 from hq.webhooks import Hooks
 from hq.webhooks_post import HttpPost
-from tests.hq.headquarters import DAY_S, ROLES, STORE, Headquarters
+from tests.hq.headquarters import DAY_S, STORE, Headquarters
 from wire.events import MuteKind
 from wire.member import Muted
 
@@ -66,10 +65,9 @@ def test_a_system_hears_of_its_own_brand_alone(hq: Headquarters) -> None:
     (store,) = hq.draft.stores
     hq.office.add_store("paris-1", "Paris", hq.identity.public_key().public_bytes_raw(), "other", hq.now_ms)
     hq.office.publish_policy(replace(hq.draft, name="other", stores=(replace(store, store="paris-1"),)), hq.now_ms)
-    hq.join("m-1", "size.shoe")
-    hq.join("m-2", stores=("paris-1",))
-    hq.join("m-3", stores=(STORE,))
-    hq.office.grant("m-3", _presence("paris-1", hq.now_s), hq.now_ms)
+    for member, at in (("m-1", (STORE,)), ("m-2", ("paris-1",)), ("m-3", (STORE, "paris-1"))):
+        hq.office.add_member(member, 18, "DE", hq.now_ms)
+        hq.grant(member, "presence", stores=at)
     for member in ("m-1", "m-2"):
         hq.office.mute(member, Muted(MuteKind.THEME, "baby"), hq.now_ms)
         hq.office.withdraw(member, hq.now_ms)
@@ -79,11 +77,6 @@ def test_a_system_hears_of_its_own_brand_alone(hq: Headquarters) -> None:
     assert {(one.member, one.stores) for one in told(hq, system=other)} == {("m-3", ("paris-1",)), ("m-2", None)}
     own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
     assert {one.member for one in told(hq, system=own)} == {"m-1", "m-3"}
-
-
-def _presence(store: str, now_s: int) -> Grant:
-
-    return Grant("presence", (store,), ROLES, (), until_days=9, chosen_s=now_s)
 
 
 def test_no_writer_slips_in_behind_a_cursor(hq: Headquarters) -> None:

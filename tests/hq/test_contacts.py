@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hq import collections, contacts, contacts_rules, contacts_tables, erasure, systems_shop, webhooks
@@ -142,6 +142,7 @@ def test_an_erased_member_is_in_no_contact(hq: Headquarters) -> None:
     webhooks.sweep(hq.engine, hq.now_ms + 500 * DAY_S * 1000)
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 20 * DAY_MS), max_size=12),
     st.integers(1, 31),
@@ -161,6 +162,7 @@ def test_a_cap_holds_in_every_span_and_no_longer(before: list[int], days: int, m
         assert of_caps(rules, "push", made, until_ms - 1) is not None
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 1439), st.integers(0, 1439), st.integers(1_700_000_000_000, 1_800_000_000_000))
 def test_when_quiet_ends_it_is_not_quiet(begins: int, ends: int, now_ms: int) -> None:
     """Over midnight and within a day; an unknown zone counts as UTC."""

@@ -23,7 +23,6 @@ from hq.systems_line import Line
 from tests.hq.headquarters import DAY_S, STORE, Headquarters
 from wire.member import Field
 
-
 pytestmark = pytest.mark.usefixtures("shop")
 
 

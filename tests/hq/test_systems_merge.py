@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hq import erasure, importer, ledger, membership, purchases, receipts, systems_merge
@@ -137,6 +137,7 @@ def _spoken(listed: list[Event]) -> set[tuple[str, str]]:
     }
 
 
+@settings(max_examples=50)
 @given(events(1), events(2))
 def test_a_merge_allows_nothing_that_one_of_both_did_not(ours: list[Event], theirs: list[Event]) -> None:
     """Neither now nor when the shorter grant has ended; and what the other never spoke of is as it was."""
