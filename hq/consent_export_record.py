@@ -99,7 +99,7 @@ def _record(
         "dpv:hasDataController": controller.id,
         "dpv:hasJurisdiction": [f"loc:{one}" for one in jurisdictions],
         "consentry:brand": brand,
-        "dpv:hasProcess": _process(purpose, mine, shown[-1] if shown else None, controller),
+        "dpv:hasProcess": _done(purpose, mine, shown[-1] if shown else None, controller),
         "dpv:hasNotice": _notices(mine),
         "dpv:hasConsentStatus": [_state(event, row) for event, row in told(mine, now_s)],
         "dpv:hasEntity": [
@@ -124,7 +124,7 @@ def _concerns(event: Event, purpose: str, brand: str | None) -> bool:
     return (choice.purpose, choice.brand) == (purpose, brand)
 
 
-def _process(purpose: str, events: list[Event], notice: Notice | None, controller: Controller) -> dict[str, Any]:
+def _done(purpose: str, events: list[Event], notice: Notice | None, controller: Controller) -> dict[str, Any]:
     scopes = sorted({scope for one in events for scope in one.choice.scopes or ()})
     stores = sorted({store for one in events for store in one.choice.stores or ()})
     special = {} if notice is None else {one.id: one.special for one in notice.facts.scopes if one.special}
