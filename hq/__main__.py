@@ -30,6 +30,7 @@ from hq.custody_commands import PART as CUSTODY
 from hq.database import open_database, reading
 from hq.door import Grant
 from hq.errors import Reason, Refused
+from hq.felt_commands import PART as FELT
 from hq.figures_commands import PART as FIGURES
 from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
@@ -55,7 +56,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, policy_commands.PART, PROPOSALS,
-    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES,
+    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES, FELT,
 )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from typing import Annotated
 
 from sqlalchemy import Connection, insert, select, update
 
-from hq import choosing, membership, publication
+from hq import choices, choosing, publication
 from hq.choosing_tables import felt, felt_counts
 from hq.custody import Place, bound
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
+from hq.membership import Locked
 from hq.office import Office
 from wire import schema
 from wire.errors import WireError
@@ -26,7 +27,7 @@ from wire.schema import Size
 
 _ID_BYTES = 16
 _DAY_MS = 86_400_000
-MOST_KEPT = 200  # of a member: the counts go on, the notes do not
+MOST_KEPT = 200  # of a member; what comes after is muted, and neither noted nor counted
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -63,7 +64,7 @@ class Counted:
 
 
 def note(office: Office, member: str, line: Line, now_ms: int, method: str) -> bool:
-    """Notes a line; True: its item was muted by it.
+    """Notes a line; True: its item was muted by it. However often a member says it, a rule counts once of theirs.
 
     Raises:
         Refused: no such member or store, or its policy declares no such scope for this purpose.
@@ -74,13 +75,16 @@ def note(office: Office, member: str, line: Line, now_ms: int, method: str) -> b
         raise Refused(Reason.MALFORMED, "line", error.hint) from error
     with writing(office.engine) as connection:
         one = choosing.lock(connection, office, member)
-        policy = _policy(connection, line)
-        kept = connection.execute(select(felt.c.id).where(felt.c.member == one.reference).limit(MOST_KEPT)).all()
-        if len(kept) < MOST_KEPT:
+        found = publication.Policies(connection)
+        policy = _policy(found, line)
+        before = [noted.line for noted in _noted(connection, one)]
+        if line not in before and len(before) < MOST_KEPT:
             made = os.urandom(_ID_BYTES)
             sealed = one.seal.close(content, bound(Place.FELT, one.reference, made))
             connection.execute(insert(felt).values(id=made, member=one.reference, at_ms=now_ms, content=sealed))
-        _count(connection, policy, line, now_ms)
+            rules = {(found.name(old.store), old.purpose, old.scope) for old in before}
+            if (policy, line.purpose, line.scope) not in rules:
+                _count(connection, policy, line, now_ms)
     if line.item is not None:
         office.mute(member, Muted(MuteKind.ITEM, line.item), now_ms, method)
     return line.item is not None
@@ -88,15 +92,7 @@ def note(office: Office, member: str, line: Line, now_ms: int, method: str) -> b
 
 def of_member(connection: Connection, keys: Keys, member: str) -> list[Noted]:
     """What one member noted, the newest first. Raises: Refused."""
-    found = membership.read_by_id(connection, keys.custody, [member])
-    if not found:
-        raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
-    ((whose, one),) = found.items()
-    rows = connection.execute(select(felt).where(felt.c.member == whose).order_by(felt.c.at_ms.desc()))
-    return [
-        Noted(row.at_ms, schema.decode(Line, one.seal.open(row.content, bound(Place.FELT, whose, row.id))))
-        for row in rows
-    ]
+    return _noted(connection, choices.opened(connection, keys, member))
 
 
 def counts(connection: Connection, policy: str) -> list[Counted]:
@@ -106,9 +102,17 @@ def counts(connection: Connection, policy: str) -> list[Counted]:
     return [Counted(row.policy, row.purpose, row.scope, row.day, row.times) for row in rows]
 
 
-def _policy(connection: Connection, line: Line) -> str:
+def _noted(connection: Connection, one: Locked) -> list[Noted]:
+    whose = one.reference
+    rows = connection.execute(select(felt).where(felt.c.member == whose).order_by(felt.c.at_ms.desc(), felt.c.id))
+    return [
+        Noted(row.at_ms, schema.decode(Line, one.seal.open(row.content, bound(Place.FELT, whose, row.id))))
+        for row in rows
+    ]
+
+
+def _policy(found: publication.Policies, line: Line) -> str:
     """The name of the policy whose rule it was."""
-    found = publication.Policies(connection)
     name = found.name(line.store)
     main = None if name is None else found.main(name)
     if name is None or main is None:

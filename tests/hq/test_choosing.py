@@ -1,5 +1,6 @@
 """What a member sees and sets of the own choices, and what the stores have confirmed of them."""
 
+import argparse
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,11 @@ from hq import choices, choosing, erasure, felt, ledger, own_profile
 from hq.choices import AtStore, Choices, Confirmed, Step
 from hq.choosing import Wish
 from hq.choosing_tables import OF_A_MEMBER, chosen_stores
+from hq.choosing_tables import felt as felt_rows
 from hq.database import reading
 from hq.errors import Reason, Refused
 from hq.felt import Line
+from hq.felt_commands import PART
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters, items, text
 from wire import schema
@@ -144,22 +147,24 @@ def test_a_stores_code_is_its_id_or_a_link(shown: str, store: str | None) -> Non
     assert not shown or shown not in str(refused.value)
 
 
-def test_at_most_fifty_stores_are_listed_and_each_goes_with_all_that_was_given(hq: Headquarters, member: str) -> None:
-    """Adding gives nothing; removing takes back everything there; the fifty-first waits for a place."""
+def test_the_list_of_stores_is_full_and_each_goes_with_all_that_was_given(
+    hq: Headquarters, member: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adding gives nothing; removing takes back everything there; one more than 50 (here 2) waits for a place."""
+    assert choosing.MOST_STORES == 50
+    monkeypatch.setattr(choosing, "MOST_STORES", 2)
     draft = hq.draft
-    names = [f"shop-{number}" for number in range(50)]
-    own = tuple(replace(draft.stores[0], store=name) for name in names)
+    names = ["shop-1", "shop-2"]
     for name in names:
         hq.office.add_store(name, name, bytes(32), "main", hq.now_ms)
-    hq.draft = replace(draft, stores=(*draft.stores, *own))
+    hq.draft = replace(draft, stores=(*draft.stores, *(replace(draft.stores[0], store=name) for name in names)))
     hq.publish()
     assert choosing.add_store(hq.office, member, STORE, hq.now_ms)
     assert not choosing.add_store(hq.office, member, STORE, hq.now_ms)
     assert not at(hq).recognised and at(hq).confirmed.step is Step.UNCHANGED
-    for name in names[:49]:
-        choosing.add_store(hq.office, member, name, hq.now_ms)
+    choosing.add_store(hq.office, member, "shop-1", hq.now_ms)
     with pytest.raises(Refused) as refused:
-        choosing.add_store(hq.office, member, names[49], hq.now_ms)
+        choosing.add_store(hq.office, member, "shop-2", hq.now_ms)
     assert refused.value.reason is Reason.TOO_MANY
     with pytest.raises(Refused):
         choosing.add_store(hq.office, member, "nowhere", hq.now_ms)
@@ -190,18 +195,25 @@ def test_a_member_sees_how_far_each_store_has_come(hq: Headquarters, up: FakeSto
     assert at(hq).confirmed.step is Step.DARK
 
 
-def test_what_felt_creepy_is_kept_mutes_its_item_and_counts_its_rule(hq: Headquarters) -> None:
+def test_what_felt_creepy_is_kept_mutes_its_item_and_counts_its_rule(
+    hq: Headquarters, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The member's own note is sealed; the count names policy, purpose and scope, and nobody."""
     hq.join("m-1", "size.shoe", "wishlist")
     hq.join("m-2", "size.shoe")
-    for whose in ("m-1", "m-2"):
+    for whose in ("m-1", "m-2", "m-1"):
         felt.note(hq.office, whose, Line(STORE, "size.shoe", "assist"), hq.now_ms, APP)
     assert felt.note(hq.office, "m-1", Line(STORE, "wishlist", "assist", item="sku-17"), hq.now_ms, APP)
     assert chosen(hq).mutes == (Muted(MuteKind.ITEM, "sku-17"),)
     with reading(hq.engine) as connection:
         assert {one.line.scope for one in felt.of_member(connection, hq.keys, "m-1")} == {"size.shoe", "wishlist"}
         counted = {one.scope: one.times for one in felt.counts(connection, "main")}
+        assert b"size.shoe" not in b"".join(connection.scalars(select(felt_rows.c.content)))
     assert counted == {"size.shoe": 2, "wishlist": 1}
+    PART.runs["felt", ""](hq.office, argparse.Namespace(policy="main", days=90), hq.now_ms)
+    assert capsys.readouterr().out.splitlines() == [
+        "     2  size.shoe for assist", "     1  wishlist for assist", "said 3 times, of 2 rules, in 90 days",
+    ]  # fmt: skip
     for wrong in (Line("nowhere", "size.shoe", "assist"), Line(STORE, "size.hat", "assist"), Line(STORE, "", "assist")):
         with pytest.raises(Refused):
             felt.note(hq.office, "m-1", wrong, hq.now_ms, APP)
