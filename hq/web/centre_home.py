@@ -202,9 +202,9 @@ def _sentence(chosen: Choices) -> str:
     return centre_words.shared(chosen.mode, bool(chosen.stores), [one.label for one in there], things)
 
 
-def _signal(heard: gpc.Heard, allowed: bool) -> dict[str, Any] | None:
+def _signal(heard: gpc.Heard | None, allowed: bool) -> dict[str, Any] | None:
     """What is said of a browser's wish; None: no browser of this member's sent one."""
-    if heard.since_s is None:
+    if heard is None:
         return None
     return {"now": asking.gpc(), "asks": heard.answer is gpc.Answer.OPEN, "purpose": gpc.PURPOSE, "allowed": allowed}
 

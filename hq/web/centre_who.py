@@ -31,16 +31,19 @@ def member() -> Member:
         Problem: SIGNED_OUT.
     """
     found = asking.member()
-    if asking.gpc():
-        with asking.reading() as connection:
-            known = connection.scalar(
-                select(consent_events.c.number)
-                .where(consent_events.c.member == found.reference, consent_events.c.method == gpc.METHOD)
-                .limit(1)
-            )
-        if known is None:
-            hear(found)
+    if asking.gpc() and not _was_heard(found):
+        hear(found)
     return found
+
+
+def _was_heard(found: Member) -> bool:
+    with asking.reading() as connection:
+        known = (
+            select(consent_events.c.number)
+            .where(consent_events.c.member == found.reference, consent_events.c.method == gpc.METHOD)
+            .limit(1)
+        )
+        return connection.scalar(known) is not None
 
 
 def hear(found: Member) -> gpc.Heard:
@@ -50,8 +53,10 @@ def hear(found: Member) -> gpc.Heard:
         return gpc.hear(connection, asking.parts().keys, found.reference, declared, asking.now_ms())
 
 
-def signal(found: Member) -> gpc.Heard:
-    """What became of the signal, of a browser that sends it or of another one before."""
+def signal(found: Member) -> gpc.Heard | None:
+    """What became of the signal, of a browser that sends it or of another one before; None: there was none."""
+    if not _was_heard(found):
+        return None
     with asking.reading() as connection:
         one = choices.opened(connection, asking.parts().keys, found.id)
         heard = gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])

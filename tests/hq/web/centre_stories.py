@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE
 from tests.hq.web.centre_life import live
+from tests.hq.web.conftest import axe
 from tests.hq.web.place import Place
 
 Look = Callable[[Page, str], None]
@@ -38,8 +39,9 @@ def _once(place: Place) -> None:
     """Ada has lived through some months, once; the store's box was heard just now."""
     if place not in _LIVED:
         _LIVED[place] = live(place)
-    place.hq.later(60)
     store = _LIVED[place]
+    store.fill(place.hq.answers)
+    place.hq.later(30)
     store.say(place.hq.answers, store.hello())
 
 
@@ -66,6 +68,9 @@ def centre(opened: Callable[..., Page], place: Place, look: Look) -> None:
     look(page, "centre-question")
     wide = opened("wide")
     look(wide, "centre-wide")
+    for path in (*_FIRST.values(), *_PAGES.values()):
+        wide.goto(path)
+        axe(wide, f"{path} on a tablet")
     german = opened("phone", locale="de-DE")
     look(german, "centre-german")
     place.hq.later(5)

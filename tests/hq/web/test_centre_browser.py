@@ -134,7 +134,7 @@ def test_one_line_is_stopped_without_losing_ones_place(opened: Open, place: Plac
     expect(line.get_by_role("button", name="Stop: Shoe size")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/centre/purposes/assist"])
+@pytest.mark.parametrize("path", ["/", pytest.param("/centre/purposes/assist", marks=pytest.mark.long)])
 def test_text_of_twice_the_size_has_room(opened: Open, path: str) -> None:
     """Nobody scrolls sideways, and nothing is cut off."""
     page = opened("phone", path)
