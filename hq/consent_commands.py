@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hq import consent_export, ledger_check, ledger_heads
+from hq import consent_export, consent_record_commands, ledger_check, ledger_heads
 from hq.alarms import Alarm, clear, raise_
 from hq.command_line import Part, actions, command
 from hq.consent_export_record import UNNAMED, Controller
@@ -46,6 +46,7 @@ def _options(commands: "Commands") -> None:
     export.add_argument("member", metavar="MEMBER")
     export.add_argument("--unsigned", action="store_true", help="without receipts")
     command(kinds, "jwks", "print the public keys under which receipts verify, as HQ's web publishes them")
+    consent_record_commands.options(kinds)
     command(kinds, "check", "fold every member's events anew and compare with what is published to the stores")
     command(kinds, "rebuild", "the same, and write anew what is wrong")
 
@@ -148,6 +149,7 @@ PART = Part(
         ("consent", "verify"): _verify,
         ("consent", "export"): _export,
         ("consent", "jwks"): _jwks,
+        ("consent", "record"): consent_record_commands.record,
         ("consent", "check"): _check,
         ("consent", "rebuild"): _check,
     },

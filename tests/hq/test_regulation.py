@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hq import policy_rules, regulation
+from hq import options, policy_rules, regulation
+from hq.__main__ import PARTS
 from hq.ages import BANDS, band
+from hq.consent_commands import PART
 from hq.door import Grant
 from hq.errors import Reason, Refused
-from hq.ledger_proof import Party, Proof, Status
+from hq.ledger_proof import Evidence, Party, Proof, Status
 from hq.ledger_state import stands
 from hq.membership import About
 from hq.state import Choice, EventKind
@@ -162,3 +164,33 @@ def test_a_proof_that_is_too_long_is_refused(hq: Headquarters) -> None:
         hq.office.withdraw("m-1", hq.now_ms, proof=Proof(text="x" * 513))
     assert (found.value.reason, found.value.field) == (Reason.MALFORMED, "proof")
     assert events_of(hq, "m-1") == []
+
+
+def test_an_operator_records_what_was_said_by_letter(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:
+    """Given, refused or withdrawn, by whom, when and with what proof, as it is typed."""
+    hq.office.add_member("child", 14, "DE", hq.now_ms)
+    parsed = options.parser(PARTS).parse_args
+
+    def said(*words: str) -> str:
+        chosen = parsed(["consent", "record", "child", *words])
+        PART.runs["consent", "record"](hq.office, chosen, hq.now_ms)
+        return capsys.readouterr().out
+
+    told = said(
+        "given", "--purpose", "contact.email", "--brand", "main", "--until", "365", "--by", "parent", "--reference",
+        "form-7", "--evidence", "document", "--digest", "ab" * 32, "--chosen", "2026-11-01T10:00:00+01:00",
+        "--language", "de",
+    )  # fmt: skip
+    assert told.startswith("given, by the parent; consent event ")
+    said("refused", "--purpose", "suggest", "--by", "delegate")
+    (given, no) = sorted(events_of(hq, "child"), key=lambda one: one.choice.kind)
+    assert given.proof == Proof(
+        Party.PARENT, "form-7", notice_language="de", evidence=Evidence.DOCUMENT, digest=b"\xab" * 32
+    )
+    assert (given.chosen_s, given.choice.brand) == (1_793_523_600, "main")
+    assert (no.choice.kind, no.choice.purpose, no.proof.by) == (EventKind.REFUSAL, "suggest", Party.DELEGATE)
+    said("withdrawn", "--text", "on the telephone")
+    assert {one.status for one in stands(events_of(hq, "child"), hq.now_s)} == {Status.WITHDRAWN, Status.REFUSED}
+    for wrong in (("given",), ("withdrawn", "--digest", "zz"), ("withdrawn", "--chosen", "yesterday")):
+        with pytest.raises(Refused):
+            said(*wrong)
