@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from runtime.config import Form
 
@@ -17,6 +16,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _ORIGIN: Final = Form(
     pattern=r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", words="https://NAME or https://NAME:PORT"
 )
+_PARTS: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:]+\]|[A-Za-z0-9.-]+).*")
 _ADDRESS: Final = Form(pattern=r"https?://(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[!-~]*)?", words="an address")
 _CLAIM: Final = Form(pattern=r"[!-~]{1,64}", words="the name of a claim")
 _REDIRECT: Final = re.compile(r"(?!javascript:|data:|http:)[a-z][a-z0-9+.-]*:/[!-~]{1,256}")
@@ -87,9 +87,18 @@ class StaffProvider:
         _check_issuer(self.issuer)
 
 
+def _host(address: str) -> str:
+    found = _PARTS.fullmatch(address)
+    return "" if found is None else found["host"].strip("[]").lower()
+
+
+def _is_safe(address: str) -> bool:
+    """Whether nobody on the way reads along."""
+    return address.startswith("https:") or _host(address) in _LOOPBACK
+
+
 def _check_issuer(issuer: str) -> None:
-    parts = urlsplit(issuer)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if not _is_safe(issuer):
         raise ValueError("issuer: http:// is for an address on loopback only")
 
 
@@ -131,8 +140,7 @@ class Web:
             raise ValueError("listen: an IP address is expected") from error
         if self.certificate is None and not address.is_loopback:
             raise ValueError("certificate is missing: plain HTTP is for listen on a loopback address only")
-        parts = urlsplit(self.public_url)
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        if not _is_safe(self.public_url):
             raise ValueError("public_url: http:// is for an address on loopback only")
         if not all(_REDIRECT.fullmatch(one) for one in self.app_redirects):
             raise ValueError("app_redirects: addresses such as com.example.app:/signed-in are expected")
@@ -145,4 +153,4 @@ class Web:
     @property
     def host(self) -> str:
         """The name in `public_url`, lower case, without port and brackets."""
-        return urlsplit(self.public_url).hostname or ""
+        return _host(self.public_url)

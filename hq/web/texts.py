@@ -1,6 +1,6 @@
 """What the frame of the pages says: problems in words, and the few words of the page's own script.
 
-Pure: no I/O, no clock.
+I/O: reads the present language of flask.
 """
 
 from typing import Final
