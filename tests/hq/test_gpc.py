@@ -46,6 +46,7 @@ def in_force(hq: Headquarters) -> set[str]:
 def member(hq: Headquarters) -> Headquarters:
     """HQ with a member who shares the brands that they like."""
     hq.join("m-1", "size.shoe", "brand.liked")
+    hq.serve("m-1")
     hq.later(10)
     return hq
 
