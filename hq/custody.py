@@ -53,11 +53,11 @@ class Place(StrEnum):
     ADDRESS = "member_addresses.content"
     SESSION = "web_sessions.browser"
     SIGN_IN_MAIL = "sign_in_mails.content"
-    FELT = "felt.content"
-    REPEAT = "repeats.answer"
     LOOK = "looks.words"
     QUESTION = "questions.words"
     ANSWER = "questions.answer"
+    FELT = "felt.content"
+    REPEAT = "repeats.answer"
     PURCHASE = "purchases.content"
     PURCHASE_MARKS = "purchases.marks"
     CONTACT = "contacts.content"
@@ -316,3 +316,8 @@ def instance_owner(name: str) -> bytes:
 def purpose_owner(purpose: str) -> bytes:
     """Whose a wrapped purpose's key is."""
     return b"purpose\x00" + purpose.encode()
+
+
+def share_owner(store: str, incarnation: bytes, epoch: int) -> bytes:
+    """Whose a wrapped share of a cache's key is."""
+    return b"share\x00" + incarnation + epoch.to_bytes(4, "big") + store.encode()

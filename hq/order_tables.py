@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from hq.tables import METADATA, SHARES_SCHEMA
 
 SHARE_BYTES = 32
+WRAPPED_MORE_BYTES = 36  # the wrapping key's mark, nonce and tag (hq.custody)
 
 orders = Table(
     "orders",
@@ -52,7 +53,7 @@ epoch_shares = Table(
     Column("store", String(40), primary_key=True),
     Column("incarnation", LargeBinary(16), primary_key=True),
     Column("epoch", Integer, primary_key=True),
-    Column("share", LargeBinary(SHARE_BYTES), nullable=False),
+    Column("wrapped", LargeBinary(SHARE_BYTES + WRAPPED_MORE_BYTES), nullable=False),
     Column("made_ms", BigInteger, nullable=False),
     schema=SHARES_SCHEMA,
 )

@@ -63,6 +63,7 @@ def _recover(office: Office, chosen: argparse.Namespace, now_ms: int) -> int:
     renewed = sum(recovering.end(office.engine, number, now_ms))
     _show(recovery.progress(office.engine, number))
     print(f"{renewed} records of other instances got new seqs; HQ serves again")
+    print("Staff and policies are those of the backup: deactivate again who was since, and publish what was since.")
     return 0
 
 

@@ -10,17 +10,21 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Table, func, select, update
 
-from hq.custody import MARK_BYTES, Custody, instance_owner, member_owner, purpose_owner
+from hq.custody import MARK_BYTES, Custody, instance_owner, member_owner, purpose_owner, share_owner
 from hq.custody_tables import member_keys, purpose_keys
 from hq.database import reading, writing
+from hq.order_tables import epoch_shares
 from hq.tables import instances
 
 _AT_ONCE = 1000
 
-_KEPT: tuple[tuple[Table, Column[Any], Callable[[Any], bytes]], ...] = (
-    (purpose_keys, purpose_keys.c.purpose, purpose_owner),
-    (instances, instances.c.name, instance_owner),
-    (member_keys, member_keys.c.member, member_owner),
+_SHARES = epoch_shares.c
+# Each table with the columns that name a row, and whose its key is by these.
+_KEPT: tuple[tuple[Table, tuple[Column[Any], ...], Callable[..., bytes]], ...] = (
+    (purpose_keys, (purpose_keys.c.purpose,), purpose_owner),
+    (instances, (instances.c.name,), instance_owner),
+    (member_keys, (member_keys.c.member,), member_owner),
+    (epoch_shares, (_SHARES.store, _SHARES.incarnation, _SHARES.epoch), share_owner),
 )
 
 
@@ -41,10 +45,10 @@ def rewrap(engine: Engine, custody: Custody, progress: Callable[[int], None] = l
         DatabaseUnavailable: likewise.
     """
     changed = 0
-    for table, key, owner in _KEPT:
+    for table, named, owner in _KEPT:
         while True:
             with writing(engine) as connection:
-                batch = _batch(connection, custody, table, key, owner)
+                batch = _batch(connection, custody, table, named, owner)
             if not batch:
                 break
             changed += batch
@@ -53,13 +57,18 @@ def rewrap(engine: Engine, custody: Custody, progress: Callable[[int], None] = l
 
 
 def _batch(
-    connection: Connection, custody: Custody, table: Table, key: Column[Any], owner: Callable[[Any], bytes]
+    connection: Connection,
+    custody: Custody,
+    table: Table,
+    named: tuple[Column[Any], ...],
+    owner: Callable[..., bytes],
 ) -> int:
-    old = select(key, table.c.wrapped).where(_is_old(table, custody)).order_by(key).limit(_AT_ONCE)
+    old = select(*named, table.c.wrapped).where(_is_old(table, custody)).order_by(*named).limit(_AT_ONCE)
     rows = connection.execute(old.with_for_update()).all()
-    for whose, wrapped in rows:
-        anew = custody.rewrap(wrapped, owner(whose))
-        connection.execute(update(table).where(key == whose).values(wrapped=anew))
+    for *whose, wrapped in rows:
+        anew = custody.rewrap(wrapped, owner(*whose))
+        of_it = [column == value for column, value in zip(named, whose, strict=True)]
+        connection.execute(update(table).where(*of_it).values(wrapped=anew))
     return len(rows)
 
 

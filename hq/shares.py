@@ -1,7 +1,8 @@
 """Keeps HQ's share of each cache's key, one for each epoch, in a place of their own that no backup of HQ holds.
 
 An incarnation has one share, or two while a `roll` is open: the old one is deleted when the store's signed `done` says
-that nothing in its cache needs it any more. A share that is lost is lost: the store begins a new cache.
+that nothing in its cache needs it any more. A share that is lost is lost: the store begins a new cache. Each is wrapped
+under the wrapping key, so that where the database is, no share is.
 
 I/O: sqlalchemy, and the system's random generator.
 """
@@ -11,7 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from hq import custody
 from hq.alarms import Alarm, raise_
+from hq.custody import share_owner
 from hq.log_tables import let_go
 from hq.order_tables import SHARE_BYTES, epoch_shares
 from hq.tables import incarnations, links
@@ -44,7 +47,9 @@ def make(connection: Connection, store: str, incarnation: bytes, epoch: int, now
 def add(connection: Connection, store: str, incarnation: bytes, epoch: int, now_ms: int) -> None:
     """A further share, of a roll that begins."""
     row = {"store": store, "incarnation": incarnation, "epoch": epoch, "made_ms": now_ms}
-    connection.execute(insert(epoch_shares).values(**row, share=secrets.token_bytes(SHARE_BYTES)))
+    whose = share_owner(store, incarnation, epoch)
+    wrapped = custody.of(connection).wrap(secrets.token_bytes(SHARE_BYTES), whose)
+    connection.execute(insert(epoch_shares).values(**row, wrapped=wrapped))
     _note(connection, store, incarnation, epoch=epoch)
 
 
@@ -70,9 +75,17 @@ def forget_unshown(connection: Connection, store: str) -> None:
 
 
 def of(connection: Connection, store: str, incarnation: bytes) -> tuple[EpochShare, ...]:
-    """The shares of one cache, by epoch: one, two while it is rolled, none where they are lost."""
+    """The shares of one cache, by epoch: one, two while it is rolled, none where they are lost.
+
+    Raises:
+        KeyMismatch, SealBroken: as `hq.custody.Custody.unwrap`.
+    """
     wanted = select(epoch_shares).where(*_of(store, incarnation)).order_by(epoch_shares.c.epoch)
-    return tuple(EpochShare(row.epoch, row.share) for row in connection.execute(wanted))
+    rows = connection.execute(wanted).all()
+    return tuple(
+        EpochShare(row.epoch, custody.of(connection).unwrap(row.wrapped, share_owner(store, incarnation, row.epoch)))
+        for row in rows
+    )
 
 
 def made_ms(connection: Connection, store: str, incarnation: bytes, epoch: int) -> int:

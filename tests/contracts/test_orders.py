@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 from hq import erasure, order_commands, orders, shares
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm
+from hq.custody import share_owner
 from hq.database import reading, writing
 from hq.errors import Refused
 from hq.order_commands import _opened
@@ -60,7 +61,8 @@ def held_shares(shop: Shop) -> dict[bytes, dict[int, bytes]]:
     found: dict[bytes, dict[int, bytes]] = {}
     with reading(shop.hq.engine) as connection:
         for row in connection.execute(select(epoch_shares)):
-            found.setdefault(row.incarnation, {})[row.epoch] = row.share
+            opened = shop.hq.keys.custody.unwrap(row.wrapped, share_owner(row.store, row.incarnation, row.epoch))
+            found.setdefault(row.incarnation, {})[row.epoch] = opened
     return found
 
 
@@ -153,7 +155,8 @@ def test_a_share_that_a_crash_left_is_destroyed(shop: Shop) -> None:
     shop.run(60)
     incarnation = next(iter(held_shares(shop)))
     with writing(shop.hq.engine) as connection:
-        row = {"store": STORE, "incarnation": incarnation, "epoch": 1, "share": bytes(32), "made_ms": 0}
+        wrapped = shop.hq.keys.custody.wrap(bytes(32), share_owner(STORE, incarnation, 1))
+        row = {"store": STORE, "incarnation": incarnation, "epoch": 1, "wrapped": wrapped, "made_ms": 0}
         connection.execute(epoch_shares.insert().values(**row))
     shop.hq.tick()
     assert epochs(shop) == [2]

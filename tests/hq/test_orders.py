@@ -3,6 +3,7 @@
 import argparse
 import io
 import re
+import secrets
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -12,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, select, update
 from sqlalchemy.engine import make_url
 
-from hq import options, order_commands, orders
+from hq import options, order_commands, orders, rewrap
+from hq import shares as held
+from hq.custody import Custody
 from hq.database import SHARES_SUFFIX, reading, writing
-from hq.errors import Refused
+from hq.errors import KeyMismatch, Refused
 from hq.order_tables import epoch_shares, order_parts
 from hq.order_tables import orders as order_rows
 from tests.fakes.store import FakeStore
 from tests.hq.conftest import on
-from tests.hq.headquarters import STORE, Headquarters
+from tests.hq.headquarters import STORE, WRAPPING, Headquarters
 from tests.hq.test_main import Desk
 from tests.hq.test_main import desk as desk
 from wire import schema
@@ -45,7 +48,7 @@ def given(hq: Headquarters, verb: Verb, subject: bytes | None = None) -> bytes:
 def shares(engine: Engine) -> list[bytes]:
     """All shares that HQ holds."""
     with reading(engine) as connection:
-        return list(connection.scalars(select(epoch_shares.c.share)))
+        return list(connection.scalars(select(epoch_shares.c.wrapped)))
 
 
 def test_an_order_goes_out_with_a_hello_until_it_is_done(hq: Headquarters) -> None:
@@ -115,6 +118,22 @@ def test_a_share_that_is_not_needed_any_more_is_nowhere(hq: Headquarters, tmp_pa
     hq.engine.dispose()
     for one in tmp_path.glob("hq.db*"):
         assert old not in one.read_bytes()
+
+
+def test_a_share_lies_wrapped_and_is_wrapped_anew(hq: Headquarters) -> None:
+    """Who has the place where shares lie has none without the wrapping key; a new wrapping key takes them over."""
+    store = a_store(hq)
+    with reading(hq.engine) as connection:
+        (given_out,) = held.of(connection, STORE, store.incarnation)
+    assert all(given_out.share not in one for one in shares(hq.engine))
+    new = secrets.token_bytes(32)
+    rewrap.rewrap(hq.engine, Custody([WRAPPING, new]))
+    Custody([new]).attach(hq.engine)
+    with reading(hq.engine) as connection:
+        assert held.of(connection, STORE, store.incarnation) == (given_out,)
+    Custody([WRAPPING]).attach(hq.engine)
+    with pytest.raises(KeyMismatch), reading(hq.engine) as connection:
+        held.of(connection, STORE, store.incarnation)
 
 
 @pytest.mark.long
