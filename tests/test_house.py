@@ -119,7 +119,11 @@ def test_an_init_is_a_docstring_only(path: Path) -> None:
     assert len(tree.body) == 1
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+# A program writes them, and they are as long as the tables are.
+REVISIONS = TOP / "hq" / "migrations" / "versions"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent != REVISIONS], ids=named)
 def test_no_module_is_over_400_lines(path: Path) -> None:
     """What is longer does more than one thing."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
