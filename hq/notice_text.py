@@ -16,6 +16,7 @@ from hq.notice_words import PurposeWords, Words
 from wire.policy import StorePolicy
 
 _YEAR_DAYS = 365
+MOST_STORES = 50  # that a text names; the facts have all
 
 
 def text_of(purpose: str, facts: Facts, words: Words, stores: Sequence[StorePolicy]) -> Text:
@@ -29,7 +30,7 @@ def text_of(purpose: str, facts: Facts, words: Words, stores: Sequence[StorePoli
         "retention": kept,
         "scopes": _listed(scopes, words),
         "roles": _listed(roles, words),
-        "stores": _listed([label for _, label in facts.stores], words),
+        "stores": _listed(_some([label for _, label in facts.stores], words), words),
         "blind": _listed(blind, words),
         "recipients": _listed([name for _, name, _ in facts.recipients], words),
     }
@@ -39,7 +40,7 @@ def text_of(purpose: str, facts: Facts, words: Words, stores: Sequence[StorePoli
         details.append((lines.scopes_heading, tuple(_scope(one, words) for one in facts.scopes)))
     details.append((lines.roles_heading, tuple(roles) or (lines.nobody,)))
     if facts.stores:
-        details.append((lines.stores_heading, tuple(label for _, label in facts.stores)))
+        details.append((lines.stores_heading, tuple(_some([label for _, label in facts.stores], words))))
     if blind:
         details.append((lines.blind_heading, tuple(blind)))
     details.append((lines.retention_heading, (lines.retention.format(retention=kept),)))
@@ -78,6 +79,13 @@ def _listed(names: Sequence[str], words: Words) -> str:
     return ", ".join(names) if names else words.lines.none
 
 
+def _some(names: list[str], words: Words) -> list[str]:
+    """The first of many, and how many more there are."""
+    if len(names) <= MOST_STORES:
+        return names
+    return [*names[:MOST_STORES], words.lines.stores_more.format(n=len(names) - MOST_STORES)]
+
+
 def _scope(fact: ScopeFact, words: Words) -> str:
     lines = words.lines
     said = {"scope": words.scopes[fact.id], "retention": _span(fact.retention_days, words)}
@@ -109,6 +117,8 @@ def _blind(words: Words, facts: Facts, stores: Sequence[StorePolicy]) -> list[st
             else:
                 seen[name].append(store.label)
     return [
-        words.lines.blind_there.format(zone=name, stores=", ".join(dict.fromkeys(where))) if name in seen else name
+        words.lines.blind_there.format(zone=name, stores=", ".join(_some(list(dict.fromkeys(where)), words)))
+        if name in seen
+        else name
         for name, where in sorted(blind.items())
     ]

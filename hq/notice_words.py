@@ -42,6 +42,7 @@ class Lines:
     roles_heading: str
     nobody: str
     stores_heading: str
+    stores_more: str  # {n}
     blind_heading: str
     blind_there: str  # {zone} {stores}
     retention_heading: str
@@ -64,6 +65,7 @@ LINE_PLACES: Mapping[str, frozenset[str]] = {
     "blind_there": frozenset({"zone", "stores"}),
     "retention": frozenset({"retention"}),
     "recipient": frozenset({"recipient", "country"}),
+    "stores_more": frozenset({"n"}),
     "day": frozenset({"n"}),
     "days": frozenset({"n"}),
     "year": frozenset({"n"}),

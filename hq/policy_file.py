@@ -8,6 +8,7 @@ I/O: reads the policy's file and the notices' beside it.
 """
 
 import dataclasses
+import functools
 import json
 import re
 import tomllib
@@ -155,10 +156,13 @@ def _read(file: Path, where: str) -> bytes:
     return content
 
 
+_hints = functools.cache(typing.get_type_hints)  # of ten thousand stores each once
+
+
 def _build(shape: type[T], table: object, where: str) -> T:
     if not isinstance(table, dict):
         raise _wrong(where.rstrip("."), "a table")
-    hints = typing.get_type_hints(shape)
+    hints = _hints(shape)
     names = [field.name for field in dataclasses.fields(shape)]  # type: ignore[arg-type]
     for key in table:
         if key not in names:

@@ -16,16 +16,23 @@ from wire.policy import MAIN_KEY, MainPolicy, store_key
 from wire.sync import Collection, instance
 
 
-def publish(connection: Connection, given: Draft, now_ms: int) -> int:
-    """Publishes a policy after `policy_rules.check`; returns how many records changed.
-
-    Its notices are made of it here, so that what members are told is what stores get.
+def judged(given: Draft) -> Draft:
+    """The policy with the notices that are made of it, so that what members are told is what stores get.
 
     Raises:
-        Refused: it may not be published, or its version is not above the one in force.
+        Refused: it may not be published.
     """
     written = bind(given)
     check(written)
+    return written
+
+
+def publish(connection: Connection, written: Draft, now_ms: int) -> int:
+    """Publishes what was `judged`; returns how many records changed.
+
+    Raises:
+        Refused: its version is not above the one in force, or what it widens is marked as not material.
+    """
     draft = replace(written, main=with_synthetic(written.main))
     title = instance(Collection.POLICY, draft.name)
     records.make_instance(connection, Collection.POLICY, draft.name)

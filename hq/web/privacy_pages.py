@@ -91,9 +91,8 @@ def make() -> pages.Part:
         """What is in force, by brand and purpose."""
         asking.limit(asking.peer(), "privacy", _LIMIT)
         with asking.reading() as connection:
-            found = [
-                _in_force(one, _steps(connection, one.policy, one.purpose)) for one in notices.in_force(connection)
-            ]
+            listed = notices.versions(connection)
+            found = [_in_force(one, _changes(listed, one.policy, one.purpose)) for one in notices.in_force(connection)]
         shown = pages.all_shown(InForceShown, found)
         brands = list(dict.fromkeys(one["policy"] for one in shown))
         return pages.show(
@@ -105,7 +104,9 @@ def make() -> pages.Part:
         """Every version of one purpose's notice, newest first, and what each changed."""
         asking.limit(asking.peer(), "privacy", _LIMIT)
         with asking.reading() as connection:
-            steps = _steps(connection, policy, purpose)
+            changes = _changes(notices.versions(connection, policy), policy, purpose)
+            told = [(one, notices.of_hash(connection, one.notice)) for one in changes]
+        steps = [_Step(one, found) for one, found in told if found is not None]
         if not steps:
             raise Problem(ProblemKind.NOT_FOUND)
         shown = pages.all_shown(VersionShown, list(_history(steps)))
@@ -124,22 +125,19 @@ def make() -> pages.Part:
     return part
 
 
-def _in_force(one: Notice, steps: list[_Step]) -> dict[str, Any]:
+def _in_force(one: Notice, steps: list[Published]) -> dict[str, Any]:
     return {
         "policy": one.policy, "purpose": one.purpose, "hash": one.hash.hex(), "text": one.in_(current()),
-        "since": instant(steps[-1].published.at_ms), "versions": len(steps),
+        "since": instant(steps[-1].at_ms), "versions": len(steps),
     }  # fmt: skip
 
 
-def _steps(connection: Connection, policy: str, purpose: str) -> list[_Step]:
+def _changes(listed: list[Published], policy: str, purpose: str) -> list[Published]:
     """The versions that changed this notice, oldest first; a version in which it was gone ends nothing."""
-    found: list[_Step] = []
-    for one in notices.versions(connection, policy):
-        if one.purpose != purpose or (found and found[-1].notice.hash == one.notice):
-            continue
-        told = notices.of_hash(connection, one.notice)
-        if told is not None:
-            found.append(_Step(one, told))
+    found: list[Published] = []
+    for one in listed:
+        if (one.policy, one.purpose) == (policy, purpose) and (not found or found[-1].notice != one.notice):
+            found.append(one)
     return found
 
 

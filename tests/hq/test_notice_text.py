@@ -306,3 +306,15 @@ def test_the_synthetic_members_role_is_in_no_notice() -> None:
     """Nobody has it, so nobody is told of it; and roles of the example are those that see the floor."""
     assert notices(example_policy())["presence"].facts.roles == ("associate", "stylist", "manager")
     assert ROLES[0] in notices(example_policy())["presence"].facts.roles
+
+
+def test_of_many_stores_a_text_names_some_and_says_how_many_more() -> None:
+    """Nobody reads ten thousand names on a phone; the facts have all, so that each still makes another notice."""
+    draft = example_policy()
+    (store,) = draft.stores
+    many = tuple(replace(store, store=f"s-{number:03}", label=f"Store {number}") for number in range(60))
+    found = notices(bind(replace(draft, stores=many)))["presence"]
+    lines = notice.plain(found, "en")
+    assert "and 10 more" in lines
+    assert len(found.facts.stores) == 60
+    assert found.hash != notices(bind(replace(draft, stores=many[1:])))["presence"].hash
