@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, select, tuple_, union_all
 
 from hq.alarm_tables import alarms
 from hq.choosing_tables import export_orders, exports
@@ -257,7 +257,7 @@ def _after(wanted: Select[Any], at: ColumnElement[int], name: ColumnElement[byte
     begun, _, raw = after.partition("-")
     if begun.isdecimal() and len(begun) <= 18 and set(raw) <= set("0123456789abcdef") and len(raw) % 2 == 0:
         at_ms, found = int(begun), bytes.fromhex(raw)
-        wanted = wanted.where(or_(at > at_ms, and_(at == at_ms, name > found)))
+        wanted = wanted.where(tuple_(at, name) > tuple_(literal(at_ms, at.type), literal(found, name.type)))
     return wanted.order_by(at, name)
 
 

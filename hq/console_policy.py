@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, literal, select, tuple_
 
 from hq import notice, notices, policy_versions, policy_written
 from hq.console_lists import PAGE, Page
@@ -60,14 +60,8 @@ def versions_page(connection: Connection, *, after: str = "", limit: int = PAGE)
     at, _, rest = after.partition("~")
     policy, _, version = rest.partition("~")
     if at.isdecimal() and version.isdecimal() and len(at) <= 18 and len(version) <= 10:
-        last = int(at)
-        wanted = wanted.where(
-            or_(
-                rows.at_ms < last,
-                and_(rows.at_ms == last, rows.policy < policy),
-                and_(rows.at_ms == last, rows.policy == policy, rows.version < int(version)),
-            )
-        )
+        last = (literal(int(at), rows.at_ms.type), literal(policy), literal(int(version), rows.version.type))
+        wanted = wanted.where(tuple_(rows.at_ms, rows.policy, rows.version) < tuple_(*last))
     ordered = wanted.order_by(rows.at_ms.desc(), rows.policy.desc(), rows.version.desc()).limit(limit + 1)
     found = [Version(row.policy, row.version, row.at_ms) for row in connection.execute(ordered)]
     last_one = found[limit - 1] if len(found) > limit else None

@@ -47,11 +47,13 @@ def lines(
         background="transparent", plot_background="transparent", foreground=ink, foreground_strong=ink,
         foreground_subtle=line, colors=_COLOURS[theme], font_family=_FONT, label_font_size=15, major_label_font_size=15,
         legend_font_size=15, title_font_size=17, value_font_size=13, no_data_font_size=18, opacity=".9",
+        stroke_width="2.5",
         guide_stroke_color=line, major_guide_stroke_color=line,
     )  # fmt: skip
     chart = pygal.Line(
-        style=style, width=920, height=380, title=title, legend_at_bottom=True, legend_at_bottom_columns=4, dots_size=4,
-        stroke_style={"width": 2.5}, show_minor_x_labels=False, x_label_rotation=0, margin=12, js=(),
+        style=style, width=920, height=400, title=title, legend_at_bottom=True, legend_at_bottom_columns=4, dots_size=4,
+        show_minor_x_labels=False, truncate_label=12, print_values=False, x_label_rotation=0, margin=12,
+        margin_bottom=28, js=(),
         truncate_legend=24, no_data_text="–", disable_xml_declaration=True, include_x_axis=True, range=None,
         value_formatter=lambda value: f"{value:.0f} {unit}".strip() if value >= 10 or value == int(value)
         else f"{value:.1f} {unit}".strip(),

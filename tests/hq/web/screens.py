@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page
 
-from tests.hq.web import centre_stories
+from tests.hq.web import centre_stories, console_stories
 from tests.hq.web.place import Place
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "screens"
@@ -53,7 +53,8 @@ def privacy(opened: Callable[..., Page], place: Place, look: Look) -> None:
 
 
 STORIES: Final[tuple[Story, ...]] = (sign_in, centre_stories.glance, centre_stories.leaving, privacy)
-LONGER: Final[tuple[Story, ...]] = (centre_stories.signal, centre_stories.centre)  # in `make test-long` alone
+# In `make test-long` alone.
+LONGER: Final[tuple[Story, ...]] = (centre_stories.signal, centre_stories.centre, console_stories.console)
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

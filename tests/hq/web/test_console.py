@@ -208,31 +208,6 @@ def test_the_console_goes_by_keys_alone(opened: Open) -> None:
     assert page.evaluate("document.querySelector('.chart-frame img').naturalWidth") > 0
 
 
-@pytest.mark.browser
-@pytest.mark.long
-@pytest.mark.parametrize("size", ["wide", "tablet"])
-def test_every_page_is_without_a_finding(opened: Open, size: str) -> None:
-    """What axe-core finds, and whatever does not fit a tablet: nothing."""
-    page = opened("wide", "/console", member=None, staff=Role.PRIVACY)
-    if size == "tablet":
-        page.set_viewport_size({"width": 834, "height": 1112})
-    for path in (
-        "/console", "/console/figures/work?what=dark", "/console/policy/main/1",
-        *(one for one, view in PAGES.items() if Role.PRIVACY in MAY[view] and "." not in one),
-    ):  # fmt: skip
-        page.goto(path)
-        axe(page, path)
-    page.goto("/console/policy")
-    page.get_by_role("region").first.get_by_role("link").first.click()
-    page.wait_for_url("**/console/notices/*")
-    axe(page, "a notice")
-    _look(page)
-    for name in ("History", "Receipts", "Requests and questions", "Profile with values", "Choices"):
-        page.get_by_role("link", name=name, exact=True).click()
-        page.get_by_role("heading", name=name, level=1).wait_for()
-        axe(page, name)
-
-
 def _look(page: Page) -> None:
     page.goto("/console/members")
     page.get_by_label("Id of the member").fill("ada")
