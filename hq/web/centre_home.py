@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Response
+from sqlalchemy import select
 
 from hq import choosing, confirming, gpc, help_state, notices, proposals
 from hq.choices import Choices
 from hq.help_state import HelpState
+from hq.tables import phones
 from hq.web import asking, centre_pages, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
 from hq.web.languages import gettext, mark
@@ -164,13 +166,15 @@ def _home(who: Member) -> Response:
     with asking.reading() as connection:
         may_ask = notices.why_ask(connection, asking.parts().keys, who.id, asking.now_ms()) if chosen.stores else {}
         waiting = proposals.of_member(connection, asking.parts().keys, who.reference, asking.now_ms())
+        of_theirs = select(phones.c.id).where(phones.c.member == who.reference).limit(1)
+        has_phones = connection.scalar(of_theirs) is not None
         call = help_state.of_member(connection, who.reference, asking.now_ms())
     labels = {one.store: one.label for one in chosen.stores}
     listed = rows(chosen)
     asked = next((one for one in listed if one.purpose in may_ask), None)
     return centre_pages.page(
         "home",
-        sentence=_sentence(chosen),
+        sentence=_sentence(chosen, has_phones),
         mode=chosen.mode.name.lower(),
         modes=centre_words.modes(),
         resumes_to=chosen.resumes_to.name.lower(),
@@ -188,7 +192,7 @@ def _home(who: Member) -> Response:
     )
 
 
-def _sentence(chosen: Choices) -> str:
+def _sentence(chosen: Choices, has_phones: bool) -> str:
     """What is shared now."""
     there = [one for one in chosen.stores if one.recognised]
     things = [
@@ -199,7 +203,7 @@ def _sentence(chosen: Choices) -> str:
         for scope in one.scopes
         if scope.given
     ]
-    return centre_words.shared(chosen.mode, bool(chosen.stores), [one.label for one in there], things)
+    return centre_words.shared(chosen.mode, bool(chosen.stores), has_phones, [one.label for one in there], things)
 
 
 def _signal(heard: gpc.Heard | None, allowed: bool) -> dict[str, Any] | None:

@@ -93,6 +93,7 @@ def listed(parts: Iterable[str], most: int | None = None) -> str:
 
 _NO_STORE: Final = mark("No store knows you. Nobody sees that you are there, and nothing of yours is shown.")
 _NOT_RECOGNISED: Final = mark("You are recognised in no store, so nothing of yours is shown anywhere.")
+_NO_PHONE: Final = mark("None of your phones may be recognised, so nothing of yours is shown in any store.")
 _QUIET: Final = mark("You are on pause: nobody is told that you are there, and nothing of yours is shown.")
 _HELP_BARE: Final = mark("In %(stores)s staff see you only once you ask for help. They see nothing else of yours.")
 _HELP: Final = mark("In %(stores)s staff see you only once you ask for help. Then they may see %(things)s.")
@@ -100,12 +101,14 @@ _OPEN_BARE: Final = mark("In %(stores)s staff may see that you are there. They s
 _OPEN: Final = mark("In %(stores)s staff may see that you are there, and %(things)s.")
 
 
-def shared(mode: Mode, has_stores: bool, stores: Sequence[str], things: Sequence[str]) -> str:
-    """What is shared now, in one sentence or two. `stores`: labels where the member is recognised."""
+def shared(mode: Mode, has_stores: bool, has_phones: bool, stores: Sequence[str], things: Sequence[str]) -> str:
+    """What is shared now, in one sentence or two. `stores`: labels where the member may be recognised."""
     if not has_stores:
         return gettext(_NO_STORE)
     if not stores:
         return gettext(_NOT_RECOGNISED)
+    if not has_phones:
+        return gettext(_NO_PHONE)
     if mode is Mode.QUIET:
         return gettext(_QUIET)
     where = listed(stores, _MOST_LISTED)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, gpc, ledger, membership, questions
+from hq import choices, gpc, ledger, looks, membership, questions
 from hq.choices import Choices
+from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
+from hq.looks import LookReason, Section
 from hq.state import Event, EventKind, fold
 from hq.web.cookies import to_text
 from tests.hq.headquarters import NOON_MS, STORE
@@ -281,6 +283,21 @@ def test_receipts_are_sentences_and_can_be_questioned_and_proven(place: Place, a
     assert json.loads(proof.text)["store"] == STORE
     assert place.signed_in("ben").get(f"/centre/receipts/question?event={event[1]}").status_code == 404
     assert place.signed_in("ben").get(f"/centre/receipts/proof?event={event[1]}").status_code == 404
+
+
+def test_a_look_at_headquarters_stands_among_the_receipts(place: Place, ada: FlaskClient) -> None:
+    """With the reason that was given, and nobody's name; in the reader's language."""
+    colleague = Colleague("privacy-1", Role.PRIVACY)
+    with writing(place.hq.engine) as connection:
+        custody, now_ms = place.hq.keys.custody, place.hq.now_ms
+        whose = place.reference("ada")
+        look = looks.begin(connection, custody, colleague, whose, LookReason.COMPLAINT, "letter of the 3rd", now_ms)
+        looks.show(connection, custody, colleague, look, [Section.CHOICES], now_ms)
+    page = ada.get("/centre/receipts").text
+    assert "somebody who answers for privacy at headquarters saw your choices, because of a complaint." in page
+    assert "letter of the 3rd" in page and "privacy-1" not in page
+    german = ada.get("/centre/receipts", headers={"Accept-Language": "de"}).text
+    assert "sah jemand vom Datenschutzteam in der Zentrale Ihre Auswahl, wegen einer Beschwerde." in german
 
 
 def test_a_proposal_waits_until_the_member_says_so(place: Place, ada: FlaskClient) -> None:
