@@ -4,11 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -20,6 +18,7 @@ from hq.systems_line import Line
 from hq.webhooks import Hooks
 from hq.webhooks_post import HttpPost
 from tests.hq.headquarters import DAY_S, STORE, Headquarters
+from tests.hq.receiver import Receiver, listening
 from wire.events import MuteKind
 from wire.member import Muted
 
@@ -120,47 +119,11 @@ def test_a_withdrawal_here_reaches_the_other_system_and_its_import_does_not_gran
 # --- hooks --------------------------------------------------------------------------------------------------------
 
 
-class Receiver(ThreadingHTTPServer):
-    """Another system's end: keeps what it hears, and answers as it is told."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, dict[str, str], bytes]] = []
-        self.status = 200
-        super().__init__(("127.0.0.1", 0), _Answering)
-
-    @property
-    def url(self) -> str:
-        """Where it is called."""
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class _Answering(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        """Keeps the message."""
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.status)
-        self.send_header("location", "/elsewhere")
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """Another system's end on this machine."""
-    with Receiver() as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.02,))
-        thread.start()
+    with listening() as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def hooked(hq: Headquarters, url: str) -> tuple[bytes, bytes]:
