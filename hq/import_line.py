@@ -4,10 +4,11 @@
      "chosen": "2026-03-01T10:00:00Z", "phones": ["<64 hex digits>"],
      "grants": [{"purpose": "assist", "scopes": ["size.shoe"], "stores": ["berlin-1"], "roles": ["associate"],
                  "chosen": 1772359200, "until_days": 365}],
-     "withdrawals": [{"purpose": "suggest"}],
+     "withdrawals": [{"purpose": "suggest"}], "addresses": ["mara@example.com"],
      "profile": {"size.shoe": {"value": "42", "source": "zero", "surface": "app", "collected": 1772359200}}}
 
 Times are Unix seconds or ISO 8601 with a zone. A `chosen` of the line counts for what names none of its own.
+`addresses` are those to which sign-in links go; they are added, none is taken away.
 
 Pure: no I/O, no clock.
 """
@@ -43,6 +44,7 @@ class Line:
     choices: tuple[tuple[Choice, int | None], ...]
     fields: tuple[Field, ...]
     phones: tuple[bytes, ...]
+    addresses: tuple[str, ...] = ()
 
 
 def parse(text: bytes, now_s: int) -> Line:
@@ -57,7 +59,7 @@ def parse(text: bytes, now_s: int) -> Line:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Refused(Reason.MALFORMED, "", "a JSON object") from error
-    known = "member age_at_least jurisdiction mode name chosen grants withdrawals profile phones"
+    known = "member age_at_least jurisdiction mode name chosen grants withdrawals profile phones addresses"
     _only(table, "", known)
     member = _text(table, "member", "")
     door.check_id(member, "member")
@@ -74,6 +76,7 @@ def parse(text: bytes, now_s: int) -> Line:
         choices=_choices(table, chosen_s, now_s),
         fields=tuple(_profile(table)),
         phones=tuple(_secret(one, f"phones[{number}]") for number, one in enumerate(_list(table, "phones", ""))),
+        addresses=_texts(table, "addresses", ""),
     )
 
 

@@ -8,13 +8,13 @@ I/O: sqlalchemy, and the lines that it is given.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from hq import door, ledger, membership, notices_proof, publication
+from hq import addresses, door, ledger, membership, notices_proof, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
@@ -92,7 +92,8 @@ def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int)
     """One transaction; each line of it is taken whole or not at all."""
     refused = []
     with writing(engine) as connection:
-        batch = _Batch(connection, keys, {line.member for _, line in good}, now_ms)
+        mails = {address: addresses.plain_or_none(address) for _, line in good for address in line.addresses}
+        batch = _Batch(connection, keys, {line.member for _, line in good}, mails, now_ms)
         for number, line in good:
             try:
                 batch.add(line)
@@ -120,7 +121,9 @@ def _closes(entries: list[Entry]) -> bool:
 class _Batch:
     """What the lines of one transaction write, judged line by line against what is there and what went before."""
 
-    def __init__(self, connection: Connection, keys: Keys, names: set[str], now_ms: int) -> None:
+    def __init__(
+        self, connection: Connection, keys: Keys, names: set[str], mails: Mapping[str, str | None], now_ms: int
+    ) -> None:
         self._connection = connection
         self._custody = keys.custody
         self._now_ms = now_ms
@@ -138,6 +141,13 @@ class _Batch:
         self._profiles: dict[str, dict[str, Field]] = defaultdict(dict)
         for reference, fields in membership.fields(connection, locked).items():
             self._profiles[locked[reference].about.id] = {one.scope: one for one in fields}
+        self._plain = mails
+        holders = addresses.holders(connection, keys.custody, {one for one in mails.values() if one is not None})
+        by_reference = {one.reference: one.about.id for one in locked.values()}
+        self._holders = {address: by_reference.get(one, "") for address, one in holders.items()}
+        held = addresses.counts(connection, locked) if mails else {}
+        self._held = {by_reference[one]: count for one, count in held.items()}
+        self.addresses: list[tuple[str, str]] = []
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
         self._touched: set[str] = set()
         self._edited: set[str] = set()
@@ -169,6 +179,7 @@ class _Batch:
         fresh = [secret for secret in dict.fromkeys(line.phones) if secret not in self._secrets[member]]
         if len(self._secrets[member]) + len(fresh) > MAX_PHONES:
             raise Refused(Reason.TOO_MANY, "phones", f"at most {MAX_PHONES} phones of a member")
+        mails = self._fresh_addresses(member, line)
         about = self._about.get(member, About(member, 0, ""))
         self._about[member] = About(
             member,
@@ -182,7 +193,26 @@ class _Batch:
             self._edited.add(member)
         self._secrets[member].update(fresh)
         self.phones += [(member, secret) for secret in fresh]
+        self.addresses += [(member, address) for address in mails]
+        self._holders |= dict.fromkeys(mails, member)
+        self._held[member] = self._held.get(member, 0) + len(mails)
         self._choices += [(member, choice, chosen_s) for choice, chosen_s in choices]
+
+    def _fresh_addresses(self, member: str, line: Line) -> list[str]:
+        """Those that the member has not yet. Raises: Refused, none, somebody else's, or too many."""
+        fresh = []
+        for number, said in enumerate(line.addresses):
+            address = self._plain[said]
+            if address is None:
+                raise Refused(Reason.MALFORMED, f"addresses[{number}]", "an e-mail address")
+            holder = self._holders.get(address)
+            if holder not in (None, member):
+                raise Refused(Reason.EXISTS, f"addresses[{number}]", "an address that no other member has")
+            if holder is None and address not in fresh:
+                fresh.append(address)
+        if fresh and self._held.get(member, 0) + len(fresh) > addresses.MOST_OF_MEMBER:
+            raise Refused(Reason.TOO_MANY, "addresses", f"at most {addresses.MOST_OF_MEMBER} addresses of a member")
+        return fresh
 
     def _check_notices(self, member: str, line: Line, grants: list[Choice]) -> None:
         """Whoever imports says what was shown: it must be known, and clear of which policy a phone is told."""
@@ -214,6 +244,8 @@ class _Batch:
         edited = {by_id[name].reference: self._profiles[name].values() for name in self._edited}
         membership.put_fields(connection, locked, edited)
         membership.add_phones(connection, [(by_id[name], secret) for name, secret in self.phones], self._now_ms)
+        added = [(by_id[name], address) for name, address in self.addresses]
+        addresses.add_new(connection, self._custody, added, self._now_ms)
         present = {name for name, choice, _ in self._choices if choice.purpose == PRESENCE}
         new_phones = {name for name, _ in self.phones} - self._told - present
         self.untold = [by_id[name].reference for name in sorted(new_phones)]

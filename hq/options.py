@@ -42,7 +42,7 @@ a line (here in several; only `member` is needed; times are Unix seconds or ISO 
   {"member": "m-1", "age_at_least": 18, "jurisdiction": "DE", "mode": "help", "name": "invited",
    "chosen": "2026-03-01T10:00:00Z", "phones": ["<64 hex digits>"],
    "grants": [{"purpose": "presence", "stores": ["berlin-1"], "roles": ["associate"], "until_days": 365}],
-   "withdrawals": [{"purpose": "suggest"}],
+   "withdrawals": [{"purpose": "suggest"}], "addresses": ["mara@example.com"],
    "profile": {"size.shoe": {"value": "42", "source": "zero", "collected": "2026-03-01T10:00:00Z"}}}
 `chosen` counts for what names none of its own. The same file twice is the same as once.
 """

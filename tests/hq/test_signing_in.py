@@ -1,14 +1,15 @@
 """Links, sessions and counts of tries under the hands of several programs at once, on both databases."""
 
 import base64
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hq import addresses, limits, sessions, signing_in
+from hq import addresses, importer, limits, sessions, signing_in
 from hq.console_roles import Role
 from hq.database import reading, writing
-from hq.errors import Refused
+from hq.errors import Reason, Refused
 from hq.limits import Limit
 from hq.sessions import Kind, Lasting, Way
 from tests.hq.headquarters import Headquarters
@@ -113,3 +114,32 @@ def test_an_address_is_one_members(hq: Headquarters, ada: bytes) -> None:
         assert addresses.find(connection, custody, "Ada@example.com") == ada
         assert addresses.find(connection, custody, "ada@example.org") is None
         assert custody.reference(connection, "mail:ada@example.com") is None
+
+
+def test_addresses_come_with_an_import(hq: Headquarters, ada: bytes) -> None:
+    """New and known members get theirs; somebody else's, none and too many refuse their line alone; again is once."""
+    rows: list[dict[str, object]] = [
+        {"member": "m-1", "addresses": ["One@example.com", "one@example.com", "uno@example.com"]},
+        {"member": "ada", "addresses": ["ada@example.com", "ada.b@example.com"]},
+        {"member": "m-2", "addresses": ["ada@example.com"]},
+        {"member": "m-3", "addresses": ["one@example.com"]},
+        {"member": "m-4", "addresses": ["no address"]},
+        {"member": "m-5", "addresses": [f"a{number}@example.com" for number in range(6)]},
+    ]
+    lines = [json.dumps(one).encode() for one in rows]
+    for _ in range(2):
+        report = importer.run(hq.engine, hq.keys, lines, hq.now_ms)
+        assert report.taken == 2
+        assert [(one.line, one.field, one.reason) for one in report.refused] == [
+            (3, "addresses[0]", Reason.EXISTS),
+            (4, "addresses[0]", Reason.EXISTS),
+            (5, "addresses[0]", Reason.MALFORMED),
+            (6, "addresses", Reason.TOO_MANY),
+        ]
+    custody = hq.keys.custody
+    with reading(hq.engine) as connection:
+        one = custody.reference(connection, "m-1")
+        assert one is not None
+        assert sorted(addresses.of_member(connection, custody, one)) == ["one@example.com", "uno@example.com"]
+        assert len(addresses.of_member(connection, custody, ada)) == 2
+        assert addresses.find(connection, custody, "uno@example.com") == one
