@@ -49,6 +49,19 @@ class Served:
     servings: int
 
 
+@dataclass(frozen=True, slots=True)
+class ShownTo:
+    """One serving to a member. `language` empty: not said."""
+
+    policy: str
+    purpose: str
+    notice: bytes
+    language: str
+    surface: str
+    store: str | None
+    at_ms: int
+
+
 # --- what is there ----------------------------------------------------------------------------------------------
 
 
@@ -156,6 +169,16 @@ def serve(
 def was_served(connection: Connection, keys: Keys, member: str, hashed: bytes, before_ms: int) -> bool:
     """Whether this very notice was served to the member no later than that. Raises: Refused (no such member)."""
     return first_ms(connection, _reference(connection, keys, member), [hashed]).get(hashed, before_ms + 1) <= before_ms
+
+
+def of_member(connection: Connection, reference: bytes) -> list[ShownTo]:
+    """What this member was shown, oldest first."""
+    wanted = select(notice_servings).where(notice_servings.c.member == reference)
+    rows = connection.execute(wanted.order_by(notice_servings.c.at_ms, notice_servings.c.id))
+    return [
+        ShownTo(one.policy, one.purpose, one.notice, one.language, one.surface, one.store or None, one.at_ms)
+        for one in rows
+    ]
 
 
 def counts(connection: Connection, from_ms: int, until_ms: int) -> list[Served]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from hq import erasure, importer, notice, notices, policy_versions
+from hq import erasure, importer, notice, notices, policy_versions, rights
 from hq.asking import Why
 from hq.database import reading, writing
 from hq.door import Grant, check_refusal
@@ -149,6 +149,18 @@ def test_what_was_served_is_recorded_once_a_day_and_counted(hq: Headquarters) ->
     assert [one.store for one in both if one.surface == "preference-centre" and one.purpose == "assist"] == [STORE]
     assert sum(one.servings for one in first) == 3 * purposes
     assert {one.notice for one in both} == {one.notice for one in hq.draft.main.purposes}
+
+
+def test_a_copy_of_all_that_is_held_has_what_was_shown(hq: Headquarters) -> None:
+    """Which notice, in which language, where and when: whoever asks for their own gets it."""
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
+    hq.serve("m-1", "de", "preference-centre", STORE)
+    with writing(hq.engine) as connection:
+        told = rights.export(connection, hq.keys, "m-1", hq.now_ms)["notices"]
+    presence = next(one for one in told if one["purpose"] == "presence")
+    assert presence["notice"] == hq.draft.main.purposes[0].notice.hex()
+    assert (presence["language"], presence["surface"], presence["store"]) == ("de", "preference-centre", STORE)
+    assert len(told) == len(hq.draft.main.purposes)
 
 
 def test_an_erasure_leaves_the_count_and_nobody_in_it(hq: Headquarters) -> None:
