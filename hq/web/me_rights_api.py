@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask.views import MethodView
 from sqlalchemy import Connection
 
-from hq import choosing, erasure, exports, questions, receipts
+from hq import choosing, consent_export, erasure, exports, questions, receipts
 from hq.limits import Limit
 from hq.questions import QuestionKind
 from hq.web import asking
@@ -146,6 +146,20 @@ def _reference(text: str) -> bytes:
     if len(found) != exports.REFERENCE_BYTES:
         raise Problem(ProblemKind.NOT_FOUND)
     return found
+
+
+@calls.route("/me/consents")
+class Consents(MethodView):
+    """Proof of every choice."""
+
+    @calls.secured_by(*MEMBER)
+    @calls.gives(200, schemas.ConsentsShown)
+    @calls.problems(401)
+    def get(self) -> Any:
+        """Every choice as a consent record, with the text that was shown and a signed receipt."""
+        member, keys = asking.member(), asking.parts().keys
+        with asking.writing() as connection:
+            return consent_export.export(connection, keys, member.id, controller(), asking.now_ms())
 
 
 @calls.route("/me/erasure")

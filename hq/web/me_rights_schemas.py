@@ -110,6 +110,15 @@ class ExportWhole(Told):
     stores = fields.Dict()
 
 
+class ConsentsShown(Told):
+    """Every choice as a consent record, and what proves it."""
+
+    records = fields.Raw(metadata={"description": "ISO/IEC TS 27560 consent records, JSON-LD with W3C DPV terms"})
+    notices = fields.Raw(metadata={"description": "the exact texts that were shown"})
+    receipts = fields.Raw(metadata={"description": "signed consent receipts (JWS)"})
+    jwks = fields.Raw(metadata={"description": "the keys that verify them, as at /.well-known/jwks.json"})
+
+
 class ErasureAsked(Asked):
     """Everything of mine is to be erased, for good."""
 

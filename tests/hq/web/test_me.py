@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from hq import notices
+from hq import membership, notices, purchases
 from hq.database import writing
+from hq.purchases_told import Bought, Kind, Purchase
 from tests.hq.headquarters import STORE, items, text
 from tests.hq.web.place import Place
 
@@ -231,3 +232,27 @@ def test_a_moment_asks_with_the_notice_that_it_serves(app: App) -> None:
     change(app, PRESENCE | {"notice": found["notice"]["notice"], "language": "de"})
     assert said(app.get(f"{_ME}/moments?moment=help-done")) == {"ask": None}
     said(app.get(f"{_ME}/moments?moment=bored"), 422)
+
+
+def test_a_purchase_is_marked_and_every_choice_is_proved(place: Place, app: App, name: str) -> None:
+    """A gift stands in no value any more, in words or by a mute; a choice comes with its record and receipt."""
+    bought = Purchase("r-1", Kind.PURCHASE, STORE, "till", place.hq.now_s, (Bought("sku-1", "Perfume", 1),))
+    with writing(place.hq.engine) as connection:
+        locked = membership.lock_by_id(connection, place.hq.keys.custody, [name])
+        purchases.put(connection, next(iter(locked.values())), [(bought, place.hq.now_ms + 10**10)], {})
+        purchases.renew(connection, locked)
+    (found,) = said(app.get(f"{_ME}/purchases"))["purchases"]
+    assert found["lines"] == [{"item": "sku-1", "label": "Perfume", "quantity": 1}] and found["kind"] == "purchase"
+    values = lambda: [one["scope"] for one in said(app.get(f"{_ME}/profile"))["values"]]  # noqa: E731
+    assert values() == ["history.store"]
+    marked = {"purchase": found["id"], "item": "sku-1"}
+    said(app.patch(f"{_ME}/purchases", json=marked | {"mark": "not-mine"}), 204)
+    assert values() == []
+    said(app.delete(f"{_ME}/mutes?what=gift&purchase={found['id']}&item=sku-1"), 204)
+    assert values() == ["history.store"]
+    said(app.post(f"{_ME}/mutes", json=marked | {"what": "gift"}), 204)
+    assert said(app.get(f"{_ME}/purchases"))["purchases"][0]["lines"][0]["mark"] == "gift" and values() == []
+    said(app.post(f"{_ME}/mutes", json={"what": "gift", "purchase": found["id"], "item": "sku-2"}), 404)
+    change(app, PRESENCE)
+    proved = said(app.get(f"{_ME}/consents"))
+    assert len(proved["records"]) == len(proved["receipts"]) == 1 and proved["jwks"] and proved["notices"]

@@ -35,7 +35,7 @@ OURS = r"^/api/v1/(me/(?!sessions)|erasures)"
     ("mode", "examples"),
     [
         pytest.param(POSITIVE, 2, id="valid"),
-        pytest.param(NEGATIVE, 1, id="invalid"),
+        pytest.param(NEGATIVE, 3, id="invalid", marks=pytest.mark.long),
         pytest.param(POSITIVE, 100, id="many valid", marks=pytest.mark.long),
         pytest.param(NEGATIVE, 100, id="many invalid", marks=pytest.mark.long),
     ],
