@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from hq import (
+    addresses,
     choices,
     consent_export,
     contacts,
@@ -28,6 +29,7 @@ from hq import (
     purchases,
     questions,
     records,
+    sessions,
 )
 from hq.consent_export_record import UNNAMED, Controller
 from hq.errors import Reason, Refused
@@ -67,6 +69,8 @@ def export(
             {"id": row.id.hex(), "added": instant(row.added_ms), "presence_secret": "held, not told"}
             for row in connection.execute(held)
         ],
+        "addresses": addresses.of_member(connection, keys.custody, whose),
+        "signed_in": [plain(found) for found in sessions.of_member(connection, keys.custody, whose, now_ms)],
         "profile": [plain(field) for field in membership.fields(connection, locked).get(whose, ())],
         "consent": consent_export.of_locked(connection, keys, locked, controller, now_ms),
         "choices": [plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],

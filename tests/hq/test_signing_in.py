@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hq import addresses, importer, limits, sessions, signing_in
+from hq import addresses, importer, limits, rights, sessions, signing_in
 from hq.console_roles import Role
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -109,6 +109,11 @@ def test_an_address_is_one_members(hq: Headquarters, ada: bytes) -> None:
             addresses.put(connection, custody, ada, f"a{number}@example.com", hq.now_ms)
         with pytest.raises(Refused):
             addresses.put(connection, custody, ada, "a5@example.com", hq.now_ms)
+    with writing(hq.engine) as connection:
+        sessions.begin(connection, custody, ada, Kind.APP, Way.LINK, LASTING, "The app", hq.now_ms)
+        told = rights.export(connection, hq.keys, "ada", hq.now_ms)
+        assert "ada@example.com" in told["addresses"]
+        assert [(one["kind"], one["browser"]) for one in told["signed_in"]] == [("app", "The app")]
     with reading(hq.engine) as connection:
         assert len(addresses.of_member(connection, custody, ada)) == 5
         assert addresses.find(connection, custody, "Ada@example.com") == ada
