@@ -29,6 +29,7 @@ STAFF: Final = "staff"
 _LOG: Final = Log("providers")
 _TIMEOUT_S: Final = 10
 _KEPT_MS: Final = 3_600_000
+_AWAY_MS: Final = 5_000  # after it did not answer, nobody waits for it for so long
 _AGAIN_MS: Final = 60_000  # keys are asked for anew at most so often, whatever tokens name
 _LEEWAY_S: Final = 60
 _MOST_BYTES: Final = 1024 * 1024
@@ -81,13 +82,15 @@ class _Published:
         self._addresses_ms = 0
         self._keys: KeySet | None = None
         self._keys_ms = 0
+        self._away_until_ms = 0
 
     def addresses(self, now_ms: int) -> Mapping[str, Any]:
         """OpenID Connect Discovery 1.0. Raises: Problem, PROVIDER_AWAY."""
         with self._lock:
             if not self._addresses or now_ms - self._addresses_ms > _KEPT_MS:
-                found = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+                found = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", now_ms)
                 if found.get("issuer") != self._issuer:  # section 4.3: else it is another's
+                    self._away_until_ms = now_ms + _AWAY_MS
                     raise _away("issuer")
                 self._addresses, self._addresses_ms = found, now_ms
             return self._addresses
@@ -110,13 +113,16 @@ class _Published:
             old = now_ms - self._keys_ms > (_AGAIN_MS if anew else _KEPT_MS)
             if self._keys is None or old:
                 try:
-                    self._keys = KeySet.import_key_set(self._get(address))  # type: ignore[arg-type]
+                    self._keys = KeySet.import_key_set(self._get(address, now_ms))  # type: ignore[arg-type]
                 except (JoseError, ValueError, TypeError, KeyError):
                     raise _away("keys") from None
                 self._keys_ms = now_ms
             return self._keys
 
-    def _get(self, address: str) -> dict[str, Any]:
+    def _get(self, address: str, now_ms: int) -> dict[str, Any]:
+        if now_ms < self._away_until_ms:
+            raise Problem(ProblemKind.PROVIDER_AWAY, retry_after_s=_AWAY_MS // 1000)
+        self._away_until_ms = now_ms + _AWAY_MS  # unless it answers
         try:
             with self._session.get(address, timeout=_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
                 content = answer.raw.read(_MOST_BYTES, decode_content=True)
@@ -125,6 +131,7 @@ class _Published:
             raise _away("answer") from None
         if not isinstance(found, dict):
             raise _away("answer")
+        self._away_until_ms = 0
         return found
 
 
