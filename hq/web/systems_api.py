@@ -52,10 +52,14 @@ class BegunShown(Shown):
     erasure = fields.String(metadata={"description": "by which the erasure is found, 16 hex digits"})
 
 
-def _taken(right: Right, call: str, take: Callable[[System, Batch], Taken], *, key: str = "member") -> Response:
-    """Answers a call that takes lines."""
-    listed = systems_guard.told()
-    who = systems_guard.system(right, len(listed))
+def _taken(
+    right: Right, call: str, take: Callable[[System, Batch], Taken], *, key: str = "member",
+    check: Callable[[System], None] = lambda who: None,
+) -> Response:  # fmt: skip
+    """Answers a call that takes lines. `check` may refuse the whole of it."""
+    who = systems_guard.system(right)
+    check(who)
+    listed = systems_guard.told(who)
 
     def run() -> Answer:
         engine, now_ms = asking.parts().engine, asking.now_ms()
@@ -115,10 +119,9 @@ class Merges(MethodView):
         parts = asking.parts()
 
         def take(who: System, batch: Batch) -> Taken:
-            _check_everywhere(who)
             return systems_merge.take(parts.engine, parts.keys, batch, asking.now_ms())
 
-        return _taken(Right.MEMBERS, "merge", take, key="from")
+        return _taken(Right.MEMBERS, "merge", take, key="from", check=_check_everywhere)
 
 
 @calls.route("/members/<member>")
@@ -148,8 +151,8 @@ class Profile(MethodView):
     @_documented
     def put(self, member: str) -> Response:
         """Sets values, one a line, each with its scope; those of other scopes stay."""
-        listed = systems_guard.told()
-        who = systems_guard.system(Right.PROFILES, len(listed))
+        who = systems_guard.system(Right.PROFILES)
+        listed = systems_guard.told(who)
         parts, now_ms = asking.parts(), asking.now_ms()
 
         def run() -> Answer:
@@ -205,9 +208,13 @@ class CatalogItems(MethodView):
         def take(who: System, batch: Batch) -> Taken:
             return systems_shop.take_items(parts.engine, name, batch, asking.now_ms())
 
-        who = systems_guard.system(Right.CATALOG)
-        systems_shop.check_catalog(parts.engine, who, name)
-        return _taken(Right.CATALOG, "catalog", take, key="id")
+        return _taken(
+            Right.CATALOG,
+            "catalog",
+            take,
+            key="id",
+            check=lambda who: systems_shop.check_catalog(parts.engine, who, name),
+        )
 
 
 @calls.route("/staff")

@@ -64,8 +64,8 @@ class Decisions(MethodView):
     @_documented(DecisionsShown)
     def post(self) -> Response:
         """Allows or denies each contact, with the first reason against it; what is allowed counts at once."""
-        listed = systems_guard.told()
-        who = systems_guard.system(Right.CONTACTS, len(listed))
+        who = systems_guard.system(Right.CONTACTS)
+        listed = systems_guard.told(who)
         parts, now_ms = asking.parts(), asking.now_ms()
 
         def run() -> Answer:
@@ -92,8 +92,8 @@ class Results(MethodView):
     @_documented(ReportShown)
     def post(self) -> Response:
         """Keeps whether each was sent, and what it cost; what was not sent counts against no cap."""
-        listed = systems_guard.told()
-        who = systems_guard.system(Right.CONTACTS, len(listed))
+        who = systems_guard.system(Right.CONTACTS)
+        listed = systems_guard.told(who)
         parts, now_ms = asking.parts(), asking.now_ms()
 
         def run() -> Answer:

@@ -62,8 +62,8 @@ class ReportShown(Shown):
     refused = fields.List(fields.Nested(RefusedShown))
 
 
-def system(right: Right, count: int = 0) -> System:
-    """The system whose key the request shows, and that it may make this call, with so many lines, now.
+def system(right: Right) -> System:
+    """The system whose key the request shows, and that it may make this call now. Nothing is read before.
 
     Raises:
         Problem: UNKNOWN_SYSTEM, FORBIDDEN, THROTTLED.
@@ -75,21 +75,32 @@ def system(right: Right, count: int = 0) -> System:
         asking.limit(asking.peer(), "systems-wrong", _WRONG_KEYS)
         raise Problem(ProblemKind.UNKNOWN_SYSTEM)
     who, key = found
-    limit = Limit(who.each_minute, 60_000 // who.each_minute or 1)
     with asking.writing() as connection:
         systems.note_use(connection, key, asking.now_ms())
-        many = 1 + count // _LINES_AS_A_CALL
-        wait_s = take_many(connection, who.id.encode()[:32], "systems", limit, many, asking.now_ms())
-    if wait_s:
-        raise Problem(ProblemKind.THROTTLED, retry_after_s=wait_s)
+    _count(who, 1)
     if not who.may(right):
         raise Problem(ProblemKind.FORBIDDEN)
     return who
 
 
-def told() -> list[Line]:
-    """The lines of the request's body, JSON or NDJSON. Raises: Refused."""
-    return lines(request.get_data(), is_ndjson=request.mimetype in (NDJSON, "application/jsonl"))
+def told(who: System) -> list[Line]:
+    """The lines of the request's body, JSON or NDJSON; 100 of them count as one more call.
+
+    Raises:
+        Refused: no lines, or too many. Problem: THROTTLED.
+    """
+    found = lines(request.get_data(), is_ndjson=request.mimetype in (NDJSON, "application/jsonl"))
+    if len(found) >= _LINES_AS_A_CALL:
+        _count(who, len(found) // _LINES_AS_A_CALL)
+    return found
+
+
+def _count(who: System, many: int) -> None:
+    limit = Limit(who.each_minute, 60_000 // who.each_minute)
+    with asking.writing() as connection:
+        wait_s = take_many(connection, who.id.encode()[:32], "systems", limit, many, asking.now_ms())
+    if wait_s:
+        raise Problem(ProblemKind.THROTTLED, retry_after_s=wait_s)
 
 
 def once(who: System, run: Callable[[], Answer]) -> Response:

@@ -45,6 +45,8 @@ def test_without_a_key_and_with_another_systems_rights(place: Place, keys: dict[
     for client in strangers:
         answer = client.get("/api/v1/changes")
         assert (answer.status_code, answer.json["code"]) == (401, "unknown-system")
+    unread = place.client().post("/api/v1/purchases", data="{", content_type="application/json")
+    assert unread.status_code == 401, "nothing is read before the key"
     for answer in (
         by(place, keys["till"]).get("/api/v1/changes"),
         by(place, keys["till"]).put("/api/v1/staff", json=[{}]),
