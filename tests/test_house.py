@@ -1,13 +1,14 @@
 """The house rules that no linter knows: docstrings, names, sizes, what stands in tracked files."""
 
 import ast
+import functools
 import importlib.metadata
 import os
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,9 @@ def named(path: Path) -> str:
     return path.relative_to(TOP).as_posix()
 
 
+@functools.cache
 def parsed(path: Path) -> ast.Module:
-    """The syntax of a module."""
+    """The syntax of a module; nobody changes it."""
     return ast.parse(path.read_text(encoding="utf-8"), named(path))
 
 
@@ -76,7 +78,26 @@ def tracked() -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
+def over(paths: list[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Makes of a rule for one module a test that judges all of them, and tells each that breaks it."""
+
+    def of_all(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            wrong = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as error:
+                    wrong.append(f"{named(path)}: {error}")
+            assert not wrong, "\n".join(wrong)
+
+        test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+        return test
+
+    return of_all
+
+
+@over(OURS)
 def test_a_module_says_what_it_does_and_whether_it_touches_the_world(path: Path) -> None:
     """The first docstring line is one sentence; the last paragraph tells pure from I/O."""
     docstring = ast.get_docstring(parsed(path))
@@ -86,7 +107,7 @@ def test_a_module_says_what_it_does_and_whether_it_touches_the_world(path: Path)
     assert last == "Pure: no I/O, no clock." or last.startswith("I/O: "), f"the last line is {last!r}"
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
+@over(OURS)
 def test_a_module_that_claims_to_be_pure_imports_no_io(path: Path) -> None:
     """`Pure` is not a wish: nothing that touches the world is imported."""
     tree = parsed(path)
@@ -111,7 +132,7 @@ def test_an_only_importer_is_the_only_one() -> None:
         assert importers <= {named(path)}, f"{library} is imported by {sorted(importers)}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=named)
+@over([path for path in MODULES if path.name == "__init__.py"])
 def test_an_init_is_a_docstring_only(path: Path) -> None:
     """Importing a package does nothing."""
     tree = parsed(path)
@@ -123,7 +144,7 @@ def test_an_init_is_a_docstring_only(path: Path) -> None:
 REVISIONS = TOP / "hq" / "migrations" / "versions"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.parent != REVISIONS], ids=named)
+@over([path for path in MODULES if path.parent != REVISIONS])
 def test_no_module_is_over_400_lines(path: Path) -> None:
     """What is longer does more than one thing."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
@@ -136,7 +157,7 @@ def test_no_package_is_a_drawer() -> None:
     assert not (TOP / "systemd" / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@over(MODULES)
 def test_our_things_have_our_words(path: Path) -> None:
     """None of the words that say nothing names a function, a class, an argument or a variable of ours."""
     wrong = set()
@@ -155,7 +176,7 @@ def test_our_things_have_our_words(path: Path) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@over(MODULES)
 def test_dataclasses_are_frozen_and_slotted(path: Path) -> None:
     """A value does not change under its reader's hands."""
     for node in ast.walk(parsed(path)):
@@ -168,7 +189,7 @@ def test_dataclasses_are_frozen_and_slotted(path: Path) -> None:
                 assert {"frozen", "slots"} <= chosen, f"line {node.lineno}: frozen=True, slots=True"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
+@over(MODULES)
 def test_no_rule_is_waved_through(path: Path) -> None:
     """Clock calls and blind excepts are allowed by place, in pyproject.toml, never by a comment."""
     assert not re.search(r"noqa[^\n]*(TID251|BLE001)|# *ruff: *noqa", path.read_text(encoding="utf-8"))
