@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -157,6 +157,7 @@ def test_looks_and_questions_end_with_their_member(hq: Headquarters) -> None:
             assert connection.scalar(select(func.count()).select_from(table)) == 0
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**41))
 def test_a_question_is_due_on_the_same_day_of_the_next_month(asked_ms: int) -> None:
     """Or on that month's last day; never later than 31 days, never earlier than 28."""
