@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import Program
+
 TOP = Path(__file__).parent.parent
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = sorted({name.split(".")[0] for name in PROJECT["tool"]["setuptools"]["packages"]})
@@ -228,13 +230,9 @@ def test_edge_and_tablet_api_load_no_keys_no_database_no_mqtt(module: str) -> No
 def test_every_program_has_help_and_a_version(program: str) -> None:
     """`--help` says what it is for and `--version` which it is."""
     module = PROJECT["project"]["scripts"][program].split(":")[0]
-    shown = [
-        subprocess.run(
-            [sys.executable, "-m", module.removesuffix(".__main__"), option],
-            cwd=TOP, capture_output=True, text=True, timeout=60, check=False,
-        )
-        for option in ("--help", "--version")
-    ]  # fmt: skip
+    own = Program(module.removesuffix(".__main__"))
+    shown = [own.run(option) for option in ("--help", "--version")]
+    own.close()
     assert [one.returncode for one in shown] == [0, 0]
     assert shown[0].stdout.startswith(f"usage: {program}")
     assert len(shown[0].stdout) > 200
