@@ -87,6 +87,7 @@ class Service:
         self._mono = mono
         self._counts = Counts()
         self._stop = threading.Event()
+        shown = context(settings, credentials)  # first: what an operator most likely has to put right
         flask = app.create(
             engine, keys, clock_ms, settings, version=version, mono=mono, providers=_providers(settings, credentials)
         )
@@ -97,7 +98,7 @@ class Service:
         self._server = Server(
             flask,
             (settings.listen, settings.port),
-            context(settings, credentials),
+            shown,
             mono,
             self._counts,
             told,

@@ -3,11 +3,13 @@
 I/O: the database of the test.
 """
 
+import dataclasses
 import socket
 import time
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from hq import addresses, sessions, signing_in
@@ -57,6 +59,13 @@ class Place:
             self.hq.engine, self.hq.keys, lambda: self.hq.now_ms, self.settings,
             version="0.0.0", mono=time.monotonic, providers=self.providers,
         )  # fmt: skip
+
+    def another(self, **changed: Any) -> Flask:
+        """Another program on the same database, with other settings."""
+        settings = dataclasses.replace(self.settings, **changed)
+        return application.create(
+            self.hq.engine, self.hq.keys, lambda: self.hq.now_ms, settings, version="0", mono=time.monotonic
+        )
 
     def _reference(self, connection: Any, member: str) -> bytes:
         found = self.hq.keys.custody.reference(connection, member)

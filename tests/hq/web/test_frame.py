@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
-from hq.web import app as application
 from hq.web import service
 from hq.web.app import MOST_BODY_BYTES
 from runtime import web_server
@@ -133,18 +133,13 @@ def test_the_document_describes_the_calls(client: FlaskClient) -> None:
                     assert {name for one in call["security"] for name in one} == {"session", "bearer"}, path
 
 
-def test_a_callers_address_is_the_proxys_word_only_where_one_is_named(tmp_path: Path) -> None:
+def test_a_callers_address_is_the_proxys_word_only_where_one_is_named(place: Place) -> None:
     """Without proxies a made-up header changes no limit; with one the address that it saw is counted."""
-    from flask import request
-
     seen: list[str] = []
     for hops in (0, 1):
-        folder = tmp_path / str(hops)
-        folder.mkdir()
-        behind = Place(folder, proxy_hops=hops)
-        behind.app.before_request(lambda: seen.append(str(request.remote_addr)))
-        behind.client().get("/healthz", headers={"X-Forwarded-For": "198.51.100.1, 192.0.2.9"})
-        behind.hq.engine.dispose()
+        behind = place.another(proxy_hops=hops)
+        behind.before_request(lambda: seen.append(str(request.remote_addr)))
+        behind.test_client().get("/healthz", headers={"X-Forwarded-For": "198.51.100.1, 192.0.2.9"})
     assert seen == ["127.0.0.1", "192.0.2.9"]
 
 
@@ -181,9 +176,7 @@ def test_served_over_tls_it_bounds_what_it_reads(place: Place, web_certificate: 
 
 def test_no_state_is_kept_in_a_program(place: Place) -> None:
     """A second program on the same database knows the first one's sign-ins, and lets a link be used but once."""
-    other = application.create(
-        place.hq.engine, place.hq.keys, lambda: place.hq.now_ms, place.settings, version="0", mono=time.monotonic
-    )
+    other = place.another()
     path = place.link("ada", "/sessions")
     token = {"token": path.rpartition("/")[2]}
     first, second = place.app.test_client(), other.test_client()

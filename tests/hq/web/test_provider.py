@@ -182,18 +182,15 @@ def test_a_members_session_opens_no_console(place: Place) -> None:
     assert place.app.test_client().get("/api/v1/me/sessions", headers=bearer).status_code == 401
 
 
-def test_a_provider_that_is_away_is_told_so(
-    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_provider_that_is_away_is_told_so(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """The door stays usable, says that the service does not answer, and the log names no address."""
     away = Provider(issuer="http://localhost:9", client_id="centre", confidential=False)
-    found = Place(tmp_path_factory.mktemp("hq"), members=away)
+    found = place.another(members=away)
     for _ in range(2):
-        answer = found.client().get("/sign-in/provider")
+        answer = found.test_client().get("/sign-in/provider")
         assert answer.status_code == 502
         assert answer.headers["Retry-After"] == "5"
     said = [one.getMessage() for one in caplog.records if "provider_away" in one.getMessage()]
     assert len(said) == 1  # the second did not wait for it again
     assert "localhost" not in said[0]
     assert "does not answer" in answer.get_data(as_text=True)
-    found.hq.engine.dispose()

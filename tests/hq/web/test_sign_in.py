@@ -320,7 +320,7 @@ def test_nobody_is_led_to_another_site(address: str) -> None:
     assert found.isprintable()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 4_000), min_size=1, max_size=12))
 def test_no_more_tries_than_are_given_back(place: Place, waits: list[int]) -> None:
     """In any stretch of time at most the burst and what was given back; a refusal says when the next one goes."""
