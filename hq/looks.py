@@ -144,7 +144,7 @@ def show(
 
 def of_member(connection: Connection, custody: Custody, member: bytes) -> list[Look]:
     """All looks at one member, by HQ's reference, the newest first; one that showed nothing was none."""
-    wanted = select(looks).where(looks.c.member == member, looks.c.sections != "")
+    wanted = select(looks).where(looks.c.member.in_(membership.alike(connection, member)), looks.c.sections != "")
     rows = connection.execute(wanted.order_by(looks.c.at_ms.desc(), looks.c.id)).all()
     return [_look(custody, connection, row, row.sections.split()) for row in rows]
 

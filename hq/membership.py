@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from hq.ages import band
 from hq.custody import REFERENCE_BYTES, Custody, Place, Seal, bound
 from hq.custody_tables import member_keys
+from hq.systems_tables import merges
 from hq.tables import members, phones, profiles
 from wire import schema
 from wire.member import Field
@@ -104,6 +105,11 @@ def read_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> 
 def _opened(custody: Custody, reference: bytes, wrapped: bytes, content: bytes) -> Locked:
     seal = custody.member(reference, wrapped)
     return Locked(reference, schema.decode(About, seal.open(content, bound(Place.MEMBER, reference))), seal)
+
+
+def alike(connection: Connection, member: bytes) -> list[bytes]:
+    """This member and those who were merged into it: what was recorded of them is this member's to read."""
+    return [member, *connection.scalars(select(merges.c.member).where(merges.c.survivor == member))]
 
 
 def make(connection: Connection, custody: Custody, people: Iterable[About], now_ms: int) -> dict[bytes, Locked]:

@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select
 
-from hq import disclosure_log, event_bodies, looks, store_events
+from hq import disclosure_log, event_bodies, looks, membership, store_events
 from hq.disclosure_log import Place
 from hq.errors import SealBroken
 from hq.keys import Keys
 from hq.log_tables import logs
-from hq.systems_tables import merges
 from hq.tables import audience, stores
 from hq.tables import store_events as event_rows
 from wire import merkle, schema
@@ -165,11 +164,11 @@ def _told(
     connection: Connection, keys: Keys, member: bytes, kind: EventKind, shape: type[T]
 ) -> list[tuple[Row[Any], T]]:
     """The events of one kind that stores told of a member, with what each says."""
-    merged = connection.scalars(select(merges.c.member).where(merges.c.survivor == member)).all()
+    alike = membership.alike(connection, member)
     wanted = (
         select(event_rows)
         .join(audience, (audience.c.store == event_rows.c.store) & (audience.c.pseudonym == event_rows.c.pseudonym))
-        .where(audience.c.member.in_([member, *merged]), event_rows.c.kind == int(kind))
+        .where(audience.c.member.in_(alike), event_rows.c.kind == int(kind))
     )
     rows = connection.execute(wanted).all()
     found = []

@@ -87,8 +87,8 @@ def export(
 
 
 def _seats(connection: Connection, one: Locked) -> list[Any]:
-    wanted = select(audience).where(audience.c.member == one.reference).order_by(audience.c.store)
-    return list(connection.execute(wanted).all())
+    wanted = select(audience).where(audience.c.member.in_(membership.alike(connection, one.reference)))
+    return list(connection.execute(wanted.order_by(audience.c.store)).all())
 
 
 def _store(connection: Connection, keys: Keys, row: Any) -> dict[str, Any]:

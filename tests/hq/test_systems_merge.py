@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hq import erasure, importer, ledger, membership, purchases, receipts, systems_merge
+from hq import erasure, importer, ledger, membership, purchases, receipts, rights, systems_merge
 from hq.custody_tables import erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason
@@ -85,6 +85,9 @@ def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop
         reference = hq.keys.custody.reference(connection, "m-2")
         assert reference is not None
         assert len(receipts.of_member(connection, hq.keys, reference)) == 1
+    with writing(hq.engine) as connection:
+        told = rights.export(connection, hq.keys, "m-1", hq.now_ms)
+    assert {one["known_there_as"] for one in told["stores"]} >= {(known_as or b"").hex()}
 
 
 def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
