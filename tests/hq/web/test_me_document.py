@@ -48,6 +48,7 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(
         notices.serve(connection, place.hq.keys, "ada", "en", "app", place.hq.now_ms)
     headers = {"Authorization": f"Bearer {place.session('ada', Kind.APP)}"}
     document = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", place.app).include(path_regex=OURS)
+    document = document.exclude(path="/api/v1/me/erasure")  # nobody would be left to ask
     tried: Counter[str] = Counter()
     for found in document.get_all_operations():
         operation = found.ok()
@@ -55,8 +56,6 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
         def each(case: schemathesis.Case, real: bool) -> None:
-            if case.path == "/api/v1/me/erasure" and mode is POSITIVE:
-                return  # nobody would be left to ask
             if real and mode is POSITIVE and isinstance(case.query, dict) and "store" in case.query:
                 case.query["store"] = STORE
             case.call_and_validate(headers=headers, checks=CHECKS)
