@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from hq import erasure, exports
 from hq.erasure import REFERENCE_BYTES, Progress
+from hq.errors import Reason, Refused
 from hq.exports import Export
 from hq.tables import phones as phone_rows
 from hq.tables import stores as store_rows
@@ -26,6 +27,7 @@ COPY: Final = "/centre/copy"
 _PHONE_BYTES: Final = 8
 _REMOVED: Final = mark("No store recognises this phone any more.")
 _ASKED: Final = mark("Every store that knows you has been asked. Your copy is ready when all have answered.")
+_WAITS: Final = mark("You have asked already. Please wait until the stores have answered.")
 _PROGRESS: Final[dict[Progress, str]] = {
     Progress.WAITING: mark("%(store)s has not answered yet."),
     Progress.DONE: mark("%(store)s answered on %(date)s."),
@@ -75,8 +77,14 @@ def make() -> pages.Part:
     def ask() -> Response:
         """Asks every store."""
         who = centre_who.member()
-        exports.ask(asking.parts().engine, asking.parts().keys, who.id, asking.now_ms())
-        return centre_pages.changed(COPY, _ASKED, lambda: _copy(who))
+        said = _ASKED
+        try:
+            exports.ask(asking.parts().engine, asking.parts().keys, who.id, asking.now_ms())
+        except Refused as refused:
+            if refused.reason is not Reason.TOO_MANY:
+                raise
+            said = _WAITS
+        return centre_pages.changed(COPY, said, lambda: _copy(who))
 
     @part.get("/centre/copy/file")
     def fetch() -> Response:

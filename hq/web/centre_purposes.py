@@ -5,6 +5,7 @@ Opening the page records that the notice was served; only then can the member ag
 I/O: answers HTTP requests (flask); sqlalchemy, by HQ's functions.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from hq.web.languages import current, mark
 SURFACE: Final = "preference-centre"
 _MOST_SCOPES: Final = 64
 _MOST_NAME: Final = 64
+_NAME: Final = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 _GIVEN: Final = mark("Thank you. It holds from now on, and you can stop it here at any time.")
 _STOPPED: Final = mark("Stopped. It works at once.")
 _REFUSED: Final = mark("All right. Nothing is shared, and we do not ask again for 90 days.")
@@ -79,6 +81,8 @@ def make() -> pages.Part:
     def choose(purpose: str) -> Response:
         """Gives, stops or refuses it, or a part of it."""
         who = centre_who.member()
+        if _NAME.fullmatch(purpose) is None:  # it stands in the answer's address
+            raise Problem(ProblemKind.NOT_FOUND)
         said = _choose(who, purpose, pages.form(Asked))
         return centre_pages.changed(f"/centre/purposes/{purpose}", said, lambda: _shown(who, purpose))
 

@@ -154,6 +154,15 @@ def test_one_scope_is_stopped_and_shared_again(place: Place, ada: FlaskClient) -
     assert shared() == before
 
 
+@pytest.mark.parametrize("purpose", ["a%0d%0aSet-Cookie:x=y", "A", "x" * 65])
+def test_what_is_no_purpose_is_nothing(place: Place, ada: FlaskClient, purpose: str) -> None:
+    """Neither for a look nor for a form, whatever its name would do to a header."""
+    before = standing(place).version
+    assert ada.get(f"/centre/purposes/{purpose}").status_code == 404
+    assert send(place, ada, f"/centre/purposes/{purpose}", 404, act="stop")
+    assert standing(place).version == before
+
+
 def test_a_no_is_kept_and_rests(place: Place) -> None:
     """It is an event of its own, and the first page does not ask again."""
     ben = place.signed_in("ben")
@@ -348,6 +357,9 @@ def test_phones_a_copy_and_erasure(place: Place) -> None:
     assert "No phone" in send(place, cleo, "/centre/phones", phone=phone[1])
     page = send(place, cleo, "/centre/copy")
     assert "Berlin Mitte has not answered yet." in page or "Berlin has not answered yet." in page
+    for _ in range(2):
+        send(place, cleo, "/centre/copy")
+    assert "You have asked already" in send(place, cleo, "/centre/copy")
     copy = re.search(r"/centre/copy/file\?copy=([\w-]+)", page)
     assert copy is not None
     assert json.loads(cleo.get(f"/centre/copy/file?copy={copy[1]}").text)["hq"]["member"] == "cleo"
