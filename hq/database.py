@@ -48,8 +48,8 @@ from hq import purchases_tables as _purchases_tables  # noqa: F401 - likewise
 from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
 from hq import systems_tables as _systems_tables  # noqa: F401 - likewise
-from hq import web_tables as _web_tables  # noqa: F401 - likewise
 from hq import tables
+from hq import web_tables as _web_tables  # noqa: F401 - likewise
 from hq.errors import DatabaseUnavailable
 
 # Of the tables in this version, as `hq/migrations` numbers them; `hq.revisions` brings an older database there.
