@@ -156,13 +156,16 @@ def _read(file: Path, where: str) -> bytes:
     return content
 
 
-_hints = functools.cache(typing.get_type_hints)  # of ten thousand stores each once
+@functools.cache
+def _hints(shape: Any) -> dict[str, Any]:
+    """The annotations of a dataclass, found once for ten thousand stores."""
+    return typing.get_type_hints(shape)
 
 
 def _build(shape: type[T], table: object, where: str) -> T:
     if not isinstance(table, dict):
         raise _wrong(where.rstrip("."), "a table")
-    hints = _hints(shape)
+    hints = _hints(shape)  # type: ignore[arg-type]  # a class can be hashed
     names = [field.name for field in dataclasses.fields(shape)]  # type: ignore[arg-type]
     for key in table:
         if key not in names:
