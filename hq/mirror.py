@@ -70,7 +70,10 @@ def mirror(
     Raises:
         Refused: no such member, store, role or zone, or a store without a policy.
     """
-    policy = publication.Policies(connection).of(store)
+    policies = publication.Policies(connection)
+    if policies.name(store) is None:
+        raise Refused(Reason.UNKNOWN_STORE, "store", "the id of a store")
+    policy = policies.of(store)
     if policy is None:
         raise Refused(Reason.NO_POLICY, "store", "a store whose policy is published")
     people = {one.id: one for one in policy.main.roles if one.id != synthetic.ROLE}

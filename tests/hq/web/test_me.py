@@ -165,7 +165,7 @@ def test_a_member_sees_values_and_what_an_associate_would_see(place: Place, app:
     lead = {one["scope"]: one for one in mirror["asked"]["lead"]}
     assert lead["size.shoe"]["text"] == "42" and lead["size.shoe"]["why"]["purpose"] == "assist"
     said(app.get(f"{_ME}/mirror?store={STORE}&role=nobody"), 422)
-    said(app.get(f"{_ME}/mirror?store=nowhere"), 422)
+    said(app.get(f"{_ME}/mirror?store=nowhere"), 404)
     said(app.patch(f"{_ME}/profile", json={"changes": [{"act": "delete", "scope": "size.shoe"}]}))
     assert "42" not in json.dumps(said(app.get(f"{_ME}/mirror?store={STORE}")))
 
