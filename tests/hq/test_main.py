@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hq import help_state, keys, membership, options, records
 from hq.__main__ import PARTS
-from hq.database import open_database, reading, writing
+from hq.database import REVISION, open_database, reading, writing
 from hq.office import Office
 from hq.tables import audience
 from tests.hq.headquarters import NOON_MS, POLICY, STORE, WRAPPING, example_policy
@@ -192,6 +192,24 @@ def test_a_policy_is_checked_without_a_database(desk: Desk, tmp_path: Path) -> N
     found = desk.run("policy", "check", bad, code=65).stdout
     assert "purposes.presence: policy_incomplete" in found
     assert "ages: policy_incomplete" in found
+
+
+def test_the_tables_are_checked_listed_and_brought_further(desk: Desk) -> None:
+    """And a database of another version is refused by every command but these, with the remedy."""
+    checked = desk.run("database", "check").stdout
+    assert checked == f"the database is at {REVISION}, and all is as this version expects\n"
+    assert f"* {REVISION} " in desk.run("database", "history").stdout
+    assert desk.run("database", "upgrade").stdout.startswith("0 revisions applied")
+    office = desk.office()
+    with writing(office.engine) as connection:
+        connection.execute(text("DROP TRIGGER consent_events_DELETE"))
+    assert "missing consent_events_delete" in desk.run("database", "check", code=65).stdout
+    with writing(office.engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    office.engine.dispose()
+    for command in (("store", "list"), ("serve",)):
+        assert "consentry-hq database upgrade" in desk.run(*command, code=69).stderr
+    assert f"this version expects {REVISION}" in desk.run("database", "check", code=65).stdout
 
 
 def test_a_broken_configuration_names_the_key(desk: Desk) -> None:
