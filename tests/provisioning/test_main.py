@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import EdgeConfig
+from hq.settings import Settings as HqConfig
 from provisioning.__main__ import run
 from provisioning.errors import RefusedError
 from runtime.config import load
@@ -74,7 +75,7 @@ def test_a_dry_run_of_a_rotation_revokes_nothing(folder: Path, capsys: pytest.Ca
     run(["rotate", "store", "berlin-1", "--folder", str(folder), "--dry-run"])
     shown = capsys.readouterr().out
     assert "replace  0600 stores/berlin-1/credentials/gateway/broker-key  (revoked)" in shown
-    assert "4 of 51 files would change." in shown
+    assert "4 of 52 files would change." in shown
     run(["hq", "--folder", str(folder)])
     assert capsys.readouterr().out == "Nothing to do.\n"
 
@@ -169,3 +170,22 @@ def test_several_radios_are_each_named_by_their_address(folder: Path) -> None:
         with pytest.raises(RefusedError):
             run([*store, *(part for radio in radios for part in ("--radio", radio))])
     assert file.read_bytes() == before
+
+
+def test_hqs_web_is_set_up_by_its_address(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With an address HQ's configuration has the table, behind a proxy or with a certificate; no other file changes."""
+    configuration = folder / "hq/etc/consentry/hq.toml"
+    assert load(configuration, HqConfig).web is None
+    run(["hq", "--folder", str(folder), "--web-url", "https://choices.example.com", "--web-name", "Shop"])
+    web = load(configuration, HqConfig).web
+    assert web is not None
+    assert (web.public_url, web.name, web.listen, web.certificate) == (
+        "https://choices.example.com", "Shop", "127.0.0.1", None,
+    )  # fmt: skip
+    run(["hq", "--folder", str(folder), "--web-certificate", "/etc/letsencrypt/live/x/fullchain.pem"])
+    web = load(configuration, HqConfig).web
+    assert web is not None
+    assert (web.listen, str(web.certificate)) == ("0.0.0.0", "/etc/letsencrypt/live/x/fullchain.pem")
+    assert (folder / "hq/etc/systemd/system/consentry-hq-web.service").is_file()
+    with pytest.raises(RefusedError, match="web-url"):
+        run(["hq", "--folder", str(folder), "--web-url", "http://choices.example.com"])
