@@ -4,6 +4,7 @@ I/O: jsonschema, its only importer; reads the policy's file and its notices'.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,14 @@ def faults(file: Path) -> Iterator[str]:
 
 def of_form(table: dict[str, Any]) -> Iterator[str]:
     """What the schema has against a whole table."""
-    validator = Draft202012Validator(policy_schema.policy())
-    found = sorted(validator.iter_errors(table), key=lambda one: [str(part) for part in one.absolute_path])
+    found = sorted(_validator().iter_errors(table), key=lambda one: [str(part) for part in one.absolute_path])
     for error in found:
         yield f"{_path(error)}: malformed: {_cut(error.message)}"
+
+
+@cache
+def _validator() -> Any:
+    return Draft202012Validator(policy_schema.policy())
 
 
 def _path(error: Any) -> str:

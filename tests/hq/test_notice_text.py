@@ -236,7 +236,7 @@ def value_of(rule: ScopeRule, at_s: int) -> Field:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_store_shows_what_the_notice_does_not_tell(data: st.DataObject) -> None:
     """Whatever a member granted, what the one decision allows is in the facts of its purpose's notice."""
     draft = example_policy()

@@ -93,7 +93,7 @@ _KEYS = sorted(keys_of(_TABLE), key=str)
 
 
 @given(st.sampled_from(_KEYS), st.sampled_from([None, [], {}, -1, 3.5, "surprise", True, "unknown key"]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_the_reader_refuses_the_schema_refuses_too(path: tuple[str | int, ...], wrong: object) -> None:
     """Whatever key is spoilt, and however: never does the schema pass what cannot be read, with the way to the key."""
     table = json.loads(json.dumps(_TABLE))
