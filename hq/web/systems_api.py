@@ -130,7 +130,7 @@ class OneMember(MethodView):
 
     @calls.secured_by(*SYSTEM)
     @calls.gives(202, BegunShown)
-    @calls.problems(401, 403, 404, 429)
+    @calls.problems(401, 403, 404, 409, 422, 429)
     def delete(self, member: str) -> Response:
         """Erases a member here and in every store."""
         who = systems_guard.system(Right.MEMBERS)
@@ -149,6 +149,7 @@ class Profile(MethodView):
     """Values of one member's profile."""
 
     @_documented
+    @calls.problems(404)
     def put(self, member: str) -> Response:
         """Sets values, one a line, each with its scope; those of other scopes stay."""
         who = systems_guard.system(Right.PROFILES)

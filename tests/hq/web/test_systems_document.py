@@ -1,0 +1,43 @@
+"""The systems' part of the OpenAPI document is true: whatever is generated from it is answered as it says."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from hq import systems
+from hq.database import writing
+from hq.systems import EVERY_BRAND, MOST_EACH_MINUTE, Right
+from tests.hq.web.place import Place
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+OURS = r"^/api/v1/(consent-events|members|purchases|events|catalog|staff|changes|contacts)"
+
+
+@pytest.mark.long
+def test_what_is_generated_from_the_document_is_answered_as_it_says(place: Place) -> None:
+    """No server's error; each answer has a documented status, type and form."""
+    with writing(place.hq.engine) as connection:
+        rights = tuple(Right)
+        key = systems.add(
+            connection, "all", "", rights, [EVERY_BRAND], (), place.hq.now_ms, MOST_EACH_MINUTE
+        )  # fmt: skip
+    headers = {"Authorization": f"Bearer {key}"}
+    document = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", place.app).include(path_regex=OURS)
+    tried = set()
+    for found in document.get_all_operations():
+        operation = found.ok()
+
+        @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(case=operation.as_strategy())
+        def each(case: schemathesis.Case) -> None:
+            tried.add(case.operation.label)
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        each()
+    assert len(tried) == 12
