@@ -14,7 +14,6 @@ from pygal.style import Style  # type: ignore[import-untyped]
 # What pygal puts among Python's importers does not know today's protocol, and serves only maps, of which none is drawn.
 sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != "pygal"]
 
-_SVG = "http://www.w3.org/2000/svg"
 _FONT = "system-ui, sans-serif"
 _MOST_LABELS = 8
 
