@@ -186,7 +186,7 @@ def _change_age(office: Office, chosen: argparse.Namespace) -> None:
 
 
 def _add_phone(office: Office, chosen: argparse.Namespace) -> None:
-    phone, secret = office.add_phone(chosen.member, _now_ms())
+    phone, secret = office.add_phone(chosen.member, _now_ms(), notice=_notice(chosen))
     print(f"phone {phone.hex()} added; its presence secret follows and is never shown again", file=sys.stderr)
     print(secret.hex())
 
@@ -210,9 +210,18 @@ def _grant(office: Office, chosen: argparse.Namespace) -> None:
         zones_excluded=tuple(chosen.zone_excluded),
         until_days=chosen.until,
         chosen_s=now_ms // 1000,
+        notice=_notice(chosen),
     )
     for event in office.grant(chosen.member, grant, now_ms):
         print(f"granted; consent event {event.hex()}")
+
+
+def _notice(chosen: argparse.Namespace) -> bytes | None:
+    """What whoever types it says was shown, and so vouches for."""
+    try:
+        return None if chosen.notice is None else bytes.fromhex(chosen.notice)
+    except ValueError as error:
+        raise Refused(Reason.MALFORMED, "--notice", "64 hex digits, as `notice show` prints them") from error
 
 
 def _withdraw(office: Office, chosen: argparse.Namespace) -> None:

@@ -110,9 +110,16 @@ def _member(commands: "Commands") -> None:
     phones = actions(command(commands, "phone", "members' phones"))
     add = command(phones, "add", "add a phone; prints its presence secret ONCE, which only the phone may hold")
     add.add_argument("member", metavar="MEMBER")
+    _notice(add)
     remove = command(phones, "remove", "remove a phone: no store recognises it any more")
     remove.add_argument("member", metavar="MEMBER")
     remove.add_argument("phone", metavar="PHONE", help="its id, as `phone add` printed it")
+
+
+def _notice(of: argparse.ArgumentParser) -> None:
+    of.add_argument(
+        "--notice", metavar="HASH", help="SHA-256 of the notice that the member was shown (default: the one in force)"
+    )
 
 
 def _choices(commands: "Commands") -> None:
@@ -126,6 +133,7 @@ def _choices(commands: "Commands") -> None:
     grant.add_argument("--role", nargs="+", action="extend", required=True, metavar="ROLE", help="who may see it")
     grant.add_argument("--zone-excluded", nargs="+", action="extend", default=[], metavar="ZONE")
     grant.add_argument("--until", type=int, required=True, metavar="DAYS", help="days from now")
+    _notice(grant)
     withdraw = command(
         commands,
         "withdraw",

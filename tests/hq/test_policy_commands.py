@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hq import options, policy_check, policy_commands, policy_diff, policy_file, policy_schema, policy_written
+from hq import __main__ as main
+from hq import notices, options, policy_check, policy_commands, policy_diff, policy_file, policy_schema, policy_written
 from hq.__main__ import PARTS
+from hq.database import reading
 from hq.errors import Reason, Refused
 from hq.policy_rules import Draft, bind, problems
 from tests.hq.conftest import on
-from tests.hq.headquarters import POLICY, Headquarters, example_policy
+from tests.hq.headquarters import POLICY, STORE, Headquarters, example_policy
 
 FOLDER = POLICY.parent
 OTHERS = [Path(__file__).parents[2] / one for one in ("demo/shop/policy.toml", "tests/system/policy.toml")]
@@ -249,3 +251,20 @@ def test_a_diff_names_what_is_new_and_what_is_gone() -> None:
         "is gone: what was granted for it ends in every store"
     ]
     assert {one.says for one in policy_diff.told(None, draft)} == {"is new: members may be asked about it"}
+
+
+@on("sqlite")
+def test_a_command_names_the_notice_that_was_shown(hq: Headquarters) -> None:
+    """It is recorded as served by that command; a notice that HQ does not know is refused."""
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
+    hashed = hq.draft.main.purposes[0].notice
+    given = ("grant", "m-1", "--purpose", "presence", "--store", STORE, "--role", "associate", "--until", "30")
+    for wrong, reason in (("ff" * 32, Reason.UNKNOWN_NOTICE), ("zz", Reason.MALFORMED)):
+        with pytest.raises(Refused) as found:
+            main._grant(hq.office, parsed(*given, "--notice", wrong))
+        assert found.value.reason is reason
+    main._grant(hq.office, parsed(*given, "--notice", hashed.hex()))
+    with reading(hq.engine) as connection:
+        reference = hq.keys.custody.reference(connection, "m-1")
+        shown = notices.of_member(connection, reference or b"")
+    assert [(one.notice, one.surface) for one in shown] == [(hashed, "command")]
