@@ -246,7 +246,7 @@ class MomentAsked(Query):
     language = language(required=False, load_default="en")
 
 
-class NoticeShown(Told):
+class MomentNoticeShown(Told):
     """What is told of a purpose before it is chosen."""
 
     notice = Hex(32, attribute="hash", metadata={"description": "SHA-256 of the whole notice"})
@@ -263,4 +263,6 @@ class MomentShown(Told):
 
     ask = fields.String(allow_none=True, metadata={"description": "the purpose to ask about"})
     because = Word(metadata={"description": "`never`: it was never chosen, `changed`: its notice, `expired`"})
-    notice = fields.Nested(NoticeShown, metadata={"description": "to be shown with the question; noted as served"})
+    notice = fields.Nested(
+        MomentNoticeShown, metadata={"description": "to be shown with the question; noted as served"}
+    )

