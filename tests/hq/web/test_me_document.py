@@ -38,8 +38,8 @@ OURS = r"^/api/v1/(me/(?!sessions)|erasures)"
     [
         pytest.param(POSITIVE, 2, id="valid"),
         pytest.param(NEGATIVE, 3, id="invalid", marks=pytest.mark.long),
-        pytest.param(POSITIVE, 100, id="many valid", marks=pytest.mark.long),
-        pytest.param(NEGATIVE, 100, id="many invalid", marks=pytest.mark.long),
+        pytest.param(POSITIVE, 40, id="many valid", marks=pytest.mark.long),
+        pytest.param(NEGATIVE, 40, id="many invalid", marks=pytest.mark.long),
     ],
 )
 def test_what_is_generated_from_the_document_is_answered_as_it_says(
