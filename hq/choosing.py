@@ -8,6 +8,7 @@ I/O: sqlalchemy.
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -20,7 +21,7 @@ from hq.errors import Reason, Refused
 from hq.ledger_proof import Proof
 from hq.membership import Locked
 from hq.office import Office
-from hq.state import is_wide
+from hq.state import fold, is_wide
 from hq.tables import stores
 from wire import synthetic
 from wire.member import Mode, Muted, NameChoice
@@ -185,8 +186,18 @@ def pause(office: Office, member: str, now_ms: int, method: str) -> bytes:
 
 
 def leave(office: Office, member: str, now_ms: int, method: str) -> bytes:
-    """Everything, everywhere, in one call; the account and the list of stores stay."""
-    return office.withdraw(member, now_ms, method=method)
+    """Everything, everywhere, in one call; the account and the list of stores stay.
+
+    A store that was given something without being on the list is put there, so that it says how far it has come.
+    """
+    with reading(office.engine) as connection:
+        one = choices.opened(connection, office.keys, member)
+        standing = fold(ledger.of_members(connection, {one.reference: one})[one.reference])
+    event = office.withdraw(member, now_ms, method=method)
+    for store in sorted({statement.store for statement in standing.statements if statement.store}):
+        with suppress(Refused):  # a list that is full, or a store that was closed
+            add_store(office, member, store, now_ms)
+    return event
 
 
 # --- stores -----------------------------------------------------------------------------------------------------------

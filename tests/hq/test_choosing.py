@@ -4,14 +4,14 @@ import argparse
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from hq import choices, choosing, erasure, felt, ledger, own_profile
 from hq.choices import AtStore, Choices, Confirmed, Step
 from hq.choosing import Wish
 from hq.choosing_tables import OF_A_MEMBER, chosen_stores
 from hq.choosing_tables import felt as felt_rows
-from hq.database import reading
+from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.felt import Line
 from hq.felt_commands import PART
@@ -106,6 +106,17 @@ def test_one_scope_is_taken_back_and_the_others_stay(hq: Headquarters, member: s
     left = at(hq)
     assert not left.recognised and not any(one.given for one in left.purposes)
     hq.check()
+
+
+def test_who_leaves_hears_of_every_store_that_had_something(hq: Headquarters, member: str) -> None:
+    """A grant that came another way, with no store on the list: after leaving that store says how far it is."""
+    choosing.give(hq.office, member, Wish("presence", (STORE,)), hq.now_ms, METHOD)
+    with writing(hq.office.engine) as connection:
+        connection.execute(delete(chosen_stores))
+    assert [one.added_ms for one in chosen(hq).stores] == [None]
+    hq.now_ms += 1000
+    choosing.leave(hq.office, member, hq.now_ms, APP)
+    assert at(hq).added_ms == hq.now_ms and at(hq).confirmed.step is not Step.UNCHANGED
 
 
 def test_a_pause_ends_in_the_mode_before_it(hq: Headquarters, member: str) -> None:
