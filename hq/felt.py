@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Annotated
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from hq import choices, choosing, publication
 from hq.choosing_tables import felt, felt_counts
@@ -126,7 +127,8 @@ def _policy(found: publication.Policies, line: Line) -> str:
 
 def _count(connection: Connection, policy: str, line: Line, now_ms: int) -> None:
     of_it = {"policy": policy, "purpose": line.purpose, "scope": line.scope, "day": now_ms // _DAY_MS}
-    where = [felt_counts.c[name] == value for name, value in of_it.items()]
-    again = connection.execute(update(felt_counts).where(*where).values(times=felt_counts.c.times + 1))
-    if again.rowcount == 0:
-        connection.execute(insert(felt_counts).values(**of_it, times=1))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # One statement: two members may be the day's first at the same time.
+    first = dialect.insert(felt_counts).values(**of_it, times=1)
+    again = {"times": felt_counts.c.times + 1}
+    connection.execute(first.on_conflict_do_update(index_elements=list(of_it), set_=again))

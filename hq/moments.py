@@ -12,9 +12,10 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from hq import choices, notices
+from hq import membership, notices
 from hq.asking import Why
 from hq.choosing_tables import asks
+from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.state import PRESENCE, channel_of
 
@@ -70,7 +71,11 @@ def ask(
     Raises:
         Refused: no such member.
     """
-    one = choices.opened(connection, keys, member)
+    # Locked, so that of two calls at once the second sees what the first asked.
+    locked = membership.lock_by_id(connection, keys.custody, [member])
+    if not locked:
+        raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+    (one,) = locked.values()
     of_it = asks.c.member == one.reference
     latest = connection.scalar(select(func.max(asks.c.at_ms)).where(of_it))
     if latest is not None and latest > now_ms - REST_MS:
