@@ -7,6 +7,7 @@ I/O: sqlalchemy.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from math import ceil
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -28,21 +29,22 @@ class Limit:
 def take(connection: Connection, who: bytes, what: str, limit: Limit, now_ms: int) -> int:
     """Takes one try of `what` (at most 32 characters); 0, or in how many seconds it may be tried again.
 
-    `who`: at most 32 bytes, a keyed hash where a person stands behind it. In a transaction that writes; the row stays
-    locked until its end. Where the answer is not 0, nothing was counted.
+    `who`: a keyed hash where a person stands behind it; of more than 32 bytes its SHA-256 is kept. In a
+    transaction that writes; the row stays locked until its end. Where the answer is not 0, nothing was counted.
     """
     return take_many(connection, who, what, limit, 1, now_ms)
 
 
 def take_many(connection: Connection, who: bytes, what: str, limit: Limit, count: int, now_ms: int) -> int:
     """The same for `count` at once, all or none; never more than `limit.burst` of them are asked for."""
-    of_it = tries.c.who == who[:MOST_WHO_BYTES], tries.c.what == what
+    who = who if len(who) <= MOST_WHO_BYTES else sha256(who).digest()
+    of_it = tries.c.who == who, tries.c.what == what
     chosen = select(tries.c.full_ms).where(*of_it).with_for_update()
     full_ms = connection.scalar(chosen)
     if full_ms is None:
         try:
             with connection.begin_nested():
-                connection.execute(insert(tries).values(who=who[:MOST_WHO_BYTES], what=what, full_ms=now_ms))
+                connection.execute(insert(tries).values(who=who, what=what, full_ms=now_ms))
         except IntegrityError:  # another process was first
             pass
         full_ms = connection.scalar(chosen)

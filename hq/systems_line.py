@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from io import BytesIO
+from itertools import islice
 from typing import Any, TypeVar
 
 from hq.errors import Reason, Refused
@@ -37,7 +39,7 @@ def lines(body: bytes, *, is_ndjson: bool) -> list[Line]:
     if len(body) > MOST_BODY_BYTES:
         raise Refused(Reason.TOO_LARGE, "", f"at most {MOST_BODY_BYTES} bytes")
     if is_ndjson:
-        found = [Line(number, _json(text)) for number, text in enumerate(body.splitlines(), 1) if text.strip()]
+        found = [Line(number, _json(text)) for number, text in _texts(body)]
     else:
         try:
             told = json.loads(body)
@@ -47,12 +49,22 @@ def lines(body: bytes, *, is_ndjson: bool) -> list[Line]:
             told = told["lines"] if told.keys() == {"lines"} else [told]
         if not isinstance(told, list):
             raise Refused(Reason.MALFORMED, "", _EXPECTED)
+        if len(told) > MOST_LINES:
+            raise Refused(Reason.TOO_MANY, "", _EXPECTED)
         found = [Line(number, one) for number, one in enumerate(told, 1)]
     if not found:
         raise Refused(Reason.MALFORMED, "", _EXPECTED)
-    if len(found) > MOST_LINES:
-        raise Refused(Reason.TOO_MANY, "", _EXPECTED)
     return found
+
+
+def _texts(body: bytes) -> list[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers; counted before any is read, at most as many blank ones."""
+    if body.count(b"\n") <= 2 * MOST_LINES:
+        written = ((number, text) for number, text in enumerate(BytesIO(body), 1) if text.strip())
+        found = list(islice(written, MOST_LINES + 1))
+        if len(found) <= MOST_LINES:
+            return found
+    raise Refused(Reason.TOO_MANY, "", _EXPECTED)
 
 
 def _json(text: bytes) -> Any:

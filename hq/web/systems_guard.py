@@ -5,6 +5,7 @@ I/O: reads flask's current request; sqlalchemy.
 
 import json
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any, Final
 
 from flask import Response, request
@@ -91,16 +92,18 @@ def told(who: System) -> list[Line]:
     """
     found = lines(request.get_data(), is_ndjson=request.mimetype in (NDJSON, "application/jsonl"))
     if len(found) >= _LINES_AS_A_CALL:
-        _count(who, len(found) // _LINES_AS_A_CALL)
+        # The call itself was counted: what is left when nothing else was asked is enough, however many lines there are.
+        _count(who, min(len(found) // _LINES_AS_A_CALL, who.each_minute - 1), again=1)
     return found
 
 
-def _count(who: System, many: int) -> None:
+def _count(who: System, many: int, again: int = 0) -> None:
+    """Counts so many calls. `again`: how many are counted before these when it is tried again."""
     limit = Limit(who.each_minute, 60_000 // who.each_minute)
     with asking.writing() as connection:
-        wait_s = take_many(connection, who.id.encode()[:32], "systems", limit, many, asking.now_ms())
+        wait_s = take_many(connection, who.id.encode(), "systems", limit, many, asking.now_ms())
     if wait_s:
-        raise Problem(ProblemKind.THROTTLED, retry_after_s=wait_s)
+        raise Problem(ProblemKind.THROTTLED, retry_after_s=wait_s + ceil(again * limit.each_ms / 1000))
 
 
 def once(who: System, run: Callable[[], Answer]) -> Response:

@@ -14,7 +14,7 @@ from tests.hq.web.place import Place
 
 
 @pytest.fixture(scope="module")
-def keys(place: Place) -> Iterator[dict[str, str]]:
+def keys(place: Place) -> Iterator[dict[str, Any]]:
     """Keys: of a system with all rights, of one that may bring purchases alone, of one that may call twice a minute."""
     place.hq.grant("ada", "assist", "size.shoe", "history.store", "wishlist")
     with writing(place.hq.engine) as connection:
@@ -22,6 +22,11 @@ def keys(place: Place) -> Iterator[dict[str, str]]:
             "all": systems.add(connection, "all", "", tuple(Right), [EVERY_BRAND], (), place.hq.now_ms),
             "till": systems.add(connection, "till", "", [Right.PURCHASES], [], [STORE], place.hq.now_ms),
             "busy": systems.add(connection, "busy", "", [Right.CHANGES], ["main"], (), place.hq.now_ms, 2),
+            "slow": systems.add(connection, "slow", "", [Right.EVENTS], ["main"], (), place.hq.now_ms, 2),
+            "long": [
+                systems.add(connection, "a" * 39 + last, "", [Right.CHANGES], ["main"], (), place.hq.now_ms, 1)
+                for last in "xy"
+            ],
         }
     yield made
 
@@ -64,6 +69,22 @@ def test_over_the_limit_a_system_is_told_how_long_to_wait(place: Place, keys: di
     assert by(place, keys["all"]).get("/api/v1/changes").status_code == 200
     place.hq.now_ms += 30_000
     assert busy.get("/api/v1/changes").status_code == 200
+    assert [by(place, key).get("/api/v1/changes").status_code for key in keys["long"]] == [200, 200]
+
+
+def test_ten_thousand_lines_get_in_however_slow_the_limit_is(place: Place, keys: dict[str, Any]) -> None:
+    """Of a system of two calls a minute: after the wait that it is told; one line more is refused unread."""
+    slow, line = by(place, keys["slow"]), b"1\n"
+    post = lambda many: slow.post("/api/v1/events", data=line * many, content_type="application/x-ndjson")  # noqa: E731
+    assert post(10_001).json["reason"] == "too_many"
+    answer = post(10_000)
+    for _ in range(2):
+        assert answer.status_code == 429
+        place.hq.now_ms += int(answer.headers["Retry-After"]) * 1000
+        answer = post(10_000)
+        if answer.status_code == 422:
+            break
+    assert len(answer.json["refused"]) == 10_000, "no line was an object"
 
 
 def test_what_is_refused_is_listed_and_the_rest_is_taken(place: Place, keys: dict[str, str]) -> None:
