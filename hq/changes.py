@@ -17,7 +17,7 @@ from hq.changes_tables import gone_members
 from hq.custody import Custody, Place, Purpose, bound
 from hq.ledger_tables import consent_facts
 from hq.membership import About, Locked
-from hq.state import Choice, Event, EventKind
+from hq.state import CLOSING, Choice, Event, EventKind
 from hq.systems import Right, System
 from hq.systems_intake import Reach
 from hq.systems_tables import systems
@@ -86,7 +86,7 @@ def after(connection: Connection, custody: Custody, system: System, cursor: int,
     more, rows = len(rows) > most, rows[:most]
     whose = {row.member for row in rows}
     seals = custody.of_members(connection, whose)
-    ids = {}
+    ids: dict[bytes, str] = {}
     for one in connection.execute(select(members.c.id, members.c.content).where(members.c.id.in_(sorted(whose)))):
         if one.content is not None and one.id in seals:
             opened = seals[one.id].open(one.content, bound(Place.MEMBER, one.id))
@@ -95,7 +95,7 @@ def after(connection: Connection, custody: Custody, system: System, cursor: int,
     known = _known(connection, reach, whose)
     found: list[Change] = []
     for row in rows:
-        if row.member in seals:
+        if row.member in ids:  # else erased, perhaps since the seals were read
             event = ledger.event_of(row, seals[row.member])
             change = _change(row.number, ids[row.member], event, reach, is_known=row.member in known)
         else:
@@ -126,9 +126,7 @@ def _change(number: int, member: str, event: Event, reach: Reach, *, is_known: b
         stores = tuple(one for one in stores if reach.has(one))
         if not stores:
             return None
-    elif (
-        choice.brand is not None and not reach.system.is_everywhere and choice.brand not in reach.brands_in_full
-    ) or not is_known:
+    elif not is_known or (choice.brand is not None and not _concerns(reach, choice.brand, choice.kind)):
         return None
     return Change(
         number=number,
@@ -147,6 +145,16 @@ def _change(number: int, member: str, event: Event, reach: Reach, *, is_known: b
         name=None if choice.name_choice is None else NameChoice(choice.name_choice).name.lower(),
         muted=None if choice.mute is None else (choice.mute.what.value, choice.mute.id),
     )
+
+
+def _concerns(reach: Reach, brand: str, kind: EventKind) -> bool:
+    """Whether what was chosen for a brand as a whole is the system's to know.
+
+    Where a system has some of the brand's stores, what ends there, too: else it would go on by what it was told.
+    """
+    if reach.system.is_everywhere or brand in reach.brands_in_full:
+        return True
+    return kind in CLOSING and brand in reach.brands
 
 
 def _kind(choice: Choice) -> str:

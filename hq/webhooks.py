@@ -15,6 +15,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,8 +25,9 @@ from hq import changes, contacts, systems, systems_refused
 from hq.changes_tables import dead_letters, hooks
 from hq.custody import Custody, Place, Purpose, bound
 from hq.database import reading, writing
-from hq.errors import HookNotTaken, Reason, Refused
+from hq.errors import DatabaseUnavailable, HookNotTaken, Reason, Refused
 from hq.systems import Right
+from runtime.errors import UnavailableError
 from runtime.logs import Log
 
 _LOG = Log("hooks")
@@ -35,6 +37,7 @@ GIVE_UP_MS = 3 * 86_400_000
 ROTATES_MS = 86_400_000  # so long the old secret signs too
 _FIRST_PAUSE_MS = 5_000
 _MOST_PAUSE_MS = 6 * 3_600_000
+_FAILED_PAUSE_MS = 300_000  # after something of HQ's own failed
 _SECRET_BYTES = 32
 _ID_BYTES = 8
 _PREFIX = "whsec_"
@@ -169,16 +172,26 @@ class Hooks:
         self._post = post
 
     def tick(self, now_ms: int) -> int:
-        """Says what is due, one message a hook; returns how many were taken.
+        """Says what is due, one message a hook; returns how many were taken. What fails with one holds up no other.
 
         Raises:
-            DatabaseUnavailable: what was sent may be sent again.
+            DatabaseUnavailable: nothing was said.
         """
         with reading(self._engine) as connection:
             newest = changes.newest(connection)
             wanted = select(hooks.c.id).where(hooks.c.through < newest, hooks.c.due_ms <= now_ms)
             due = connection.scalars(wanted.order_by(hooks.c.due_ms)).all()
-        return sum(self._send(one, now_ms) for one in due)
+        return sum(self._try(one, now_ms) for one in due)
+
+    def _try(self, hook: bytes, now_ms: int) -> bool:
+        try:
+            return self._send(hook, now_ms)
+        except UnavailableError as error:  # a seal that does not open, too
+            _LOG.error("hook_failed", hook=hook.hex(), reason=error.text, remedy=error.remedy)
+        with suppress(DatabaseUnavailable), writing(self._engine) as connection:
+            here = (hooks.c.id == hook, hooks.c.due_ms <= now_ms)
+            connection.execute(update(hooks).where(*here).values(due_ms=now_ms + _FAILED_PAUSE_MS))
+        return False
 
     def _send(self, hook: bytes, now_ms: int) -> bool:
         message = self._claim(hook, now_ms)

@@ -4,8 +4,9 @@ I/O: listens on loopback.
 """
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -17,6 +18,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
+        self.drips = threading.Event()  # set: it answers byte by byte, and never ends
         super().__init__(("127.0.0.1", 0), _Answering)
 
     @property
@@ -32,6 +34,13 @@ class _Answering(BaseHTTPRequestHandler):
         """Keeps the message."""
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.heard.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        if self.server.drips.is_set():
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nx-drop: ")
+            with suppress(OSError):  # the other end has had enough
+                while self.server.drips.is_set():
+                    self.wfile.write(b"x")
+                    time.sleep(0.02)
+            return
         self.send_response(self.server.status)
         self.send_header("location", "/elsewhere")
         self.send_header("content-length", "0")
@@ -50,5 +59,6 @@ def listening() -> Iterator[Receiver]:
         try:
             yield found
         finally:
+            found.drips.clear()
             found.shutdown()
             thread.join()

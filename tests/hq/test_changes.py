@@ -7,11 +7,15 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import cast
 
 import pytest
+from sqlalchemy import Connection, update
 
-from hq import changes, erasure, systems, systems_consent, webhooks
+from hq import changes, erasure, ledger, systems, systems_consent, webhooks
 from hq.changes import Change
+from hq.changes_tables import hooks as hooks_table
+from hq.custody import Custody, Purpose, Seal
 from hq.database import reading, writing
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_line import Line
@@ -76,6 +80,45 @@ def test_a_system_hears_of_its_own_brand_alone(hq: Headquarters) -> None:
     assert {(one.member, one.stores) for one in told(hq, system=other)} == {("m-3", ("paris-1",)), ("m-2", None)}
     own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
     assert {one.member for one in told(hq, system=own)} == {"m-1", "m-3"}
+
+
+def test_a_system_of_one_store_hears_what_ends_for_the_whole_brand(hq: Headquarters) -> None:
+    """Else it would go on by a grant at its store that a withdrawal or a refusal for the brand has ended."""
+    hq.join("m-1", "size.shoe")
+    hq.office.withdraw("m-1", hq.now_ms, brand=hq.draft.name)
+    hq.join("m-2")
+    hq.office.withdraw("m-2", hq.now_ms, brand="other")
+    own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
+    ended = [one for one in told(hq, system=own) if one.kind == "withdrawn"]
+    assert [(one.member, one.brand) for one in ended] == [("m-1", hq.draft.name)]
+
+
+class _Late:
+    """The keys as they were read just before an erasure was committed."""
+
+    def __init__(self, hq: Headquarters) -> None:
+        self._custody = hq.keys.custody
+        with reading(hq.engine) as connection:
+            whose = {row.member for row in ledger.since(connection, 0, 10)}
+            self._seals = self._custody.of_members(connection, whose)
+
+    def of_members(self, *_: object) -> object:
+        """Those of then."""
+        return self._seals
+
+    def to_open(self, connection: Connection, purpose: Purpose) -> Seal:
+        """As ever."""
+        return self._custody.to_open(connection, purpose)
+
+
+def test_who_is_erased_while_changes_are_read_is_told_as_erased(hq: Headquarters) -> None:
+    """Nothing stops; what was chosen before is passed over."""
+    hq.join("m-1")
+    late = _Late(hq)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    with reading(hq.engine) as connection:
+        page = changes.after(connection, cast(Custody, late), CRM, 0)
+    assert [one.kind for one in page.changes] == ["erased"]
 
 
 def test_no_writer_slips_in_behind_a_cursor(hq: Headquarters) -> None:
@@ -198,3 +241,28 @@ def test_what_is_not_taken_for_three_days_is_kept_and_told_again_on_demand(
     hq.office.withdraw("m-1", hq.now_ms)
     hooks(hq).tick(hq.now_ms)
     assert not verified(secret, *receiver.heard[-1][1:])
+
+
+def test_no_receiver_and_no_broken_secret_holds_up_the_other_hooks(
+    hq: Headquarters, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One answers byte by byte, one's secret does not open: both are put off, the third is told."""
+    broken, _ = hooked(hq, "http://127.0.0.1:9/hook")
+    hq.join("m-1")
+    with writing(hq.engine) as connection:
+        connection.execute(update(hooks_table).values(secret=bytes(60)))
+    dripping, _ = hooked(hq, receiver.url)
+    receiver.drips.set()
+    with listening() as other:
+        well, _ = hooked(hq, other.url)
+        hq.office.withdraw("m-1", hq.now_ms)
+        post = HttpPost(private=True, ca=None, deadline_s=0.3)
+        assert Hooks(hq.engine, hq.keys.custody, post).tick(hq.now_ms) == 1
+        assert len(other.heard) == 1
+    with reading(hq.engine) as connection:
+        found = {one.id: one for one in webhooks.listed(connection)}
+    assert found[well].behind == 0
+    assert {one for one in found if found[one].due_ms > hq.now_ms} == {broken, dripping}
+    said = [one.getMessage() for one in caplog.records]
+    assert any("hook_failed" in one and broken.hex() in one for one in said)
+    assert any("hook_not_taken" in one and dripping.hex() in one for one in said)
