@@ -23,6 +23,7 @@ from hq.web.parts import PARTS, Parts
 
 _BROWSER_CHARACTERS: Final = 200
 _PEER: Final = b"consentry/hq/peer/1"
+_BAD_TOKENS: Final = Limit(burst=60, each_ms=1_000)  # of one address: a whole office may be behind it
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,6 +115,7 @@ def _found_member() -> Member | None:
     if token is not None and "." in token:  # of the identity provider: a JWT
         wanted = parts().providers.member_of(token, now_ms())
         if wanted is None:
+            limit(peer(), "bad-token", _BAD_TOKENS)
             return None
         with reading() as connection:
             reference = parts().keys.custody.reference(connection, wanted)

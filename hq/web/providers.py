@@ -1,6 +1,7 @@
 """Speaks OpenID Connect with the identity providers: the code flow with PKCE, and tokens verified by their keys.
 
-What a provider publishes (its addresses, its keys) is kept for an hour; nothing of a sign-in is kept here.
+What a provider publishes (its addresses, its keys) is kept for an hour, and longer while it is away; nothing of a
+sign-in is kept here.
 
 I/O: authlib and requests, over HTTPS; joserfc.
 """
@@ -8,14 +9,14 @@ I/O: authlib and requests, over HTTPS; joserfc.
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import requests
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -29,7 +30,8 @@ STAFF: Final = "staff"
 _LOG: Final = Log("providers")
 _TIMEOUT_S: Final = 10
 _KEPT_MS: Final = 3_600_000
-_AWAY_MS: Final = 5_000  # after it did not answer, nobody waits for it for so long
+_AWAY_MS: Final = 5_000  # who met no answer may come again after so long
+_REST_MS: Final = _TIMEOUT_S * 1000 + _AWAY_MS  # from a question that had no answer to the next one
 _AGAIN_MS: Final = 60_000  # keys are asked for anew at most so often, whatever tokens name
 _LEEWAY_S: Final = 60
 _MOST_BYTES: Final = 1024 * 1024
@@ -69,6 +71,38 @@ class StaffClaims:
     role: Role | None
 
 
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """One thing that a provider publishes. One thread asks for it anew, the others go on with what is there."""
+
+    def __init__(self, ask: Callable[[int], T]) -> None:
+        self._ask = ask
+        self._asking = threading.Lock()
+        self._found: T | None = None
+        self._found_ms = 0
+        self._tried_ms = 0
+
+    def get(self, now_ms: int, kept_ms: int = _KEPT_MS) -> T:
+        """What is at most so old, or what was found last. Raises: Problem, PROVIDER_AWAY: nothing was found ever."""
+        found = self._found
+        if found is not None and (not self._is_due(now_ms, kept_ms) or self._asking.locked()):
+            return found
+        with self._asking:
+            if self._found is None or self._is_due(now_ms, kept_ms):  # else another thread was quicker
+                self._tried_ms = now_ms
+                try:
+                    self._found, self._found_ms = self._ask(now_ms), now_ms
+                except Problem:
+                    if self._found is None:
+                        raise
+            return self._found
+
+    def _is_due(self, now_ms: int, kept_ms: int) -> bool:
+        return now_ms - self._found_ms > kept_ms and now_ms - self._tried_ms > _AGAIN_MS
+
+
 class _Published:
     """What one provider publishes."""
 
@@ -77,61 +111,60 @@ class _Published:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = True if ca is None else str(ca)
-        self._lock = threading.Lock()
-        self._addresses: dict[str, Any] = {}
-        self._addresses_ms = 0
-        self._keys: KeySet | None = None
-        self._keys_ms = 0
+        self._addresses = _Kept(self._ask_addresses)
+        self._keys = _Kept(self._ask_keys)
         self._away_until_ms = 0
 
     def addresses(self, now_ms: int) -> Mapping[str, Any]:
         """OpenID Connect Discovery 1.0. Raises: Problem, PROVIDER_AWAY."""
-        with self._lock:
-            if not self._addresses or now_ms - self._addresses_ms > _KEPT_MS:
-                found = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", now_ms)
-                if found.get("issuer") != self._issuer:  # section 4.3: else it is another's
-                    self._away_until_ms = now_ms + _AWAY_MS
-                    raise _away("issuer")
-                self._addresses, self._addresses_ms = found, now_ms
-            return self._addresses
+        return self._addresses.get(now_ms)
 
     def claims(self, token: str, now_ms: int) -> dict[str, Any] | None:
-        """What a token says, once its signature is verified; None: it is none of this provider's."""
+        """What a token says, once its signature is verified; None: it is none of this provider's.
+
+        Only a token of the right form that names a key we do not know leads to asking for keys anew.
+        """
         if len(token) > _MOST_TOKEN:
             return None
-        for anew in (False, True):
-            keys = self._key_set(now_ms, anew)
-            try:
-                return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
-            except (JoseError, ValueError, TypeError, KeyError):  # ValueError, TypeError, KeyError: what is no token
-                continue
-        return None
+        try:
+            stated = jws.extract_compact(token.encode()).headers()
+            if stated.get("alg") not in _ALGORITHMS:
+                return None
+            keys, named = self._keys.get(now_ms), stated.get("kid")
+            if named is not None and named not in {one.kid for one in keys.keys}:
+                keys = self._keys.get(now_ms, kept_ms=0)
+            return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # all but the first: what is no token
+            return None
 
-    def _key_set(self, now_ms: int, anew: bool) -> KeySet:
-        address = str(self.addresses(now_ms).get("jwks_uri", ""))
-        with self._lock:
-            old = now_ms - self._keys_ms > (_AGAIN_MS if anew else _KEPT_MS)
-            if self._keys is None or old:
-                try:
-                    self._keys = KeySet.import_key_set(self._get(address, now_ms))  # type: ignore[arg-type]
-                except (JoseError, ValueError, TypeError, KeyError):
-                    raise _away("keys") from None
-                self._keys_ms = now_ms
-            return self._keys
+    def _ask_addresses(self, now_ms: int) -> Mapping[str, Any]:
+        found = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", now_ms)
+        if found.get("issuer") != self._issuer:  # section 4.3: else it is another's
+            self._away_until_ms = now_ms + _REST_MS
+            raise _away("issuer")
+        return found
+
+    def _ask_keys(self, now_ms: int) -> KeySet:
+        try:
+            found = self._get(str(self.addresses(now_ms).get("jwks_uri", "")), now_ms)
+            return KeySet.import_key_set(found)  # type: ignore[arg-type]
+        except (JoseError, ValueError, TypeError, KeyError):
+            self._away_until_ms = now_ms + _REST_MS
+            raise _away("keys") from None
 
     def _get(self, address: str, now_ms: int) -> dict[str, Any]:
         if now_ms < self._away_until_ms:
             raise Problem(ProblemKind.PROVIDER_AWAY, retry_after_s=_AWAY_MS // 1000)
-        self._away_until_ms = now_ms + _AWAY_MS  # unless it answers
+        found = None
         try:
             with self._session.get(address, timeout=_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
                 content = answer.raw.read(_MOST_BYTES, decode_content=True)
                 found = json.loads(content) if answer.status_code == 200 else None
         except (requests.RequestException, OSError, ValueError):
-            raise _away("answer") from None
+            pass
         if not isinstance(found, dict):
+            self._away_until_ms = now_ms + _REST_MS
             raise _away("answer")
-        self._away_until_ms = 0
         return found
 
 

@@ -2,20 +2,23 @@
 
 import base64
 import json
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, RSAKey
 from oidc_provider_mock import User, run_server_in_thread
 
 from hq.console_roles import Role
+from hq.web.providers import Providers
 from hq.web_settings import Provider, StaffProvider
 from tests.hq.web.place import Place
 
@@ -194,3 +197,79 @@ def test_a_provider_that_is_away_is_told_so(place: Place, caplog: pytest.LogCapt
     assert len(said) == 1  # the second did not wait for it again
     assert "localhost" not in said[0]
     assert "does not answer" in answer.get_data(as_text=True)
+
+
+class _Issuer(ThreadingHTTPServer):
+    """A provider that publishes one key, and counts what it is asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", {"kid": "first"})
+        self.asked: list[str] = []
+        self.is_away = False
+        super().__init__(("127.0.0.1", 0), _Publishing)
+        self.issuer = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def token(self, now_ms: int, kid: str = "first", key: ECKey | None = None) -> str:
+        """A token for Ada."""
+        stated = {"iss": self.issuer, "aud": "centre", "sub": "ada", "exp": now_ms // 1000 + 90_000}
+        return jwt.encode({"alg": "ES256", "kid": kid}, stated, key or self.key)
+
+
+class _Publishing(BaseHTTPRequestHandler):
+    server: _Issuer
+
+    def do_GET(self) -> None:
+        """Addresses, or keys."""
+        self.server.asked.append(self.path)
+        self.send_response(503 if self.server.is_away else 200)
+        self.end_headers()
+        keys = {"keys": [self.server.key.as_dict(private=False)]}
+        addresses = {"issuer": self.server.issuer, "jwks_uri": f"{self.server.issuer}/keys"}
+        self.wfile.write(json.dumps(keys if self.path == "/keys" else addresses).encode())
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+def test_no_token_makes_hq_ask_often_and_known_keys_outlast_an_absence() -> None:
+    """What is no token asks nothing, an unknown key once a minute; a new key is found, an old one serves on."""
+    now_ms = 1_800_000_000_000
+    with _Issuer() as issuer:
+        thread = threading.Thread(target=issuer.serve_forever, args=(0.02,))
+        thread.start()
+        providers = Providers(Provider(issuer=issuer.issuer, client_id="centre"), None)
+        bare = base64.urlsafe_b64encode(b'{"alg":"none","kid":"x"}').rstrip(b"=").decode()
+        for nonsense in ("a.b", "a.b.c", "..", f"{bare}.e30.AA"):
+            assert providers.member_of(nonsense, now_ms) is None
+        assert issuer.asked == []
+        good = issuer.token(now_ms)
+        assert providers.member_of(good, now_ms) == "ada"
+        assert len(issuer.asked) == 2
+        other = ECKey.generate_key("P-256")
+        for tried in range(5):
+            assert providers.member_of(issuer.token(now_ms, f"made-up-{tried}", other), now_ms + 60_001) is None
+            assert providers.member_of(issuer.token(now_ms, "first", other), now_ms + 120_002) is None
+        assert issuer.asked[2:] == ["/keys"]
+        later_ms = now_ms + 2 * 3_600_000
+        issuer.is_away = True
+        for tried in range(3):
+            assert providers.member_of(good, later_ms + tried) == "ada"
+        assert len(issuer.asked) == 4, "it was asked again, in vain, and once"
+        issuer.is_away, issuer.key = False, ECKey.generate_key("P-256", {"kid": "second"})
+        assert providers.member_of(issuer.token(now_ms, "second"), later_ms + 60_010) == "ada"
+        issuer.shutdown()
+        thread.join()
+
+
+def test_bad_tokens_are_counted_by_where_they_come_from(place: Place) -> None:
+    """Who brings many is told to wait; somebody elsewhere is not."""
+    app = place.app.test_client()
+
+    def status(peer: str) -> int:
+        bearer = {"Authorization": "Bearer a.b"}
+        return app.get("/api/v1/me/sessions", headers=bearer, environ_base={"REMOTE_ADDR": peer}).status_code
+
+    assert [status("192.0.2.7") for _ in range(61)] == [401] * 60 + [429]
+    assert status("192.0.2.8") == 401
