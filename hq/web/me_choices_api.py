@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from hq import choices, choosing
 from hq.choosing import Wish
-from hq.errors import Refused
+from hq.errors import Reason, Refused
 from hq.office import Office
 from hq.tables import phones
 from hq.web import asking, errors
@@ -132,8 +132,9 @@ def _change(member: asking.Member, change: dict[str, Any]) -> None:
 
 
 def _needed(change: dict[str, Any], name: str) -> str:
+    """Raises: Refused, like whatever else is wrong with this one change: the others are made all the same."""
     if name not in change:
-        raise Problem(ProblemKind.MALFORMED, fields=(name,))
+        raise Refused(Reason.MALFORMED, name, f'a change with "act": "{change["act"]}" names it')
     return str(change[name])
 
 

@@ -18,9 +18,9 @@ from hq.web.errors import Problem, ProblemKind
 from hq.web.languages import current
 from hq.web.me_schemas import Hex, store_id
 from hq.web.schemas import Query, Shown
+from hq.web.schemas import language as tag
 
 _LIMIT: Final = Limit(burst=30, each_ms=2_000)
-_TAG: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
 
 calls = Calls("notices", "", "What members are told before they choose.")
 
@@ -28,8 +28,7 @@ calls = Calls("notices", "", "What members are told before they choose.")
 class NoticesAsked(Query):
     """Which notices, and in which language."""
 
-    language = fields.String(
-        validate=[validate.Length(2, 16), validate.Regexp(_TAG)],
+    language = tag(
         metadata={"description": "a tag such as `de-AT`; left out: what the browser or the app prefers"},
     )
     store = store_id(

@@ -9,8 +9,9 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from hq.web.cookies import from_text, to_text
-from hq.web.languages import LANGUAGES
 
+_TAG: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
+_TAG_CHARACTERS: Final = (2, 16)  # as `hq.notice_rules` takes them
 _LAST_MS: Final = 253_402_300_799_999  # RFC 3339 has years of four digits
 
 
@@ -73,8 +74,8 @@ def word(*words: str, **options: Any) -> fields.String:
 
 
 def language(**options: Any) -> fields.String:
-    """One of the languages of the pages."""
-    return word(*LANGUAGES, **options)
+    """The tag of a language, as a notice may have it: those of a policy's words, whether our pages speak it or not."""
+    return fields.String(validate=[validate.Length(*_TAG_CHARACTERS), validate.Regexp(_TAG), printable], **options)
 
 
 class Asked(Schema):

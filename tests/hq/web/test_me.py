@@ -109,6 +109,19 @@ def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: 
     assert given(said(app.get(f"{_ME}/choices")), "presence") is None
 
 
+def test_a_change_that_lacks_something_keeps_no_other_from_being_made(place: Place, app: App) -> None:
+    """A taking-away without its store beside the way out of everything, and a wish without its purpose: both named."""
+    change(app, PRESENCE)
+    place.hq.later(1)
+    problem = change(
+        app, {"act": "remove-store"}, {"act": "leave"}, {"act": "give"}, {"act": "name", "name": "always"}, status=422
+    )
+    told = [(one["line"], one["field"], one["reason"]) for one in problem["refused"]]
+    assert told == [(0, "store", "malformed"), (2, "purpose", "malformed")]
+    found = said(app.get(f"{_ME}/choices"))
+    assert given(found, "presence") is None and found["name"] == "always"
+
+
 def test_an_app_that_shows_an_older_state_gives_nothing_and_takes_back_all_the_same(place: Place, app: App) -> None:
     """`If-Match` guards what opens; a withdrawal needs no match."""
     first = app.get(f"{_ME}/choices").headers["ETag"]
@@ -232,6 +245,15 @@ def test_a_moment_asks_with_the_notice_that_it_serves(app: App) -> None:
     change(app, PRESENCE | {"notice": found["notice"]["notice"], "language": "de"})
     assert said(app.get(f"{_ME}/moments?moment=help-done")) == {"ask": None}
     said(app.get(f"{_ME}/moments?moment=bored"), 422)
+
+
+def test_a_notice_may_be_read_in_a_language_that_no_page_speaks(app: App) -> None:
+    """Its tag is taken and proved; what is no tag is refused."""
+    change(app, PRESENCE | {"language": "pt-BR"})
+    assert "pt-BR" in json.dumps(said(app.get(f"{_ME}/consents"))["records"])
+    said(app.get(f"{_ME}/moments?moment=help-done&language=fr"))
+    for wrong in ("x", "en_GB", "en\n", "a-very-long-language"):
+        change(app, PRESENCE | {"language": wrong}, status=422)
 
 
 def test_a_purchase_is_marked_and_every_choice_is_proved(place: Place, app: App, name: str) -> None:
