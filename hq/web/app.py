@@ -101,6 +101,7 @@ def _guard(app: Flask, settings: Web, mono: Callable[[], float]) -> None:
         if not settings.proxy_hops:
             sites.refuse_other_names(request, settings.host)
         sites.refuse_others(request, settings.public_url)
+        sites.refuse_nul(request)
 
     @app.after_request
     def _finish(response: Response) -> Response:

@@ -80,7 +80,7 @@ def _frame() -> dict[str, Any]:
         "retailer": settings.name or settings.host,
         "words": texts.words(),
         "said": "" if by_htmx() else sentence,
-        "here": request.path if request.url_rule is not None else "/",
+        "here": request.path if request.url_rule is not None and request.path.isprintable() else "/",
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether a request comes from our own page, or from no page at all (the app, a system).
+"""Whether a request comes from our own page, or from no page at all (the app, a system), to an address that may be.
 
 I/O: reads the current request of flask.
 """
@@ -31,6 +31,16 @@ def refuse_others(request: Request, origin: str) -> None:
     stated = request.headers.get("Origin")
     if site != "same-origin" or (stated is not None and stated != origin):
         raise Problem(ProblemKind.CROSS_SITE)
+
+
+def refuse_nul(request: Request) -> None:
+    """No name of ours has the character NUL, and databases take no text with it.
+
+    Raises:
+        Problem: NOT_FOUND.
+    """
+    if "\0" in request.path:
+        raise Problem(ProblemKind.NOT_FOUND)
 
 
 def refuse_other_names(request: Request, host: str) -> None:

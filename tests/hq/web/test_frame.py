@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from flask import request
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from hq.web import service
 from hq.web.app import MOST_BODY_BYTES
@@ -47,6 +48,20 @@ def test_another_site_changes_nothing(place: Place) -> None:
     assert browser.get("/sessions", headers=embedded).status_code == 403
     followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert browser.get("/sessions", headers=followed).status_code == 200
+
+
+def test_a_path_with_nul_is_nothing_before_any_question_to_the_database(place: Place) -> None:
+    """PostgreSQL takes no such text, so that anybody could make it fail; the page that says so does not repeat it."""
+    browser, asked = place.signed_in(), []
+    listener = lambda *given: asked.append(given[2])  # noqa: E731
+    event.listen(place.hq.engine, "before_cursor_execute", listener)
+    try:
+        for path in ("/leave/%00", "/privacy/%00/x", "/centre/stores/add/%00", "/erasure/%00", "/api/v1/erasures/%00"):
+            answer = browser.get(path)
+            assert answer.status_code == 404 and "\0" not in answer.text, path
+    finally:
+        event.remove(place.hq.engine, "before_cursor_execute", listener)
+    assert asked == []
 
 
 def test_every_answer_is_kept_by_nobody_and_runs_nothing_foreign(place: Place, client: FlaskClient) -> None:
