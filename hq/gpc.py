@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from hq import door, ledger, membership, publication
 from hq.errors import Reason, Refused
@@ -22,6 +22,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Proof
 from hq.state import Choice, Event, EventKind, fold
+from hq.tables import consent_events
 from wire.member import Statement
 
 METHOD = "gpc"
@@ -85,6 +86,12 @@ def _is_about(choice: Choice) -> bool:
 def _is_before(one: Event, first: Event) -> bool:
     """A grant of the very second of the signal loses against it, so it was no answer to it."""
     return one.choice.kind is EventKind.GRANT and (one.chosen_s or one.recorded_s) <= first.recorded_s
+
+
+def was_heard(connection: Connection, member: bytes) -> bool:
+    """Whether a signal of this member's, by HQ's reference, was recorded before."""
+    of_theirs = consent_events.c.member == member, consent_events.c.method == METHOD
+    return connection.scalar(select(consent_events.c.number).where(*of_theirs).limit(1)) is not None
 
 
 def hear(

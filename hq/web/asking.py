@@ -13,7 +13,8 @@ from typing import Final
 from flask import current_app, g, request
 from sqlalchemy import Connection
 
-from hq import database, sessions
+from hq import database, office, sessions
+from hq import gpc as signals
 from hq.console_roles import Colleague, Role
 from hq.limits import Limit, take
 from hq.sessions import Kind
@@ -22,6 +23,7 @@ from hq.web.errors import Problem, ProblemKind
 from hq.web.parts import PARTS, Parts
 
 _BROWSER_CHARACTERS: Final = 200
+BROWSER: Final = "preference-centre"  # the method of a browser in which a member is signed in
 _PEER: Final = b"consentry/hq/peer/1"
 _BAD_TOKENS: Final = Limit(burst=60, each_ms=1_000)  # of one address: a whole office may be behind it
 
@@ -103,11 +105,13 @@ def member() -> Member:
 
 
 def optional_member() -> Member | None:
-    """The same where pages are for everybody; None: nobody is signed in."""
+    """The same where pages are for everybody; None: nobody is signed in. Their browser's signal is heard."""
     if "member" not in g:
-        g.member = _found_member()
-    found: Member | None = g.member
-    return found
+        found = g.member = _found_member()
+        if found is not None and found.method == BROWSER and gpc() and not was_heard(found):
+            hear(found)
+    known: Member | None = g.member
+    return known
 
 
 def _found_member() -> Member | None:
@@ -127,7 +131,7 @@ def _found_member() -> Member | None:
     found = sessions.find_member(parts().engine, parts().keys.custody, kind, secret, now_ms())
     if found is None:
         return None
-    method = "preference-centre" if token is None else "app"
+    method = BROWSER if token is None else "app"
     return Member(found.reference, found.id, method, found.handle)
 
 
@@ -150,6 +154,19 @@ def staff(*wanted: Role) -> Staff:
 def gpc() -> bool:
     """Whether the browser says that nothing of this person may be sold or shared (`Sec-GPC: 1`)."""
     return request.headers.get("Sec-GPC", "").strip() == "1"
+
+
+def was_heard(found: Member) -> bool:
+    """Whether a browser of this member's sent that signal before."""
+    with reading() as connection:
+        return signals.was_heard(connection, found.reference)
+
+
+def hear(found: Member) -> signals.Heard:
+    """Records what the browser's signal says that was not recorded yet."""
+    with writing() as connection:
+        declared = [one.id for main in office.all_policies(connection) for one in main.purposes]
+        return signals.hear(connection, parts().keys, found.reference, declared, now_ms())
 
 
 def peer() -> bytes:

@@ -193,13 +193,12 @@ def _home(who: Member) -> Response:
 
 
 def _sentence(chosen: Choices, has_phones: bool) -> str:
-    """What is shared now."""
+    """What is shared now: whatever may be seen, for whichever purpose it was given."""
     there = [one for one in chosen.stores if one.recognised]
     things = [
         centre_words.thing(scope.scope, scope.label)
         for place in there
         for one in place.purposes
-        if one.purpose == "assist"
         for scope in one.scopes
         if scope.given
     ]

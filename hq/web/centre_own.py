@@ -13,6 +13,7 @@ from hq import erasure, exports
 from hq.erasure import REFERENCE_BYTES, Progress
 from hq.errors import Reason, Refused
 from hq.exports import Export
+from hq.limits import Limit
 from hq.tables import phones as phone_rows
 from hq.tables import stores as store_rows
 from hq.web import asking, centre_pages, centre_times, centre_who, pages, schemas
@@ -25,6 +26,7 @@ from hq.web.ledger_pages import controller
 PHONES: Final = "/centre/phones"
 COPY: Final = "/centre/copy"
 _PHONE_BYTES: Final = 8
+_LIMIT: Final = Limit(burst=20, each_ms=6_000)
 _REMOVED: Final = mark("No store recognises this phone any more.")
 _ASKED: Final = mark("Every store that knows you has been asked. Your copy is ready when all have answered.")
 _WAITS: Final = mark("You have asked already. Please wait until the stores have answered.")
@@ -124,13 +126,13 @@ def make() -> pages.Part:
     @part.get("/erasure/<reference>")
     def erased(reference: str) -> Response:
         """How far an erasure is, for whoever has its reference: nobody is signed in any more."""
+        asking.limit(asking.peer(), "erasures", _LIMIT)
         named = from_text(reference, REFERENCE_BYTES)
         with asking.reading() as connection:
-            found = [] if named is None else erasure.find(connection, asking.parts().keys, named.hex())
+            one = None if named is None else erasure.of_reference(connection, named)
             labels = _labels(connection)
-        if not found:
+        if one is None:
             raise Problem(ProblemKind.NOT_FOUND)
-        one = found[0]
         said = [_told(_ERASING[each.progress], each.store, each.done_ms, labels) for each in one.stores]
         return pages.show(
             "centre/erased.html", asked=centre_times.day(one.asked_ms), stores=said, done=one.is_done,

@@ -94,18 +94,30 @@ def _choose(who: Member, purpose: str, sent: dict[str, Any]) -> str:
     named, scopes = tuple(sent["store"]) or None, tuple(sent["scope"]) or None
     match sent["act"]:
         case "stop":
-            choosing.withdraw(office, who.id, now_ms, who.method, purpose=purpose, scopes=scopes, stores=named)
+            choosing.withdraw(
+                office, who.id, now_ms, who.method, purpose=purpose, scopes=scopes, stores=named, brand=sent["brand"]
+            )
             return _STOPPED
         case "refuse":
-            wish = Wish(purpose, notice=sent["notice"], brand=sent["brand"], language=current())
+            wish = Wish(purpose, notice=sent["notice"], brand=sent["brand"], language=_language(sent["notice"]))
             choosing.refuse(office, who.id, wish, now_ms, who.method)
             return _REFUSED
         case _:
             if sent["picks"] and not (sent["store"] and sent["scope"]):
                 raise Problem(ProblemKind.MALFORMED, fields=("scope",))  # nothing is ticked: nothing is given
-            wish = Wish(purpose, named, scopes, notice=sent["notice"], brand=sent["brand"], language=current())
+            language = _language(sent["notice"])
+            wish = Wish(purpose, named, scopes, notice=sent["notice"], brand=sent["brand"], language=language)
             choosing.give(office, who.id, wish, now_ms, who.method)
             return _GIVEN
+
+
+def _language(hashed: bytes | None) -> str | None:
+    """In which language the notice was read: the page's, where it has that. None: which notice is not said."""
+    if hashed is None:
+        return None
+    with asking.reading() as connection:
+        found = notices.of_hash(connection, hashed)
+    return None if found is None else found.in_(current()).language
 
 
 def _shown(who: Member, purpose: str) -> Response:

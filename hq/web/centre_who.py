@@ -1,16 +1,13 @@
 """What every page of the preference centre begins with: who is signed in, HQ's counter, and the browser's own wishes.
 
-A browser that sends `Sec-GPC: 1` is heard with the first page that a member opens in it, and that is recorded once.
+A browser that sends `Sec-GPC: 1` is heard wherever it asks for a member (`hq.web.asking`), and that is recorded once.
 
 I/O: reads flask's current request; sqlalchemy.
 """
 
-from sqlalchemy import select
-
-from hq import choices, gpc, ledger, office
+from hq import choices, gpc, ledger
 from hq.office import Office
 from hq.publication import Policies
-from hq.tables import consent_events
 from hq.web import asking
 from hq.web.asking import Member
 from wire.policy import Policy
@@ -30,37 +27,17 @@ def member() -> Member:
     Raises:
         Problem: SIGNED_OUT.
     """
-    found = asking.member()
-    if asking.gpc() and not _was_heard(found):
-        hear(found)
-    return found
-
-
-def _was_heard(found: Member) -> bool:
-    with asking.reading() as connection:
-        known = (
-            select(consent_events.c.number)
-            .where(consent_events.c.member == found.reference, consent_events.c.method == gpc.METHOD)
-            .limit(1)
-        )
-        return connection.scalar(known) is not None
-
-
-def hear(found: Member) -> gpc.Heard:
-    """Records what the browser's signal says that was not recorded yet."""
-    with asking.writing() as connection:
-        declared = [one.id for main in office.all_policies(connection) for one in main.purposes]
-        return gpc.hear(connection, asking.parts().keys, found.reference, declared, asking.now_ms())
+    return asking.member()
 
 
 def signal(found: Member) -> gpc.Heard | None:
     """What became of the signal, of a browser that sends it or of another one before; None: there was none."""
-    if not _was_heard(found):
+    if not asking.was_heard(found):
         return None
     with asking.reading() as connection:
         one = choices.opened(connection, asking.parts().keys, found.id)
         heard = gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])
-    return hear(found) if heard.to_record and asking.gpc() else heard
+    return asking.hear(found) if heard.to_record and asking.gpc() else heard
 
 
 def standing(found: Member) -> choices.Choices:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, gpc, ledger, looks, membership, questions
+from hq import choices, erasure, gpc, ledger, looks, membership, questions
 from hq.choices import Choices
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
@@ -59,7 +59,7 @@ def events(place: Place, member: str = "ada") -> list[Event]:
     """The member's consent events."""
     with writing(place.hq.engine) as connection:
         locked = membership.lock_by_id(connection, place.hq.keys.custody, [member])
-        return next(iter(ledger.of_members(connection, locked).values()))
+        return next(iter(ledger.of_members(connection, locked).values()), [])
 
 
 def test_nobody_sees_a_page_who_is_not_signed_in(place: Place, client: FlaskClient) -> None:
@@ -369,6 +369,32 @@ def test_phones_a_copy_and_erasure(place: Place) -> None:
     assert "Everything of yours is erased here" in page and "has not confirmed yet" in page
     assert cleo.get("/").status_code == 303
     assert place.client().get("/erasure/AAAAAAAAAAA").status_code == 404
+
+
+def test_an_erasure_is_found_by_its_reference_alone_and_not_by_guessing(place: Place) -> None:
+    """A member's id that looks like a reference finds nothing; who tries often has to wait."""
+    member = "0123456789abcdef"
+    place.hq.join(member)
+    reference = erasure.erase(place.hq.engine, place.hq.keys, member, place.hq.now_ms)
+    nobody = place.client()
+    assert nobody.get(f"/erasure/{to_text(bytes.fromhex(member))}").status_code == 404
+    assert "has not confirmed yet" in nobody.get(f"/erasure/{to_text(reference)}").text
+    tried = [nobody.get("/erasure/AAAAAAAAAAA").status_code for _ in range(20)]
+    assert tried[0] == 404 and tried[-1] == 429
+
+
+def test_a_browsers_signal_is_heard_by_whatever_it_opens(place: Place) -> None:
+    """A call that is made with its session, the list of sessions, the page about privacy; an app is no browser."""
+    signal = {"Sec-GPC": "1"}
+    for number, path in enumerate(("/api/v1/me/choices", "/sessions", "/privacy")):
+        member = f"private-{number}"
+        place.hq.office.add_member(member, 18, "DE", place.hq.now_ms)
+        assert place.app_client(member).get("/api/v1/me/choices", headers=signal).status_code == 200
+        assert events(place, member) == []
+        browser = place.signed_in(member)
+        for _ in range(2):
+            assert browser.get(path, headers=signal).status_code == 200
+        assert [(one.method, one.choice.purpose) for one in events(place, member)] == [(gpc.METHOD, "media")]
 
 
 def test_everything_ends_with_one_form(place: Place, ada: FlaskClient) -> None:
