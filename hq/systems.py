@@ -33,8 +33,12 @@ _USED_EACH_MS = 60_000  # how exactly "last used" is kept: not a write a call
 _KEY = re.compile(r"csk_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
+# Where members speak to HQ themselves: no system may be called so, nor say that it collected there.
+OWN_SURFACES = frozenset({"app", "preference-centre"})
+
+
 class Right(StrEnum):
-    """What a system may be given: one kind of call each."""
+    """What a system may be given: one kind of call each, and whether values may be the member's own word."""
 
     CONSENT = "consent"
     MEMBERS = "members"
@@ -45,6 +49,7 @@ class Right(StrEnum):
     STAFF = "staff"
     CHANGES = "changes"
     CONTACTS = "contacts"
+    OWN_WORDS = "own-words"  # with `profiles`: source class zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,9 @@ def add(
     Raises:
         Refused: the id is taken or none, no right, or nowhere to use it.
     """
-    if not is_store(system):
-        raise Refused(Reason.MALFORMED, "id", "lower-case letters, digits and hyphens, at most 40")
+    if not is_store(system) or system in OWN_SURFACES:
+        expected = f"lower-case letters, digits and hyphens, at most 40, and none of {', '.join(sorted(OWN_SURFACES))}"
+        raise Refused(Reason.MALFORMED, "id", expected)
     if not 1 <= each_minute <= MOST_EACH_MINUTE:
         raise Refused(Reason.MALFORMED, "each-minute", f"1 to {MOST_EACH_MINUTE} calls")
     if not rights:

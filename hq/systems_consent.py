@@ -6,8 +6,9 @@
     {"member": "m-1", "state": "withdrawn", "purpose": "contact.email", "chosen": 1772359200}
 
 `state` is `given`, `refused` or `withdrawn`. The time of choice decides, not that of the import: one that comes late
-never beats what the member withdrew after it. `gpc`: the browser said `Sec-GPC: 1`, so sale and sharing are withdrawn
-at that time too.
+never beats what the member withdrew after it. What ends something is never refused for its time: where that is not
+known, or has not come, it is that of the import. `gpc`: the browser said `Sec-GPC: 1`, so sale and sharing are
+withdrawn at that time too, whatever else the line says and whether that is taken or not.
 
 I/O: sqlalchemy.
 """
@@ -64,6 +65,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         locked = membership.lock(connection, keys.custody, references.values())
         refused, entries = [], []
         for line in batch:
+            entries += _signals(line, reach, references, locked, now_ms)
             try:
                 row = Row(line.said, _KEYS)
                 one = _member(row, references, locked)
@@ -92,7 +94,8 @@ def _member(row: Row, references: dict[str, bytes], locked: dict[bytes, Locked])
 def _said(row: Row, reach: Reach, now_s: int) -> list[_Said]:
     """What is to be recorded of a line. Raises: Refused."""
     state = row.word("state", _State)
-    chosen_s = row.past("chosen", now_s)
+    row.flag("gpc", missing=False)
+    chosen_s = row.past("chosen", now_s) if state is _State.GIVEN else _ended_s(row, now_s)
     stores = row.texts("stores", door.MOST_STORES)
     for number, store in enumerate(stores):
         reach.check_store(store, f"stores[{number}]")
@@ -103,13 +106,39 @@ def _said(row: Row, reach: Reach, now_s: int) -> list[_Said]:
         found = _grants(row, reach, stores, brand, chosen_s, now_s)
     else:
         found = [_closing(row, state, *place) for place in _places(reach, stores, brand)]
-    said = [_Said(one, chosen_s, METHOD) for one in found]
-    if row.flag("gpc", missing=False):
-        said += [
-            _Said(door.check_withdrawal(gpc.PURPOSE, None, *place), chosen_s, gpc.METHOD)
-            for place in _places(reach, (), None)
-        ]
-    return said
+    return [_Said(one, chosen_s, METHOD) for one in found]
+
+
+def _ended_s(row: Row, now_s: int) -> int:
+    """When something ended; now, where that is not known or has not come. Raises: Refused, where it is no time."""
+    found = row.time("chosen")
+    return now_s if found is None else min(found, now_s)
+
+
+def _signals(
+    line: Line, reach: Reach, references: dict[str, bytes], locked: dict[bytes, Locked], now_ms: int
+) -> list[Entry]:  # fmt: skip
+    """What the browser's signal in a line ends; read by itself, so that nothing else in the line can lose it."""
+    keys = ("member", "chosen", "gpc")
+    row = Row({key: line.said.get(key) for key in keys}, " ".join(keys))
+    try:
+        if not row.flag("gpc", missing=False):
+            return []
+        one = _member(row, references, locked)
+    except Refused:
+        return []  # said of the line itself
+    try:
+        chosen_s = _ended_s(row, now_ms // 1000)
+    except Refused:
+        chosen_s = now_ms // 1000
+    declared = (each.id for main in reach.mains for each in main.purposes if gpc.is_sale_or_share(each.id))
+    ended = [
+        door.check_withdrawal(purpose, None, *place)
+        for purpose in dict.fromkeys([gpc.PURPOSE, *declared])
+        for place in _places(reach, (), None)
+    ]
+    proof = Proof(surface=reach.system.id, evidence=Evidence.HEADER, text="Sec-GPC: 1")
+    return [_made(one, _Said(each, chosen_s, gpc.METHOD), proof, now_ms) for each in ended]
 
 
 def _grants(
@@ -182,13 +211,16 @@ def _notice(row: Row) -> bytes | None:
 
 def _entry(one: Locked, said: _Said, row: Row, system: System, now_ms: int) -> Entry:
     reference = row.text("reference", "", most_bytes=128)
-    evidence = Evidence.HEADER if said.method == gpc.METHOD else Evidence.FOREIGN
     proof = Proof(
         surface=system.id,
-        evidence=evidence,
+        evidence=Evidence.FOREIGN,
         notice_language=row.text("language", "", most_bytes=35) or None,
         text=f"reference {reference}" if reference else None,
     )
+    return _made(one, said, proof, now_ms)
+
+
+def _made(one: Locked, said: _Said, proof: Proof, now_ms: int) -> Entry:
     # Of what is said and when: the same line again, from whichever policy's version, is the same event.
     stated = replace(said.choice, policy_version=0)
     made = one.seal.name(b"system\x00" + str(said.chosen_s).encode() + b"\x00" + schema.encode(stated))

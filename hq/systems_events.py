@@ -3,6 +3,7 @@
     {"member": "m-1", "kind": "saved", "item": "b-12", "label": "Boots", "at": "2026-11-01T10:00:00Z"}
 
 Each kind goes into one list of the profile, the newest first. A list that the member corrected keeps what they said.
+Where a profile grows too large the oldest entries of these lists are left out.
 
 I/O: sqlalchemy.
 """
@@ -12,14 +13,16 @@ from enum import Enum
 
 from sqlalchemy import Engine
 
-from hq import ledger, membership, publication
+from hq import door, ledger, membership, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
+from hq.purchases_told import SURFACE
 from hq.state import fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
+from wire import schema
 from wire.member import Field, Item, SourceClass, Value, ValueClass
 
 _MOST_ITEMS = 64
@@ -62,7 +65,8 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 after[reference][scope] = found
             except Refused as error:
                 refused.append(problem(line, error))
-        changed = {one: found.values() for one, found in after.items() if found != before[one]}
+        fitting = {one: _fitting(found) for one, found in after.items() if found != before[one]}
+        changed = {one: found.values() for one, found in fitting.items() if found != before[one]}
         membership.put_fields(connection, locked, changed)
         publication.refresh(connection, keys, {one: locked[one] for one in changed}, now_ms)
         return Taken(new, refused)
@@ -81,3 +85,25 @@ def _with(held: Field | None, scope: str, item: Item, system: System) -> Field:
     if tuple(listed) == held.value.items:
         return held
     return replace(held, value=Value(items=tuple(listed)), confirmed_s=latest_s)
+
+
+def _fitting(held: dict[str, Field]) -> dict[str, Field]:
+    """A profile without the oldest entries of these lists, as many as are too much."""
+    found = dict(held)
+    size_bytes = {scope: len(schema.encode(one)) for scope, one in found.items()}
+    while sum(size_bytes.values()) > door.MAX_PROFILE_BYTES:
+        entries = [
+            (one.at_s or 0, scope, one.item)
+            for scope in {kind.value for kind in Kind} & found.keys()
+            for one in (found[scope].value.items or () if found[scope].surface != SURFACE else ())
+        ]
+        if not entries:
+            break
+        _, scope, gone = min(entries)
+        left = tuple(one for one in found[scope].value.items or () if one.item != gone)
+        if left:
+            found[scope] = replace(found[scope], value=Value(items=left))
+            size_bytes[scope] = len(schema.encode(found[scope]))
+        else:
+            del found[scope], size_bytes[scope]
+    return found

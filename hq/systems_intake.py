@@ -129,13 +129,14 @@ class Reach:
         """
         if not any(rule.id == scope and rule.purposes for main in self.mains for rule in main.scopes):
             raise Refused(Reason.NO_PURPOSE, where, "what a policy declares a purpose for")
-        if not any(self._allows(one, scope, now_s) for one in standing.statements):
+        if not any(self._allows(standing, one, scope, now_s) for one in standing.statements):
             raise Refused(Reason.NO_CONSENT, where, "what this member granted and did not withdraw")
 
-    def _allows(self, one: Statement, scope: str, now_s: int) -> bool:
+    def _allows(self, standing: Standing, one: Statement, scope: str, now_s: int) -> bool:
         if scope not in one.scopes or not one.from_s <= now_s < one.until_s or not self.has(one.store):
             return False
-        main = self.policies.main(self._brands[one.store])
+        brand = self._brands[one.store]
+        main = self.policies.main(brand) if standing.of_brand(one.event, brand) else None
         return main is not None and any(rule.id == scope and one.purpose in rule.purposes for rule in main.scopes)
 
     def retention_days(self, scope: str) -> int:

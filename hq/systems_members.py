@@ -3,7 +3,8 @@
     {"member": "m-1", "age_at_least": 18, "jurisdiction": "DE"}
     {"scope": "size.shoe", "value": "42", "source": "zero", "surface": "webshop", "collected": 1772359200}
 
-A value is kept only where a policy declares a purpose for it and the member has a live grant for it.
+A value is kept only where a policy declares a purpose for it and the member has a live grant for it. What members say
+to HQ themselves no other system can say, and what is their own word only a system that was given that right.
 
 I/O: sqlalchemy.
 """
@@ -19,7 +20,7 @@ from hq.keys import Keys
 from hq.membership import About
 from hq.purchases_told import SURFACE
 from hq.state import fold
-from hq.systems import System
+from hq.systems import OWN_SURFACES, Right, System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
 from wire import schema
@@ -123,5 +124,9 @@ def _field(row: Row, system: System, now_ms: int) -> Field:
     )
     if found.surface == SURFACE:
         raise row.wrong("surface", f"another word: `{SURFACE}` is what follows from purchases")
+    if found.surface.strip().lower() in OWN_SURFACES:
+        raise row.wrong("surface", "where it was collected: there members speak to HQ", Reason.FORBIDDEN)
+    if found.source is SourceClass.ZERO and not system.may(Right.OWN_WORDS):
+        raise row.wrong("source", f"not zero, or a system with the right `{Right.OWN_WORDS}`", Reason.FORBIDDEN)
     value_type(found)
     return found

@@ -1,11 +1,13 @@
 """What other systems bring beside purchases: consent, members, values, events, items, associates."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
 from hq import (
+    gpc,
     ledger,
     membership,
     systems,
@@ -16,14 +18,16 @@ from hq import (
     systems_shop,
 )
 from hq.database import reading, writing
+from hq.door import MAX_PROFILE_BYTES
 from hq.errors import Reason, Refused
 from hq.state import Event, fold
-from hq.systems import EVERY_BRAND, Right, System
+from hq.systems import EVERY_BRAND, OWN_SURFACES, Right, System
 from hq.systems_calls import Answer, Verdict, once
 from hq.systems_intake import Report, Taken
 from hq.systems_line import Line
 from hq.tables import consent_events
-from tests.hq.headquarters import DAY_S, STORE, Headquarters
+from tests.hq.headquarters import DAY_S, STORE, Headquarters, text
+from wire import schema
 
 CMP = System("cmp", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
 
@@ -93,6 +97,35 @@ def test_withdrawal_refusal_and_the_browsers_signal(hq: Headquarters) -> None:
     assert [one.method for one in events(hq, "m-1")].count("gpc") == 1
 
 
+def test_what_ends_something_is_taken_whatever_its_time_and_a_signal_whatever_its_line(hq: Headquarters) -> None:
+    """Without a time, or with one that has not come, it ends now; the signal ends `media` and all below it."""
+    hq.join("m-1", "size.shoe")
+    media = next(one for one in hq.draft.main.purposes if one.id == "media")
+    papers = hq.draft.papers
+    words = tuple(
+        replace(one, purposes={**one.purposes, "media.partner": one.purposes["media"]}) for one in papers.words
+    )
+    hq.draft = replace(
+        hq.draft,
+        main=replace(hq.draft.main, purposes=(*hq.draft.main.purposes, replace(media, id="media.partner"))),
+        papers=replace(papers, words=words, purposes={**papers.purposes, "media.partner": papers.purposes["media"]}),
+    )
+    hq.publish()
+    granted = {"member": "m-1", "state": "given", "brand": "main", "chosen": hq.now_s - 60}
+    shared = [granted | {"purpose": purpose} for purpose in ("media", "media.partner")]
+    assert sent(hq, shared, systems_consent.take).taken == 2
+    lost = {"member": "m-1", "state": "given", "purpose": "nobody's", "chosen": "canary", "gpc": True, "more": 1}
+    ending = {"member": "m-1", "purpose": "assist", "state": "withdrawn", "chosen": hq.now_s + DAY_S}
+    report = sent(hq, [lost, ending, {**ending, "purpose": "insight", "state": "refused", "chosen": None}],
+                  systems_consent.take)  # fmt: skip
+    assert ([one.line for one in report.refused], report.new) == ([1], 4)
+    standing = fold(events(hq, "m-1"))
+    assert (standing.wide, {one.purpose for one in standing.statements}) == ((), {"presence"})
+    hq.later(1)
+    assert sent(hq, [given(hq, "m-1", chosen=hq.now_s)], systems_consent.take).new == 1
+    assert {one.purpose for one in fold(events(hq, "m-1")).statements} == {"presence", "assist"}, "it may begin anew"
+
+
 def test_what_a_platform_may_not_say_is_refused_by_name(hq: Headquarters) -> None:
     """No time of choice, a purpose that nobody declared, a stranger, a store of another brand, a wrong hash."""
     hq.join("m-1")
@@ -141,6 +174,47 @@ def test_members_values_and_events_need_purpose_and_grant(hq: Headquarters) -> N
     assert found is not None
     lists = {one.scope: [each.item for each in one.value.items or ()] for one in found.fields}
     assert lists == {"size.shoe": [], "wishlist": ["s-1", "b-12"]}
+
+
+def test_no_system_speaks_for_the_member_or_by_another_brands_grant(hq: Headquarters) -> None:
+    """Their own surfaces, and source zero without the right for it, are refused; so is what another brand was given."""
+    hq.join("m-1", "size.shoe")
+    value = {"scope": "size.shoe", "value": "42", "collected": hq.now_s}
+    rows = [value | {"surface": "app"}, value | {"surface": "Preference-Centre"}, value | {"source": "zero"}, value]
+    plain = replace(CMP, rights=CMP.rights - {Right.OWN_WORDS})
+    listed = [Line(number, row) for number, row in enumerate(rows, 1)]
+    done = systems_members.put_profile(hq.engine, hq.keys, plain, "m-1", listed, hq.now_ms)
+    assert [(one.line, one.field, one.reason) for one in done.refused] == [
+        (1, "surface", Reason.FORBIDDEN), (2, "surface", Reason.FORBIDDEN), (3, "source", Reason.FORBIDDEN),
+    ]  # fmt: skip
+    assert systems_members.put_profile(hq.engine, hq.keys, CMP, "m-1", listed[2:3], hq.now_ms).refused == []
+    assert gpc.OWN_METHODS <= OWN_SURFACES
+    with writing(hq.engine) as connection, pytest.raises(Refused):
+        systems.add(connection, "app", "", tuple(Right), [EVERY_BRAND], (), hq.now_ms)
+    standing = fold(events(hq, "m-1"))
+    elsewhere = replace(standing, brands={one.event: "other" for one in standing.statements})
+    with reading(hq.engine) as connection:
+        reach = systems_intake.Reach(connection, CMP)
+        reach.check_scope(standing, "size.shoe", "scope", hq.now_s)
+        with pytest.raises(Refused):
+            reach.check_scope(elsewhere, "size.shoe", "scope", hq.now_s)
+
+
+def test_a_profile_never_outgrows_its_bounds_and_the_newest_stay(hq: Headquarters) -> None:
+    """Of what came in the oldest entries are left out; what else stands in the profile stays."""
+    hq.join("m-1", "size.shoe", "wishlist")
+    hq.office.set_profile("m-1", [text("size.shoe", "42")], hq.now_ms)
+    rows = [
+        {"member": "m-1", "kind": "saved", "item": f"b-{number}", "label": "x" * 512, "at": hq.now_s - number}
+        for number in range(64)
+    ]
+    assert sent(hq, rows, systems_events.take).refused == ()
+    with writing(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, ["m-1"])
+        (found,) = membership.fields(connection, locked).values()
+    assert 0.9 * MAX_PROFILE_BYTES < sum(len(schema.encode(one)) for one in found) <= MAX_PROFILE_BYTES
+    lists = {one.scope: [each.item for each in one.value.items or ()] for one in found}
+    assert lists == {"size.shoe": [], "wishlist": [f"b-{number}" for number in range(len(lists["wishlist"]))]}
 
 
 def test_items_and_associates_come_in_once(hq: Headquarters) -> None:
