@@ -134,18 +134,47 @@ def first_broken(connection: Connection) -> int | None:
 
     It hashes what is sealed, so nothing is opened, and it holds after an erasure as it did before.
     """
-    previous, number = ZERO_HASH, 0
     listed = select(consent_events).order_by(consent_events.c.number).execution_options(yield_per=2000)
-    for row in connection.execute(listed):
-        number += 1
-        if (row.number, row.previous_hash) != (number, previous):
-            return number
-        previous = _chained(previous, row._mapping)
-        if row.hash != previous:
-            return number
+    number, previous, broken = _follow(connection.execute(listed), 0, ZERO_HASH)
+    return broken if broken is not None or _ends(connection, number, previous) else number + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How far a chain was followed: the number and the hash of the last row that held. `broken`: of the one that
+    did not; `is_end`: all was followed.
+    """
+
+    number: int = 0
+    hash: bytes = ZERO_HASH
+    broken: int | None = None
+    is_end: bool = False
+
+
+def follow(connection: Connection, link: Link, most: int) -> Link:
+    """Goes on from where it was left, over at most so many rows: a chain too long for one transaction."""
+    rows = since(connection, link.number, most)
+    number, previous, broken = _follow(rows, link.number, link.hash)
+    is_end = broken is None and len(rows) < most
+    if is_end and not _ends(connection, number, previous):
+        broken = number + 1
+    return Link(number, previous, broken, is_end)
+
+
+def _follow(rows: Iterable[Row[Any]], number: int, previous: bytes) -> tuple[int, bytes, int | None]:
+    for row in rows:
+        if (row.number, row.previous_hash) != (number + 1, previous):
+            return number, previous, number + 1
+        following = _chained(previous, row._mapping)
+        if row.hash != following:
+            return number, previous, number + 1
+        number, previous = number + 1, following
+    return number, previous, None
+
+
+def _ends(connection: Connection, number: int, previous: bytes) -> bool:
     head = connection.execute(select(chain_heads).where(chain_heads.c.name == CHAIN)).first()
-    end = (0, ZERO_HASH) if head is None else (head.number, head.hash)
-    return None if end == (number, previous) else number + 1
+    return ((0, ZERO_HASH) if head is None else (head.number, head.hash)) == (number, previous)
 
 
 def since(connection: Connection, number: int, most: int) -> list[Row[Any]]:

@@ -139,21 +139,29 @@ def first_broken(connection: Connection, ours: Iterable[bytes], kept: Iterable[H
     if broken is not None:
         return f"the chain breaks at event {broken}"
     heads = all_heads(connection)
-    wrong = _first_wrong(heads)
-    if wrong is not None:
-        return f"head {wrong} is missing, or was changed"
+    missed = missed_by(connection, heads)
+    if missed is not None:
+        return missed
     if heads and heads[-1].public not in set(ours):
         return f"head {heads[-1].number} was not signed by a key that HQ signs with"
     known = {one.number: one for one in heads}
     for one in kept:
         if known.get(one.number) != one:
             return f"head {one.number}, as it was kept elsewhere, is not here"
+    if not heads and (connection.scalar(select(consent_events.c.number).limit(1)) is not None):
+        return "no head was ever signed"
+    return None
+
+
+def missed_by(connection: Connection, heads: list[Head]) -> str | None:
+    """What of these heads does not follow from the one before, or does not hold for the events; None: nothing."""
+    wrong = _first_wrong(heads)
+    if wrong is not None:
+        return f"head {wrong} is missing, or was changed"
     hashes = _hashes(connection, {one.events for one in heads})
     for one in heads:
         if hashes.get(one.events) != one.hash:
             return f"event {one.events} is not what head {one.number} says"
-    if not heads and (connection.scalar(select(consent_events.c.number).limit(1)) is not None):
-        return "no head was ever signed"
     return None
 
 

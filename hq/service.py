@@ -22,6 +22,7 @@ from hq.certificate_job import Renewals
 from hq.errors import DatabaseUnavailable
 from hq.heard import Heard
 from hq.keys import Keys
+from hq.ledger_watch import LedgerWatch
 from hq.office import Office
 from hq.outbox import Outbox
 from hq.place import Place
@@ -76,6 +77,7 @@ class Service:
         self._watch = Watch(engine)
         self._rounds = Rounds(engine, Office(engine, keys), settings.alarms.synthetic_every_s)
         self._delivery = Delivery(engine, channels(settings.alarms, settings.credentials_dir))
+        self._ledger_watch = LedgerWatch(engine)
         self._hooks = Hooks(engine, keys.custody, HttpPost(private=settings.hooks.private, ca=settings.hooks.ca))
         self._renewals = Renewals(engine, keys.custody, settings.certificates)
         self._stop = threading.Event()
@@ -168,6 +170,7 @@ class Service:
                 self._answers.settle(self._clock_ms())
                 if self._place.has(Duty.CLOCK, self._clock_ms()):
                     changed = clock_job.tick(self._engine, self._keys, self._clock_ms())
+                    self._ledger_watch.tick(self._clock_ms())
                     swept_s += _CLOCK_S
                     if swept_s >= _SWEEP_S:
                         swept_s = 0.0

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete, select, text, update
 
-from hq import erasure, ledger, ledger_heads, membership
+from hq import erasure, ledger, ledger_heads, ledger_watch, membership
 from hq.alarm_tables import alarms
 from hq.consent_commands import PART
 from hq.database import reading, writing
 from hq.door import check_refusal
 from hq.errors import DatabaseUnavailable
+from hq.ledger import Link
 from hq.ledger_heads import EVERY_MS, Head
 from hq.ledger_proof import Party, Proof
 from hq.ledger_tables import consent_facts, consent_heads
+from hq.ledger_watch import LedgerWatch
 from hq.tables import chain_heads, consent_events
 from tests.hq.headquarters import STORE, Headquarters, make_keys
 from tests.hq.test_custody import cells
@@ -172,6 +174,40 @@ def test_the_next_head_raises_an_alarm_where_the_chain_does_not_hold_the_last(si
     with reading(signed.engine) as connection:
         assert connection.scalars(select(alarms.c.alarm).where(alarms.c.over_ms.is_(None))).all() == ["consent_broken"]
         assert wrong(signed, connection) is not None
+
+
+def test_hq_finds_by_itself_whatever_row_is_touched(signed: Headquarters) -> None:
+    """In slices, twice a day: an old row that was edited where no head looks raises the alarm, too."""
+    watch = LedgerWatch(signed.engine, most=4)
+
+    def a_round() -> list[str]:
+        """As many slices as nine events need, and no more for twelve hours; what is alarmed then."""
+        assert [watch.tick(signed.now_ms) for _ in range(4)] == [True] * 3 + [False]
+        signed.now_ms += ledger_watch.EVERY_MS
+        with reading(signed.engine) as connection:
+            return list(connection.scalars(select(alarms.c.detail).where(alarms.c.over_ms.is_(None))))
+
+    assert a_round() == []
+    for what, statements in TOUCHED.items():
+        if what in (*BY_KEPT_HEADS, "all heads are cut"):
+            continue
+        with suppress(_UndoneError), writing(signed.engine) as connection:
+            unlock(connection)
+            for one in filter(str.strip, statements.split(";")):
+                connection.execute(text(one))
+            link = Link()
+            while link.broken is None and not link.is_end:
+                link = ledger.follow(connection, link, 4)
+            found = link.broken or ledger_heads.missed_by(connection, ledger_heads.all_heads(connection))
+            assert found is not None, what
+            raise _UndoneError
+    with writing(signed.engine) as connection:
+        unlock(connection)
+        connection.execute(text(TOUCHED["an event's time is edited"]))
+    assert watch.tick(signed.now_ms)
+    with reading(signed.engine) as connection:
+        details = connection.scalars(select(alarms.c.detail).where(alarms.c.over_ms.is_(None))).all()
+    assert details == ["the chain breaks at event 3"]
 
 
 def said(hq: Headquarters, capsys: pytest.CaptureFixture[str], action: str, **options: object) -> tuple[object, str]:
