@@ -70,7 +70,7 @@ class Shop:
                 "jurisdiction": "DE",
                 "mode": "open",
                 "name": "always",
-                "chosen": now_s - 3600,
+                "chosen": now_s,
                 "phones": [secret.hex()],
                 "grants": [{"purpose": "presence", **common}, {"purpose": "assist", "scopes": _SCOPES, **common}],
                 "profile": {

@@ -79,7 +79,7 @@ class Scene:
         office.set_profile(member, fields(shopper, now // 1000), now)
         office.set_mode(member, shopper.mode, now, chosen_s=chosen_s)
         office.set_name(member, shopper.name_choice, now, chosen_s=chosen_s)
-        frame = {"stores": shopper.stores, "roles": ROLES, "until_days": 365, "chosen_s": chosen_s}
+        frame = {"stores": shopper.stores, "roles": ROLES, "until_days": 365, "chosen_s": now // 1000}
         office.grant(member, Grant("presence", **frame), now)  # type: ignore[arg-type]
         if shopper.shares:
             office.grant(member, Grant("assist", scopes=shopper.shares, **frame), now)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from hq.choosing_tables import chosen_stores
 from hq.database import reading, writing
 from hq.door import MOST_STORES, Grant
 from hq.errors import Reason, Refused
-from hq.ledger_proof import Proof
+from hq.ledger_proof import Evidence, Proof
 from hq.membership import Locked
 from hq.office import Office
 from hq.state import fold, is_wide
@@ -85,7 +85,7 @@ def give(office: Office, member: str, wish: Wish, now_ms: int, method: str) -> t
 
 
 def _proof(language: str | None, method: str) -> Proof:
-    return Proof(notice_language=language, surface=method)
+    return Proof(notice_language=language, surface=method, evidence=Evidence.SCREEN)
 
 
 def only_brand(connection: Connection) -> str:
@@ -167,7 +167,7 @@ def withdraw(
     """Takes back, at once; what is not named means all."""
     return office.withdraw(
         member, now_ms, purpose=purpose, scopes=scopes, stores=stores, brand=brand, method=method,
-        proof=Proof(surface=method),
+        proof=_proof(None, method),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from hq.import_line import Line, parse
 from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Locked
+from hq.notices_history import History
 from hq.office import all_policies, choices_of
 from hq.state import CLOSING, PRESENCE, Choice, Event
 from wire import schema
@@ -128,6 +129,7 @@ class _Batch:
         self._custody = keys.custody
         self._now_ms = now_ms
         self._policies = publication.Policies(connection)
+        self._history = History(connection)
         self._mains = all_policies(connection)
         references = keys.custody.references(connection, names)
         locked = membership.lock(connection, keys.custody, references.values())
@@ -164,9 +166,9 @@ class _Batch:
         """Takes a line. Raises: Refused, and then it changed nothing here."""
         member = self._led.get(line.member, line.member)
         choices = [
-            (choice, grant.chosen_s)
+            (self._history.as_shown(one, grant.chosen_s) if grant.notice is None else one, grant.chosen_s)
             for grant, frame in line.grants
-            for choice in choices_of(self._policies, frame, grant.notice)
+            for one in choices_of(self._policies, frame, grant.notice)
         ]
         self._check_notices(member, line, [choice for choice, _ in choices])
         choices += line.choices
@@ -249,7 +251,8 @@ class _Batch:
         present = {name for name, choice, _ in self._choices if choice.purpose == PRESENCE}
         new_phones = {name for name, _ in self.phones} - self._told - present
         self.untold = [by_id[name].reference for name in sorted(new_phones)]
-        self.entries = [_entry(by_id[name], choice, chosen_s, self._now_ms) for name, choice, chosen_s in self._choices]
+        made = (_entry(by_id[name], choice, chosen_s, self._now_ms) for name, choice, chosen_s in self._choices)
+        self.entries = self._history.proved(made, self._now_ms)
         return locked
 
 

@@ -23,6 +23,7 @@ from hq.ledger import Entry
 from hq.ledger_choices import choices_of as choices_of
 from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
+from hq.notices_history import History
 from hq.policy_rules import Draft
 from hq.state import Choice, Event, EventKind, fold
 from hq.synthetic_choices import is_synthetic
@@ -153,14 +154,18 @@ class Office:
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             policies = publication.Policies(connection)
             about = _only(locked).about
+            history = History(connection)
+            choices = choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
+            if grant.notice is None and method in notices_proof.VOUCHING:
+                choices = [history.as_shown(one, grant.chosen_s) for one in choices]
             events = [
                 _event(
                     regulation.judged(one, proof.by, about.age_at_least, about.jurisdiction),
                     method, grant.chosen_s, now_ms, proof,
                 )
-                for one in choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
+                for one in choices
             ]  # fmt: skip
-            entries = [Entry(_only(locked).reference, one) for one in events]
+            entries = history.proved([Entry(_only(locked).reference, one) for one in events], now_ms)
             notices_proof.prove(connection, entries, now_ms)
             ledger.append(connection, entries, locked)
         return tuple(one.id for one in events)

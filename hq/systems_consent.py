@@ -22,10 +22,12 @@ from hq import door, gpc, ledger, membership, notices_proof, publication
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
+from hq.importer import Problem
 from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Proof
 from hq.membership import Locked
+from hq.notices_history import History
 from hq.office import choices_of
 from hq.state import CLOSING, Choice, Event, is_wide
 from hq.systems import System
@@ -59,21 +61,23 @@ class _Said:
 def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: int) -> Taken:
     """One transaction. Raises: DatabaseUnavailable."""
     with writing(engine) as connection:
-        reach = Reach(connection, system)
+        reach, history = Reach(connection, system), History(connection)
         named = {str(one.said.get("member", "")) for one in batch}
         references = keys.custody.references(connection, named)
         locked = membership.lock(connection, keys.custody, references.values())
-        refused, entries = [], []
+        refused: list[Problem] = []
+        entries: list[Entry] = []
         for line in batch:
             entries += _signals(line, reach, references, locked, now_ms)
             try:
                 row = Row(line.said, _KEYS)
                 one = _member(row, references, locked)
-                made = [_entry(one, each, row, system, now_ms) for each in _said(row, reach, now_ms // 1000)]
+                made = [_entry(one, each, row, system, now_ms) for each in _said(row, reach, history, now_ms // 1000)]
                 notices_proof.check(connection, made, now_ms)
                 entries += made
             except Refused as error:
                 refused.append(problem(line, error))
+        entries = history.proved(entries, now_ms)
         notices_proof.record(connection, entries, now_ms)
         new = ledger.append(connection, entries, locked)
         changed = {one.member for one in entries}
@@ -91,7 +95,7 @@ def _member(row: Row, references: dict[str, bytes], locked: dict[bytes, Locked])
     return locked[reference]
 
 
-def _said(row: Row, reach: Reach, now_s: int) -> list[_Said]:
+def _said(row: Row, reach: Reach, history: History, now_s: int) -> list[_Said]:
     """What is to be recorded of a line. Raises: Refused."""
     state = row.word("state", _State)
     row.flag("gpc", missing=False)
@@ -103,7 +107,7 @@ def _said(row: Row, reach: Reach, now_s: int) -> list[_Said]:
     if brand is not None and brand not in reach.brands_in_full:
         raise row.wrong("brand", "a brand that this system was given", Reason.FORBIDDEN)
     if state is _State.GIVEN:
-        found = _grants(row, reach, stores, brand, chosen_s, now_s)
+        found = _grants(row, reach, history, stores, brand, chosen_s, now_s)
     else:
         found = [_closing(row, state, *place) for place in _places(reach, stores, brand)]
     return [_Said(one, chosen_s, METHOD) for one in found]
@@ -142,7 +146,7 @@ def _signals(
 
 
 def _grants(
-    row: Row, reach: Reach, stores: tuple[str, ...], brand: str | None, chosen_s: int, now_s: int
+    row: Row, reach: Reach, history: History, stores: tuple[str, ...], brand: str | None, chosen_s: int, now_s: int
 ) -> list[Choice]:
     purpose = row.text("purpose", most_bytes=64)
     if not any(one.id == purpose for main in reach.mains for one in main.purposes):
@@ -166,7 +170,8 @@ def _grants(
         notice=_notice(row),
         brand=brand,
     )
-    return choices_of(reach.policies, door.check_times(grant, now_s), grant.notice)
+    found = choices_of(reach.policies, door.check_times(grant, now_s), grant.notice)
+    return found if grant.notice is not None else [history.as_shown(one, chosen_s) for one in found]
 
 
 def _floor(reach: Reach, stores: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from wire.sync import Collection, bucket_key, instance
 
 STORE = "berlin-1"
 DAY_S = 86_400
+PUBLISHED_DAYS = 30  # for so long the policy has been in force
 NOON_MS = (20_778 * DAY_S + 12 * 3600) * 1000
 POLICY = Path(__file__).parents[2] / "examples/policy/policy.toml"
 ROLES = ("associate",)
@@ -78,7 +79,7 @@ class Headquarters:
         self.now_ms = now_ms
         self.identity = Ed25519PrivateKey.generate()
         self.office.add_store(STORE, "Berlin", self.identity.public_key().public_bytes_raw(), "main", now_ms)
-        self.office.publish_policy(self.draft, now_ms)
+        self.office.publish_policy(self.draft, now_ms - PUBLISHED_DAYS * DAY_S * 1000)
         self.tick()
 
     def copied(self, engine: Engine) -> "Headquarters":

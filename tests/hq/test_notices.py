@@ -15,7 +15,8 @@ from hq.errors import Reason, Refused
 from hq.notices_tables import notice_servings
 from hq.policy_papers import Paper
 from hq.policy_rules import Draft
-from tests.hq.headquarters import DAY_S, NOON_MS, ROLES, STORE, Headquarters, example_policy
+from tests.hq.headquarters import DAY_S, NOON_MS, PUBLISHED_DAYS, ROLES, STORE, Headquarters, example_policy
+from tests.hq.test_brands import events_of
 from wire.policy import Role
 
 NOON_DAY = NOON_MS // 1000 // DAY_S
@@ -100,6 +101,39 @@ def test_a_command_and_an_import_vouch_and_are_recorded(hq: Headquarters) -> Non
     phone_only = {"member": "m-3", "phones": ["cd" * 32]}
     assert importer.run(hq.engine, hq.keys, [json.dumps(phone_only).encode()], hq.now_ms).taken == 1
     assert serving(hq)[2:] == [("presence", "", "import", "")]
+
+
+def test_what_was_shown_is_what_was_in_force_at_the_time_of_choice(hq: Headquarters) -> None:
+    """Where an import names no notice: not the present one, and none at all from before the first."""
+    before = {one.id: one.notice for one in hq.draft.main.purposes}["presence"]
+    chosen_s = hq.now_s - 3 * DAY_S
+    hq.publish(purposes=tuple(replace(one, retention_days=3) for one in hq.draft.main.purposes))
+    line = {
+        "member": "m-1", "age_at_least": 18, "jurisdiction": "DE", "chosen": chosen_s,
+        "grants": [{"purpose": "presence", "stores": [STORE], "roles": ["associate"], "until_days": 365}],
+    }  # fmt: skip
+    early = line | {"member": "m-2", "chosen": hq.now_s - (PUBLISHED_DAYS + 1) * DAY_S}
+    report = importer.run(hq.engine, hq.keys, [json.dumps(one).encode() for one in (line, early)], hq.now_ms)
+    assert [(one.line, one.reason) for one in report.refused] == [(2, Reason.NOTICE_NOT_SERVED)]
+    hq.office.add_member("m-3", 18, "DE", hq.now_ms)
+    late = replace(grant(hq), chosen_s=early["chosen"])
+    assert refused(hq.office.grant, "m-3", late, hq.now_ms).reason is Reason.NOTICE_NOT_SERVED
+    with reading(hq.engine) as connection:
+        rows = connection.execute(select(notice_servings)).all()
+    assert [(row.notice, row.at_ms) for row in rows] == [(before, chosen_s * 1000)]
+
+
+def test_a_grants_proof_says_what_its_member_was_shown(hq: Headquarters) -> None:
+    """Version of the text and of the purpose, the language and the surface as they were served."""
+    hq.office.publish_policy(with_roles(hq.draft, material=True), hq.now_ms)
+    hq.office.publish_policy(reworded(with_roles(hq.draft, material=True), material=False), hq.now_ms)
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
+    hq.serve("m-1", "de-AT", "preference-centre")
+    hq.office.grant("m-1", grant(hq), hq.now_ms, "preference-centre")
+    (event,) = events_of(hq, "m-1")
+    proof = event.proof
+    assert (proof.notice_version, proof.purpose_version) == (3, 2)
+    assert (proof.notice_language, proof.surface) == ("de", "preference-centre")
 
 
 def test_another_platforms_notice_must_be_known(hq: Headquarters) -> None:

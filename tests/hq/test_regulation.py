@@ -185,7 +185,13 @@ def test_an_operator_records_what_was_said_by_letter(hq: Headquarters, capsys: p
     said("refused", "--purpose", "suggest", "--by", "delegate")
     (given, no) = sorted(events_of(hq, "child"), key=lambda one: one.choice.kind)
     assert given.proof == Proof(
-        Party.PARENT, "form-7", notice_language="de", evidence=Evidence.DOCUMENT, digest=b"\xab" * 32
+        Party.PARENT,
+        "form-7",
+        "de",
+        notice_version=1,
+        purpose_version=1,
+        evidence=Evidence.DOCUMENT,
+        digest=b"\xab" * 32,
     )
     assert (given.chosen_s, given.choice.brand) == (1_793_523_600, "main")
     assert (no.choice.kind, no.choice.purpose, no.proof.by) == (EventKind.REFUSAL, "suggest", Party.DELEGATE)
