@@ -18,7 +18,18 @@ from typing import Annotated
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from hq import ledger, membership, purchases, records
-from hq.contacts_rules import DEFAULT, LONGEST_DAYS, Denied, Rules, of_caps, of_guards, of_hours, of_mutes
+from hq.contacts_rules import (
+    DEFAULT,
+    LONGEST_DAYS,
+    Denied,
+    Rules,
+    is_guarded,
+    is_zone,
+    of_caps,
+    of_guards,
+    of_hours,
+    of_mutes,
+)
 from hq.contacts_tables import contact_rules, contacts
 from hq.custody import Place, bound
 from hq.database import writing
@@ -146,6 +157,9 @@ def _asked(row: Row, reach: Reach, references: Mapping[str, bytes], locked: Mapp
     brand = row.text("brand", next(iter(own)) if len(own) == 1 else "", most_bytes=40)
     if brand not in own:
         raise row.wrong("brand", "a brand that this system was given, and of that store", Reason.FORBIDDEN)
+    zone = row.text("time_zone", "", most_bytes=64) or _zone(reach, store, brand)
+    if not is_zone(zone):
+        raise row.wrong("time_zone", "the name of a time zone, such as Europe/Berlin")
     offer = row.row("offer", "id items categories themes")
     named: set[Muted] = set()
     for key, kind in (("categories", MuteKind.CATEGORY), ("themes", MuteKind.THEME)):
@@ -154,7 +168,7 @@ def _asked(row: Row, reach: Reach, references: Mapping[str, bytes], locked: Mapp
         reference=reference,
         channel=row.text("channel", most_bytes=56),
         brand=brand,
-        zone=row.text("time_zone", "", most_bytes=64) or _zone(reach, store, brand),
+        zone=zone,
         offer="" if offer is None else offer.text("id", "", most_bytes=64),
         items=() if offer is None else offer.texts("items", MOST_ITEMS),
         named=frozenset(named),
@@ -162,9 +176,9 @@ def _asked(row: Row, reach: Reach, references: Mapping[str, bytes], locked: Mapp
 
 
 def _zone(reach: Reach, store: str, brand: str) -> str:
-    """The time zone of the store, or of the brand's first one."""
+    """The time zone of the store, or of the first of the brand that has one; empty: none has."""
     names = [store] if store else [one for one in reach.open_stores if reach.policies.name(one) == brand]
-    found = [reach.policies.of(one) for one in names[:1]]
+    found = [reach.policies.of(one) for one in names]
     return next((one.store.time_zone for one in found if one is not None), "")
 
 
@@ -179,6 +193,7 @@ class _Judge:
                         for one in locked}  # fmt: skip
         self._rules: dict[str, Rules] = {}
         self._catalogs: dict[str, list[str]] = {}
+        self._guarded: dict[str, frozenset[Muted]] = {}
         self._new: list[dict[str, object]] = []
 
     def decide(self, line: int, asked: _Asked, system: System) -> Decision:
@@ -189,6 +204,8 @@ class _Judge:
             return Decision(line, Denied.CONSENT)
         items = {one: self._item(asked.brand, one) for one in asked.items}
         denied = of_mutes(standing.mutes, items, asked.named) or of_guards(items, self._bought(asked, items))
+        if denied is None and asked.named and asked.named & self._guarded_of(asked.brand):
+            denied = Denied.GUARD
         if denied is not None:
             return Decision(line, denied)
         before = self._before[asked.reference]
@@ -215,6 +232,26 @@ class _Judge:
 
     def _item(self, brand: str, item: str) -> CatalogItem | None:
         """What the brand's catalogs say of an item; None: nothing."""
+        for title in self._catalogs_of(brand):
+            body = records.body(self._connection, title, item.encode())
+            if body is not None:
+                return schema.decode(CatalogItem, body)
+        return None
+
+    def _guarded_of(self, brand: str) -> frozenset[Muted]:
+        """The categories and themes of the brand's catalogs in which something is that nobody is offered."""
+        if brand not in self._guarded:
+            found: set[Muted] = set()
+            for title in self._catalogs_of(brand):
+                for body in records.bodies(self._connection, title):
+                    item = schema.decode(CatalogItem, body)
+                    if is_guarded(item):
+                        found.update(Muted(MuteKind.CATEGORY, one) for one in item.path)
+                        found.update(Muted(MuteKind.THEME, one) for one in item.themes)
+            self._guarded[brand] = frozenset(found)
+        return self._guarded[brand]
+
+    def _catalogs_of(self, brand: str) -> list[str]:
         if brand not in self._catalogs:
             wanted = (
                 select(instances.c.name)
@@ -223,11 +260,7 @@ class _Judge:
                 .where(stores.c.policy == brand, instances.c.collection == int(Collection.CATALOG))
             )
             self._catalogs[brand] = sorted(set(self._connection.scalars(wanted)))
-        for title in self._catalogs[brand]:
-            body = records.body(self._connection, title, item.encode())
-            if body is not None:
-                return schema.decode(CatalogItem, body)
-        return None
+        return self._catalogs[brand]
 
     def _bought(self, asked: _Asked, items: Mapping[str, CatalogItem | None]) -> frozenset[str]:
         """What of these the member bought for themself; looked up only where it matters."""
@@ -298,6 +331,8 @@ def _result(connection: Connection, keys: Keys, system: System, row: Row) -> int
     said = _opened(one, contact, content)
     if said.system != system.id or result is Result.ALLOWED:
         raise unknown
+    if result is Result.NOT_SENT and said.result in (Result.SENT, Result.BOUNCED):
+        raise row.wrong("result", "sent or bounced: what was sent stays so, and counts", Reason.EXISTS)
     cost = row.whole("cost_micros", 0, 2**53, -1)
     currency = row.text("currency", "", most_bytes=3)
     if (cost >= 0) is not (len(currency) == 3):

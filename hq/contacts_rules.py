@@ -8,7 +8,7 @@ Pure: no I/O, no clock.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -120,10 +120,15 @@ def of_mutes(mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], na
     return Denied.MUTE if about & set(mutes) else None
 
 
+def is_guarded(item: CatalogItem) -> bool:
+    """Whether an item is offered to nobody, by its flags."""
+    return bool(NEVER & set(item.flags)) or any(one.startswith(SPECIAL) for one in item.flags)
+
+
 def of_guards(items: Mapping[str, CatalogItem | None], bought: AbstractSet[str]) -> Denied | None:
     """Whether an item may not be offered to this member: by its flags, or because no catalog knows it."""
     for name, item in items.items():
-        if item is None or NEVER & set(item.flags) or any(one.startswith(SPECIAL) for one in item.flags):
+        if item is None or is_guarded(item):
             return Denied.GUARD
         if ONLY_IF_BOUGHT in item.flags and name not in bought:
             return Denied.GUARD
@@ -147,14 +152,20 @@ def of_caps(rules: Rules, channel: str, before: Sequence[tuple[str, int]], now_m
     return max(waits, default=None)
 
 
+def is_zone(name: str) -> bool:
+    """Whether this is the name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def of_hours(rules: Rules, channel: str, zone: str, now_ms: int) -> int | None:
-    """Until when it is quiet where the member is, Unix milliseconds; None: it is not. An unknown zone counts as UTC."""
+    """Until when it is quiet where the member is, Unix milliseconds; None: it is not. `zone` is one that `is_zone`."""
     if channel not in rules.quiet_channels or rules.quiet_from_min == rules.quiet_until_min:
         return None
-    try:
-        local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        local = datetime.fromtimestamp(now_ms / 1000, UTC)
+    local = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone))
     minute = local.hour * 60 + local.minute
     begins, ends = rules.quiet_from_min, rules.quiet_until_min
     is_quiet = begins <= minute < ends if begins < ends else minute >= begins or minute < ends

@@ -252,6 +252,21 @@ def body(connection: Connection, name: str, key: bytes) -> bytes | None:
     return None if row is None else custody.of(connection).instance(name, row.wrapped).open(key, row.seq, row.body)
 
 
+def bodies(connection: Connection, name: str) -> Iterator[bytes]:
+    """The live bodies of all records of an instance, one by one."""
+    wanted = (
+        select(records.c.key, records.c.seq, records.c.body, instances.c.wrapped)
+        .join(instances, instances.c.id == records.c.instance)
+        .where(instances.c.name == name, records.c.body.is_not(None))
+    )
+    keys = None
+    for row in connection.execute(wanted):
+        keys = keys or custody.of(connection).instance(name, row.wrapped)
+        opened = keys.open(row.key, row.seq, row.body)
+        if opened is not None:
+            yield opened
+
+
 def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[bytes, Row[Any]]:
     held: dict[bytes, Row[Any]] = {}
     listed = sorted(keys)

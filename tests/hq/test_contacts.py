@@ -76,6 +76,10 @@ def test_what_was_allowed_counts_until_it_was_not_sent(hq: Headquarters) -> None
     told = {"decision": found.id.hex(), "result": "sent", "cost_micros": 12_000, "currency": "EUR"}
     for new in (1, 0):
         assert contacts.take_results(hq.engine, hq.keys, CRM, [Line(1, told)], hq.now_ms).new == new
+    for result, reasons in (("not-sent", [Reason.EXISTS]), ("bounced", []), ("not-sent", [Reason.EXISTS])):
+        back = [Line(1, {"decision": found.id.hex(), "result": result})]
+        done = contacts.take_results(hq.engine, hq.keys, CRM, back, hq.now_ms)
+        assert [one.reason for one in done.refused] == reasons, "what was sent goes on to count"
     other = System("esp", CRM.rights, CRM.brands, frozenset())
     wrong = [Line(1, told), Line(2, told | {"currency": None}), Line(3, told | {"decision": "ab" * 16})]
     assert len(contacts.take_results(hq.engine, hq.keys, other, wrong, hq.now_ms).refused) == 3
@@ -101,6 +105,7 @@ def test_mutes_and_flags_of_the_catalog_forbid_an_offer(hq: Headquarters) -> Non
     for item, denied in expected.items():
         assert asked(hq, offer={"id": "o", "items": ["boots", item]}).denied is denied, item
     assert asked(hq, offer={"themes": ["baby"]}).denied is Denied.MUTE
+    assert asked(hq, offer={"categories": ["shoes", "health"]}).denied is Denied.GUARD, "it holds what is never offered"
     assert asked(hq, offer={"id": "o", "items": ["boots"]}).denied is None
 
 
@@ -112,6 +117,9 @@ def test_quiet_hours_are_the_members(hq: Headquarters) -> None:
     assert found.denied is Denied.QUIET
     assert found.not_before_ms is not None
     assert datetime.fromtimestamp(found.not_before_ms / 1000, ZoneInfo("Asia/Tokyo")).hour == 8
+    for zone in ("Nowhere/Land", "../etc"):
+        _, refused = contacts.decide(hq.engine, hq.keys, CRM, [Line(1, MEMBER | {"time_zone": zone})], hq.now_ms)
+        assert [(one.field, one.reason) for one in refused] == [("time_zone", Reason.MALFORMED)]
     hq.now_ms += 10 * 3_600_000  # 23:00 in Berlin
     assert asked(hq).denied is Denied.QUIET
     with writing(hq.engine) as connection:
@@ -165,9 +173,9 @@ def test_a_cap_holds_in_every_span_and_no_longer(before: list[int], days: int, m
 @settings(max_examples=50)
 @given(st.integers(0, 1439), st.integers(0, 1439), st.integers(1_700_000_000_000, 1_800_000_000_000))
 def test_when_quiet_ends_it_is_not_quiet(begins: int, ends: int, now_ms: int) -> None:
-    """Over midnight and within a day; an unknown zone counts as UTC."""
+    """Over midnight and within a day."""
     rules = Rules((), begins, ends, ("sms",))
-    until_ms = of_hours(rules, "sms", "Nowhere/Land", now_ms)
+    until_ms = of_hours(rules, "sms", "UTC", now_ms)
     if until_ms is not None:
         assert now_ms < until_ms <= now_ms + DAY_MS
         at = datetime.fromtimestamp(until_ms / 1000, UTC)
