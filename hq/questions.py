@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from hq import looks, receipts
+from hq import looks, membership, receipts
 from hq.console_roles import Colleague, View
 from hq.console_tables import questions
 from hq.custody import Custody, Place, Seal, bound
@@ -79,7 +79,8 @@ def ask(
         raise Refused(Reason.MALFORMED, "words", f"at most {MOST_WORDS} characters, and some where it is of no kind")
     if event not in {one.event for one in receipts.of_member(connection, keys, member.reference)}:
         raise Refused(Reason.MALFORMED, "event", "a receipt of this member")
-    is_open = questions.c.member == member.reference, questions.c.answered_ms.is_(None)
+    alike = membership.alike(connection, member.reference)
+    is_open = questions.c.member.in_(alike), questions.c.answered_ms.is_(None)
     again = select(questions.c.id).where(*is_open, questions.c.event == event, questions.c.kind == kind.value)
     found = None if said else connection.scalar(again.limit(1))
     if found is not None:
@@ -98,13 +99,14 @@ def ask(
 
 
 def of_member(connection: Connection, custody: Custody, member: bytes) -> list[Question]:
-    """All questions of one member, by HQ's reference, the newest first."""
-    wanted = select(questions).where(questions.c.member == member)
+    """All questions of one member, by HQ's reference, and of whom they were merged from, the newest first."""
+    alike = membership.alike(connection, member)
+    wanted = select(questions).where(questions.c.member.in_(alike))
     rows = connection.execute(wanted.order_by(questions.c.asked_ms.desc(), questions.c.id)).all()
     if not rows:
         return []
-    seal = custody.of_members(connection, [member])[member]
-    return [_question(row, seal) for row in rows]
+    seals = custody.of_members(connection, alike)
+    return [_question(row, seals[row.member]) for row in rows]
 
 
 def begin_look(connection: Connection, custody: Custody, colleague: Colleague, question: bytes, now_ms: int) -> bytes:

@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from hq import contacts, door, ledger, membership, publication, purchases
 from hq.contacts_tables import contacts as contact_rows
+from hq.custody import Place, bound
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
-from hq.membership import About, Locked
+from hq.membership import About, Gone, Locked
 from hq.purchases_tables import purchases as purchase_rows
 from hq.purchases_told import SURFACE, name
 from hq.state import Choice, Event, EventKind, Standing, closes, fold
@@ -29,6 +30,7 @@ from hq.systems_line import Line, Row
 from hq.systems_tables import merges
 from hq.tables import help_calls, members, phones, profiles
 from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
+from hq.web_tables import member_addresses
 from wire import schema
 from wire.member import MOST_MUTES, Field, Statement
 
@@ -69,6 +71,7 @@ def merge(engine: Engine, keys: Keys, merged: str, survivor: str, now_ms: int) -
         _profile(connection, ours, theirs)
         _purchases(connection, ours, theirs)
         _contacts(connection, ours, theirs)
+        _addresses(connection, ours, theirs)
         for table in (phones, profiles, help_calls, *OF_SIGNING_IN):
             connection.execute(delete(table).where(table.c.member == theirs.reference))
         _lead(connection, keys, theirs, ours, now_ms)
@@ -161,9 +164,9 @@ def _covers(other: Statement, standing: Standing, one: Statement, matter: _Matte
 
 
 def _about(connection: Connection, ours: Locked, theirs: About) -> Locked:
-    """The lower of the ages that are known, and the survivor's jurisdiction where it is known."""
-    ages = [one for one in (ours.about.age_at_least, theirs.age_at_least) if one]
-    about = About(ours.about.id, min(ages, default=0), ours.about.jurisdiction or theirs.jurisdiction)
+    """The lower of both ages, unknown where either is, and the survivor's jurisdiction where it is known."""
+    age_at_least = min(ours.about.age_at_least, theirs.age_at_least)  # 0: unknown
+    about = About(ours.about.id, age_at_least, ours.about.jurisdiction or theirs.jurisdiction)
     changed = Locked(ours.reference, about, ours.seal)
     membership.change(connection, [changed])
     return changed
@@ -179,7 +182,11 @@ def _profile(connection: Connection, ours: Locked, theirs: Locked) -> None:
             with_it = found | {one.scope: one}
             if sum(len(schema.encode(each)) for each in with_it.values()) <= door.MAX_PROFILE_BYTES:
                 found = with_it
-    membership.put_fields(connection, {ours.reference: ours}, {ours.reference: found.values()})
+    gone = membership.gone(connection, {theirs.reference: theirs})[theirs.reference]
+    deleted = [Gone(*what, at_s) for what, at_s in gone.items()]
+    membership.put_fields(
+        connection, {ours.reference: ours}, {ours.reference: found.values()}, {ours.reference: deleted}
+    )
 
 
 def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
@@ -203,3 +210,12 @@ def _contacts(connection: Connection, ours: Locked, theirs: Locked) -> None:
         sealed = contacts.resealed(theirs, ours, row.id, row.content)
         here = contact_rows.c.id == row.id
         connection.execute(update(contact_rows).where(here).values(member=ours.reference, content=sealed))
+
+
+def _addresses(connection: Connection, ours: Locked, theirs: Locked) -> None:
+    """All of both, more than one member may add: by each of them the survivor signs in."""
+    for row in connection.execute(select(member_addresses).where(member_addresses.c.member == theirs.reference)).all():
+        opened = theirs.seal.open(row.content, bound(Place.ADDRESS, theirs.reference))
+        sealed = ours.seal.close(opened, bound(Place.ADDRESS, ours.reference))
+        here = member_addresses.c.lookup == row.lookup
+        connection.execute(update(member_addresses).where(here).values(member=ours.reference, content=sealed))

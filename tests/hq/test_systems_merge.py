@@ -5,11 +5,23 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hq import erasure, importer, ledger, membership, purchases, receipts, rights, systems_merge
+from hq import (
+    addresses,
+    erasure,
+    importer,
+    ledger,
+    membership,
+    purchases,
+    questions,
+    receipts,
+    rights,
+    systems_merge,
+)
 from hq.custody_tables import erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason
 from hq.purchases_told import Mark
+from hq.questions import QuestionKind
 from hq.state import Choice, Event, EventKind, Standing, fold
 from hq.systems_intake import Taken
 from hq.systems_line import Line
@@ -76,6 +88,12 @@ def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop
     )  # fmt: skip
     told = StoreEvent(1, StoreEventKind.ATTENDANCE, hq.now_ms, known_as, step)
     store.say(hq.answers, store.events(told))
+    custody = hq.keys.custody
+    with writing(hq.engine) as connection:
+        ((reference, theirs),) = membership.lock_by_id(connection, custody, ["m-2"]).items()
+        (receipt,) = receipts.of_member(connection, hq.keys, reference)
+        questions.ask(connection, hq.keys, theirs, receipt.event, QuestionKind.WHY, "Why?", "en", hq.now_ms)
+        addresses.put(connection, custody, reference, "two@example.com", hq.now_ms)
     merged(hq)
     assert {one.said.lines[0].item: one.mark_of(one.said.lines[0].item) for one in held(hq, "m-1")} == {
         "boots": None,
@@ -85,9 +103,20 @@ def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop
         reference = hq.keys.custody.reference(connection, "m-2")
         assert reference is not None
         assert len(receipts.of_member(connection, hq.keys, reference)) == 1
+        assert [one.words for one in questions.of_member(connection, custody, reference)] == ["Why?"]
+        assert addresses.find(connection, custody, "two@example.com") == reference
+        assert addresses.of_member(connection, custody, reference) == ["two@example.com"]
     with writing(hq.engine) as connection:
         told = rights.export(connection, hq.keys, "m-1", hq.now_ms)
     assert {one["known_there_as"] for one in told["stores"]} >= {(known_as or b"").hex()}
+
+
+def test_where_one_age_is_unknown_that_of_both_is(hq: Headquarters) -> None:
+    """And so the survivor is in no store."""
+    hq.join("m-1")
+    hq.office.add_member("m-2", 0, "DE", hq.now_ms)
+    merged(hq)
+    assert hq.record("m-1") is None
 
 
 def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
