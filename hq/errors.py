@@ -58,6 +58,7 @@ class Reason(StrEnum):
     UNKNOWN_PURCHASE = "unknown_purchase"
     FORBIDDEN = "forbidden"  # a brand or a store that this system was not given
     NO_PURPOSE = "no-purpose"  # no policy declares a purpose for it
+    DELETED = "deleted"  # the member deleted it, later than this
     NO_CONSENT = "no-consent"  # this member has no live grant for it
 
 

@@ -20,11 +20,12 @@ from hq.custody_tables import member_keys
 from hq.systems_tables import merges
 from hq.tables import members, phones, profiles
 from wire import schema
-from wire.member import Field
+from wire.member import Field, Seconds
 from wire.schema import Count, Range, Size
 
 _CHUNK = 500
 _PHONE_BYTES = 8
+MOST_GONE = 1024  # deletions that are remembered of a member, the latest
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,10 +41,23 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Gone:
+    """What the member deleted, and when in Unix seconds: what a system knows from before does not come back.
+
+    `item` empty: all of the scope; else an item of its list.
+    """
+
+    scope: Annotated[str, Size(1, 64)]
+    item: Annotated[str, Size(0, 64)]
+    at_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Profile:
     """What stands sealed in a member's profile."""
 
     fields: Annotated[tuple[Field, ...], Count(1024)]
+    gone: Annotated[tuple[Gone, ...], Count(MOST_GONE)] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,29 +157,60 @@ def _row(one: Locked) -> dict[str, Any]:
 
 def fields(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, tuple[Field, ...]]:
     """The profile of each, in ascending scope; who has none is not in the answer."""
+    return {member: one.fields for member, one in _profiles(connection, locked).items() if one.fields}
+
+
+def gone(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, dict[tuple[str, str], int]]:
+    """When each deleted what, by scope and item (`Gone`)."""
+    found = _profiles(connection, locked)
+    return {
+        member: {(each.scope, each.item): each.at_s for each in found[member].gone} if member in found else {}
+        for member in locked
+    }
+
+
+def _profiles(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, Profile]:
     found = {}
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
         chosen = select(profiles).where(profiles.c.member.in_(listed[start : start + _CHUNK]))
         for row in connection.execute(chosen):
             opened = locked[row.member].seal.open(row.content, bound(Place.PROFILE, row.member))
-            found[row.member] = schema.decode(Profile, opened).fields
+            found[row.member] = schema.decode(Profile, opened)
     return found
 
 
-def put_fields(connection: Connection, locked: Mapping[bytes, Locked], found: Mapping[bytes, Iterable[Field]]) -> None:
-    """Writes whole profiles in place of those before."""
+def put_fields(
+    connection: Connection,
+    locked: Mapping[bytes, Locked],
+    found: Mapping[bytes, Iterable[Field]],
+    deleted: Mapping[bytes, Iterable[Gone]] | None = None,
+) -> None:
+    """Writes whole profiles in place of those before; `deleted` comes beside what was deleted earlier."""
     if not found:
         return
+    before = _profiles(connection, {member: locked[member] for member in found})
     connection.execute(_FORGET_PROFILE, [{"b_member": one} for one in found])
     rows = []
     for member, listed in found.items():
-        inner = Profile(tuple(sorted(listed, key=lambda one: one.scope)))
-        if inner.fields:
+        earlier = before[member].gone if member in before else ()
+        kept = _latest((*earlier, *(deleted or {}).get(member, ())))
+        inner = Profile(tuple(sorted(listed, key=lambda one: one.scope)), kept)
+        if inner.fields or inner.gone:
             content = locked[member].seal.close(schema.encode(inner), bound(Place.PROFILE, member))
             rows.append({"member": member, "content": content})
     if rows:
         connection.execute(insert(profiles), rows)
+
+
+def _latest(listed: Iterable[Gone]) -> tuple[Gone, ...]:
+    """Each once, by its last time; of too many the latest, those of whole scopes first."""
+    found: dict[tuple[str, str], Gone] = {}
+    for one in listed:
+        held = found.get((one.scope, one.item))
+        if held is None or held.at_s < one.at_s:
+            found[one.scope, one.item] = one
+    return tuple(sorted(found.values(), key=lambda one: (one.item != "", -one.at_s, one.scope, one.item))[:MOST_GONE])
 
 
 _FORGET_PROFILE = delete(profiles).where(profiles.c.member == bindparam("b_member"))

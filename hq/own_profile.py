@@ -5,7 +5,7 @@ What the member says is their own word: the source class of a corrected value is
 I/O: sqlalchemy.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from hq.audience import DAY_S, value_type
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
-from hq.membership import Locked
+from hq.membership import Gone, Locked
 from hq.office import Office
 from hq.purchases_told import scope_of
 from wire.member import Field, SourceClass, Value, ValueClass
@@ -108,7 +108,8 @@ def forget(counter: Office, member: str, scopes: Iterable[str], now_ms: int) -> 
             purchases.remove(connection, locked, [bought.id for bought in held if scope_of(bought.said) in made])
         left = [field for field in before if field.scope not in wanted]
         if gone:
-            membership.put_fields(connection, locked, {one.reference: left})
+            deleted = [Gone(field.scope, "", now_ms // 1000) for field in gone]
+            membership.put_fields(connection, locked, {one.reference: left}, {one.reference: deleted})
             publication.refresh(connection, counter.keys, locked, now_ms, urgent=True)
     return len(gone)
 
@@ -130,10 +131,12 @@ def drop_item(counter: Office, member: str, scope: str, item: str, now_ms: int) 
             return field
         return replace(field, value=replace(field.value, items=left)) if left else None
 
-    return _each(counter, member, without, now_ms) > 0
+    return _each(counter, member, without, now_ms, [Gone(scope, item, now_ms // 1000)]) > 0
 
 
-def _each(counter: Office, member: str, changed: Callable[[Field], Field | None], now_ms: int) -> int:
+def _each(
+    counter: Office, member: str, changed: Callable[[Field], Field | None], now_ms: int, deleted: Sequence[Gone] = ()
+) -> int:
     with writing(counter.engine) as connection:
         one = choosing.lock(connection, counter, member)
         locked = {one.reference: one}
@@ -141,7 +144,8 @@ def _each(counter: Office, member: str, changed: Callable[[Field], Field | None]
         after = [changed(field) for field in before]
         count = sum(new is not old for old, new in zip(before, after, strict=True))
         if count:
-            membership.put_fields(connection, locked, {one.reference: [new for new in after if new is not None]})
+            left = {one.reference: [new for new in after if new is not None]}
+            membership.put_fields(connection, locked, left, {one.reference: deleted})
             publication.refresh(connection, counter.keys, locked, now_ms, urgent=True)
     return count
 

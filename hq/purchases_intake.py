@@ -48,6 +48,7 @@ class _Batch:
         self._locked = membership.lock(connection, keys.custody, self._references.values())
         events = ledger.of_members(connection, self._locked)
         self._standing = {one: fold(events[one]) for one in self._locked}
+        self._gone = membership.gone(connection, self._locked)
         held = purchases.of_members(connection, self._locked)
         self._known = {one: {each.id: each for each in held[one]} for one in self._locked}
 
@@ -59,6 +60,8 @@ class _Batch:
             try:
                 one, said, until_ms = self._judged(line)
                 made = name(one.seal, said.store, said.reference)
+                if said.at_s <= self._gone[one.reference].get((scope_of(said), ""), -1):
+                    raise Refused(Reason.DELETED, "at", "what happened after the member deleted it")
                 before = changed[one.reference].get(made)
                 held = before[0] if before else self._told(one, made)
                 if held is not None and held.kind is not said.kind:

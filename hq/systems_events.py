@@ -46,6 +46,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         locked = membership.lock(connection, keys.custody, references.values())
         standing = {one: fold(events) for one, events in ledger.of_members(connection, locked).items()}
         held = membership.fields(connection, locked)
+        gone = membership.gone(connection, locked)
         before = {one: {each.scope: each for each in held.get(one, ())} for one in locked}
         after = {one: dict(found) for one, found in before.items()}
         refused, new = [], 0
@@ -60,6 +61,8 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 quantity = row.whole("quantity", 1, 100_000, 1)
                 item = Item(row.text("item", most_bytes=64), row.text("label"), at_s, quantity, False)
                 reach.check_scope(standing[reference], scope, "kind", now_s)
+                if at_s <= max(gone[reference].get((scope, one), -1) for one in ("", item.item)):
+                    raise Refused(Reason.DELETED, "at", "what happened after the member deleted it")
                 found = _with(after[reference].get(scope), scope, item, system)
                 new += found != after[reference].get(scope)
                 after[reference][scope] = found

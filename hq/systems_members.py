@@ -9,6 +9,8 @@ to HQ themselves no other system can say, and what is their own word only a syst
 I/O: sqlalchemy.
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy import Engine
 
 from hq import door, import_line, ledger, membership, publication
@@ -90,12 +92,15 @@ def put_profile(
         standing = fold(ledger.of_members(connection, locked)[whose])
         before = {one.scope: one for one in membership.fields(connection, locked).get(whose, ())}
         after = dict(before)
+        gone = membership.gone(connection, locked)[whose]
         refused: list[Problem] = []
         for line in lines:
             try:
                 found = _field(Row(line.said, "scope value source surface class collected confirmed"), system, now_ms)
                 reach.check_scope(standing, found.scope, "scope", now_ms // 1000)
                 door.check_field(found, reach.mains)
+                if _is_deleted(found, gone):
+                    raise Refused(Reason.DELETED, "collected", "what was collected after the member deleted it")
                 held = after.get(found.scope)
                 if held is not None and held.surface != SURFACE and held.confirmed_s > found.confirmed_s:
                     raise Refused(Reason.EXISTS, "confirmed", "a value that was confirmed later than the one here")
@@ -109,6 +114,14 @@ def put_profile(
             membership.put_fields(connection, locked, {whose: after.values()})
             publication.refresh(connection, keys, locked, now_ms, urgent=True)
         return Taken(len(changed), refused)
+
+
+def _is_deleted(found: Field, gone: Mapping[tuple[str, str], int]) -> bool:
+    """Whether it is, or its list holds, what the member deleted later."""
+    listed = ((one.item, one.at_s or 0) for one in found.value.items or ())
+    return any(
+        at_s <= gone.get((found.scope, item), -1) for item, at_s in (("", found.collected_s), *listed)
+    )  # fmt: skip
 
 
 def _field(row: Row, system: System, now_ms: int) -> Field:

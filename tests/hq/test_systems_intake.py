@@ -10,6 +10,8 @@ from hq import (
     gpc,
     ledger,
     membership,
+    own_profile,
+    purchases_intake,
     systems,
     systems_consent,
     systems_events,
@@ -53,6 +55,36 @@ def events(hq: Headquarters, member: str) -> list[Event]:
             connection, membership.lock_by_id(connection, hq.keys.custody, [member])
         ).items()
     return found
+
+
+def test_what_a_member_deleted_does_not_come_back_by_night(hq: Headquarters) -> None:
+    """The same values, entries and purchases again are refused; what is newer than the deletion is taken."""
+    hq.join("m-1", "size.shoe", "wishlist", "history.store")
+    values = [Line(1, {"scope": "size.shoe", "value": "41", "collected": hq.now_s - 60, "confirmed": hq.now_s})]
+    saved = [{"member": "m-1", "kind": "saved", "item": one, "label": one, "at": hq.now_s - 60} for one in ("a", "b")]
+    items = [{"item": "x", "label": "X"}]
+    bought = [{"member": "m-1", "reference": "4711", "store": STORE, "at": hq.now_s - 60, "items": items}]
+
+    def nightly() -> list[Reason]:
+        taken = systems_members.put_profile(hq.engine, hq.keys, CMP, "m-1", values, hq.now_ms)
+        reports = (sent(hq, saved, systems_events.take), sent(hq, bought, purchases_intake.take))
+        return [one.reason for done in (taken, *reports) for one in done.refused]
+
+    assert nightly() == []
+    hq.later(60)
+    assert own_profile.drop_item(hq.office, "m-1", "wishlist", "a", hq.now_ms)
+    assert own_profile.forget(hq.office, "m-1", ["size.shoe", "history.store"], hq.now_ms) == 2
+    hq.later(DAY_S)
+    assert nightly() == [Reason.DELETED] * 3
+    record = hq.record("m-1")
+    assert record is not None
+    assert [(one.scope, [each.item for each in one.value.items or ()]) for one in record.fields] == [
+        ("wishlist", ["b"])
+    ]
+    values = [Line(1, values[0].said | {"collected": hq.now_s})]
+    saved[0]["at"] = bought[0]["at"] = hq.now_s
+    assert nightly() == []
+    hq.check()
 
 
 def given(hq: Headquarters, member: str, **more: object) -> dict[str, object]:
