@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from hq import choices
+from hq import choices, choosing
 from hq.database import reading
 from tests.hq.headquarters import STORE
 from tests.hq.web.centre_life import live
@@ -84,6 +84,7 @@ def test_stopping_takes_no_more_taps_than_agreeing(opened: Open, place: Place, p
     expect(page.get_by_role("heading", name="Nothing of yours is shared any more")).to_be_visible()
     assert finger.taps == 1 < most
     assert given(place, "ben") == set()
+    choosing.remove_store(place.hq.office, "ben", STORE, place.hq.now_ms, "preference-centre")  # as it was before
 
 
 def test_a_yes_and_a_no_weigh_the_same(opened: Open) -> None:
