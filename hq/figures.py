@@ -28,7 +28,7 @@ from hq.figures_model import (
     SpanKind,
     span_of,
 )
-from hq.figures_noise import MICRO, Noise, draw, noise
+from hq.figures_noise import MICRO, SENSITIVITY, SENSITIVITY_SPLIT, Noise, draw, noise
 from hq.figures_rules import releasable
 from hq.figures_tables import figure_budgets, figure_cells, figure_releases, figure_rules
 
@@ -63,6 +63,12 @@ class Sheet:
             "population": self.population.value, "purpose": self.purpose, "span": self.span.kind.value,
             "first_day": self.span.first, "axis": self.axis.value,
         }  # fmt: skip
+
+    @property
+    def sensitivity(self) -> int:
+        """By how much one day of one member changes the counts of this table in all."""
+        is_split = self.axis not in (Axis.ALL, Axis.WAIT)  # waits have no outcomes: from one row to another is 2
+        return SENSITIVITY_SPLIT if is_split and self.span.kind is not SpanKind.DAY else SENSITIVITY
 
     def of(self, table: Any) -> list[ColumnElement[bool]]:
         """Where its rows are."""
@@ -148,7 +154,8 @@ def release(connection: Connection, sheet: Sheet, collect: Collect, now_ms: int)
     found = read(connection, sheet)
     if found is not None:
         return found
-    wanted, drawn = rules(connection), noise(rules(connection).epsilon_micro)
+    wanted = rules(connection)
+    drawn = noise(wanted.epsilon_micro, sheet.sensitivity)
     first, end = window(sheet.span)
     counting = Counting(collect(sheet.population, sheet.purpose, first, end))
     _spend(connection, sheet, drawn, wanted.budget_micro)

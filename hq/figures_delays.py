@@ -1,6 +1,7 @@
 """Figures of Consentry's own work: how long withdrawals took until no tablet showed them, how long stores were dark.
 
-They measure stores, not members, so they are told as they are; but of how many withdrawals is only told in whole tens.
+They measure stores, not members, so they are told as they are; but of how many withdrawals is only told in whole tens,
+and of one store nothing of a span in which there were fewer than ten.
 
 I/O: sqlalchemy.
 """
@@ -47,7 +48,9 @@ class Dark:
 
 
 def delays(connection: Connection, kind: SpanKind, today: int, count: int, store: str | None = None) -> list[Delay]:
-    """Of the newest `count` spans until today those in which there was a withdrawal, oldest first."""
+    """Of the newest `count` spans until today those in which there was a withdrawal, oldest first; of one store those
+    in which there were ten.
+    """
     applied = withdrawals_applied.c
     found = []
     for span in spans(kind, today, count):
@@ -55,7 +58,7 @@ def delays(connection: Connection, kind: SpanKind, today: int, count: int, store
         if store is not None:
             of.append(applied.store == store)
         many = connection.scalar(select(func.count()).where(*of)) or 0
-        if not many:
+        if many < (1 if store is None else TENS):  # one store's few: a time would be somebody's
             continue
         ranks = [(many - 1) // 2, -(-95 * many // 100) - 1, many - 1]
         median, p95, worst = (

@@ -59,8 +59,8 @@ class Axis(StrEnum):
 
 AXES: dict[Population, tuple[Axis, ...]] = {
     Population.ASKED: tuple(Axis),
-    Population.GIVEN: (Axis.ALL, Axis.STORE, Axis.NOTICE),
-    Population.ENDED: (Axis.ALL, Axis.STORE, Axis.NOTICE),
+    Population.GIVEN: (Axis.ALL,),
+    Population.ENDED: (Axis.ALL,),
     Population.SEEN: (Axis.ALL, Axis.STORE),
 }
 # Up to how many seconds each wait is.

@@ -10,8 +10,10 @@ from typing import Any
 import opendp.prelude as dp
 
 MICRO = 1_000_000
-# A member stands in one row of a table: in its whole, and in one outcome of it.
+# What one day of one member changes. They stand in one row of a table: in its whole, and in one outcome of it.
 SENSITIVITY = 2
+# A member counts by the first thing of a span. Where that day is missing it is a later day's: another row, maybe.
+SENSITIVITY_SPLIT = 4
 
 dp.enable_features("contrib")
 
@@ -24,10 +26,10 @@ class Noise:
     cost_micro: int
 
 
-def noise(epsilon_micro: int) -> Noise:
-    """The noise that costs at most this epsilon for each table."""
-    scale_micro = -(-SENSITIVITY * MICRO * MICRO // epsilon_micro)
-    cost = _mechanism(scale_micro).map(SENSITIVITY)
+def noise(epsilon_micro: int, sensitivity: int = SENSITIVITY) -> Noise:
+    """The noise that costs at most this epsilon for each table. `sensitivity`: by how much its counts change in all."""
+    scale_micro = -(-sensitivity * MICRO * MICRO // epsilon_micro)
+    cost = _mechanism(scale_micro).map(sensitivity)
     # Rounded up: what is booked is never less than what was spent.
     return Noise(scale_micro, max(epsilon_micro, -int(-cost * MICRO // 1)))
 

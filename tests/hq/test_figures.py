@@ -190,6 +190,31 @@ def test_the_noise_hides_one_member() -> None:
     assert min(draw([0] * 100, half)) == 0 and draw([], half) == []
 
 
+@pytest.mark.parametrize("axis", [Axis.ALL, Axis.STORE, Axis.WAIT])
+@pytest.mark.parametrize("kind", [SpanKind.DAY, SpanKind.WEEK])
+def test_the_noise_is_that_of_the_most_that_one_day_of_a_member_changes(kind: SpanKind, axis: Axis) -> None:
+    """Who came on two days, to another store with another outcome, moves from row to row without the first."""
+    span = span_of(kind, MONTH.first + 3)
+    both = [
+        Episode(b"m", (span.first + day) * DAY_S, outcome, "app", f"s-{day}", "n-1", wait)
+        for day, outcome, wait in ((0, Outcome.GIVEN, "hour"), (1, Outcome.REFUSED, "day"))
+    ]
+    boxes = {box for listed in (both, both[1:]) for box in Counting(listed).boxes(ASKED, span, axis)}
+    counts = [Counting(listed) for listed in (both, both[1:])]
+    changed = sum(abs(len(counts[0].members(box)) - len(counts[1].members(box))) for box in boxes)
+    sheet = Sheet(ASKED, "presence", span, axis)
+    assert changed <= sheet.sensitivity == (4 if (kind, axis) == (SpanKind.WEEK, Axis.STORE) else 2)
+    if kind is SpanKind.WEEK:
+        assert changed == sheet.sensitivity
+    drawn = noise(MICRO // 2, sheet.sensitivity)
+    assert (drawn.scale_micro, drawn.cost_micro) == (2 * sheet.sensitivity * MICRO, MICRO // 2)
+
+
+def test_a_split_month_is_released_with_its_own_noise(engine: Engine) -> None:
+    """Of twice the scale, for the same epsilon."""
+    assert [release(engine, MIXED, axis).scale for axis in (Axis.ALL, Axis.CHANNEL)] == [4, 8]
+
+
 def test_a_spent_budget_refuses_and_spends_no_more(engine: Engine) -> None:
     """Each day has its own, kept in the database; what was released before can still be read."""
     with writing(engine) as connection:

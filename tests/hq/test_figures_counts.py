@@ -4,13 +4,15 @@ import argparse
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import delete, select
 
 from hq import erasure, figures, figures_counts, figures_delays, figures_job, figures_rows, notices
 from hq.database import reading, writing
 from hq.figures import Rules
 from hq.figures_commands import PART
-from hq.figures_model import DAY_S, WAITS, Axis, Episode, Outcome, Population, SpanKind, span_of
+from hq.figures_model import AXES, DAY_S, WAITS, Axis, Episode, Outcome, Population, SpanKind, span_of
 from hq.figures_noise import MICRO
+from hq.log_tables import withdrawals_applied
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
 from wire import schema
@@ -161,6 +163,13 @@ def test_delays_and_dark_minutes_are_told_over_time(hq: Headquarters, capsys: py
     )
     run(hq, "delays", store=None, span="day", csv=True)
     assert capsys.readouterr().out.splitlines()[1].split(",")[1:] == ["10", "700", "9000", "9000", "no"]
+    with writing(hq.engine) as connection:
+        assert len(figures_delays.delays(connection, SpanKind.DAY, day(hq), 1, STORE)) == 1
+        nine = select(withdrawals_applied.c.delay_ms).order_by(withdrawals_applied.c.delay_ms).limit(9)
+        most = max(connection.scalars(nine))
+        connection.execute(delete(withdrawals_applied).where(withdrawals_applied.c.delay_ms > most))
+        found = [len(figures_delays.delays(connection, SpanKind.DAY, day(hq), 1, store)) for store in (STORE, None)]
+        assert found == [0, 1], "nine of one store are too few, of all together they are not"
     figures_delays.note(hq.engine, hq.now_ms)
     hq.now_ms += 86_400_000
     assert figures_delays.note(hq.engine, hq.now_ms) == 1
@@ -170,6 +179,13 @@ def test_delays_and_dark_minutes_are_told_over_time(hq: Headquarters, capsys: py
     assert 1430 <= int(line.split(",")[1]) <= 1440
     run(hq, "delays", store="berlin-9", span="week", csv=False)
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_only_what_is_ever_released_can_be_asked_for() -> None:
+    """Pages and commands offer no axis of which the plan makes no table."""
+    for population, axes in AXES.items():
+        planned = {axis for one, _, listed in figures_job.PLAN if one is population for axis in listed}
+        assert planned == set(axes), population
 
 
 def test_the_middle_of_the_waits() -> None:
