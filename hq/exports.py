@@ -9,6 +9,7 @@ I/O: sqlalchemy, and the system's random generator.
 import os
 from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -34,6 +35,7 @@ from wire.sync import HQ, Done, Outcome, Verb
 REFERENCE_BYTES = 8
 KEPT_MS = 37 * 86_400_000  # a week for the stores to answer in, and 30 days to fetch it
 MOST_OPEN = 3  # of a member: each asks every store
+_LEAST = (Progress.WAITING, Progress.FAILED, Progress.DONE)
 _DONE = (int(Outcome.DONE), int(Outcome.NOTHING_TO_DO))
 
 
@@ -86,13 +88,26 @@ def ask(engine: Engine, keys: Keys, member: str, now_ms: int) -> bytes:
         if sum(not one.is_done for one in _of(connection, whose, now_ms)) >= MOST_OPEN:
             raise Refused(Reason.TOO_MANY, "export", "the ones before to be done first")
         made = os.urandom(REFERENCE_BYTES)
-        connection.execute(insert(exports).values(id=made, member=whose, asked_ms=now_ms))
-        seats = select(audience.c.store, audience.c.pseudonym).where(audience.c.member == whose)
-        for row in connection.execute(seats.order_by(audience.c.store)).all():
-            order = orders.issue(connection, row.store, Verb.EXPORT, now_ms, subject=row.pseudonym)
-            values = {"export": made, "store": row.store, "member": whose, "order_id": order}
-            connection.execute(insert(export_orders).values(**values))
+        for one in membership.alike(connection, whose):
+            _order(connection, made if one == whose else _part(made, one), one, now_ms, always=one == whose)
     return made
+
+
+def _order(connection: Connection, export: bytes, member: bytes, now_ms: int, *, always: bool) -> None:
+    """Asks every store that knew a member by this reference; nothing is written of one whom none knew."""
+    wanted = select(audience.c.store, audience.c.pseudonym).where(audience.c.member == member)
+    seats = connection.execute(wanted.order_by(audience.c.store)).all()
+    if seats or always:
+        connection.execute(insert(exports).values(id=export, member=member, asked_ms=now_ms))
+    for row in seats:
+        order = orders.issue(connection, row.store, Verb.EXPORT, now_ms, subject=row.pseudonym)
+        values = {"export": export, "store": row.store, "member": member, "order_id": order}
+        connection.execute(insert(export_orders).values(**values))
+
+
+def _part(export: bytes, member: bytes) -> bytes:
+    """By which the part of an export is found that is about a member who was merged: stores knew both."""
+    return sha256(export + member).digest()[:REFERENCE_BYTES]
 
 
 def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> list[Export]:
@@ -113,10 +128,17 @@ def gather(
     found = next((one for one in of_member(connection, keys, member, now_ms) if one.reference == reference), None)
     if found is None:
         return None
-    told = {}
+    told: dict[str, dict[str, Any]] = {}
+    alike = membership.alike(connection, choices.opened(connection, keys, member).reference)
+    parts = [reference, *(_part(reference, one) for one in alike)]
     for one in found.stores:
-        answer = None if one.progress is not Progress.DONE else _answer(connection, keys, reference, one.store)
-        told[one.store] = {"progress": one.progress.value, "done": rights.instant(one.done_ms), "holds": answer}
+        answers = [] if one.progress is not Progress.DONE else _answers(connection, keys, parts, one.store)
+        told[one.store] = {
+            "progress": one.progress.value, "done": rights.instant(one.done_ms),
+            "holds": answers[0] if answers else None,
+        }  # fmt: skip
+        if len(answers) > 1:  # of whoever was merged into this member
+            told[one.store]["holds_too"] = answers[1:]
     whole = rights.export(connection, keys, member, now_ms, controller)
     return {"asked": rights.instant(found.asked_ms), "complete": found.is_done, "hq": whole, "stores": told}
 
@@ -151,19 +173,32 @@ def forget(engine: Engine, now_ms: int) -> int:
 
 
 def _of(connection: Connection, whose: bytes, now_ms: int) -> list[Export]:
-    wanted = select(exports).where(exports.c.member == whose, exports.c.asked_ms > now_ms - KEPT_MS)
+    alike = membership.alike(connection, whose)
+    wanted = select(exports).where(exports.c.member.in_(alike), exports.c.asked_ms > now_ms - KEPT_MS)
     rows = connection.execute(wanted.order_by(exports.c.asked_ms.desc(), exports.c.id)).all()
-    return [Export(row.id, row.asked_ms, row.asked_ms + KEPT_MS, _stores(connection, row.id)) for row in rows]
+    parts = {row.id: [_part(row.id, one) for one in alike] for row in rows}
+    others = {each for found in parts.values() for each in found}
+    return [
+        Export(row.id, row.asked_ms, row.asked_ms + KEPT_MS, _stores(connection, [row.id, *parts[row.id]]))
+        for row in rows
+        if row.id not in others
+    ]
 
 
-def _stores(connection: Connection, reference: bytes) -> tuple[StoreExport, ...]:
+def _stores(connection: Connection, parts: list[bytes]) -> tuple[StoreExport, ...]:
+    """Each store once: done where all is that it was asked for."""
     wanted = (
         select(export_orders.c.store, order_rows.c.outcome, order_rows.c.done_ms)
         .join(order_rows, order_rows.c.id == export_orders.c.order_id)
-        .where(export_orders.c.export == reference)
+        .where(export_orders.c.export.in_(parts))
         .order_by(export_orders.c.store)
     )
-    return tuple(StoreExport(row.store, _progress(row.outcome), row.done_ms) for row in connection.execute(wanted))
+    found: dict[str, StoreExport] = {}
+    for row in connection.execute(wanted):
+        one, before = StoreExport(row.store, _progress(row.outcome), row.done_ms), found.get(row.store)
+        if before is None or _LEAST.index(one.progress) < _LEAST.index(before.progress):
+            found[row.store] = one
+    return tuple(found.values())
 
 
 def _progress(outcome: int | None) -> Progress:
@@ -177,16 +212,22 @@ def _parts(connection: Connection, order: bytes) -> tuple[bytes, ...]:
     return tuple(connection.scalars(wanted))
 
 
-def _answer(connection: Connection, keys: Keys, reference: bytes, store: str) -> dict[str, Any] | None:
-    """What the store holds, with the envelopes as it signed them; None: it is empty, or was fetched too late."""
+def _answers(connection: Connection, keys: Keys, parts: list[bytes], store: str) -> list[dict[str, Any]]:
+    """What the store holds of each reference that it knew; nothing of what is empty, or was fetched too late."""
     wanted = (
-        select(export_orders.c.order_id, stores.c.identity)
+        select(export_orders.c.export, export_orders.c.order_id, stores.c.identity)
         .join(stores, stores.c.id == export_orders.c.store)
-        .where(export_orders.c.export == reference, export_orders.c.store == store)
+        .where(export_orders.c.export.in_(parts), export_orders.c.store == store)
     )
-    row = connection.execute(wanted).one()
-    parts = _parts(connection, row.order_id)
-    opened = b"".join(_open(keys, row.identity, part) for part in parts)
+    rows = sorted(connection.execute(wanted), key=lambda row: parts.index(row.export))
+    found = [_answer(connection, keys, row.order_id, row.identity) for row in rows]
+    return [one for one in found if one is not None]
+
+
+def _answer(connection: Connection, keys: Keys, order: bytes, identity: bytes) -> dict[str, Any] | None:
+    """What the store holds, with the envelopes as it signed them; None: it is empty, or was fetched too late."""
+    parts = _parts(connection, order)
+    opened = b"".join(_open(keys, identity, part) for part in parts)
     if not opened:
         return None
     try:

@@ -4,10 +4,12 @@ import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from hq import (
     addresses,
     erasure,
+    exports,
     importer,
     ledger,
     membership,
@@ -17,6 +19,7 @@ from hq import (
     rights,
     systems_merge,
 )
+from hq.choosing_tables import export_orders
 from hq.custody_tables import erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason
@@ -94,6 +97,7 @@ def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop
         (receipt,) = receipts.of_member(connection, hq.keys, reference)
         questions.ask(connection, hq.keys, theirs, receipt.event, QuestionKind.WHY, "Why?", "en", hq.now_ms)
         addresses.put(connection, custody, reference, "two@example.com", hq.now_ms)
+    before = exports.ask(hq.engine, hq.keys, "m-2", hq.now_ms - 1)
     merged(hq)
     assert {one.said.lines[0].item: one.mark_of(one.said.lines[0].item) for one in held(hq, "m-1")} == {
         "boots": None,
@@ -108,6 +112,15 @@ def test_purchases_and_receipts_of_both_are_the_survivors(hq: Headquarters, shop
         assert addresses.of_member(connection, custody, reference) == ["two@example.com"]
     with writing(hq.engine) as connection:
         told = rights.export(connection, hq.keys, "m-1", hq.now_ms)
+    export = exports.ask(hq.engine, hq.keys, "m-2", hq.now_ms)
+    with writing(hq.engine) as connection:
+        listed = exports.of_member(connection, hq.keys, "m-1", hq.now_ms)
+        whole = exports.gather(connection, hq.keys, "m-1", export, hq.now_ms)
+        asked = connection.scalar(select(func.count()).select_from(export_orders))
+    assert [(one.reference, [each.store for each in one.stores]) for one in listed] == [
+        (export, [STORE]), (before, [STORE]),
+    ]  # fmt: skip
+    assert (asked, whole is not None and whole["complete"]) == (3, False), "the store is asked of either name"
     assert {one["known_there_as"] for one in told["stores"]} >= {(known_as or b"").hex()}
 
 
