@@ -138,10 +138,13 @@ def _store(row: Any, raised: int, now_ms: int) -> StoreLine:
 
 
 def alarms_page(
-    connection: Connection, *, after: str = "", find: str = "", past: bool = False, limit: int = PAGE
-) -> Page[Any]:
-    """Rows of `alarms`, the newest first; `past`: with those that are over; `find`: a store's id begins so."""
-    wanted = select(alarms)
+    connection: Connection, *, after: str = "", find: str = "", store: str | None = None, past: bool = False,
+    limit: int = PAGE,
+) -> Page[Any]:  # fmt: skip
+    """Rows of `alarms`, the newest first; `past`: with those that are over; `find`: a store's id begins so; `store`:
+    it is this one.
+    """
+    wanted = select(alarms) if store is None else select(alarms).where(alarms.c.store == store)
     if after.isdecimal():
         wanted = wanted.where(alarms.c.id < int(after[:18]))
     if not past:

@@ -14,6 +14,7 @@ from hq import console_lists, console_member, questions
 from hq.choices import AtBrand, AtStore
 from hq.console_lists import RequestKind
 from hq.console_roles import View
+from hq.limits import Limit, take
 from hq.looks import LEAST_WORDS, MOST_WORDS, LookReason, Section
 from hq.questions import MOST_ANSWER, QuestionKind
 from hq.web import asking, console_door, pages
@@ -21,6 +22,7 @@ from hq.web.asking import Staff
 from hq.web.errors import Problem, ProblemKind
 from hq.web.languages import gettext, mark
 from hq.web.schemas import Asked, Instant, Query, Shown, text, word
+from runtime.logs import Log
 from wire.member import Value
 
 REASONS: Final[dict[LookReason, str]] = {
@@ -47,6 +49,8 @@ KINDS: Final[dict[str, str]] = {
     RequestKind.ERASURE.value: mark("erasure"),
 }
 _ID_BYTES: Final = 16
+_NOBODY: Final = Limit(burst=10, each_ms=60_000)
+_LOG: Final = Log("console")
 
 
 class LookAsked(Asked):
@@ -207,11 +211,7 @@ def make() -> pages.Part:
             asked = pages.form(LookAsked)
         except Problem as problem:
             return _form(who, 422, wrong=problem.fields)
-        with asking.writing() as connection:
-            look = console_member.begin(
-                connection, asking.parts().keys, who.colleague, asked["member"].strip(), LookReason(asked["reason"]),
-                asked["words"], asking.now_ms(),
-            )  # fmt: skip
+        look = _begun(who, asked)
         if look is None:
             return _form(who, 404, wrong=("nobody",))
         return pages.done(f"/console/looks/{look.hex()}")
@@ -261,6 +261,32 @@ def make() -> pages.Part:
         return _list("requests", who, RequestShown, page, asked)
 
     return part
+
+
+def _begun(who: Staff, asked: dict[str, Any]) -> bytes | None:
+    """The new look; None: there is no such member, which is counted, so that nobody tries out who is one.
+
+    Raises:
+        Problem: THROTTLED, whoever is asked for: it tells of nobody whether they are a member.
+    """
+    keys, now_ms, member = asking.parts().keys, asking.now_ms(), asked["member"].strip()
+    look = None
+    with asking.writing() as connection:
+        with connection.begin_nested() as tried:
+            wait_s = take(connection, asking.tag(who.subject.encode()), "look-nobody", _NOBODY, now_ms)
+            is_known = not wait_s and keys.custody.reference(connection, member) is not None
+            if is_known:
+                tried.rollback()  # only who finds nobody has used up a try
+        if is_known:
+            look = console_member.begin(
+                connection, keys, who.colleague, member, LookReason(asked["reason"]), asked["words"], now_ms
+            )
+    if wait_s:
+        _LOG.warning("looks_throttled", remedy="ask who of the staff tries ids or addresses that are no member's")
+        raise Problem(ProblemKind.THROTTLED, retry_after_s=wait_s)
+    if look is None:
+        _LOG.info("look_nobody")
+    return look
 
 
 def _list(name: str, who: Staff, schema: type[Shown], page: Any, asked: dict[str, Any]) -> Response:

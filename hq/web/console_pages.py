@@ -129,13 +129,11 @@ def make() -> pages.Part:
         who = console_door.enter(View.STORES)
         with asking.reading() as connection:
             found = console_lists.store_line(connection, store, asking.now_ms())
-            raised = console_lists.alarms_page(connection, find=store, past=True, limit=PAGE)
+            raised = console_lists.alarms_page(connection, store=store, past=True)
         if found is None:
             raise Problem(ProblemKind.NOT_FOUND)
-        alerts = [one for one in raised.rows if one.store == store]
-        return console_door.show(
-            "store.html", who, store=pages.shown(StoreShown, found), alerts=console_door.shown(AlertShown, alerts)
-        )
+        alerts = console_door.shown(AlertShown, raised.rows)
+        return console_door.show("store.html", who, store=pages.shown(StoreShown, found), alerts=alerts)
 
     @part.get("/console/alerts")
     def alerts() -> Response:

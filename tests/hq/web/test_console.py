@@ -6,10 +6,14 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
+from sqlalchemy import delete
 
 from hq import looks, questions
+from hq.alarm_tables import alarms
+from hq.alarms import Alarm, raise_
 from hq.console_roles import MAY, Role, View
-from hq.database import reading
+from hq.database import reading, writing
+from hq.web_tables import tries
 from tests.hq.web import console_world
 from tests.hq.web.conftest import Open, axe
 from tests.hq.web.place import Place
@@ -89,6 +93,48 @@ def test_a_look_shows_what_it_records(place: Place, privacy: FlaskClient) -> Non
         told = looks.of_member(connection, place.hq.keys.custody, place.reference("ada"))
     (one,) = [look for look in told if look.id.hex() in address]
     assert (one.role, one.words, one.sections) == ("privacy", "she rang us", ("choices", "values"))
+
+
+def test_who_looks_for_nobody_is_counted_and_told_to_wait(
+    place: Place, privacy: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who finds a member uses up nothing; who has no try left learns nothing of members either."""
+    for _ in range(12):
+        begin(place, privacy)
+
+    def status(member: str) -> int:
+        sent = {"member": member, "reason": "complaint", "words": "she rang us"}
+        return privacy.post("/console/members", data=sent, base_url=place.address).status_code
+
+    now_ms = place.hq.now_ms
+    with caplog.at_level("INFO"):
+        assert [status(f"nobody-{number}") for number in range(11)] == [404] * 10 + [429]
+    assert status("ada") == 429
+    try:
+        place.hq.now_ms += 660_000
+        assert (status("ada"), status("nobody")) == (303, 404)
+    finally:
+        place.hq.now_ms = now_ms
+        with writing(place.hq.engine) as connection:
+            connection.execute(delete(tries).where(tries.c.what == "look-nobody"))
+    said = [one.getMessage() for one in caplog.records]
+    assert (sum("look_nobody" in one for one in said), sum("looks_throttled" in one for one in said)) == (10, 2)
+    assert "nobody-1" not in " ".join(said)
+
+
+def test_a_store_shows_its_own_alerts(place: Place, privacy: FlaskClient) -> None:
+    """However many there are of stores whose ids begin with the same."""
+    now_ms = place.hq.now_ms
+    with writing(place.hq.engine) as connection:
+        raise_(connection, Alarm.LOG_BROKEN, "store-2", now_ms, "its own")
+        for number in range(60):
+            raise_(connection, Alarm.LOG_BROKEN, f"store-2{number}", now_ms, "another's")
+    try:
+        page = privacy.get("/console/stores/store-2", base_url=place.address).get_data(as_text=True)
+        assert "its own" in page and "another&#39;s" not in page
+    finally:
+        with writing(place.hq.engine) as connection:
+            connection.execute(delete(alarms).where(alarms.c.detail.in_(("its own", "another's"))))
 
 
 def test_operations_sees_no_values_and_nobody_anothers_look(place: Place, staff_client: Clients) -> None:
