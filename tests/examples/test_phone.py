@@ -92,6 +92,7 @@ def link(store: Store, member: str) -> str:
         return f"/sign-in/link/{signing_in.make_link(connection, reference, now_ms())}"
 
 
+@pytest.mark.long
 @pytest.mark.system
 def test_the_phone_goes_its_whole_way_with_running_programs(shop: tuple[Store, str], tmp_path: Path) -> None:
     """Signs in, reads the notices, agrees, is called for, seen in the mirror, heard in the store, and gone again."""

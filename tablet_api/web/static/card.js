@@ -70,13 +70,13 @@ export class Card {
   #show() {
     if (!$("card")) return this.close();
     const opens = !$("pick").hidden;
-    if (opens) {
-      $("pick").hidden = true;
-      $("pane").scrollTop = 0;
-    }
-    // Who uses a keyboard stays on the card when what had the focus is gone.
-    // With the next picture: the focus needs the layout, and a tap meanwhile is not to wait for it.
-    if (opens || document.activeElement === document.body) requestAnimationFrame(() => $("card")?.focus({ preventScroll: true }));
+    if (opens) $("pick").hidden = true;
+    // With the next picture: both need the layout, and a tap meanwhile is not to wait for it.
+    requestAnimationFrame(() => {
+      if (opens) $("pane").scrollTop = 0;
+      // Who uses a keyboard stays on the card when what had the focus is gone.
+      if (opens || document.activeElement === document.body) $("card")?.focus({ preventScroll: true });
+    });
   }
 
   #lost(detail) {
