@@ -12,7 +12,6 @@ from hq import (
     purchases_tables,
     systems,
     systems_intake,
-    systems_refused,
 )
 from hq.database import reading, writing
 from hq.errors import Reason
@@ -120,33 +119,6 @@ def test_without_purpose_or_live_grant_nothing_is_kept(hq: Headquarters) -> None
     hq.publish(scopes=scopes, lead=())
     assert sent(hq, [bought(hq, "m-1", "1", "boots")]).refused[0].reason is Reason.NO_PURPOSE
     assert held(hq, "m-1") == held(hq, "m-2") == []
-
-
-def test_ten_thousand_lines_with_three_bad_ones(hq: Headquarters) -> None:
-    """9,997 are taken, three listed with line, field and reason and kept without a value; again, nothing is new."""
-    names = [f"m-{number}" for number in range(10)]
-    for name in names:
-        hq.join(name, "history.store")
-    rows: list[object] = [bought(hq, names[number % 10], f"r-{number}", f"i-{number % 50}") for number in range(10_000)]
-    rows[17] = "no object"
-    rows[4_000] = bought(hq, "m-1", "r-x", "boots", at="yesterday-canary")
-    rows[9_999] = bought(hq, "m-canary", "r-y", "boots")
-    for new in (9_997, 0):
-        report = sent(hq, rows)
-        assert (report.taken, report.new) == (9_997, new)
-        assert [(one.line, one.field, one.reason) for one in report.refused] == [
-            (18, "", Reason.MALFORMED),
-            (4_001, "at", Reason.MALFORMED),
-            (10_000, "member", Reason.UNKNOWN_MEMBER),
-        ]
-    with reading(hq.engine) as connection:
-        kept = systems_refused.newest(connection, limit=3)
-        assert [(one.system, one.call, one.line) for one in kept] == [
-            ("shop", "purchases", 10_000), ("shop", "purchases", 4_001), ("shop", "purchases", 18),
-        ]  # fmt: skip
-        assert "canary" not in str(kept)
-        assert ("shop", "purchases", "malformed", 4) in systems_refused.counts(connection, 0)
-    hq.check()
 
 
 def test_a_line_of_another_form_names_the_field(hq: Headquarters) -> None:

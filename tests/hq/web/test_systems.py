@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hq import systems
-from hq.database import writing
+from hq import systems, systems_refused
+from hq.database import reading, writing
 from hq.systems import EVERY_BRAND, Right
 from tests.hq.headquarters import STORE
 from tests.hq.web.place import Place
@@ -165,3 +165,31 @@ def test_the_calls_are_in_the_document(place: Place) -> None:
     paths = by(place, "").get("/api/v1/openapi.json").json["paths"]
     for path, method in (("/purchases", "post"), ("/changes", "get"), ("/members/{member}", "delete")):
         assert paths[f"/api/v1{path}"][method]["security"] == [{"system": []}]
+
+
+def test_ten_thousand_lines_with_three_bad_ones(place: Place, keys: dict[str, Any]) -> None:
+    """9,997 are taken, three listed with line, field and reason and kept without a value; again, nothing is new."""
+    names = [f"m-{number}" for number in range(10)]
+    for name in names:
+        place.hq.join(name, "history.store")
+    rows: list[object] = [bought(place, f"r-{number}", member=names[number % 10]) for number in range(10_000)]
+    rows[17] = "no object"
+    rows[4_000] = bought(place, "r-x", at="yesterday-canary")
+    rows[9_999] = bought(place, "r-y", member="m-canary")
+    body = "\n".join(map(json.dumps, rows))
+    for new in (9_997, 0):
+        answer = by(place, keys["till"]).post("/api/v1/purchases", data=body, content_type="application/x-ndjson")
+        assert (answer.status_code, answer.json["taken"], answer.json["new"]) == (200, 9_997, new)
+        assert [(one["line"], one["field"], one["reason"]) for one in answer.json["refused"]] == [
+            (18, "", "malformed"), (4_001, "at", "malformed"), (10_000, "member", "unknown_member"),
+        ]  # fmt: skip
+        assert b"canary" not in answer.data
+    with reading(place.hq.engine) as connection:
+        kept = systems_refused.newest(connection, limit=3)
+        assert [(one.system, one.call, one.line) for one in kept] == [
+            ("till", "purchases", 10_000), ("till", "purchases", 4_001), ("till", "purchases", 18),
+        ]  # fmt: skip
+        assert "canary" not in str(kept)
+        counted = {(one[0], one[2]): one[3] for one in systems_refused.counts(connection, 0)}
+        assert counted["till", "malformed"] >= 4
+    place.hq.check()
