@@ -216,7 +216,7 @@ class Shop:
         number, office, now = next(self._numbers), self.store.office, now_ms()
         member = f"member-{number}-{secrets.token_hex(6)}"
         values = {scope: f"cnry{number}{secrets.token_hex(8)}" for scope in (*TEXTS, *LISTS, *ITEMS)}
-        chosen_s = now // 1000 - 3600
+        chosen_s = now // 1000 - 240  # within what clocks may differ from the publication of the notices
         office.add_member(member, age_at_least, "DE", now)
         office.set_profile(member, [of_value(scope, value, now // 1000) for scope, value in values.items()], now)
         office.set_mode(member, mode, now, chosen_s=chosen_s)
