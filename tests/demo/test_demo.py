@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parent.parent.parent
-BROKERS = ["--embedded-broker", pytest.param("", marks=pytest.mark.needs("mosquitto"), id="mosquitto")]
+BROKERS = [
+    "--embedded-broker",
+    pytest.param("", marks=[pytest.mark.needs("mosquitto"), pytest.mark.long], id="mosquitto"),
+]
 LIVE = re.compile(r"http://localhost:(\d+)(/demo/[\w-]+)")
 
 OWN = re.compile(r"http://localhost:(\d+)/sign-in/link/([\w-]{43})")

@@ -41,7 +41,8 @@ def two(hq: Headquarters) -> Headquarters:
     hq.office.add_store(VIENNA, "Vienna", identity, "nord", hq.now_ms)
     own = replace(hq.draft.stores[0], store=VIENNA, label="Vienna", jurisdiction="AT", time_zone="Europe/Vienna")
     main = replace(hq.draft.main, ages=(AgeRule("DE", 16), AgeRule("AT", 14)))
-    hq.office.publish_policy(replace(hq.draft, name="nord", main=main, stores=(own,)), hq.now_ms - 86_400_000)  # before any choice here
+    published_ms = hq.now_ms - 86_400_000  # before any choice here
+    hq.office.publish_policy(replace(hq.draft, name="nord", main=main, stores=(own,)), published_ms)
     hq.tick()
     return hq
 

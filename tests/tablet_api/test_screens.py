@@ -20,7 +20,7 @@ AXE = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["phone", pytest.param("tablet", marks=pytest.mark.long)])
 def test_every_screen_is_for_everybody(opened: Open, gateway: FakeGateway, size: str) -> None:
     """No violation of WCAG 2.2 AA that a program can find, and nobody has to scroll sideways."""
     page = opened(size, signed_in=False)
