@@ -9,14 +9,14 @@ Pure: no I/O, no clock.
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from consent.grants import PRESENCE, carrying, lapse
+from consent.grants import PRESENCE, SUGGEST, carrying, lapse
 from consent.verdict import Allow as Allow
 from consent.verdict import Deny as Deny
 from consent.verdict import Ground as Ground
 from consent.verdict import Rule as Rule
 from consent.visit import Denied, Visit
 from wire.member import Field, Member, Mode, Statement, Value
-from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, ValueType, Zone, must_be_blind
+from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, Section, ValueType, Zone, must_be_blind
 
 DAY_S = 86_400
 
@@ -36,24 +36,34 @@ def decide(
 
     `now_s`: Unix seconds UTC of trusted time. Includes `presence`: who may not stand on the roster has no card.
     """
-    standing = presence(member, denied, role, visit, policy, now_s)
-    if isinstance(standing, Deny):
-        return standing
-    if scope in denied.scopes:
-        return Deny(Rule.DENIED_IN_STORE)
-    scope_rule = declared(policy.main.scopes, scope)
-    if scope_rule is None:
-        return Deny(Rule.UNKNOWN_SCOPE)
-    refused = _value_refused([one for one in member.fields if one.scope == scope], scope_rule, now_s)
-    if refused is not None:
-        return Deny(refused)
+    scope_rule = _open(member, denied, scope, role, visit, policy, now_s)
+    if isinstance(scope_rule, Rule):
+        return Deny(scope_rule)
     denials = []
     for purpose in scope_rule.purposes:
+        if purpose == SUGGEST and scope_rule.section is not Section.SUGGESTIONS:
+            denials.append(Deny(Rule.NO_PURPOSE))  # who lets us suggest has not let us show of what
+            continue
         verdict = _granted(member, purpose, scope_rule, role, visit, policy, now_s)
         if isinstance(verdict, Allow):
             return verdict
         denials.append(verdict)
     return denials[0] if denials else Deny(Rule.NO_PURPOSE)
+
+
+def usable(
+    member: Member, denied: Denied, scope: str, purpose: str, role: str, visit: Visit, policy: Policy, now_s: int
+) -> Allow | Deny:
+    """Whether something that `role` is shown now may be made of the member's `scope`, for this purpose and no other.
+
+    Nothing of the scope itself may be shown for it: that is `decide`'s. `now_s`: Unix seconds UTC of trusted time.
+    """
+    scope_rule = _open(member, denied, scope, role, visit, policy, now_s)
+    if isinstance(scope_rule, Rule):
+        return Deny(scope_rule)
+    if purpose not in (scope_rule.used_for or ()):
+        return Deny(Rule.NO_PURPOSE)
+    return _granted(member, purpose, scope_rule, role, visit, policy, now_s)
 
 
 def presence(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int) -> Allow | Deny:
@@ -78,6 +88,22 @@ def is_complete(purpose: Purpose) -> bool:
     return bool(
         purpose.legal_basis and purpose.retention_days and len(purpose.notice) == 32 and purpose.record_of_processing
     )
+
+
+def _open(
+    member: Member, denied: Denied, scope: str, role: str, visit: Visit, policy: Policy, now_s: int
+) -> ScopeRule | Rule:
+    """The scope's declaration, where the visit may be shown and the value is one; or why not."""
+    standing = presence(member, denied, role, visit, policy, now_s)
+    if isinstance(standing, Deny):
+        return standing.rule
+    if scope in denied.scopes:
+        return Rule.DENIED_IN_STORE
+    scope_rule = declared(policy.main.scopes, scope)
+    if scope_rule is None:
+        return Rule.UNKNOWN_SCOPE
+    refused = _value_refused([one for one in member.fields if one.scope == scope], scope_rule, now_s)
+    return scope_rule if refused is None else refused
 
 
 def _visit_refused(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy) -> Rule | None:

@@ -12,6 +12,7 @@ from consent.verdict import Rule
 from wire.member import Member, State, Statement
 
 PRESENCE = "presence"  # the purpose "be recognised in store"
+SUGGEST = "suggest"  # the purpose "suggest things to me": it shows suggestions, and uses what they are made of
 INSIGHT = "insight"  # the purpose "count my visit in statistics", which names no scope either
 
 

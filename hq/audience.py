@@ -121,7 +121,7 @@ def _declared(
             scope
             for scope in one.scopes
             if scope in rules
-            and one.purpose in rules[scope].purposes
+            and one.purpose in rules[scope].all_purposes
             # A grant of several scopes, of which all but the special one were withdrawn, is no grant of its own.
             and (not rules[scope].special or one.event in own)
         )

@@ -53,11 +53,15 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class ChosenScope:
-    """One scope of a purpose at a store; `special`: the special category, empty of an ordinary one. Unix seconds."""
+    """One scope of a purpose at a store; `special`: the special category, empty of an ordinary one. Unix seconds.
+
+    Not `shown`: something is made of it for this purpose, and it is shown to nobody.
+    """
 
     scope: str
     label: str
     special: str
+    shown: bool
     given: bool
     since_s: int | None
     until_s: int | None
@@ -289,9 +293,11 @@ def _purpose(purpose: Purpose, main: MainPolicy, standing: Standing, statements:
     mine = [one for one in statements if one.purpose == purpose.id]
     scopes = []
     for rule in main.scopes:
-        if purpose.id in rule.purposes:
+        if purpose.id in rule.all_purposes:
             carry = [one for one in mine if rule.id in one.scopes and (not rule.special or one.event in standing.own)]
-            scopes.append(ChosenScope(rule.id, rule.label, rule.special, bool(carry), *_span(carry)))
+            scopes.append(
+                ChosenScope(rule.id, rule.label, rule.special, purpose.id in rule.purposes, bool(carry), *_span(carry))
+            )
     labels = {role.id: role.label for role in main.roles if role.id != synthetic.ROLE}
     roles = dict.fromkeys(labels[role] for one in mine for role in one.roles if role in labels)
     return Chosen(

@@ -126,7 +126,7 @@ def _scopes(main: MainPolicy, wish: Wish) -> list[tuple[str, ...]]:
     """The scopes of each grant that the wish comes to: the ordinary ones together, each special one alone."""
     rules = {one.id: one for one in main.scopes}
     if wish.scopes is None:
-        return [tuple(one.id for one in main.scopes if wish.purpose in one.purposes and not one.special)]
+        return [tuple(one.id for one in main.scopes if wish.purpose in one.all_purposes and not one.special)]
     special = [one for one in wish.scopes if one in rules and rules[one].special]
     ordinary = tuple(one for one in wish.scopes if one not in special)
     return [*([ordinary] if ordinary or not special else []), *((one,) for one in special)]

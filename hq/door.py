@@ -131,8 +131,8 @@ def check_scopes(choice: Choice, main: MainPolicy, zones: Set[str], notice: byte
     for scope in scopes:
         if scope not in rules:
             raise Refused(Reason.UNDECLARED_SCOPE, "scopes", "scopes that the store's policy declares")
-        if choice.purpose not in rules[scope].purposes:
-            raise Refused(Reason.SCOPE_NOT_FOR_PURPOSE, "scopes", "scopes that this purpose may disclose")
+        if choice.purpose not in rules[scope].all_purposes:
+            raise Refused(Reason.SCOPE_NOT_FOR_PURPOSE, "scopes", "scopes that this purpose may disclose or use")
         if rules[scope].special and len(scopes) > 1:
             raise Refused(Reason.SPECIAL_NEEDS_OWN_GRANT, "scopes", "a grant of its own for a special category")
     if any(role not in {one.id for one in main.roles} for role in choice.roles):

@@ -22,13 +22,17 @@ _FALLBACK = "en"
 
 @dataclass(frozen=True, slots=True)
 class ScopeFact:
-    """What stores do with one scope: a value older than `retention_days` is not shown, at most `most_items` are."""
+    """What stores do with one scope: a value older than `retention_days` is not shown, at most `most_items` are.
+
+    Not `shown`: something is made of it, and it is shown to nobody for this.
+    """
 
     id: str
     retention_days: int
     most_items: int
     least_source: int
     special: str
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def written(policy: str, purpose: str, facts: Facts, texts: Mapping[str, Text]) 
     """The notice's exact bytes."""
     said = {one: {key: value for key, value in dataclasses.asdict(text).items() if key != "language"}
             for one, text in texts.items()}  # fmt: skip
-    table = {"format": FORMAT, "policy": policy, "purpose": purpose, "facts": dataclasses.asdict(facts), "texts": said}
+    table = {"format": FORMAT, "policy": policy, "purpose": purpose, "facts": _table(facts), "texts": said}
     return json.dumps(table, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -133,6 +137,15 @@ def plain(notice: Notice, language: str) -> list[str]:
     for heading, listed in text.details:
         lines += [heading, *listed]
     return lines
+
+
+def _table(facts: Facts) -> dict[str, Any]:
+    """The facts as they are written: what holds of most is left out, so that notices of before keep their bytes."""
+    scopes = [dataclasses.asdict(one) for one in facts.scopes]
+    for scope in scopes:
+        if scope["shown"]:
+            del scope["shown"]
+    return dataclasses.asdict(facts) | {"scopes": scopes}
 
 
 def _facts(table: dict[str, Any]) -> Facts:

@@ -21,14 +21,16 @@ def facts_of(
     papers: Mapping[str, Paper],
     recipients: Sequence[Recipient],
 ) -> Facts:
-    """The facts of one purpose. Roles see something only of presence and of purposes that disclose a scope.
+    """The facts of one purpose. Roles see something only of presence and of purposes that disclose or use a scope.
 
     What is chosen for the brand as a whole (contacts, media) names no stores.
     """
     scopes = tuple(
-        ScopeFact(one.id, one.retention_days, one.most_items, int(one.least_source), one.special)
+        ScopeFact(
+            one.id, one.retention_days, one.most_items, int(one.least_source), one.special, purpose.id in one.purposes
+        )
         for one in main.scopes
-        if purpose.id in one.purposes
+        if purpose.id in one.all_purposes
     )
     is_shown = purpose.id == PRESENCE or bool(scopes)
     roles = tuple(one.id for one in main.roles if one.sees_floor and one.id != synthetic.ROLE) if is_shown else ()
@@ -58,6 +60,8 @@ def widenings(old: Facts, new: Facts) -> Iterator[str]:
         if held is None:
             yield f"scope {scope.id} is added"
             continue
+        if scope.shown and not held.shown:
+            yield f"scope {scope.id} is shown, not used alone"
         if scope.retention_days > held.retention_days:
             yield f"scope {scope.id} is shown for {scope.retention_days} days instead of {held.retention_days}"
         if scope.most_items > held.most_items:

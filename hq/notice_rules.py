@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from hq.errors import Reason, Refused
 from hq.notice import MOST_WORDS, Facts
 from hq.notice_text import text_of
-from hq.notice_words import LINE_PLACES, PARTS, PLACES, Words, places
+from hq.notice_words import LINE_PLACES, MAY_BE_MISSING, PARTS, PLACES, Words, places
 from wire.policy import StorePolicy
 
 
@@ -18,6 +18,8 @@ def of_language(words: Words) -> Iterator[Refused]:
     if not 2 <= len(words.language) <= 16:
         yield Refused(Reason.MALFORMED, where, "a tag of a language, such as en or pt-BR")
     for name, needed in LINE_PLACES.items():
+        if name in MAY_BE_MISSING and not getattr(words.lines, name):
+            continue
         if (places(getattr(words.lines, name)) or set()) != set(needed):
             wanted = ", ".join(f"{{{one}}}" for one in sorted(needed))
             yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.lines.{name}", f"a line that names {wanted}, and no more")
@@ -44,6 +46,11 @@ def of_purpose(purpose: str, facts: Facts, words: Words, stores: Sequence[StoreP
         if not words.scopes.get(scope.id, "").strip():
             at = f"notices.{words.language}.scopes.{scope.id}"
             found.append(Refused(Reason.POLICY_INCOMPLETE, at, "a word by which the text names this scope"))
+    if not all(one.shown for one in facts.scopes):
+        for name in MAY_BE_MISSING:
+            if not getattr(words.lines, name):
+                at = f"notices.{words.language}.lines.{name}"
+                found.append(Refused(Reason.POLICY_INCOMPLETE, at, "a line of what is used for a purpose, not shown"))
     for role in facts.roles:
         if not words.roles.get(role, "").strip():
             at = f"notices.{words.language}.roles.{role}"

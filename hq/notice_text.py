@@ -36,8 +36,9 @@ def text_of(purpose: str, facts: Facts, words: Words, stores: Sequence[StorePoli
     }
     lines = words.lines
     details: list[tuple[str, tuple[str, ...]]] = []
-    if facts.scopes:
-        details.append((lines.scopes_heading, tuple(_scope(one, words) for one in facts.scopes)))
+    shown = tuple(_scope(one, words) for one in facts.scopes if one.shown)
+    used = tuple(_used(one, words) for one in facts.scopes if not one.shown)
+    details += [one for one in ((lines.scopes_heading, shown), (lines.used_heading, used)) if one[1]]
     details.append((lines.roles_heading, tuple(roles) or (lines.nobody,)))
     if facts.stores:
         details.append((lines.stores_heading, tuple(_some([label for _, label in facts.stores], words))))
@@ -94,6 +95,14 @@ def _scope(fact: ScopeFact, words: Words) -> str:
     if fact.most_items > 1:
         return lines.scope_list.format(**said, most=fact.most_items)
     return lines.scope.format(**said)
+
+
+def _used(fact: ScopeFact, words: Words) -> str:
+    lines = words.lines
+    said = {"scope": words.scopes[fact.id], "retention": _span(fact.retention_days, words)}
+    if fact.special:
+        return lines.used_special.format(**said, special=words.specials.get(fact.special, fact.special))
+    return lines.used.format(**said)
 
 
 def _span(days: int, words: Words) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from hq.errors import Reason, Refused
 
 PARTS = ("label", "what", "how", "why", "benefit", "full")
+MAY_BE_MISSING = ("used_heading", "used", "used_special")
 PLACES = frozenset({"retention", "scopes", "roles", "stores", "blind", "recipients"})
 
 
@@ -56,12 +57,17 @@ class Lines:
     days: str
     year: str
     years: str
+    used_heading: str = ""  # these three are needed where a purpose uses what it does not show
+    used: str = ""  # {scope} {retention}
+    used_special: str = ""  # {scope} {retention} {special}
 
 
 LINE_PLACES: Mapping[str, frozenset[str]] = {
     "scope": frozenset({"scope", "retention"}),
     "scope_special": frozenset({"scope", "retention", "special"}),
     "scope_list": frozenset({"scope", "retention", "most"}),
+    "used": frozenset({"scope", "retention"}),
+    "used_special": frozenset({"scope", "retention", "special"}),
     "blind_there": frozenset({"zone", "stores"}),
     "retention": frozenset({"retention"}),
     "recipient": frozenset({"recipient", "country"}),
@@ -101,6 +107,7 @@ def parse(table: object, where: str) -> Words:
     lines = _table(given.get("lines"), f"{where}.lines")
     names = [one.name for one in dataclasses.fields(Lines)]
     _known(lines, f"{where}.lines", names)
+    given_lines = [name for name in names if lines.get(name) or name not in MAY_BE_MISSING]
     purposes = {}
     for purpose, one in _table(given.get("purposes", {}), f"{where}.purposes").items():
         at = f"{where}.purposes.{purpose}"
@@ -110,7 +117,7 @@ def parse(table: object, where: str) -> Words:
     return Words(
         language=_text(given, "language", where),
         name=_text(given, "name", where),
-        lines=Lines(**{name: _text(lines, name, f"{where}.lines") for name in names}),
+        lines=Lines(**{name: _text(lines, name, f"{where}.lines") for name in given_lines}),
         purposes=purposes,
         scopes=_texts(given.get("scopes", {}), f"{where}.scopes"),
         roles=_texts(given.get("roles", {}), f"{where}.roles"),

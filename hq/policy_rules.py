@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from consent.grants import SUGGEST
 from hq import hint_rules, notice_binding, notice_rules, regulation
 from hq.errors import Reason, Refused
 from hq.policy_papers import Paper, Papers
 from hq.state import PRESENCE
 from wire import synthetic
 from wire.errors import WireError
-from wire.policy import Hours, MainPolicy, Role, StorePolicy, Zone, must_be_blind
+from wire.policy import Hours, MainPolicy, Role, Section, StorePolicy, Zone, must_be_blind
 from wire.schema import encode
 from wire.scopes import is_scope
 from wire.sync import is_store
@@ -149,11 +150,17 @@ def _scopes(main: MainPolicy) -> Iterator[Refused]:
         where = f"scopes.{one.id}"
         if not is_scope(one.id):
             yield Refused(Reason.MALFORMED, where, "dotted lower-case words, such as size.shoe")
-        if not one.purposes:
-            yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.purposes", "at least one purpose that may disclose it")
-        for purpose in one.purposes:
-            if purpose not in purposes:
-                yield Refused(Reason.UNDECLARED_PURPOSE, f"{where}.purposes", "purposes that this policy declares")
+        if not one.all_purposes:
+            hint = "at least one purpose that may disclose it, or use it (`used_for`)"
+            yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.purposes", hint)
+        for key, listed in (("purposes", one.purposes), ("used_for", one.used_for or ())):
+            if any(purpose not in purposes for purpose in listed):
+                yield Refused(Reason.UNDECLARED_PURPOSE, f"{where}.{key}", "purposes that this policy declares")
+        if not set(one.purposes).isdisjoint(one.used_for or ()):
+            yield Refused(Reason.POLICY_INCONSISTENT, f"{where}.used_for", "purposes that do not disclose it anyway")
+        if SUGGEST in one.purposes and one.section is not Section.SUGGESTIONS:
+            hint = "`suggest` among `used_for`: who lets us suggest has not let us show of what"
+            yield Refused(Reason.POLICY_INCONSISTENT, f"{where}.purposes", hint)
         if one.retention_days == 0:
             yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.retention_days", "at least one day")
 

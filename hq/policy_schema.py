@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from hq import policy_file
-from hq.notice_words import Lines, PurposeWords, Words
+from hq.notice_words import MAY_BE_MISSING, Lines, PurposeWords, Words
 from hq.policy_papers import Paper, Recipient
 from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
@@ -52,7 +52,9 @@ def notice() -> dict[str, Any]:
 def notice_words() -> dict[str, Any]:
     """The same without the frame of a file."""
     found = _table(Words)
-    found["properties"]["lines"] = _table(Lines)
+    lines = _table(Lines)
+    lines["required"] = [one for one in lines["required"] if one not in MAY_BE_MISSING]
+    found["properties"]["lines"] = lines
     texts = {one.name: {"type": "string"} for one in dataclasses.fields(PurposeWords)}
     one_purpose = {"type": "object", "properties": texts, "required": list(texts), "additionalProperties": False}
     found["properties"]["purposes"] = {"type": "object", "additionalProperties": one_purpose}

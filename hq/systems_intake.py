@@ -127,7 +127,7 @@ class Reach:
         Raises:
             Refused: `no-purpose`, `no-consent`.
         """
-        if not any(rule.id == scope and rule.purposes for main in self.mains for rule in main.scopes):
+        if not any(rule.id == scope and rule.all_purposes for main in self.mains for rule in main.scopes):
             raise Refused(Reason.NO_PURPOSE, where, "what a policy declares a purpose for")
         if not any(self._allows(standing, one, scope, now_s) for one in standing.statements):
             raise Refused(Reason.NO_CONSENT, where, "what this member granted and did not withdraw")
@@ -137,7 +137,7 @@ class Reach:
             return False
         brand = self._brands[one.store]
         main = self.policies.main(brand) if standing.of_brand(one.event, brand) else None
-        return main is not None and any(rule.id == scope and one.purpose in rule.purposes for rule in main.scopes)
+        return main is not None and any(rule.id == scope and one.purpose in rule.all_purposes for rule in main.scopes)
 
     def retention_days(self, scope: str) -> int:
         """How long a value of this scope may be kept, in days: the longest that a policy allows."""

@@ -64,7 +64,8 @@ class ScopeRule:
 
     `special` names a special category ("health", …), which needs a grant of its own: a statement that names this
     scope and no other; empty for an ordinary one.
-    `retention_days`: a value last confirmed longer ago is not shown. `most_items`: how many entries at most.
+    `retention_days`: a value last confirmed longer ago is neither shown nor used. `most_items`: how many
+    entries at most. `used_for`: the purposes for which something may be made of it without showing it; None: none.
     """
 
     id: Scope
@@ -76,6 +77,12 @@ class ScopeRule:
     most_items: Annotated[int, Range(1, 128)]
     section: Section
     purposes: Annotated[tuple[Name, ...], Count(16)]  # the purposes that may disclose it
+    used_for: Annotated[tuple[Name, ...], Count(16)] | None = None
+
+    @property
+    def all_purposes(self) -> tuple[str, ...]:
+        """Those for which a member may grant it: to show it first, then to use it."""
+        return (*self.purposes, *(self.used_for or ()))
 
 
 @dataclass(frozen=True, slots=True)

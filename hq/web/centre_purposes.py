@@ -35,11 +35,15 @@ _REFUSED: Final = mark("All right. Nothing is shared, and we do not ask again fo
 
 @dataclass(frozen=True, slots=True)
 class ScopeRow:
-    """One scope of a purpose at a store. `special`: the special category, empty of an ordinary one."""
+    """One scope of a purpose at a store. `special`: the special category, empty of an ordinary one.
+
+    Not `shown`: it is used for the purpose, and shown to nobody.
+    """
 
     scope: str
     label: str
     special: str
+    shown: bool
     given: bool
 
 
@@ -169,7 +173,9 @@ def _offer(notice: Notice, chosen: Choices) -> dict[str, Any]:
 
 def _place(place: AtStore, one: Chosen) -> Place:
     rows = [
-        ScopeRow(scope.scope, centre_words.label(scope.label), centre_words.label(scope.special), scope.given)
+        ScopeRow(
+            scope.scope, centre_words.label(scope.label), centre_words.label(scope.special), scope.shown, scope.given
+        )
         for scope in one.scopes
     ]
     return Place(

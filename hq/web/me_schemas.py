@@ -79,6 +79,7 @@ class ScopeShown(Told):
     scope = fields.String()
     label = fields.String()
     special = fields.String(metadata={"description": "the special category; empty of an ordinary scope"})
+    shown = fields.Boolean(metadata={"description": "false: it is used for this purpose, and shown to nobody"})
     given = fields.Boolean()
     since = Seconds(attribute="since_s")
     until = Seconds(attribute="until_s")

@@ -15,10 +15,10 @@ from hq.notice import Notice
 from hq.web import asking
 from hq.web.api import MEMBER, Calls
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import current
 from hq.web.me_schemas import Hex, store_id
 from hq.web.schemas import Query, Shown
 from hq.web.schemas import language as tag
+from runtime.web_languages import current
 
 _LIMIT: Final = Limit(burst=30, each_ms=2_000)
 
@@ -45,12 +45,13 @@ class DetailShown(Shown):
 
 
 class ScopeOffered(Shown):
-    """A scope that the purpose may disclose."""
+    """A scope that the purpose may disclose, or use."""
 
     scope = fields.String(attribute="id")
     special = fields.String(metadata={"description": "the special category, which needs a grant of its own; or empty"})
     retention_days = fields.Integer(metadata={"description": "a value older than this is not shown"})
     most_items = fields.Integer()
+    shown = fields.Boolean(metadata={"description": "false: it is used for this purpose, and shown to nobody"})
 
 
 class NoticeServed(Shown):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.decide import Allow, Deny, Ground, Rule, decide, presence
+from consent.decide import Allow, Deny, Ground, Rule, decide, presence, usable
 from consent.visit import NOTHING_DENIED, Denied
 from tests.strategies import (
     DAY_S,
@@ -34,7 +34,7 @@ from tests.strategies import (
     zone,
 )
 from wire.member import Item, Member, Mode, SourceClass, State, Value
-from wire.policy import AgeRule, MainPolicy, Policy, StorePolicy, ValueType
+from wire.policy import AgeRule, MainPolicy, Policy, Section, StorePolicy, ValueType
 
 GRANT = statement("size.shoe")
 SHOE = text_field("size.shoe", "42")
@@ -81,9 +81,66 @@ def test_a_live_grant_that_fits_allows():
     )
 
 
+def used(someone, scope="size.shoe", purpose="suggest", policy=None, **asked):
+    """The verdict on using what `suggest` may be made of."""
+    rules = with_rule(used_for=("suggest",)) if policy is None else policy
+    case = {"denied": NOTHING_DENIED, "role": "associate", "visit": VISIT, "now_s": NOW_S} | asked
+    return usable(someone, case["denied"], scope, purpose, case["role"], case["visit"], rules, case["now_s"])
+
+
+def test_who_lets_us_suggest_is_not_shown_what_it_is_made_of():
+    """Granted for suggestions alone, a value may be used and not shown; granted for help alone, the other way round."""
+    rules = with_rule(used_for=("suggest",))
+    suggest_only = with_grant(purpose="suggest")
+    assert decided(suggest_only, policy=rules) == Deny(Rule.NOT_GRANTED)
+    assert used(suggest_only) == Allow("suggest", Ground.GRANT, GRANT.from_s, GRANT.until_s)
+    assert decided(MEMBER, policy=rules).purpose == "assist"
+    assert used(MEMBER) == Deny(Rule.NOT_GRANTED)
+
+
+def test_a_policy_that_would_show_it_for_suggestions_is_not_followed():
+    """Outside of the suggestions `suggest` shows nothing, whatever a policy says that was published before."""
+    suggest_only = with_grant(purpose="suggest")
+    shown = with_rule(purposes=("assist", "suggest"))
+    assert decided(suggest_only, policy=shown) == Deny(Rule.NOT_GRANTED)
+    assert decided(suggest_only, policy=with_rule(purposes=("suggest",))) == Deny(Rule.NO_PURPOSE)
+    assert used(suggest_only, policy=shown) == Deny(Rule.NO_PURPOSE)
+
+
+def test_what_may_be_used_is_held_to_what_may_be_shown():
+    """Role, zone, time, denial, value and special category are judged alike; another purpose uses nothing."""
+    granted = with_grant(purpose="suggest")
+    special = with_rule(used_for=("suggest",), special="health")
+    bundle = with_grant(purpose="suggest", scopes=("size.shoe", "fit.jacket"))
+    old = replace(granted, fields=(replace(SHOE, confirmed_s=NOW_S - 366 * DAY_S),))
+    verdicts = {
+        "no roster": used(replace(granted, mode=Mode.QUIET)),
+        "role": used(granted, role="manager-of-elsewhere"),
+        "zone": used(with_grant(purpose="suggest", zones_excluded=("entrance",))),
+        "over": used(granted, now_s=GRANT.until_s),
+        "denied": used(granted, denied=replace(NOTHING_DENIED, scopes=frozenset({"size.shoe"}))),
+        "old": used(old),
+        "special": used(bundle, policy=special),
+        "purpose": used(granted, purpose="assist"),
+        "scope": used(granted, scope=UNHEARD_OF),
+    }
+    assert {name: verdict.rule for name, verdict in verdicts.items()} == {
+        "no roster": Rule.QUIET,
+        "role": Rule.UNKNOWN_ROLE,
+        "zone": Rule.ZONE_EXCLUDED,
+        "over": Rule.NO_LONGER_VALID,
+        "denied": Rule.DENIED_IN_STORE,
+        "old": Rule.VALUE_TOO_OLD,
+        "special": Rule.NEEDS_EXPLICIT_GRANT,
+        "purpose": Rule.NO_PURPOSE,
+        "scope": Rule.UNKNOWN_SCOPE,
+    }
+    assert used(granted, policy=special) == Allow("suggest", Ground.EXPLICIT_GRANT, GRANT.from_s, GRANT.until_s)
+
+
 def test_the_first_purpose_that_allows_is_named():
     """Where two purposes may disclose a scope, the policy's order decides, whatever the order of the grants."""
-    policy = with_rule(purposes=("suggest", "assist"))
+    policy = with_rule(purposes=("suggest", "assist"), section=Section.SUGGESTIONS)
     assert decided(policy=policy).purpose == "assist"
     both = replace(MEMBER, statements=(*MEMBER.statements, replace(GRANT, purpose="suggest")))
     assert decided(both, policy=policy).purpose == "suggest"

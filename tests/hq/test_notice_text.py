@@ -9,9 +9,9 @@ import textstat  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent.decide import Allow, decide
+from consent.decide import Allow, decide, usable
 from consent.visit import NOTHING_DENIED, Visit
-from hq import notice, policy_file
+from hq import notice, notice_facts, policy_file
 from hq.errors import Reason, Refused
 from hq.notice import MOST_WORDS, Notice, Text
 from hq.policy_rules import Draft, bind, check, problems
@@ -115,10 +115,10 @@ def drifted() -> dict[str, tuple[Draft, set[str], str]]:
     (store,) = draft.stores
     service = tuple(replace(zone, blind=True) if zone.id == "service" else zone for zone in store.zones)
     papers = {**draft.papers.purposes, "insight": replace(draft.papers.purposes["insight"], recipients=("push-ios",))}
-    assert scopes["returns"].purposes == ("assist", "suggest")
+    assert (scopes["returns"].purposes, scopes["returns"].used_for) == (("assist",), ("suggest",))
     shown = {"presence", "assist", "suggest"}
     return {
-        "scope kept shorter": (changed(draft, scopes=longer), {"assist", "suggest"}, "none older than 14 days"),
+        "scope kept shorter": (changed(draft, scopes=longer), {"assist", "suggest"}, "older than 14 days"),
         "scope gone": (changed(draft, scopes=gone, lead=()), {"assist", "suggest"}, ""),
         "retention": (changed(draft, purposes=kept), {"presence"}, "For at most 3 days."),
         "role": (changed(draft, roles=(*draft.main.roles, Role("tailor", "Tailor", True))), shown, "Tailor"),
@@ -272,11 +272,50 @@ def test_no_store_shows_what_the_notice_does_not_tell(data: st.DataObject) -> No
     if isinstance(verdict, Allow):
         facts = told[verdict.purpose]
         (scope,) = (one for one in facts.scopes if one.id == rule.id)
+        assert scope.shown
         assert age_days <= scope.retention_days
         assert role in facts.roles
         assert role in told["presence"].roles
         assert (STORE, zone) not in facts.blind
         assert STORE in {known for known, _ in facts.stores}
+    for purpose, one in told.items():
+        allowed = usable(member, NOTHING_DENIED, rule.id, purpose, role, _visit(zone), policy, NOW_S)
+        if isinstance(allowed, Allow):
+            assert [scope.shown for scope in one.facts.scopes if scope.id == rule.id] == [False]
+            assert role in one.facts.roles
+
+
+def test_a_notice_tells_what_is_used_and_not_shown() -> None:
+    """Of `suggest`: the suggestions are shown, what they are made of is not; to show it needs another yes."""
+    draft = example_policy()
+    found = notices(draft)["suggest"]
+    assert [one.id for one in found.facts.scopes if one.shown] == ["suggestions"]
+    for language, heading, line in (
+        ("en", "nobody is shown it for this", "what you bought in stores: nothing older than 2 years"),
+        ("de", "gezeigt wird es dafür niemandem", "was Sie in Läden kauften: nichts, was älter ist als 2 Jahre"),
+    ):
+        listed = {title: lines for title, lines in found.in_(language).details if heading in title}
+        assert line in next(iter(listed.values()))
+    assert notice.read(draft.notices[found.hash]).facts == found.facts
+    shown = replace(found.facts, scopes=tuple(replace(one, shown=True) for one in found.facts.scopes))
+    assert "scope history.store is shown, not used alone" in list(notice_facts.widenings(found.facts, shown))
+    assert list(notice_facts.widenings(shown, found.facts)) == []
+
+
+def test_a_policy_may_not_show_what_suggestions_are_made_of() -> None:
+    """Nor list a purpose twice, nor use something for a purpose whose words do not say so."""
+    draft = example_policy()
+    for wrong, field in (
+        ({"purposes": ("assist", "suggest"), "used_for": None}, "scopes.returns.purposes"),
+        ({"used_for": ("assist",)}, "scopes.returns.used_for"),
+        ({"used_for": ("unheard",)}, "scopes.returns.used_for"),
+    ):
+        rules = tuple(replace(one, **wrong) if one.id == "returns" else one for one in draft.main.scopes)
+        assert field in [one.field for one in problems(changed(draft, scopes=rules))]
+    english, german = draft.papers.words
+    silent = replace(english, lines=replace(english.lines, used_heading="", used="", used_special=""))
+    without = bind(replace(draft, papers=replace(draft.papers, words=(silent, german))))
+    assert "notices.en.lines.used_heading" in [one.field for one in problems(without)]
 
 
 def _statement(purpose: str, scopes: tuple[str, ...], roles: tuple[str, ...], version: int) -> Statement:

@@ -264,7 +264,7 @@ def test_what_widens_may_not_be_marked_as_immaterial(hq: Headquarters) -> None:
     (store,) = draft.stores
     papers = {**draft.papers.purposes, "media": replace(draft.papers.purposes["media"], recipients=("mail-service",))}
     longer = tuple(replace(one, retention_days=one.retention_days + 1) for one in draft.main.purposes)
-    scopes = tuple(replace(one, purposes=("assist", "suggest")) for one in draft.main.scopes)
+    scopes = tuple(replace(one, purposes=("assist", "insight")) for one in draft.main.scopes)
     open_zones = tuple(replace(one, blind=False) if one.id == "cafe" else one for one in store.zones)
     following = replace(draft.main, version=2)
     wider = [
