@@ -1,0 +1,226 @@
+"""The tables of `wire.affinity` in memory, as the ranker reads them; and the small model that needs none.
+
+Pure: no I/O, no clock.
+"""
+
+import hashlib
+from array import array
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from consent.suggest.history import Decay
+from wire import schema
+from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
+
+Node = tuple[int, float, "Node", "Node"] | float
+
+
+class Feature(IntEnum):
+    """What is known of one item for one member, in the order in which weights are shipped."""
+
+    HABIT = 0  # decayed within and between groups of baskets, as a share of the strongest
+    SHARE = 1  # of the baskets
+    TIMES = 2
+    FAST = 3
+    SLOW = 4
+    LAST = 5  # 1 for the last basket, 1/2 for the one before
+    DUE_BASKETS = 6  # baskets since, against the own usual number
+    SINCE_DAYS = 7
+    DUE_DAYS = 8  # days since, against the own usual gap
+    FADING = 9
+    ONCE = 10  # bought in one basket alone
+    AGAIN = 11  # the probability over people that it is bought again; 0 where it is not own
+    POPULAR = 12
+    TREND = 13
+    SEASON = 14
+    SIMILAR = 15  # by clusters of similar habits
+    GOES_WITH = 16  # what was bought, the newer the more
+    GOES_WITH_LAST = 17  # the last basket alone
+    NEW = 18
+    NEW_POPULAR = 19
+    NEW_GOES_WITH = 20
+    BASKETS = 21
+    BASKET_SIZE = 22
+    NOVELTY = 23  # the share of new items among what was bought after the first basket
+    VISIT_DUE = 24  # days since the last basket against the usual gap between baskets
+
+
+class Knob(IntEnum):
+    """The place of each number in the column `knobs`."""
+
+    GROUPS = 0
+    WITHIN = 1
+    BETWEEN = 2
+    FAST = 3
+    SLOW = 4
+    HALF_DAYS = 5
+    GAP_DAYS = 6  # the median gap between baskets, for whom one cannot be told
+    CLUSTERS_EACH = 7  # clusters that a member is likened to
+    CLOSENESS = 8  # the power that sharpens likeness
+
+
+DEFAULT_KNOBS = (7.0, 0.9, 0.7, 0.5, 0.9, 45.0, 14.0, 3.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rows:
+    """A table of neighbours, read a row at a time."""
+
+    starts: "array[int]"
+    items: "array[int]"
+    weights: bytes
+    scales: "array[float]"
+
+    @classmethod
+    def of(cls, told: Neighbours) -> "Rows":
+        """From the columns of the wire."""
+        starts = array("I", [0])
+        for count in told.counts:
+            starts.append(starts[-1] + count)
+        return cls(starts, shorts(told.items), told.weights, floats(told.scales))
+
+    def row(self, number: int) -> tuple["array[int]", bytes, float]:
+        """Items, weights and the scale of the weights of one row."""
+        start, end = self.starts[number], self.starts[number + 1]
+        return self.items[start:end], self.weights[start:end], self.scales[number]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Model:
+    """Everything that ranking reads. `version`: 16 hexadecimal digits of the tables' SHA-256."""
+
+    version: str
+    dated: bool
+    names: tuple[str, ...]
+    index: dict[str, int]
+    decay: Decay
+    knobs: tuple[float, ...]
+    popular: "array[float]"
+    trend: "array[float]"
+    again: "array[float]"
+    gap_days: "array[float]"
+    seasons: bytes
+    goes_with: Rows
+    members: Rows  # for each item the clusters that buy it
+    clusters: Rows
+    lengths: "array[float]"  # of each cluster's vector
+    sizes: "array[int]"
+    linear: tuple[float, ...]
+    trees: tuple[Node, ...]
+    most_popular: tuple[int, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"Model({self.version}, {len(self.names)} items)"
+
+    @property
+    def items(self) -> int:
+        """How many items the tables name."""
+        return len(self.names)
+
+    @classmethod
+    def of(cls, affinity: Affinity) -> "Model":
+        """The tables as ranking reads them."""
+        columns = floats(affinity.columns)
+        knobs = (*floats(affinity.knobs), *DEFAULT_KNOBS[len(affinity.knobs) // 4 :])
+        clusters = Rows.of(affinity.clusters)
+        popular = columns[0::ITEM_COLUMNS]
+        names = tuple(affinity.names)
+        return cls(
+            version=hashlib.sha256(schema.encode(affinity)).hexdigest()[:16],
+            dated=affinity.dated,
+            names=names,
+            index={name: number for number, name in enumerate(names)},
+            decay=_decay(knobs),
+            knobs=knobs,
+            popular=popular,
+            trend=columns[1::ITEM_COLUMNS],
+            again=columns[2::ITEM_COLUMNS],
+            gap_days=columns[3::ITEM_COLUMNS],
+            seasons=affinity.seasons,
+            goes_with=Rows.of(affinity.goes_with),
+            members=_turned(clusters, len(names)),
+            clusters=clusters,
+            lengths=_lengths(clusters, len(affinity.sizes) // 4),
+            sizes=words(affinity.sizes),
+            linear=tuple(floats(affinity.linear)),
+            trees=_trees(affinity),
+            most_popular=tuple(sorted(range(len(names)), key=lambda item: (-popular[item], names[item]))[:60]),
+        )
+
+    def season(self, item: int, month: int) -> float:
+        """How much more than in other months an item is bought in this one, 1 to 12: doublings."""
+        return (self.seasons[item * MONTHS + month - 1] - 128) / 16.0 if self.seasons else 0.0
+
+
+def _decay(knobs: tuple[float, ...]) -> Decay:
+    within, between, fast, slow = (min(1.0, max(0.01, rate)) for rate in knobs[Knob.WITHIN : Knob.HALF_DAYS])
+    return Decay(max(1, int(knobs[Knob.GROUPS])), within, between, fast, slow, max(1.0, knobs[Knob.HALF_DAYS]))
+
+
+def _lengths(rows: Rows, number: int) -> "array[float]":
+    found = array("f")
+    for row in range(number):
+        _, weights, scale = rows.row(row)
+        found.append(scale * sum(weight * weight for weight in weights) ** 0.5)
+    return found
+
+
+def _turned(rows: Rows, items: int) -> Rows:
+    """The same table by item: which rows it is in."""
+    number = len(rows.scales)
+    counts = array("I", [0]) * (items + 1)
+    for item in rows.items:
+        counts[item + 1] += 1
+    for item in range(items):
+        counts[item + 1] += counts[item]
+    into, found, weights = array("I", counts), array("H", bytes(2 * len(rows.items))), bytearray(len(rows.items))
+    for row in range(number):
+        listed, listed_weights, _ = rows.row(row)
+        for item, weight in zip(listed, listed_weights, strict=True):
+            found[into[item]] = row
+            weights[into[item]] = weight
+            into[item] += 1
+    return Rows(counts, found, bytes(weights), rows.scales)
+
+
+def _trees(affinity: Affinity) -> tuple[Node, ...]:
+    features = array("b", affinity.trees.features)
+    values, children = floats(affinity.trees.values), shorts(affinity.trees.children)
+    made: list[Node] = [0.0] * len(features)
+    for node in range(len(features) - 1, -1, -1):  # children stand behind their parent
+        if features[node] < 0:
+            made[node] = values[node]
+        else:
+            made[node] = (features[node], values[node], made[children[2 * node]], made[children[2 * node + 1]])
+    return tuple(made[root] for root in shorts(affinity.trees.roots))
+
+
+# The weights without any table: how often, how lately, and whether it is due.
+OWN_ALONE = {
+    Feature.HABIT: 3.0,
+    Feature.SLOW: 0.25,
+    Feature.LAST: 0.5,
+    Feature.TIMES: 0.4,
+    Feature.DUE_DAYS: 0.1,
+}
+_NO_ROWS = Rows(array("I", [0]), array("H"), b"", array("f"))
+WITHOUT_TABLES = Model(
+    version="0" * 16,
+    dated=True,
+    names=(),
+    index={},
+    decay=Decay(),
+    knobs=DEFAULT_KNOBS,
+    popular=array("f"),
+    trend=array("f"),
+    again=array("f"),
+    gap_days=array("f"),
+    seasons=b"",
+    goes_with=_NO_ROWS,
+    members=_NO_ROWS,
+    clusters=_NO_ROWS,
+    lengths=array("f"),
+    sizes=array("I"),
+    linear=(-3.0, *(OWN_ALONE.get(one, 0.0) for one in Feature)),
+    trees=(),
+)

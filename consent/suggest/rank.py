@@ -1,0 +1,150 @@
+"""Ranks what a member may want next, and says what mattered: the one order of suggestions, in store and at HQ alike.
+
+Scores are log odds of being bought in the next basket, comparable between calls with the same model.
+
+Pure: no I/O, no clock.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consent.suggest import features, reasons
+from consent.suggest.features import Row, Situation
+from consent.suggest.model import WITHOUT_TABLES, Model
+from consent.suggest.reasons import Reason as Reason
+from consent.suggest.reasons import ReasonKind as ReasonKind
+from consent.suggest.signals import Behaviour, Tally
+
+# By hand, since no shop's purchases tell them: in log odds.
+ON_WISHLIST = 2.0
+WITH_BASKET = 3.0  # times the share of the basket's items that it goes with
+WITH_WISHLIST = 1.5
+NEAR = 0.5
+CAME_BACK = 1.5  # for each time that it was brought back
+DECLINED = 0.35  # for each time that its category was declined
+UNANSWERED = 0.04
+TAKEN = 0.3
+MOST_TALLY = 4.0  # nothing is lost for ever, nor carries all before it
+MOST_TREED = 60  # of the best by the linear weights; trees cost more
+
+
+class Place(StrEnum):
+    """Where a suggestion belongs: bought in two baskets or more, in one (no habit, and not new), or never."""
+
+    DUE_AGAIN = "due-again"
+    ONCE = "once"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One suggestion. `times`: the baskets in which it was bought and kept. `reasons`: 1 to 3, the strongest first."""
+
+    item: str
+    score: float
+    place: Place
+    reasons: tuple[Reason, ...]
+    times: int
+
+
+def rank(
+    behaviour: Behaviour,
+    model: Model | None,
+    allowed: Callable[[str], bool] | None = None,
+    most: int = 10,
+    *,
+    category: Callable[[str], str | None] | None = None,
+    near: Callable[[str], bool] | None = None,
+    apart: bool = False,
+) -> tuple[Ranked, ...]:
+    """The best suggestions, best first: at most `most` of them, or with `apart` of each place. Equal ones by item id.
+
+    `model` None: by the own past alone. `allowed` is asked about candidates, some hundreds. `category` is what the
+    behaviour's tallies count by; `near` says whether an item stands in the zone of the visit.
+    """
+    model = WITHOUT_TABLES if model is None else model
+    found = features.situation(behaviour, model)
+    names = model.names
+    named = {
+        item: names[item] if item < len(names) else found.names[item] for item in features.candidates(found, model)
+    }
+    listed = [item for item, name in named.items() if allowed is None or allowed(name)]
+    rows = features.rows(found, model, listed)
+    tallies = {name: tallied(one) for name, one in behaviour.tallies} if category is not None else {}
+    scored: list[tuple[float, str, int, Row]] = []
+    for item, row, score in zip(listed, rows, scores(model, rows), strict=True):
+        name = named[item]
+        score += _shared(found, item) - CAME_BACK * found.past.came_back.get(name, 0)
+        if near is not None and near(name):
+            score += NEAR
+        if tallies and category is not None:
+            score += tallies.get(category(name) or "", 0.0)
+        scored.append((score, name, item, row))
+    scored.sort(key=lambda one: (-one[0], one[1]))
+    return tuple(_best(scored, found, model, most, apart, near))
+
+
+def _best(
+    scored: list[tuple[float, str, int, Row]],
+    found: Situation,
+    model: Model,
+    most: int,
+    apart: bool,
+    near: Callable[[str], bool] | None,
+) -> Iterable[Ranked]:
+    left = dict.fromkeys(Place, most)
+    for score, name, item, row in scored:
+        own = found.own.get(item)
+        times = 0 if own is None else own.times
+        place = (Place.NEW, Place.ONCE, Place.DUE_AGAIN)[min(times, 2)]
+        if left[place] <= 0:
+            continue
+        for one in (place,) if apart else tuple(Place):
+            left[one] -= 1
+        why = reasons.reasons(found, model, item, row, near is not None and near(name))
+        yield Ranked(name, score, place, why, times)
+
+
+def scores(model: Model, rows: list[Row]) -> list[float]:
+    """The log odds of each row: by the linear weights, and for the best of them by the trees, where there are any."""
+    if not model.linear:
+        return [0.0] * len(rows)
+    intercept, *weights = model.linear
+    linear = [intercept + sum(map(float.__mul__, weights, row)) for row in rows]
+    if not model.trees:
+        return linear
+    order = sorted(range(len(rows)), key=lambda place: -linear[place])
+    for place in order[:MOST_TREED]:
+        linear[place] = grown(model, rows[place])
+    if len(order) > MOST_TREED:  # the others stay behind the best of them, in their order
+        floor = min(linear[place] for place in order[:MOST_TREED]) - 1e-6
+        step = linear[order[MOST_TREED]] - floor
+        for place in order[MOST_TREED:]:
+            linear[place] = min(linear[place], linear[place] - step)
+    return linear
+
+
+def grown(model: Model, row: Row) -> float:
+    """What the trees add up to."""
+    whole = 0.0
+    for node in model.trees:
+        while node.__class__ is tuple:
+            node = node[2] if row[node[0]] <= node[1] else node[3]
+        whole += node  # type: ignore[operator]
+    return whole
+
+
+def _shared(found: Situation, item: int) -> float:
+    """What the online basket and the wish list add."""
+    added = ON_WISHLIST if item in found.wishlist else 0.0
+    added += WITH_BASKET * math.sqrt(min(1.0, found.goes_with_basket.get(item, 0.0)))
+    return added + WITH_WISHLIST * math.sqrt(min(1.0, found.goes_with_wishlist.get(item, 0.0)))
+
+
+def tallied(tally: Tally) -> float:
+    """What the outcomes of a category's suggestions add: below 0 where they were declined or not answered."""
+    unanswered = max(0, tally.shown - tally.taken - tally.declined)
+    added = TAKEN * tally.taken - DECLINED * tally.declined - UNANSWERED * unanswered
+    return max(-MOST_TALLY, min(MOST_TALLY, added))

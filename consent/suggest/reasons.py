@@ -1,0 +1,109 @@
+"""Says which signals mattered for a suggestion, as kinds and numbers; others put them into words.
+
+Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consent.suggest.features import Row, Situation
+from consent.suggest.model import Feature, Model
+
+MOST_REASONS = 3
+_EVERY_FROM = 3  # baskets, before a gap is called usual
+_GOES_WITH_FROM = 0.01
+
+
+class ReasonKind(StrEnum):
+    """What a reason says; `number` and `item` of `Reason` as said here."""
+
+    EVERY = "every"  # bought about every `number` days
+    OFTEN = "often"  # bought in `number` baskets
+    DUE = "due"  # the usual gap of `number` days is over
+    LATELY = "lately"  # bought `number` days ago, without days 0
+    SEASON = "season"  # bought more in month `number` than in others
+    SIMILAR = "similar"  # shoppers with similar baskets buy it
+    WITH_BOUGHT = "goes-with"  # goes with `item`, which was bought
+    WITH_BASKET = "goes-with-basket"  # goes with `item` of the online basket
+    WITH_WISHLIST = "goes-with-wishlist"  # goes with `item` of the wish list
+    ON_WISHLIST = "on-wishlist"
+    POPULAR = "popular"
+    NEAR = "near"  # stands in the zone of the visit
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that mattered."""
+
+    kind: ReasonKind
+    number: int | None = None
+    item: str | None = None
+
+
+def reasons(found: Situation, model: Model, item: int, row: Row, near: bool) -> tuple[Reason, ...]:
+    """What mattered for an item, the strongest first; never empty."""
+    told: list[Reason] = []
+    if item in found.wishlist:
+        told.append(Reason(ReasonKind.ON_WISHLIST))
+    for table, seeds, kind in (
+        (found.goes_with_basket, found.basket, ReasonKind.WITH_BASKET),
+        (found.goes_with_wishlist, found.wishlist, ReasonKind.WITH_WISHLIST),
+    ):
+        if table.get(item, 0.0) >= _GOES_WITH_FROM:
+            seed = _strongest(model, item, dict.fromkeys(seeds, 1.0))
+            told += [Reason(kind, None, _name(found, model, seed))] if seed is not None else []
+    told += _own(found, model, item) if item in found.own else _others(found, model, item)
+    if model.dated and row[Feature.SEASON] >= 1.0:
+        told.append(Reason(ReasonKind.SEASON, _month(found)))
+    if near:
+        told.append(Reason(ReasonKind.NEAR))
+    return tuple(told[:MOST_REASONS]) or (Reason(ReasonKind.POPULAR),)
+
+
+def _own(found: Situation, model: Model, item: int) -> list[Reason]:
+    own = found.own[item]
+    told: list[Reason] = []
+    if model.dated and own.times >= _EVERY_FROM and own.last_day > own.first_day:
+        gap = max(1, round((own.last_day - own.first_day) / (own.times - 1)))
+        due = found.now_day - own.last_day >= gap
+        told.append(Reason(ReasonKind.DUE if due else ReasonKind.EVERY, gap))
+    if own.times > 1:
+        told.append(Reason(ReasonKind.OFTEN, own.times))
+    if not told or own.last == len(found.past.baskets) - 1:
+        told.append(Reason(ReasonKind.LATELY, found.now_day - own.last_day if model.dated else 0))
+    return told
+
+
+def _others(found: Situation, model: Model, item: int) -> list[Reason]:
+    told: list[tuple[float, Reason]] = []
+    goes_with = found.goes_with.get(item, 0.0)
+    if goes_with >= _GOES_WITH_FROM:
+        seed = _strongest(model, item, {one: own.habit for one, own in found.own.items()})
+        if seed is not None:
+            told.append((goes_with, Reason(ReasonKind.WITH_BOUGHT, None, _name(found, model, seed))))
+    similar = found.similar.get(item, 0.0)
+    if similar > 0.0:
+        told.append((similar, Reason(ReasonKind.SIMILAR)))
+    told.sort(key=lambda one: -one[0])
+    return [one for _, one in told]
+
+
+def _strongest(model: Model, item: int, seeds: dict[int, float]) -> int | None:
+    """The seed that most speaks for the item."""
+    best, strongest = None, 0.0
+    for seed, weight in sorted(seeds.items()):
+        if seed >= model.items or seed == item:
+            continue
+        items, weights, scale = model.goes_with.row(seed)
+        for other, one in zip(items, weights, strict=True):
+            if other == item and one * scale * weight > strongest:
+                best, strongest = seed, one * scale * weight
+    return best
+
+
+def _name(found: Situation, model: Model, item: int) -> str:
+    return model.names[item] if item < model.items else found.names[item]
+
+
+def _month(found: Situation) -> int:
+    return int((found.now_day % 365.2425) / 30.436875) % 12 + 1
