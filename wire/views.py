@@ -16,6 +16,7 @@ from wire.hints import CardHint
 from wire.policy import Section
 from wire.schema import Count, Packed, Range, Size, exactly
 from wire.sighting import RadioReason
+from wire.suggested import Suggested
 from wire.trust import CertificateView
 
 Handle = Annotated[bytes, exactly(16)]  # of a visit: random, new each visit
@@ -179,13 +180,14 @@ class Why:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entry:
-    """One entry of a list on a card. `item`: of a suggestion, its id in the catalog."""
+    """One entry of a list on a card. `item`: of a suggestion, its id in the catalog; `suggested`: of one of ours."""
 
     text: Text
     at_ms: Millis | None
     quantity: Annotated[int, Range(-100_000, 100_000)] | None
     returned: bool
     item: Annotated[str, Size(1, 64)] | None = None
+    suggested: Suggested | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
