@@ -18,7 +18,7 @@ from hq.errors import Reason, Refused
 from hq.tables import records as record_rows
 from hq.tables import stores
 from wire import schema
-from wire.catalog import MAX_KEY_BYTES, CatalogItem
+from wire.catalog import MAX_KEY_BYTES, CatalogGroup, CatalogItem, GroupKind, group_key
 from wire.errors import WireError
 from wire.sync import MAX_BODY_BYTES, Collection, instance, is_store
 
@@ -28,10 +28,10 @@ _TEXTS = ("name", "picture", "page")
 
 
 def catalog_lines(lines: Iterable[bytes]) -> dict[bytes, bytes]:
-    """The bodies of a catalog by item id, from JSON lines.
+    """The bodies of a catalog by key, from JSON lines: items, and what is said of categories and themes.
 
     Raises:
-        Refused: a line is no item, or an item stands twice; nothing is published then.
+        Refused: a line is none of these, or one stands twice; nothing is published then.
     """
     found: dict[bytes, bytes] = {}
     for number, line in enumerate(lines, 1):
@@ -42,15 +42,41 @@ def catalog_lines(lines: Iterable[bytes]) -> dict[bytes, bytes]:
             told = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise Refused(Reason.MALFORMED, where, "one JSON object a line") from error
-        key, body = item_of(told, where)
+        key, body = line_of(told, where)
         if key in found:
-            raise Refused(Reason.MALFORMED, where, "each item once")
+            raise Refused(Reason.MALFORMED, where, "each item, category and theme once")
         found[key] = body
     return found
 
 
-def item_of(told: Any, where: str) -> tuple[bytes, bytes]:
-    """Key and body of an item that somebody tells, at `where`. Raises: Refused."""
+def line_of(told: Any, where: str) -> tuple[bytes, bytes]:
+    """Key and body of an item, a category or a theme that somebody tells, at `where`. Raises: Refused."""
+    group = group_of(told)
+    if group is None:
+        return _item(told, where)
+    if told.keys() != {group.value, "flags"} or not isinstance(told["flags"], list):
+        raise Refused(Reason.MALFORMED, where, f"{group.value}, and its flags (a list of texts)")
+    name = group_name(told[group.value], where)
+    try:
+        return group_key(group, name), schema.encode(CatalogGroup(group, name, tuple(told["flags"])))
+    except WireError as error:
+        raise Refused(Reason.MALFORMED, where, error.hint) from error
+
+
+def group_of(told: Any) -> GroupKind | None:
+    """Whether somebody tells of a category or a theme; None: neither, or of both."""
+    found = [one for one in GroupKind if isinstance(told, dict) and one.value in told]
+    return found[0] if len(found) == 1 and "id" not in told else None
+
+
+def group_name(name: Any, where: str) -> str:
+    """The name of a category or a theme, as items bear it. Raises: Refused."""
+    if not isinstance(name, str) or not 1 <= len(name.encode("utf-8", "replace")) <= MAX_KEY_BYTES:
+        raise Refused(Reason.MALFORMED, where, f"a name of 1 to {MAX_KEY_BYTES} bytes")
+    return name
+
+
+def _item(told: Any, where: str) -> tuple[bytes, bytes]:
     expected = "id, name, and where known path, themes, flags (lists of texts), picture, page"
     if not isinstance(told, dict) or not {"id", "name"} <= told.keys() <= {"id", *_LISTS, *_TEXTS}:
         raise Refused(Reason.MALFORMED, where, expected)

@@ -17,7 +17,7 @@ from typing import Annotated
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import ledger, membership, purchases, records
+from hq import catalogs, ledger, membership, purchases
 from hq.contacts_rules import (
     DEFAULT,
     LONGEST_DAYS,
@@ -42,13 +42,12 @@ from hq.state import CONTACT, Standing, fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
-from hq.tables import instances, store_instances, stores
+from hq.tables import stores
 from wire import schema
 from wire.catalog import CatalogItem
 from wire.items import MuteKind
 from wire.member import Muted, Name
 from wire.schema import Range, Size
-from wire.sync import Collection
 
 DAY_MS = 86_400_000
 KEPT_MS = 400 * DAY_MS
@@ -192,8 +191,8 @@ class _Judge:
         self._before = {one: [(said.channel, at_ms) for said, at_ms in _made(connection, locked[one], now_ms)]
                         for one in locked}  # fmt: skip
         self._rules: dict[str, Rules] = {}
-        self._catalogs: dict[str, list[str]] = {}
         self._guarded: dict[str, frozenset[Muted]] = {}
+        self._shelves: dict[str, catalogs.Catalogs] = {}
         self._new: list[dict[str, object]] = []
 
     def decide(self, line: int, asked: _Asked, system: System) -> Decision:
@@ -232,35 +231,18 @@ class _Judge:
 
     def _item(self, brand: str, item: str) -> CatalogItem | None:
         """What the brand's catalogs say of an item; None: nothing."""
-        for title in self._catalogs_of(brand):
-            body = records.body(self._connection, title, item.encode())
-            if body is not None:
-                return schema.decode(CatalogItem, body)
-        return None
+        return self._catalogs_of(brand).item(item)
 
     def _guarded_of(self, brand: str) -> frozenset[Muted]:
         """The categories and themes of the brand's catalogs in which something is that nobody is offered."""
         if brand not in self._guarded:
-            found: set[Muted] = set()
-            for title in self._catalogs_of(brand):
-                for body in records.bodies(self._connection, title):
-                    item = schema.decode(CatalogItem, body)
-                    if is_guarded(item):
-                        found.update(Muted(MuteKind.CATEGORY, one) for one in item.path)
-                        found.update(Muted(MuteKind.THEME, one) for one in item.themes)
-            self._guarded[brand] = frozenset(found)
+            self._guarded[brand] = frozenset(self._catalogs_of(brand).holding(is_guarded))
         return self._guarded[brand]
 
-    def _catalogs_of(self, brand: str) -> list[str]:
-        if brand not in self._catalogs:
-            wanted = (
-                select(instances.c.name)
-                .join(store_instances, store_instances.c.instance == instances.c.id)
-                .join(stores, stores.c.id == store_instances.c.store)
-                .where(stores.c.policy == brand, instances.c.collection == int(Collection.CATALOG))
-            )
-            self._catalogs[brand] = sorted(set(self._connection.scalars(wanted)))
-        return self._catalogs[brand]
+    def _catalogs_of(self, brand: str) -> catalogs.Catalogs:
+        if brand not in self._shelves:
+            self._shelves[brand] = catalogs.of_brand(self._connection, brand)
+        return self._shelves[brand]
 
     def _bought(self, asked: _Asked, items: Mapping[str, CatalogItem | None]) -> frozenset[str]:
         """What of these the member bought for themself; looked up only where it matters."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hq.errors import Reason, Refused
 from wire.catalog import CatalogItem
+from wire.flags import ONLY_IF_BOUGHT, guarding
 from wire.items import MuteKind
 from wire.member import Muted, Name
 from wire.schema import Count, Range
@@ -22,9 +23,6 @@ from wire.schema import Count, Range
 DAY_MS = 86_400_000
 EVERY_CHANNEL = "all"
 LONGEST_DAYS = 31
-NEVER = frozenset({"never", "adult"})  # flags of what nobody is offered
-SPECIAL = "special:"
-ONLY_IF_BOUGHT = "only_if_bought"
 _DAY_MIN = 1440
 _FORM = "tables [caps.CHANNEL] or [caps.all] with day, week, month; quiet_from, quiet_until; quiet_channels"
 
@@ -120,17 +118,17 @@ def of_mutes(mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], na
     return Denied.MUTE if about & set(mutes) else None
 
 
-def is_guarded(item: CatalogItem) -> bool:
-    """Whether an item is offered to nobody, by its flags."""
-    return bool(NEVER & set(item.flags)) or any(one.startswith(SPECIAL) for one in item.flags)
+def is_guarded(flags: Iterable[str]) -> bool:
+    """Whether what bears these flags is offered to nobody."""
+    return bool(guarding(flags) - {ONLY_IF_BOUGHT})
 
 
 def of_guards(items: Mapping[str, CatalogItem | None], bought: AbstractSet[str]) -> Denied | None:
     """Whether an item may not be offered to this member: by its flags, or because no catalog knows it."""
     for name, item in items.items():
-        if item is None or is_guarded(item):
+        if item is None or is_guarded(item.flags):
             return Denied.GUARD
-        if ONLY_IF_BOUGHT in item.flags and name not in bought:
+        if guarding(item.flags) and name not in bought:
             return Denied.GUARD
     return None
 

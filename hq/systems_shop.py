@@ -1,7 +1,9 @@
-"""Takes items of a catalog and associates of stores from other systems.
+"""Takes items of a catalog, flags of its categories and themes, and associates of stores from other systems.
 
     {"id": "b-12", "name": "Boots", "path": ["shoes"], "themes": [], "flags": [], "picture": "", "page": ""}
     {"id": "b-12", "gone": true}
+    {"category": "wine", "flags": ["adult", "only_if_bought"]}
+    {"theme": "baby", "gone": true}
     {"associate": "nina", "store": "berlin-1", "name": "Nina", "role": "associate", "active": true}
 
 A PIN is set in the store, by a manager's code: no other system knows one.
@@ -20,6 +22,7 @@ from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
 from hq.tables import instances as instance_rows
 from hq.tables import staff, store_instances, stores
+from wire.catalog import group_key
 from wire.sync import Collection, instance, is_store
 
 
@@ -45,17 +48,19 @@ def check_catalog(engine: Engine, system: System, name: str) -> None:
 
 
 def take_items(engine: Engine, name: str, batch: list[Line], now_ms: int) -> Taken:
-    """Adds, changes and takes out items of a catalog; one transaction. Raises: DatabaseUnavailable."""
+    """Adds, changes and takes out items, and flags of categories and themes; one transaction.
+
+    Raises: DatabaseUnavailable.
+    """
     title = instance(Collection.CATALOG, name)
     refused = []
     bodies: dict[bytes, bytes | None] = {}
     for line in batch:
         try:
             if line.said.get("gone") is True:
-                row = Row(line.said, "id gone")
-                bodies[collections.key_of(row.text("id", most_bytes=64), "id")] = None
+                bodies[_gone(line)] = None
             else:
-                bodies.update([collections.item_of(line.said, "")])
+                bodies.update([collections.line_of(line.said, "")])
         except Refused as error:
             refused.append(problem(line, error))
     with writing(engine) as connection:
@@ -64,6 +69,14 @@ def take_items(engine: Engine, name: str, batch: list[Line], now_ms: int) -> Tak
         for key, body in bodies.items():
             commit.put(title, key, body)
         return Taken(commit.write(now_ms), refused)
+
+
+def _gone(line: Line) -> bytes:
+    """The key of what is to be taken out. Raises: Refused."""
+    group = collections.group_of(line.said)
+    word = "id" if group is None else group.value
+    name = Row(line.said, f"{word} gone").text(word, most_bytes=64)
+    return collections.key_of(name, "id") if group is None else group_key(group, collections.group_name(name, word))
 
 
 def take_staff(office: Office, system: System, batch: list[Line], now_ms: int) -> Taken:

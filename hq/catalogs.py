@@ -1,0 +1,102 @@
+"""Reads what the catalogs of a brand or a store say of an item, with the flags of its categories and themes.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Select, select
+
+from hq import records
+from hq.tables import instances, store_instances, stores
+from wire import schema
+from wire.catalog import CatalogGroup, CatalogItem, GroupKind, group_key, inherited
+from wire.errors import WireError
+from wire.flags import NEVER
+from wire.items import MuteKind
+from wire.member import Muted
+from wire.sync import Collection
+
+
+class Catalogs:
+    """Some catalogs, read within one transaction: of an item the first that knows it, of a group what each says."""
+
+    def __init__(self, connection: Connection, titles: Sequence[str]) -> None:
+        self._connection, self._titles = connection, titles
+        self._groups: dict[tuple[GroupKind, str], tuple[str, ...]] = {}
+
+    def item(self, item: str) -> CatalogItem | None:
+        """What they say of an item, with all flags that count; None: nothing that can be read."""
+        for title in self._titles:
+            body = records.body(self._connection, title, item.encode())
+            if body is not None:
+                return inherited(schema.decode(CatalogItem, body), self.flags_of)
+        return None
+
+    def flags_of(self, what: GroupKind, name: str) -> tuple[str, ...]:
+        """The flags of a category or a theme; of a record that cannot be read, the strictest."""
+        if (what, name) not in self._groups:
+            found: dict[str, None] = {}
+            for title in self._titles:
+                body = records.body(self._connection, title, group_key(what, name))
+                if body is not None:
+                    found.update(dict.fromkeys(_flags(body)))
+            self._groups[what, name] = tuple(found)
+        return self._groups[what, name]
+
+    def holding(self, wanted: Callable[[Sequence[str]], bool]) -> set[Muted]:
+        """The categories and themes of such flags, and those in which an item of such flags is.
+
+        `wanted` judges flags. What cannot be read is passed over.
+        """
+        found: set[Muted] = set()
+        for body in (each for title in self._titles for each in records.bodies(self._connection, title)):
+            told = _read(body)
+            if isinstance(told, CatalogGroup) and wanted(told.flags):
+                found.add(Muted(MuteKind(told.what.value), told.id))
+            elif isinstance(told, CatalogItem) and wanted(inherited(told, self.flags_of).flags):
+                found.update(Muted(MuteKind.CATEGORY, one) for one in told.path)
+                found.update(Muted(MuteKind.THEME, one) for one in told.themes)
+        return found
+
+
+def of_brand(connection: Connection, brand: str) -> Catalogs:
+    """The catalogs of all stores of a brand."""
+    return _of(connection, _wanted().where(stores.c.policy == brand))
+
+
+def of_store(connection: Connection, store: str) -> Catalogs:
+    """The catalogs that one store replicates."""
+    return _of(connection, _wanted().where(stores.c.id == store))
+
+
+def _wanted() -> Select[tuple[str]]:
+    return (
+        select(instances.c.name)
+        .join(store_instances, store_instances.c.instance == instances.c.id)
+        .join(stores, stores.c.id == store_instances.c.store)
+        .where(instances.c.collection == int(Collection.CATALOG))
+    )
+
+
+def _of(connection: Connection, wanted: Select[tuple[str]]) -> Catalogs:
+    return Catalogs(connection, sorted(set(connection.scalars(wanted))))
+
+
+def _read(body: bytes) -> CatalogItem | CatalogGroup | None:
+    try:
+        return schema.decode(CatalogItem, body)
+    except WireError:
+        return _group(body)
+
+
+def _group(body: bytes) -> CatalogGroup | None:
+    try:
+        return schema.decode(CatalogGroup, body)
+    except WireError:
+        return None  # written by a later version
+
+
+def _flags(body: bytes) -> tuple[str, ...]:
+    told = _group(body)
+    return (NEVER,) if told is None else told.flags
