@@ -333,6 +333,26 @@ def test_rows_do_not_move_under_a_finger(opened: Open, gateway: FakeGateway) -> 
     assert rows(page) == ["Green 11", "Yellow 74"]
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_long_list_grows_where_somebody_scrolls(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """Not all of a full shop stands in the page at once, all of it is counted, and the last is a scroll away."""
+    present = [visit(one, now_ms=gateway.now_ms, helps=one < 50, minutes=one) for one in range(120)]
+    fill(gateway, *present)
+    page = opened(size)
+    expect(page.locator("#here-count")).to_have_text("70")
+    assert page.locator(".row").count() < 60
+    long = page.evaluate("document.querySelector('#rest').getBoundingClientRect().bottom")
+    for _ in range(9):
+        page.locator(".row").last.scroll_into_view_if_needed()
+        page.locator("#rest").scroll_into_view_if_needed()
+    expect(page.locator(".row")).to_have_count(120)
+    assert page.locator("#rest").bounding_box()["height"] == 0  # type: ignore[index]
+    end = page.evaluate("document.querySelector('#rest').getBoundingClientRect().bottom + scrollY")
+    assert end < 1.2 * long  # the room that was kept was about what the rows take
+    page.locator(".row").last.press("Enter")
+    expect(page.locator("#card")).to_be_visible()
+
+
 def test_the_tablet_says_what_is_on_the_glass(opened: Open, gateway: FakeGateway) -> None:
     """Each roster that was painted is acknowledged, the newest last."""
     fill(gateway, visit(1, now_ms=gateway.now_ms))

@@ -5,12 +5,16 @@ import { $, fill, write } from "./words.js";
 const SETTLE_MS = 500; // after the finger has left
 const AIMED_MS = 250; // a tap so soon after rows moved was aimed at what was there before
 const PLACED_MS = 200; // at least between two times that rows are put in their places
+const ROWS = 40; // more stand in the list only once somebody scrolls there: each picture costs by the rows in it
 const SLICE_MS = 8; // rows are written in slices, so that a tap never waits for a whole event of a slow tablet
 
 export class Floor {
   constructor(choose) {
     this.visits = new Map(); // handle → row, in the order of the roster; not all of them stand in the list yet
     this.standing = []; // the rows in the list, from top to bottom
+    this.most = ROWS; // so many stand in it at most
+    this.rest = null; // the room of all others below them
+    this.near = new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && this.#further(), { scrollMargin: "800px" });
     this.outage = ""; // what is said of receivers that are out
     this.chosen = null;
     this.touching = false;
@@ -108,6 +112,9 @@ export class Floor {
     this.written = [];
     clearTimeout(this.writing);
     this.standing = [];
+    this.most = ROWS;
+    this.near.disconnect();
+    this.rest = null;
     this.chosen = null;
     clearTimeout(this.later);
     cancelAnimationFrame(this.frame);
@@ -154,21 +161,45 @@ export class Floor {
     this.placedAt = now;
     if ($("outage").textContent !== this.outage) this.movedAt = now;
     write($("outage"), this.outage);
+    const focused = [...groups.waiting, ...groups.here].indexOf(document.activeElement?.closest("li"));
+    this.most = Math.max(this.most, focused + 1);
+    let room = this.most;
     for (const [name, rows] of Object.entries(groups)) {
-      arrange($(name), rows);
+      arrange($(name), rows.slice(0, room));
+      room = Math.max(0, room - rows.length);
       $(`group-${name}`).hidden = rows.length === 0;
       write($(`${name}-count`), String(rows.length));
     }
     $("empty").hidden = this.visits.size > 0;
+    this.#leave(this.visits.size - this.most);
     // Told by the order, not by measuring: to measure would lay the page out twice for each event.
     const before = this.standing;
-    this.standing = [...groups.waiting, ...groups.here];
+    this.standing = [...groups.waiting, ...groups.here].slice(0, this.most);
     const there = new Set(this.standing);
     before.forEach((row, index) => {
       if (!there.has(row)) this.heights.unobserve(row);
       else if (this.standing[index] !== row) this.moved.set(row, now);
     });
     for (const row of this.standing) if (!this.height.has(row)) this.heights.observe(row);
+  }
+
+  // The rows that do not stand in the list have their room, so that it scrolls as if they did.
+  #leave(rows) {
+    const rest = $("rest");
+    rest.style.blockSize = `${Math.max(0, rows) * 4.75}rem`;
+    if (this.rest !== rest) {
+      this.near.disconnect();
+      this.near.observe(rest);
+      this.rest = rest;
+    }
+  }
+
+  #further() {
+    if (this.visits.size <= this.most) return;
+    this.most += ROWS;
+    this.near.disconnect(); // told anew if the room is still near
+    this.rest = null;
+    this.frame ||= requestAnimationFrame(() => this.#show());
   }
 
   #resized(entries) {
