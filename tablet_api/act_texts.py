@@ -5,7 +5,7 @@ I/O: reads which language flask's current request wants.
 
 from typing import Final
 
-from tablet_api.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire.events import HandOverReason
 from wire.items import ItemList
 from wire.policy import Section

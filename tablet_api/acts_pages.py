@@ -7,8 +7,8 @@ I/O: answers HTTP requests (flask) by asking the gateway.
 
 from flask import Response
 
+from runtime.web_languages import gettext, mark
 from tablet_api import act_texts, asking, floor, forms, pages, visit_schemas, visits
-from tablet_api.languages import gettext, mark
 from wire import acts
 from wire.items import Response as Answer
 

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from runtime import web_static
 from runtime.logs import Log
 from tablet_api import (
     acts_pages,
@@ -101,7 +102,7 @@ def create(
         app, version, cookies,
         routes.calls, visits.calls, leaving.calls, coaching, doors.calls, tablets.calls, operation.calls,
     )  # fmt: skip
-    files = static.Static()
+    files = static.files()
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language, spoken)
@@ -129,8 +130,7 @@ def create(
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        hashed = request.endpoint == static.HASHED and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-store"
+        web_static.keep(response)
         for name, value in HEADERS.items():
             response.headers[name] = value
         metrics.add("requests", str(response.status_code))

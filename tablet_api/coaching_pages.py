@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Response
 
-from tablet_api import asking, coaching, floor, languages, pages
+from runtime.web_languages import current
+from tablet_api import asking, coaching, floor, pages
 from wire import query
 from wire.coaching import DismissHint
 
@@ -20,7 +21,7 @@ def make() -> pages.Part:
     def said(hint: dict[str, Any]) -> dict[str, str]:
         """Of a card's hint as its schema shows it: language and text for this page."""
         texts = {one["language"]: one["text"] for one in hint["texts"]}
-        language, text = coaching.text_of(texts, (languages.current(),))
+        language, text = coaching.text_of(texts, (current(),))
         return {"language": language, "text": text}
 
     @part.post("/visits/<handle>/hints")

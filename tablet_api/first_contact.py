@@ -8,15 +8,15 @@ I/O: answers HTTP requests (flask).
 
 from collections.abc import Callable
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, redirect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
-from tablet_api import languages, pages, trust_pages
+from runtime import web_static
+from tablet_api import languages, pages, static, trust_pages
 from tablet_api.app import HEADERS
 from tablet_api.errors import Problem
 from tablet_api.metrics import Metrics
-from tablet_api.static import HASHED, Static
 
 _COOKIE = "consentry-language"  # that nobody sets here: the browser's language, or the one of the address
 
@@ -25,7 +25,7 @@ def create(authority: Callable[[], bytes], metrics: Metrics) -> Flask:
     """The application. `authority` gives the store's own, PEM; empty: it is not known yet."""
     app = Flask("tablet_api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 0
-    files = Static()
+    files = static.files()
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, _COOKIE)
@@ -43,8 +43,7 @@ def create(authority: Callable[[], bytes], metrics: Metrics) -> Flask:
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        hashed = request.endpoint == HASHED and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-store"
+        web_static.keep(response)
         for name, value in HEADERS.items():
             response.headers[name] = value
         metrics.add("requests_plain", str(response.status_code))

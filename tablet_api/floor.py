@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Response, request
 
-from tablet_api import act_texts, asking, forms, languages, pages, schemas, texts, visit_schemas, visits
+from runtime.web_languages import current
+from tablet_api import act_texts, asking, forms, pages, schemas, texts, visit_schemas, visits
 from tablet_api.errors import Problem, ProblemKind
 from tablet_api.following import follow
 from tablet_api.markup import Floor
@@ -28,7 +29,7 @@ def make(markup: Floor) -> pages.Part:
     @part.get("/floor/stream")
     def stream() -> Response:
         """The events of `/api/v1/floor/events`, rendered."""
-        return follow(markup.speaking(languages.current()))
+        return follow(markup.speaking(current()))
 
     @part.get("/visits/<handle>")
     def visit(handle: str) -> Response:

@@ -7,9 +7,9 @@ from typing import Final
 
 from flask import Response
 
+from runtime.web_languages import gettext, mark
 from tablet_api import asking, leaving, pages
 from tablet_api.errors import Problem, ProblemKind
-from tablet_api.languages import gettext, mark
 from wire import query
 from wire.query import Light
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from runtime.web_languages import gettext, mark
 from tablet_api import asking, door_schemas, manager_texts, pages, qr, routes, status_schemas, texts
 from tablet_api import tablets as calls
 from tablet_api.errors import Problem, ProblemKind
-from tablet_api.languages import gettext, mark
 from wire import query
 from wire.query import Light
 

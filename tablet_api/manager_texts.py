@@ -5,7 +5,7 @@ Pure: no I/O, no clock.
 
 from typing import Final
 
-from tablet_api.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire.condition import Agreement, Room, Update
 from wire.query import Light, ReceiverState
 from wire.trust import CertificateSource

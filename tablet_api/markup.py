@@ -12,9 +12,9 @@ from typing import Final
 from flask import Flask
 from markupsafe import Markup
 
+from runtime.web_languages import speaking
 from tablet_api import forms, schemas, texts
 from tablet_api.changes import Change, EventName
-from tablet_api.languages import speaking
 from tablet_api.stream import Body, Encode
 from wire.query import CardChanged, Roster, Visit
 

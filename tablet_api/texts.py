@@ -10,9 +10,9 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from runtime.web_languages import gettext, mark
 from tablet_api import forms
 from tablet_api.errors import Problem, ProblemKind
-from tablet_api.languages import gettext, mark
 from wire.policy import Section
 from wire.query import DarkReason, Lease, Light, Outage, ReceiverState
 from wire.sighting import RadioReason

@@ -15,10 +15,11 @@ from typing import Final
 
 from flask import Response, current_app, render_template, request
 
+from runtime.web_languages import current, mark, speaking
+from runtime.web_static import Static
 from tablet_api import pages
 from tablet_api.errors import Problem, ProblemKind
-from tablet_api.languages import LANGUAGES, current, mark, speaking
-from tablet_api.static import Static
+from tablet_api.languages import LANGUAGES
 from wire.trust import fingerprint
 
 CERTIFICATE: Final = "application/x-x509-ca-cert"

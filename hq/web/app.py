@@ -19,6 +19,7 @@ from hq.web.errors import Problem, ProblemKind
 from hq.web.parts import PARTS, Parts
 from hq.web.providers import Providers
 from hq.web_settings import Web
+from runtime import web_static
 from runtime.logs import Log
 
 MOST_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -76,7 +77,7 @@ def create(
         engine, keys, clock_ms, settings, cookies, providers or Providers(settings.members, settings.staff)
     )
     api.publish(app, version, cookies, *register.CALLS)
-    files = static.Static()
+    files = static.files()
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language)
@@ -105,8 +106,7 @@ def _guard(app: Flask, settings: Web, mono: Callable[[], float]) -> None:
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        hashed = request.endpoint == static.HASHED and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-store"
+        web_static.keep(response)
         for name, value in HEADERS.items():
             response.headers[name] = value
         leads = " ".join(("form-action 'self'", *g.get("form_sources", ())))
@@ -114,7 +114,7 @@ def _guard(app: Flask, settings: Web, mono: Callable[[], float]) -> None:
         if not settings.is_plain:
             response.headers["Strict-Transport-Security"] = _HSTS
         rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it may hold an id
-        if request.endpoint != static.HASHED and rule not in _QUIET:
+        if not web_static.is_asked() and rule not in _QUIET:
             took_ms = (mono() - g.get("began_mono_s", mono())) * 1000
             log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
         return response

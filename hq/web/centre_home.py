@@ -15,7 +15,7 @@ from hq.help_state import HelpState
 from hq.tables import phones
 from hq.web import asking, centre_pages, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire.items import ItemList
 from wire.member import Mode, NameChoice
 

@@ -14,7 +14,7 @@ from hq.mirror import Seen, mirror
 from hq.web import asking, centre_pages, centre_times, centre_who, pages, schemas
 from hq.web.asking import Member
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire import query
 from wire.policy import Section
 

@@ -10,7 +10,7 @@ from flask import Response
 from hq import choosing, themes
 from hq.web import asking, centre_pages, centre_who, pages, schemas
 from hq.web.asking import Member
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire.items import MuteKind
 from wire.member import Muted
 

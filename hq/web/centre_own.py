@@ -20,8 +20,8 @@ from hq.web import asking, centre_pages, centre_times, centre_who, pages, schema
 from hq.web.asking import Member
 from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
 from hq.web.ledger_pages import controller
+from runtime.web_languages import gettext, mark
 
 PHONES: Final = "/centre/phones"
 COPY: Final = "/centre/copy"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from hq.web import centre_words, pages
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 
 TITLES: Final = {
     "home": mark("Your choices"),

@@ -14,7 +14,7 @@ from hq.purchases_told import SCOPES, SURFACE, Held, Kind, Mark
 from hq.web import asking, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
 from hq.web.cookies import to_text
-from hq.web.languages import mark
+from runtime.web_languages import mark
 from wire.member import Value
 from wire.policy import ValueType
 

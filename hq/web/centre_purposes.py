@@ -22,7 +22,7 @@ from hq.web import asking, centre_pages, centre_times, centre_who, centre_words,
 from hq.web.asking import Member
 from hq.web.cookies import to_text
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import current, mark
+from runtime.web_languages import current, mark
 
 SURFACE: Final = "preference-centre"
 _MOST_SCOPES: Final = 64

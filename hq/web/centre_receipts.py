@@ -18,7 +18,7 @@ from hq.receipts import Receipt
 from hq.web import asking, centre_mirror, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import current, gettext, mark
+from runtime.web_languages import current, gettext, mark
 from wire.policy import Policy
 
 ADDRESS: Final = "/centre/receipts"

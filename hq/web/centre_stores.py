@@ -14,7 +14,7 @@ from hq.errors import Refused
 from hq.web import asking, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 
 ADDRESS: Final = "/centre/stores"
 _MOST_LINK: Final = 300

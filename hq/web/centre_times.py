@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import dates
 
-from hq.web.languages import current
+from runtime.web_languages import current
 
 _DAY = {"de": "d. MMMM y"}  # how a language writes a day; another writes it as English does
 _WEEKDAY = {"de": "EEEE, 'dem' d. MMMM"}

@@ -15,7 +15,7 @@ from hq.looks import WORDS as LOOK_REASONS
 from hq.looks import Look
 from hq.receipts import Receipt
 from hq.web import centre_times
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 from wire.member import Mode, NameChoice, SourceClass
 
 # --- names that a policy gives ----------------------------------------------------------------------------------------

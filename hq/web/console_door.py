@@ -15,7 +15,7 @@ from hq.figures_model import DAY_S
 from hq.web import asking, pages
 from hq.web.asking import Staff
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 
 # What the side bar offers, in this order.
 MENU: Final[tuple[tuple[View, str, str], ...]] = (

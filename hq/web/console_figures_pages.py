@@ -15,8 +15,8 @@ from hq.figures_charts import Theme
 from hq.figures_model import AXES, OUTCOMES, WAITS, Axis, Outcome, Population, SpanKind, span_of
 from hq.figures_noise import MICRO
 from hq.web import asking, console_door, pages
-from hq.web.languages import gettext, mark
 from hq.web.schemas import Query, text, word
+from runtime.web_languages import gettext, mark
 
 POPULATIONS: Final[dict[Population, str]] = {
     Population.ASKED: mark("Consent"),

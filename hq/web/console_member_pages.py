@@ -20,9 +20,9 @@ from hq.questions import MOST_ANSWER, QuestionKind
 from hq.web import asking, console_door, pages
 from hq.web.asking import Staff
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
 from hq.web.schemas import Asked, Instant, Query, Shown, text, word
 from runtime.logs import Log
+from runtime.web_languages import gettext, mark
 from wire.member import Value
 
 REASONS: Final[dict[LookReason, str]] = {

@@ -18,8 +18,8 @@ from hq.console_roles import View
 from hq.console_tables import questions
 from hq.web import asking, console_door, pages
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
 from hq.web.schemas import Instant, Query, Shown, text, word
+from runtime.web_languages import gettext, mark
 
 STATES: Final[dict[StoreState, str]] = {
     StoreState.NEW: mark("new"),

@@ -10,8 +10,8 @@ from hq import console_policy, notices
 from hq.console_roles import View
 from hq.web import asking, console_door, pages
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import current
 from hq.web.schemas import Instant, Query, Shown, text
+from runtime.web_languages import current
 
 _HASH_BYTES = 32
 

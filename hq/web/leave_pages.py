@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from hq import leavings
 from hq.errors import Reason, Refused
 from hq.web import asking, pages
-from hq.web.languages import LANGUAGES, gettext, mark
+from hq.web.languages import LANGUAGES
+from runtime.web_languages import gettext, mark
 
 _MOST_TYPED: Final = 64
 _MOST_STORE: Final = 40

@@ -15,9 +15,9 @@ from hq.custody import Custody
 from hq.database import reading, writing
 from hq.errors import MailNotSent
 from hq.mailing import Mailing
-from hq.web.languages import gettext, mark, speaking
 from hq.web_settings import Web
 from runtime.logs import Log
+from runtime.web_languages import gettext, mark, speaking
 
 _LOG: Final = Log("letters")
 _SUBJECT: Final = mark("Your link to sign in at %(name)s")

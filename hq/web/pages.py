@@ -16,8 +16,8 @@ from marshmallow import Schema, ValidationError
 from hq.web import asking, texts
 from hq.web.cookies import said
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext
-from hq.web.static import Static
+from runtime.web_languages import gettext
+from runtime.web_static import Static
 
 HTML: Final = "text/html; charset=utf-8"
 STATIC: Final = "consentry-static"  # under this name in the application's extensions

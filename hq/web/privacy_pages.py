@@ -17,8 +17,8 @@ from hq.notice import Notice
 from hq.notices import Published
 from hq.web import asking, pages
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import current
 from hq.web.schemas import Shown, instant
+from runtime.web_languages import current
 
 _LIMIT: Final = Limit(burst=60, each_ms=1_000)
 _HASH_BYTES: Final = 32

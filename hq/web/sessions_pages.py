@@ -10,8 +10,8 @@ from flask import Response
 from hq import sessions, signing_in
 from hq.web import asking, pages, tokens
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext
 from hq.web.schemas import Asked, Query, text, word
+from runtime.web_languages import gettext
 
 
 class AppAsked(Query):

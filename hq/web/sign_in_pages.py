@@ -13,12 +13,13 @@ from hq.errors import Refused
 from hq.limits import Limit
 from hq.sessions import Lasting, Way
 from hq.signing_in import Visit
-from hq.web import asking, languages, pages, sign_in
+from hq.web import asking, pages, sign_in
 from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext
+from hq.web.languages import LANGUAGES
 from hq.web.providers import MEMBERS, STAFF
 from hq.web.schemas import Asked, Query, text, word
+from runtime.web_languages import current, gettext
 
 _ADDRESS_LIMIT: Final = Limit(burst=4, each_ms=5 * 60_000)
 _PEER_LIMIT: Final = Limit(burst=12, each_ms=60_000)
@@ -43,7 +44,7 @@ class TokenAsked(Asked):
 class LanguageAsked(Asked):
     """Another language, and the page to come back to."""
 
-    language = word(*languages.LANGUAGES)
+    language = word(*LANGUAGES)
     next = text(400, 0, required=False, load_default="/")
 
 
@@ -89,7 +90,7 @@ def make() -> pages.Part:
         browser = sign_in.tie()
         with asking.writing() as connection:
             signing_in.ask_link(
-                connection, parts.keys.custody, asked["address"], browser, asked["next"], languages.current(),
+                connection, parts.keys.custody, asked["address"], browser, asked["next"], current(),
                 asking.now_ms(),
             )  # fmt: skip
         return pages.done("/sign-in/sent")
@@ -228,7 +229,7 @@ def _who(address: str) -> bytes:
 def _leave(realm: str, back: str) -> Response:
     asking.limit(asking.peer(), "provider", _LINK_LIMIT)
     parts = asking.parts()
-    leaving = parts.providers.leave(realm, parts.settings.public_url + back, languages.current(), asking.now_ms())
+    leaving = parts.providers.leave(realm, parts.settings.public_url + back, current(), asking.now_ms())
     visit = Visit(realm, leaving.nonce, leaving.verifier, pages.asked(NextAsked)["next"])
     browser = sign_in.tie()
     with asking.writing() as connection:

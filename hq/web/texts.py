@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from hq.errors import Reason
 from hq.web.errors import Problem, ProblemKind
-from hq.web.languages import gettext, mark
+from runtime.web_languages import gettext, mark
 
 _ELSE: Final = mark("That did not work. Please try again.")
 _PROBLEMS: Final[dict[ProblemKind, str]] = {

@@ -11,13 +11,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from runtime.web_languages import SOURCE
 from tablet_api import app as application
 from tablet_api import forms
 from tablet_api.gateway_client import GatewayClient
-from tablet_api.languages import LANGUAGES, SOURCE
+from tablet_api.languages import LANGUAGES
 from tablet_api.metrics import Metrics
 from tests.fakes.gateway import FakeGateway, handle
-from tests.tablet_api.catalogues import differences, said
+from tests.tablet_api.catalogues import SAID
 from tests.tablet_api.floor_of import card, fill, line, visit
 from wire.query import RefusedReason
 
@@ -39,8 +40,8 @@ def text(answer: TestResponse) -> str:
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != SOURCE])
 def test_every_sentence_is_there_in_every_language(language: str) -> None:
     """Nothing is missing, stale, doubled, doubtful, or lacks a place for what is filled in."""
-    assert differences(language) == []
-    assert len(said()) > 100
+    assert SAID.differences(language) == []
+    assert len(SAID.said) > 100
 
 
 def test_the_first_screen_is_the_right_one(app: Flask, gateway: FakeGateway) -> None:

@@ -5,15 +5,16 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from hq.web.languages import LANGUAGES, SOURCE
-from tests.hq.web.catalogues import PACKAGE, differences, said
+from hq.web.languages import LANGUAGES
+from runtime.web_languages import SOURCE
+from tests.hq.web.catalogues import PACKAGE, SAID
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != SOURCE])
 def test_every_sentence_is_there_in_every_language(language: str) -> None:
     """Nothing is missing, stale, doubled, doubtful, or lacks a place for what is filled in."""
-    assert differences(language) == []
-    assert len(said()) > 50
+    assert SAID.differences(language) == []
+    assert len(SAID.said) > 50
 
 
 @pytest.mark.parametrize("sheet", sorted((PACKAGE / "static").glob("*.css")), ids=lambda one: one.name)
