@@ -45,14 +45,18 @@ felt_counts = Table(
     Column("times", Integer, nullable=False),
 )
 
+# One row a member whom stores are asked about: an export of a member into whom others were merged has several, and
+# `whole` is what it is known by. An export of one has one, with both alike.
 exports = Table(
     "exports",
     METADATA,
     Column("id", LargeBinary(8), primary_key=True),
+    Column("whole", LargeBinary(8), nullable=False),
     _member(),
     Column("asked_ms", BigInteger, nullable=False),
     Index("exports_member", "member"),
     Index("exports_asked", "asked_ms", "id"),
+    Index("exports_whole", "whole"),
 )
 
 export_orders = Table(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement, Connection, Select, and_, case, distinct, exists, func, literal, select, tuple_, union_all,
+)
 
 from hq.alarm_tables import alarms
 from hq.choosing_tables import export_orders, exports
@@ -204,19 +206,27 @@ class RequestLine:
     done: int
 
 
+_part = exports.alias("part")
+_REQUESTS = (
+    (RequestKind.EXPORT, exports, _part.c.whole, export_orders),
+    (RequestKind.ERASURE, erasures, erasure_orders.c.erasure, erasure_orders),
+)
+
+
 def requests_page(
     connection: Connection, *, after: str = "", done: bool = False, limit: int = PAGE
 ) -> Page[RequestLine]:
     """Requests that wait for a store, or those that do not, by when they were asked."""
     parts = []
-    for kind, table, column, told in (
-        (RequestKind.EXPORT, exports, export_orders.c.export, export_orders),
-        (RequestKind.ERASURE, erasures, erasure_orders.c.erasure, erasure_orders),
-    ):
+    for kind, table, column, told in _REQUESTS:
         waits = exists().where(column == table.c.id, orders.c.id == told.c.order_id, orders.c.outcome.is_(None))
+        if table is exports:  # of who was merged, too: a request of its own it is not
+            waits = waits.where(told.c.export == _part.c.id)
         chosen = select(table.c.id, literal(kind.value).label("kind"), table.c.asked_ms).where(
             ~waits if done else waits
         )
+        if table is exports:
+            chosen = chosen.where(table.c.whole == table.c.id)
         # Each part by itself, so that the database never sorts more than two pages.
         chosen = _after(chosen, table.c.asked_ms, table.c.id, after).limit(limit + 1)
         parts.append(select(chosen.subquery()))
@@ -234,14 +244,18 @@ def _progress(connection: Connection, rows: Iterable[Any]) -> dict[bytes, tuple[
     """Of each request how many stores it went to, and how many have answered."""
     ids = [row.id for row in rows]
     found = {}
-    for column, told in ((export_orders.c.export, export_orders), (erasure_orders.c.erasure, erasure_orders)):
+    for _, _, column, told in _REQUESTS:
+        rows_of = told.outerjoin(orders, orders.c.id == told.c.order_id)
+        if told is export_orders:
+            rows_of = rows_of.join(_part, _part.c.id == export_orders.c.export)
+        waiting = case((orders.c.outcome.is_(None), told.c.store))
         wanted = (
-            select(column, func.count(), func.count(orders.c.outcome))
-            .select_from(told.outerjoin(orders, orders.c.id == told.c.order_id))
+            select(column, func.count(distinct(told.c.store)), func.count(distinct(waiting)))
+            .select_from(rows_of)
             .where(column.in_(ids))
             .group_by(column)
         )
-        found.update({row[0]: (row[1], row[2]) for row in connection.execute(wanted)})
+        found.update({row[0]: (row[1], row[1] - row[2]) for row in connection.execute(wanted)})
     return found
 
 

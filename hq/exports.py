@@ -9,7 +9,6 @@ I/O: sqlalchemy, and the system's random generator.
 import os
 from base64 import b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -89,25 +88,23 @@ def ask(engine: Engine, keys: Keys, member: str, now_ms: int) -> bytes:
             raise Refused(Reason.TOO_MANY, "export", "the ones before to be done first")
         made = os.urandom(REFERENCE_BYTES)
         for one in membership.alike(connection, whose):
-            _order(connection, made if one == whose else _part(made, one), one, now_ms, always=one == whose)
+            part = made if one == whose else os.urandom(REFERENCE_BYTES)
+            _order(connection, part, made, one, now_ms, always=one == whose)
     return made
 
 
-def _order(connection: Connection, export: bytes, member: bytes, now_ms: int, *, always: bool) -> None:
+def _order(
+    connection: Connection, export: bytes, whole: bytes, member: bytes, now_ms: int, *, always: bool
+) -> None:  # fmt: skip
     """Asks every store that knew a member by this reference; nothing is written of one whom none knew."""
     wanted = select(audience.c.store, audience.c.pseudonym).where(audience.c.member == member)
     seats = connection.execute(wanted.order_by(audience.c.store)).all()
     if seats or always:
-        connection.execute(insert(exports).values(id=export, member=member, asked_ms=now_ms))
+        connection.execute(insert(exports).values(id=export, whole=whole, member=member, asked_ms=now_ms))
     for row in seats:
         order = orders.issue(connection, row.store, Verb.EXPORT, now_ms, subject=row.pseudonym)
         values = {"export": export, "store": row.store, "member": member, "order_id": order}
         connection.execute(insert(export_orders).values(**values))
-
-
-def _part(export: bytes, member: bytes) -> bytes:
-    """By which the part of an export is found that is about a member who was merged: stores knew both."""
-    return sha256(export + member).digest()[:REFERENCE_BYTES]
 
 
 def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> list[Export]:
@@ -129,8 +126,8 @@ def gather(
     if found is None:
         return None
     told: dict[str, dict[str, Any]] = {}
-    alike = membership.alike(connection, choices.opened(connection, keys, member).reference)
-    parts = [reference, *(_part(reference, one) for one in alike)]
+    parts = connection.scalars(select(exports.c.id).where(exports.c.whole == reference).order_by(exports.c.id)).all()
+    parts = sorted(parts, key=lambda one: one != reference)
     for one in found.stores:
         answers = [] if one.progress is not Progress.DONE else _answers(connection, keys, parts, one.store)
         told[one.store] = {
@@ -176,21 +173,20 @@ def _of(connection: Connection, whose: bytes, now_ms: int) -> list[Export]:
     alike = membership.alike(connection, whose)
     wanted = select(exports).where(exports.c.member.in_(alike), exports.c.asked_ms > now_ms - KEPT_MS)
     rows = connection.execute(wanted.order_by(exports.c.asked_ms.desc(), exports.c.id)).all()
-    parts = {row.id: [_part(row.id, one) for one in alike] for row in rows}
-    others = {each for found in parts.values() for each in found}
     return [
-        Export(row.id, row.asked_ms, row.asked_ms + KEPT_MS, _stores(connection, [row.id, *parts[row.id]]))
+        Export(row.id, row.asked_ms, row.asked_ms + KEPT_MS, _stores(connection, row.id))
         for row in rows
-        if row.id not in others
+        if row.id == row.whole
     ]
 
 
-def _stores(connection: Connection, parts: list[bytes]) -> tuple[StoreExport, ...]:
+def _stores(connection: Connection, whole: bytes) -> tuple[StoreExport, ...]:
     """Each store once: done where all is that it was asked for."""
     wanted = (
         select(export_orders.c.store, order_rows.c.outcome, order_rows.c.done_ms)
         .join(order_rows, order_rows.c.id == export_orders.c.order_id)
-        .where(export_orders.c.export.in_(parts))
+        .join(exports, exports.c.id == export_orders.c.export)
+        .where(exports.c.whole == whole)
         .order_by(export_orders.c.store)
     )
     found: dict[str, StoreExport] = {}

@@ -126,6 +126,12 @@ def alike(connection: Connection, member: bytes) -> list[bytes]:
     return [member, *connection.scalars(select(merges.c.member).where(merges.c.survivor == member))]
 
 
+def survivors(connection: Connection, listed: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Into whom each of these was merged; who was not is not in the answer."""
+    wanted = select(merges.c.member, merges.c.survivor).where(merges.c.member.in_(sorted(listed)))
+    return {row.member: row.survivor for row in connection.execute(wanted)}
+
+
 def make(connection: Connection, custody: Custody, people: Iterable[About], now_ms: int) -> dict[bytes, Locked]:
     """New members, each with a key of its own; the caller saw that nobody has these ids."""
     made = {os.urandom(REFERENCE_BYTES): one for one in people}

@@ -83,7 +83,21 @@ def export(
         "stores_added": {store: instant(at_ms) for store, at_ms in sorted(choices.added(connection, whose).items())},
         "felt_creepy": [plain(noted) for noted in felt.of_member(connection, keys, member)],
         "stores": [_store(connection, keys, row) for row in _seats(connection, one)],
+        "merged": [
+            {
+                "member": other.about.id,
+                "choices": [plain(event) for event in ledger.of_members(connection, {reference: other})[reference]],
+                "consent": consent_export.of_locked(connection, keys, {reference: other}, controller, now_ms),
+            }
+            for reference, other in _merged(connection, keys, whose).items()
+        ],
     }
+
+
+def _merged(connection: Connection, keys: Keys, whose: bytes) -> dict[bytes, Locked]:
+    """The accounts that became this one: what was chosen there stays proved."""
+    others = set(membership.alike(connection, whose)) - {whose}
+    return membership.lock(connection, keys.custody, others)
 
 
 def _seats(connection: Connection, one: Locked) -> list[Any]:

@@ -9,6 +9,7 @@ I/O: sqlalchemy.
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -66,16 +67,18 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     told = [one for one in fresh if one.kind in _FOLDED]
     known = _members(connection, store, {one.pseudonym for one in fresh if one.pseudonym is not None})
     concerned = {known[one.pseudonym] for one in told if one.pseudonym in known}
-    locked = membership.lock(connection, keys.custody, concerned)
+    survivors = membership.survivors(connection, concerned)
+    locked = membership.lock(connection, keys.custody, concerned | set(survivors.values()))
     acts = [one for one in told if one.kind in _ACTS]
-    _fold(connection, keys, store, batch.incarnation, acts, known, locked, now_ms)
+    _fold(connection, keys, store, batch.incarnation, acts, known, survivors, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)
     synthetic_reports.take(connection, store, fresh)
     staff.take_pins(connection, store, fresh, now_ms)
     _log(log, fresh, now_ms)
     _note_applied(connection, store, batch.incarnation, fresh)
     _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
-    proposals.take(connection, store, batch.incarnation, known, told, now_ms)
+    whose = {known_as: survivors.get(member, member) for known_as, member in known.items()}
+    proposals.take(connection, store, batch.incarnation, whose, told, now_ms)
     connection.execute(
         update(incarnations)
         .where(incarnations.c.store == store, incarnations.c.incarnation == batch.incarnation)
@@ -213,6 +216,7 @@ def _fold(
     incarnation: bytes,
     acts: list[Event],
     known: dict[bytes, bytes],
+    survivors: dict[bytes, bytes],
     locked: dict[bytes, Locked],
     now_ms: int,
 ) -> None:
@@ -232,6 +236,9 @@ def _fold(
         chosen_s = (one.at_ms or now_ms) // 1000
         event = ConsentEvent(hashlib.sha256(stated).digest()[:16], method, chosen_s, now_ms // 1000, choice)
         entries.append(Entry(member, event))
+        if member in survivors:  # the store had not heard of the merge, or told late
+            again = hashlib.sha256(stated + b"\x00survivor").digest()[:16]
+            entries.append(Entry(survivors[member], replace(event, id=again)))
     ledger.append(connection, entries, locked)
     for member, number in through.items():
         connection.execute(
@@ -239,7 +246,7 @@ def _fold(
             .where(audience.c.store == store, audience.c.member == member)
             .values(acts_incarnation=incarnation, acts_through=number)
         )
-    concerned = {member: locked[member] for member in through}
+    concerned = {one: locked[one] for member in through for one in (member, survivors.get(member, member))}
     publication.refresh(connection, keys, concerned, now_ms, urgent=True)
 
 

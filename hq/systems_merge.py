@@ -3,8 +3,9 @@
     {"from": "m-2", "into": "m-1"}
 
 No grant comes across. A grant of the survivor stays where the other said nothing of it, or granted as much; what the
-other withdrew, refused, muted or made quieter holds from now on. Its id leads to the survivor; its row, key and consent
-events stay, so that what stores recorded of it stays readable, and they end with the survivor.
+other withdrew, refused, muted or made quieter holds from now on. What belongs to the person moves
+(`systems_merge_moved`). The merged id leads to the survivor; its row, key and consent events stay, so that what stores
+recorded of it stays readable, and they end with the survivor.
 
 I/O: sqlalchemy, and the system's random generator.
 """
@@ -14,9 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import contacts, door, ledger, membership, publication, purchases
-from hq.contacts_tables import contacts as contact_rows
-from hq.custody import Place, bound
+from hq import door, ledger, membership, publication, purchases, systems_merge_moved
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
@@ -30,7 +29,6 @@ from hq.systems_line import Line, Row
 from hq.systems_tables import merges
 from hq.tables import help_calls, members, phones, profiles
 from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
-from hq.web_tables import member_addresses
 from wire import schema
 from wire.member import MOST_MUTES, Field, Statement
 
@@ -66,12 +64,12 @@ def merge(engine: Engine, keys: Keys, merged: str, survivor: str, now_ms: int) -
             return False
         locked = membership.lock(connection, keys.custody, references.values())
         theirs, ours = locked[references[merged]], locked[references[survivor]]
+        recognised = systems_merge_moved.recognised(connection, theirs, now_ms // 1000)
         _choices(connection, ours, theirs, now_ms)
         locked[ours.reference] = _about(connection, ours, theirs.about)
         _profile(connection, ours, theirs)
         _purchases(connection, ours, theirs)
-        _contacts(connection, ours, theirs)
-        _addresses(connection, ours, theirs)
+        systems_merge_moved.move(connection, ours, theirs, phones_too=recognised)
         for table in (phones, profiles, help_calls, *OF_SIGNING_IN):
             connection.execute(delete(table).where(table.c.member == theirs.reference))
         _lead(connection, keys, theirs, ours, now_ms)
@@ -202,20 +200,3 @@ def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
             marks = dict(one.marks) | (dict(known[made].marks) if made in known else {})
             purchases.put_marks(connection, ours, made, marks)
     connection.execute(delete(purchase_rows).where(purchase_rows.c.member == theirs.reference))
-
-
-def _contacts(connection: Connection, ours: Locked, theirs: Locked) -> None:
-    """They count against the survivor's caps."""
-    for row in connection.execute(select(contact_rows).where(contact_rows.c.member == theirs.reference)).all():
-        sealed = contacts.resealed(theirs, ours, row.id, row.content)
-        here = contact_rows.c.id == row.id
-        connection.execute(update(contact_rows).where(here).values(member=ours.reference, content=sealed))
-
-
-def _addresses(connection: Connection, ours: Locked, theirs: Locked) -> None:
-    """All of both, more than one member may add: by each of them the survivor signs in."""
-    for row in connection.execute(select(member_addresses).where(member_addresses.c.member == theirs.reference)).all():
-        opened = theirs.seal.open(row.content, bound(Place.ADDRESS, theirs.reference))
-        sealed = ours.seal.close(opened, bound(Place.ADDRESS, ours.reference))
-        here = member_addresses.c.lookup == row.lookup
-        connection.execute(update(member_addresses).where(here).values(member=ours.reference, content=sealed))

@@ -8,18 +8,23 @@ from sqlalchemy import func, select
 
 from hq import (
     addresses,
+    choosing,
+    console_lists,
     erasure,
     exports,
+    felt,
     importer,
     ledger,
     membership,
+    moments,
+    notices,
     purchases,
     questions,
     receipts,
     rights,
     systems_merge,
 )
-from hq.choosing_tables import export_orders
+from hq.choosing_tables import asks, export_orders
 from hq.custody_tables import erasures, member_keys
 from hq.database import reading, writing
 from hq.errors import Reason
@@ -28,15 +33,18 @@ from hq.questions import QuestionKind
 from hq.state import Choice, Event, EventKind, Standing, fold
 from hq.systems_intake import Taken
 from hq.systems_line import Line
+from hq.tables import phones
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import NOON_MS, ROLES, STORE, Headquarters, text
 from tests.hq.test_purchases import bought, held, sent, shop
 from wire import schema
 from wire.events import HandOverReason
+from wire.keyring import MAX_PHONES
 from wire.member import Mode
-from wire.sync import Attendance, HelpStep
+from wire.sync import Attendance, HelpStep, Withdrawal
 from wire.sync import Event as StoreEvent
 from wire.sync import EventKind as StoreEventKind
+from wire.token import day_key
 
 __all__ = ["shop"]  # a fixture of the purchases
 
@@ -145,6 +153,113 @@ def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
         assert hq.keys.custody.references(connection, ["m-1", "m-2", "m-3"]) == {}
     hq.office.add_member("m-2", 18, "DE", hq.now_ms)
     hq.check()
+
+
+def test_phones_that_were_recognised_go_on_under_the_survivor(hq: Headquarters) -> None:
+    """Where the survivor may be recognised; the phone of an account that was recognised nowhere is not taken along."""
+    first, second = hq.join("m-1"), hq.join("m-2")
+    hq.office.add_member("m-3", 18, "DE", hq.now_ms)
+    hq.office.add_phone("m-3", hq.now_ms)
+    with reading(hq.engine) as connection:
+        known = {row.member: row.id for row in connection.execute(phones.select())}
+        theirs = hq.keys.custody.reference(connection, "m-2") or b""
+    day = hq.now_s // 86_400
+    merged(hq)
+    merged(hq, "m-3")
+    expected = {day_key(one, day) for one in (first, second)}
+    assert set(hq.day_keys("m-1")) == expected, "both phones are the one member's, the third is nobody's"
+    hq.office.remove_phone("m-2", known[theirs], hq.now_ms)  # under the id that the app knows, by either name
+    assert set(hq.day_keys("m-1")) == {day_key(first, day)}
+    with reading(hq.engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(phones)) == 1
+    hq.check()
+
+
+def test_a_phone_is_not_heard_where_either_account_left(hq: Headquarters) -> None:
+    """Presence that the other withdrew ends for all phones, and what the survivor never allowed stays so."""
+    for member in ("m-1", "m-2", "m-3"):
+        hq.join(member)
+    hq.office.withdraw("m-2", hq.now_ms, purpose="presence")
+    hq.office.withdraw("m-3", hq.now_ms, purpose="presence")
+    hq.later(1)
+    merged(hq, "m-2", "m-1")
+    assert hq.day_keys("m-1") == ()
+    hq.join("m-4")
+    merged(hq, "m-4", "m-3")
+    assert hq.day_keys("m-3") == ()
+
+
+def test_of_too_many_phones_those_of_the_survivor_stay(hq: Headquarters) -> None:
+    """And of the others the ones that were added last; a phone that both have is one."""
+    secret = hq.join("m-1")
+    hq.join("m-2")
+    row = {"member": "m-2", "phones": [secret.hex(), *(bytes([one] * 32).hex() for one in range(MAX_PHONES - 2))]}
+    hq.now_ms += 1000
+    assert importer.run(hq.engine, hq.keys, [json.dumps(row).encode()], hq.now_ms).taken == 1
+    for _ in range(3):
+        hq.office.add_phone("m-1", hq.now_ms)
+    merged(hq)
+    with reading(hq.engine) as connection:
+        (one,) = membership.read_by_id(connection, hq.keys.custody, ["m-1"]).values()
+        (held,) = membership.secrets(connection, {one.reference: one}).values()
+    assert (len(held), len(set(held)), secret in held) == (MAX_PHONES, MAX_PHONES, True)
+
+
+def test_what_the_other_was_shown_set_and_said_is_the_survivors(hq: Headquarters, shop: None) -> None:
+    """Notices, the list of stores, lines that felt wrong, moments of asking; and the copy has the other's choices."""
+    hq.join("m-1")
+    hq.join("m-2", "size.shoe")
+    hq.office.add_member("m-3", 18, "DE", hq.now_ms)
+    choosing.add_store(hq.office, "m-2", STORE, hq.now_ms)
+    felt.note(hq.office, "m-2", felt.Line(STORE, "size.shoe", "assist"), hq.now_ms, "app")
+    with writing(hq.engine) as connection:
+        moments.ask(connection, hq.keys, "m-2", moments.Moment.BOUGHT, hq.now_ms)
+        asked = connection.scalar(select(func.count()).select_from(asks))
+    hq.serve("m-2")
+    merged(hq)
+    merged(hq, "m-1", "m-3")
+    with writing(hq.engine) as connection:
+        told = rights.export(connection, hq.keys, "m-3", hq.now_ms)
+        assert connection.scalar(select(func.count()).select_from(asks)) == asked == 1
+        found = moments.ask(connection, hq.keys, "m-3", moments.Moment.BOUGHT, hq.now_ms)
+        (now,) = {one.hash for one in notices.in_force(connection) if one.purpose == "assist"}
+        assert notices.was_served(connection, hq.keys, "m-3", now, hq.now_ms)
+    assert found is None, "who was asked today under one name is not asked under the other"
+    assert (list(told["stores_added"]), len(told["felt_creepy"])) == ([STORE], 1)
+    assert {one["purpose"] for one in told["notices"]} >= {"presence", "assist"}
+    assert {one["member"] for one in told["merged"]} == {"m-1", "m-2"}
+    choices = {one["member"]: {each["choice"]["purpose"] for each in one["choices"]} for one in told["merged"]}
+    assert choices["m-2"] >= {"presence", "assist"}
+    assert all(one["consent"]["records"] for one in told["merged"])
+
+
+def test_what_a_store_tells_late_of_the_other_name_counts_for_the_survivor(hq: Headquarters) -> None:
+    """Somebody withdrew in a store without network, and was merged before it told: it ends for the one who stays."""
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    hq.join("m-1", "language")
+    hq.join("m-2", "language")
+    known_as = hq.pseudonym("m-2")
+    merged(hq)
+    assert hq.record("m-1") is not None
+    hq.later(60)
+    gone = StoreEvent(1, StoreEventKind.WITHDRAWAL, hq.now_ms, known_as, schema.encode(Withdrawal(None, "nina", "t-1")))
+    store.say(hq.answers, store.events(gone))
+    assert hq.record("m-1") is None
+    assert standing(hq, "m-1").statements == ()
+    hq.check()
+
+
+def test_a_copy_of_who_was_merged_is_one_request_of_the_consoles(hq: Headquarters) -> None:
+    """With every store that was asked, under whatever name."""
+    hq.join("m-1")
+    hq.join("m-2")
+    merged(hq)
+    export = exports.ask(hq.engine, hq.keys, "m-2", hq.now_ms)
+    with reading(hq.engine) as connection:
+        (line,) = console_lists.requests_page(connection).rows
+        assert console_lists.requests_page(connection, done=True).rows == ()
+    assert (line.id, line.stores, line.done) == (export, 1, 0)
 
 
 _NOW_S = NOON_MS // 1000

@@ -450,6 +450,7 @@ def upgrade() -> None:
     op.create_table(
         "exports",
         sa.Column("id", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("whole", sa.LargeBinary(length=8), nullable=False),
         sa.Column("member", sa.LargeBinary(length=16), nullable=False),
         sa.Column("asked_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -461,6 +462,7 @@ def upgrade() -> None:
     with op.batch_alter_table("exports", schema=None) as batch_op:
         batch_op.create_index("exports_asked", ["asked_ms", "id"], unique=False)
         batch_op.create_index("exports_member", ["member"], unique=False)
+        batch_op.create_index("exports_whole", ["whole"], unique=False)
 
     op.create_table(
         "felt",
