@@ -12,7 +12,18 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
-    ColumnElement, Connection, Select, and_, case, distinct, exists, func, literal, select, tuple_, union_all,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    distinct,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
 )
 
 from hq.alarm_tables import alarms

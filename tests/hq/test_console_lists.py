@@ -64,7 +64,8 @@ def fill(connection: Connection, member: bytes, count: int) -> None:
     many(questions, ({"id": _id(one, 8), "member": member, "event": "s/1/1", "kind": "why", "words": b"",
                       "language": "de", "asked_ms": NOON_MS + one // 3, "due_ms": NOON_MS + one // 3,
                       "answered_ms": None if one % 2 else NOON_MS} for one in numbers))  # fmt: skip
-    many(exports, ({"id": _id(one, 8), "whole": _id(one, 8), "member": member, "asked_ms": NOON_MS + one // 3} for one in numbers))
+    many(exports, ({"id": _id(one, 8), "whole": _id(one, 8), "member": member, "asked_ms": NOON_MS + one // 3}
+                   for one in numbers))  # fmt: skip
     many(orders, ({"id": _id(one, 16), "store": STORE, "verb": 1, "urgent": False, "issued_ms": NOON_MS,
                    "not_after_ms": NOON_MS, "sent_ms": 0, "outcome": None if one % 2 else 0}
                   for one in numbers))  # fmt: skip
