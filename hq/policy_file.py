@@ -24,6 +24,7 @@ from hq.policy_papers import Paper, Papers, Recipient
 from hq.policy_rules import Draft, bind
 from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
+from wire.suggestions import DEFAULT as SUGGESTIONS
 
 T = TypeVar("T")
 MAX_FILE_BYTES = 1024 * 1024
@@ -58,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     "texts": {},
     "reasons": [],
     "zone_kinds": [],
+    **{name: list(one) if isinstance(one, tuple) else one for name, one in dataclasses.asdict(SUGGESTIONS).items()},
 }
 
 

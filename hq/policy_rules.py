@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consent.grants import SUGGEST
-from hq import hint_rules, notice_binding, notice_rules, regulation
+from hq import hint_rules, notice_binding, notice_rules, regulation, suggestion_rules
 from hq.errors import Reason, Refused
 from hq.policy_papers import Paper, Papers
 from hq.state import PRESENCE
@@ -85,6 +85,7 @@ def problems(draft: Draft) -> Iterator[Refused]:
             yield Refused(Reason.POLICY_INCOMPLETE, where, "a jurisdiction with a rule in `ages`, or nobody is served")
         yield from _store(store, declared)
     yield from hint_rules.problems(main)
+    yield from suggestion_rules.problems(main)
     parts: list[tuple[str, object]] = [("main", main), *((f"stores.{one.store}", one) for one in draft.stores)]
     for where, part in parts:
         try:

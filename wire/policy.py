@@ -16,6 +16,7 @@ from wire.browsers import MOST_RULES, BrowserRule
 from wire.hints import MOST_HINTS, Hint
 from wire.member import Name, Scope, SourceClass, Text
 from wire.schema import Count, Range, Size
+from wire.suggestions import SuggestionPolicy
 
 MAIN_KEY = b"main"
 Days = Annotated[int, Range(0, 36_500)]
@@ -110,6 +111,7 @@ class MainPolicy:
     `hints`: of good manners, for associates; None: none. `software_wanted`: the release that boxes are to run; None:
     not said. `browsers`: the least version of each family; None: any; `unknown_browsers`: whether one without a rule
     may be used, too; None: it may. `pin_digits`: the least length of a PIN that is set in a store; None: 4.
+    `suggestions`: what may be suggested; None: `wire.suggestions.DEFAULT`.
     """
 
     version: Annotated[int, Range(1, 2**32)]
@@ -128,6 +130,7 @@ class MainPolicy:
     browsers: Annotated[tuple[BrowserRule, ...], Count(MOST_RULES)] | None = None
     unknown_browsers: bool | None = None
     pin_digits: Annotated[int, Range(4, 8)] | None = None
+    suggestions: SuggestionPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

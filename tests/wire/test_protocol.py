@@ -12,7 +12,7 @@ from tests.strategies import instances, members
 from tests.wire import cddl
 from tests.wire.page import PAGE, STATED, TEXT, fits, plain, schema_of
 from wire import cbor, envelope, keys, query, receivers, satellite, schema, sighting, sync
-from wire.catalog import CatalogItem
+from wire.catalog import CatalogGroup, CatalogItem
 from wire.errors import WireError
 from wire.member import Member, Staff
 from wire.orders import EraseResult, ExportResult, WipeResult
@@ -22,7 +22,7 @@ from wire.sighting import Health, RadioReason, RadioState, Sighting
 
 MESSAGES = [sync.SCHEMAS[kind] for kind in sync.Kind]
 EVENT_BODIES = list(sync.EVENT_BODIES.values())
-BODIES = [Member, Staff, MainPolicy, StorePolicy, CatalogItem]
+BODIES = [Member, Staff, MainPolicy, StorePolicy, CatalogItem, CatalogGroup]
 RESULTS = [ExportResult, EraseResult, WipeResult, Recalled]
 SATELLITE = [satellite.SatelliteFrame]
 QUERIES = [*typing.get_args(query.Request), *typing.get_args(query.Reply)]

@@ -1,0 +1,139 @@
+"""Chooses what stands on a card: first what may be suggested at all, then what is likely, then what policy leaves.
+
+The one call of the gateway, of HQ's mirror and of the commands. It gets item ids, times and counts, and no name.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from consent.suggest.guard import Guard, Terms, Verdict
+from consent.suggest.model import Model
+from consent.suggest.rank import Place, Ranked, Reason, ReasonKind, rank
+from consent.suggest.shelf import Shelf
+from consent.suggest.signals import Behaviour
+from wire.suggestions import SuggestionPolicy
+
+_SPARE = 8  # asked for beyond what policy shows, so that some may be left out by its rules
+Near = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Chosen:
+    """What is suggested: what is due again and what would be new, each the likeliest first."""
+
+    due: tuple[Ranked, ...] = ()
+    new: tuple[Ranked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Why an item is suggested or not. `verdict`: the guard's, before all else.
+
+    `place` and `position` (from 1): where it stands among the likeliest of that place; None: it is not among them.
+    `is_chosen`: whether it stands on the card. `off`: the kind of reason that is switched off and that kept it away.
+    """
+
+    verdict: Verdict
+    place: Place | None = None
+    position: int | None = None
+    is_chosen: bool = False
+    off: ReasonKind | None = None
+
+
+def choose(
+    behaviour: Behaviour,
+    terms: Terms,
+    shelf: Shelf,
+    model: Model | None,
+    policy: SuggestionPolicy,
+    near: Near | None = None,
+) -> Chosen:
+    """What goes on the card now. `near`: whether an item stands in the zone of the visit; None: not known."""
+    guard = Guard(behaviour, terms, shelf, policy)
+    found = _ranked(guard, shelf, model, policy, near)
+    off = switched_off(policy, terms.zone, terms.stage)
+    left = [one for one in (_without(each, off) for each in found) if one is not None]
+    return Chosen(
+        due=tuple(one for one in left if one.place is Place.DUE_AGAIN)[: policy.most_due],
+        new=tuple(one for one in left if one.place is Place.NEW)[: policy.most_new],
+    )
+
+
+def explain(
+    item: str,
+    behaviour: Behaviour,
+    terms: Terms,
+    shelf: Shelf,
+    model: Model | None,
+    policy: SuggestionPolicy,
+    near: Near | None = None,
+) -> Told:
+    """Which rule decided about one item, by the very calls that choose."""
+    guard = Guard(behaviour, terms, shelf, policy)
+    verdict = guard.judge(item)
+    if not verdict.is_free:
+        return Told(verdict)
+    found = _ranked(guard, shelf, model, policy, near)
+    mine = next((one for one in found if one.item == item), None)
+    if mine is None:
+        return Told(verdict)
+    position = [one.item for one in found if one.place is mine.place].index(item) + 1
+    if _without(mine, switched_off(policy, terms.zone, terms.stage)) is None:
+        return Told(verdict, mine.place, position, off=mine.reasons[0].kind)
+    chosen = choose(behaviour, terms, shelf, model, policy, near)
+    return Told(verdict, mine.place, position, any(one.item == item for one in (*chosen.due, *chosen.new)))
+
+
+def switched_off(policy: SuggestionPolicy, zone: str | None, stage: str | None) -> frozenset[str]:
+    """The rules that are off, or that rest in this zone and at this stage. Where neither is known all of them rest."""
+    resting = (
+        one.rule
+        for one in policy.rules_resting
+        if (one.zone is None or zone is None or one.zone == zone)
+        and (one.stage is None or stage is None or one.stage == stage)
+    )
+    return frozenset((*policy.rules_off, *resting))
+
+
+def inputs(policy: SuggestionPolicy, zone: str | None, stage: str | None, scopes: Iterable[str]) -> frozenset[str]:
+    """Which of these scopes suggestions may be made from: those whose rule is neither off nor resting."""
+    return frozenset(scopes) - switched_off(policy, zone, stage)
+
+
+def _ranked(
+    guard: Guard, shelf: Shelf, model: Model | None, policy: SuggestionPolicy, near: Near | None
+) -> list[Ranked]:
+    """The likeliest of what the guard lets through, of both places, the likeliest first.
+
+    Items that a flag guards and that were bought are ranked apart, with their own purchases; all others without these,
+    so that nothing else follows from them.
+    """
+    own = guard.own()
+    most = max(policy.most_due, policy.most_new) + _SPARE
+
+    def ranked(behaviour: Behaviour, allowed: Callable[[str], bool]) -> tuple[Ranked, ...]:
+        return rank(behaviour, model, allowed, most, category=shelf.category, near=near, apart=True)
+
+    found = [
+        one
+        for one in ranked(guard.clean(), lambda item: item not in own and guard.judge(item).is_free)
+        if one.place is not Place.ONCE
+    ]
+    if own:
+        apart = ranked(guard.owning(own), lambda item: item in own)
+        found += [_quietly(one) for one in apart if one.place is Place.DUE_AGAIN]
+    return sorted(found, key=lambda one: (-one.score, one.item))
+
+
+def _quietly(one: Ranked) -> Ranked:
+    """An item that a flag guards says of itself that it was bought before, and not how often or when."""
+    return replace(one, reasons=(Reason(ReasonKind.OFTEN),))
+
+
+def _without(one: Ranked, off: frozenset[str]) -> Ranked | None:
+    """The suggestion without the reasons that are off; None: what mattered most is."""
+    if one.reasons and one.reasons[0].kind.value in off:
+        return None
+    return replace(one, reasons=tuple(each for each in one.reasons if each.kind.value not in off))

@@ -1,0 +1,218 @@
+"""Says of each item whether it may be suggested to this member at all, and by which rule; before any relevance.
+
+The one place where it is decided. What is not known is not suggested. What a flag guards, and what the member muted,
+is no signal either: `clean` takes it out of what is ranked by, so that nothing can follow from it.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from consent.suggest.memory import NOTHING, by_category, is_declined, is_resting
+from consent.suggest.shelf import Shelf, Sort
+from consent.suggest.signals import Behaviour, Bought
+from wire.flags import ADULT, NEVER, ONLY_IF_BOUGHT, category, special_categories
+from wire.suggestions import Memory, SuggestionPolicy
+
+
+class GuardRule(StrEnum):
+    """What decided about an item."""
+
+    FREE = "free"  # nothing speaks against it
+    UNKNOWN_ITEM = "unknown-item"  # no catalog knows it
+    NEVER = "never"
+    SPECIAL = "special"  # a special category that the member did not grant for this
+    ADULT = "adult"  # the member is younger, or their age is not known
+    MUTED_ITEM = "muted-item"
+    MUTED_CATEGORY = "muted-category"
+    MUTED_THEME = "muted-theme"
+    ONLY_IF_BOUGHT = "only-if-bought"  # and it was not bought on two occasions
+    RETURNED = "returned"  # as often as it was kept
+    DECLINED = "declined"
+    IGNORED = "ignored"  # shown too often without a word
+    NO_HABIT = "no-habit"  # bought, and so nothing new, but not on two occasions lately
+
+
+class Muting(StrEnum):
+    """What a mute is about; by value `wire.items.MuteKind`."""
+
+    ITEM = "item"
+    CATEGORY = "category"
+    THEME = "theme"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guard says of an item. `by`: the category, theme or special category that decided; None: the item."""
+
+    rule: GuardRule
+    by: str | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may be suggested."""
+        return self.rule is GuardRule.FREE
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Terms:
+    """On what terms this member gets suggestions, beside what they did.
+
+    mutes: what and its id, `what` by value a `Muting`. age_at_least: years, 0: not known. specials: special categories
+    that they granted explicitly. showing: items that stand already on the card of this visit. zone and stage: where
+    they are and how far, None: not known.
+    """
+
+    mutes: frozenset[tuple[str, str]] = frozenset()
+    age_at_least: int = 0
+    specials: frozenset[str] = frozenset()
+    memory: Memory = NOTHING
+    showing: frozenset[str] = frozenset()
+    zone: str | None = None
+    stage: str | None = None
+
+
+_FREE = Verdict(GuardRule.FREE)
+
+
+@dataclass(slots=True)
+class _Own:
+    """The days of the purchases of one item that were kept, and how often it was returned."""
+
+    kept: list[tuple[int, int]]  # day and what is left of its quantity
+    returned: int = 0
+
+
+class Guard:
+    """See the module: one for each request. Nothing that was changed after it was made is seen."""
+
+    def __init__(self, behaviour: Behaviour, terms: Terms, shelf: Shelf, policy: SuggestionPolicy) -> None:
+        self._behaviour, self._terms, self._shelf, self._policy = behaviour, terms, shelf, policy
+        self._specials = frozenset(category(one) for one in terms.specials)
+        self._remembered = {one.item: one for one in terms.memory.items}
+        self._sorts: dict[Sort, Verdict] = {}
+        self._own = _owned(behaviour.bought)
+
+    def judge(self, item: str) -> Verdict:
+        """The first rule that speaks against the item; `FREE`: none does."""
+        harmless = self.harmless(item)
+        own = self._own_of(item) if harmless.is_free else None
+        if own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own):
+            return Verdict(GuardRule.NO_HABIT)
+        return harmless
+
+    def harmless(self, item: str) -> Verdict:
+        """As `judge`, without asking whether purchases are a habit: whether it does no harm to be shown at all."""
+        sort = self._shelf.sort(item)
+        if sort is None:
+            return Verdict(GuardRule.UNKNOWN_ITEM)
+        verdict = self._sorts.get(sort)
+        if verdict is None:
+            verdict = self._sorts[sort] = self._of_sort(sort)
+        return self._of_item(item, sort) if verdict.is_free else verdict
+
+    def clean(self) -> Behaviour:
+        """What the member did, without anything that a flag guards, that is muted, or that no catalog knows."""
+        return self._behaving(self._is_signal, self._is_signal)
+
+    def owning(self, items: frozenset[str]) -> Behaviour:
+        """The same with the purchases of these guarded items, which then speak for themselves and for nothing else."""
+        return self._behaving(lambda item: item in items or self._is_signal(item), self._is_signal)
+
+    def own(self) -> frozenset[str]:
+        """Items that a flag guards, that were bought, and that may be suggested: on their own account alone."""
+        return frozenset(item for item in self._own if self._speaks_for_itself(item) and self.judge(item).is_free)
+
+    def _behaving(self, is_bought: Callable[[str], bool], is_signal: Callable[[str], bool]) -> Behaviour:
+        did = self._behaviour
+        return replace(
+            did,
+            bought=tuple(one for one in did.bought if is_bought(one.item)),
+            basket=tuple(one for one in did.basket if is_signal(one)),
+            wishlist=tuple(one for one in did.wishlist if is_signal(one)),
+            tallies=by_category(self._terms.memory, self._shelf),
+        )
+
+    def _is_signal(self, item: str) -> bool:
+        sort = self._shelf.sort(item)
+        return sort is not None and not sort.flags and self._muted(item, sort) is None
+
+    def _speaks_for_itself(self, item: str) -> bool:
+        sort = self._shelf.sort(item)
+        return sort is not None and bool(sort.flags) and not special_categories(sort.flags)
+
+    def _of_sort(self, sort: Sort) -> Verdict:
+        """What holds of every item of a sort."""
+        if NEVER in sort.flags:
+            return Verdict(GuardRule.NEVER)
+        for special in sorted(special_categories(sort.flags)):
+            if special not in self._specials:
+                return Verdict(GuardRule.SPECIAL, special)
+        if ADULT in sort.flags and self._terms.age_at_least < self._policy.adult_age:
+            return Verdict(GuardRule.ADULT)
+        return self._muted_sort(sort) or _FREE
+
+    def _muted_sort(self, sort: Sort) -> Verdict | None:
+        for name in sort.path:
+            if (Muting.CATEGORY, name) in self._terms.mutes:
+                return Verdict(GuardRule.MUTED_CATEGORY, name)
+        for name in sort.themes:
+            if (Muting.THEME, name) in self._terms.mutes:
+                return Verdict(GuardRule.MUTED_THEME, name)
+        return None
+
+    def _muted(self, item: str, sort: Sort) -> Verdict | None:
+        if (Muting.ITEM, item) in self._terms.mutes:
+            return Verdict(GuardRule.MUTED_ITEM)
+        return self._muted_sort(sort)
+
+    def _of_item(self, item: str, sort: Sort) -> Verdict:
+        """What holds of this one item, of a sort that is free."""
+        if (Muting.ITEM, item) in self._terms.mutes:
+            return Verdict(GuardRule.MUTED_ITEM)
+        own = self._own_of(item)
+        if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(own):
+            return Verdict(GuardRule.ONLY_IF_BOUGHT)
+        if own is not None and own.returned >= max(1, self._occasions(own)):
+            return Verdict(GuardRule.RETURNED)
+        remembered = self._remembered.get(item)
+        if remembered is not None:
+            day = self._behaviour.now_day
+            if is_declined(remembered, day, self._policy):
+                return Verdict(GuardRule.DECLINED)
+            if is_resting(remembered, day, self._policy, showing=item in self._terms.showing):
+                return Verdict(GuardRule.IGNORED)
+        return _FREE
+
+    def _own_of(self, item: str) -> _Own | None:
+        """What they bought of an item; None: nothing, or it is of a special category, of which nothing follows."""
+        sort = self._shelf.sort(item)
+        return None if sort is None or special_categories(sort.flags) else self._own.get(item)
+
+    def _is_habit(self, own: _Own | None) -> bool:
+        return own is not None and self._occasions(own) >= self._policy.habit_baskets
+
+    def _occasions(self, own: _Own) -> int:
+        """On how many days the item was bought and kept, not too long ago. Several baskets of a day are one visit."""
+        now_day = self._behaviour.now_day
+        since = now_day - self._policy.habit_days if now_day is not None else None
+        return len({day for day, left in own.kept if left > 0 and (since is None or day > since)})
+
+
+def _owned(bought: Iterable[Bought]) -> dict[str, _Own]:
+    """What was kept of each item. What came back never counts; the till's receipt of it takes off what was before."""
+    found: dict[str, _Own] = {}
+    for one in sorted(bought, key=lambda line: (line.day, line.basket, line.quantity <= 0)):
+        own = found.setdefault(one.item, _Own([]))
+        if one.quantity > 0 and not one.returned:
+            own.kept.append((one.day, one.quantity))
+            continue
+        own.returned += 1
+        off = max(1, -one.quantity) if one.quantity <= 0 else 0
+        for at in range(len(own.kept) - 1, -1, -1):
+            day, left = own.kept[at]
+            own.kept[at] = day, max(0, left - off)
+            off = max(0, off - left)
+    return found

@@ -1,0 +1,72 @@
+"""What may be known of the items on sale: their categories, themes and flags, of each sort once.
+
+Some ten thousand items share some hundred sorts, so that the table is small and a verdict on a sort is made once.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from wire.flags import guarding
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """What items of one sort have in common. `path`: categories, the widest first. `flags`: those that guard.
+
+    The flags are the item's own and those of all its categories and themes (`wire.catalog.inherited`).
+    """
+
+    path: tuple[str, ...]
+    themes: tuple[str, ...]
+    flags: frozenset[str]
+
+    @property
+    def category(self) -> str | None:
+        """The narrowest; None: it is in none."""
+        return self.path[-1] if self.path else None
+
+
+class Shelf:
+    """The sort of each item by its id. What is not on it is not known, and not suggested."""
+
+    __slots__ = ("_sorts",)
+
+    def __init__(self, sorts: Mapping[str, Sort]) -> None:
+        self._sorts = sorts
+
+    def __len__(self) -> int:
+        return len(self._sorts)
+
+    def sort(self, item: str) -> Sort | None:
+        """The sort of an item; None: no catalog knows it."""
+        return self._sorts.get(item)
+
+    def category(self, item: str) -> str | None:
+        """The narrowest category of an item; None: it is not known, or in none."""
+        found = self._sorts.get(item)
+        return None if found is None else found.category
+
+
+class ShelfMaker:
+    """Makes a shelf item by item, so that whoever reads a catalog may do so in slices."""
+
+    __slots__ = ("_kinds", "_sorts")
+
+    def __init__(self) -> None:
+        self._sorts: dict[str, Sort] = {}
+        self._kinds: dict[Sort, Sort] = {}
+
+    def put(self, item: str, path: Iterable[str], themes: Iterable[str], flags: Iterable[str]) -> None:
+        """One item, with all flags that count for it. The first word on an item holds, as the store reads it."""
+        if item not in self._sorts:
+            sort = Sort(tuple(path), tuple(themes), guarding(flags))
+            self._sorts[item] = self._kinds.setdefault(sort, sort)
+
+    def made(self) -> Shelf:
+        """The shelf, with what was put on it so far."""
+        return Shelf(dict(self._sorts))
+
+
+EMPTY = Shelf({})

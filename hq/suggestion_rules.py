@@ -1,0 +1,40 @@
+"""Whether what a policy says of suggestions makes sense: scopes that are declared and special, rules that there are.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Iterator
+
+from consent.suggest.rank import ReasonKind
+from hq.errors import Reason, Refused
+from wire.flags import category
+from wire.policy import MainPolicy
+
+SUGGESTIONS = "suggestions"  # the scope of what is suggested: as a rule, all of it
+
+
+def rules(main: MainPolicy) -> frozenset[str]:
+    """The rules of suggestions that can be switched off: kinds of reasons, and scopes that something is made of."""
+    used = {one.id for one in main.scopes if one.used_for}
+    return frozenset((SUGGESTIONS, *(one.value for one in ReasonKind), *used))
+
+
+def problems(main: MainPolicy) -> Iterator[Refused]:
+    """Everything that is wrong, first first."""
+    said = main.suggestions
+    if said is None:
+        return
+    special = {one.id for one in main.scopes if one.special}
+    seen: set[str] = set()
+    for special_scope in said.specials:
+        where = f"suggestions.specials.{special_scope.category}"
+        if special_scope.scope not in special:
+            yield Refused(Reason.UNDECLARED_SCOPE, where, "a scope that this policy declares, with `special`")
+        if category(special_scope.category) in seen:
+            yield Refused(Reason.POLICY_INCONSISTENT, where, "each category once")
+        seen.add(category(special_scope.category))
+    known = rules(main)
+    for key, named in (("rules_off", said.rules_off), ("rules_resting", [one.rule for one in said.rules_resting])):
+        if any(one not in known for one in named):
+            hint = f"kinds of reasons, or scopes that are used for suggestions: {', '.join(sorted(known))}"
+            yield Refused(Reason.POLICY_INCONSISTENT, f"suggestions.{key}", hint)
