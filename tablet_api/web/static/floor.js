@@ -177,8 +177,10 @@ export class Floor {
     this.standing = [...groups.waiting, ...groups.here].slice(0, this.most);
     const there = new Set(this.standing);
     before.forEach((row, index) => {
-      if (!there.has(row)) this.heights.unobserve(row);
-      else if (this.standing[index] !== row) this.moved.set(row, now);
+      if (!there.has(row)) {
+        this.heights.unobserve(row);
+        this.height.delete(row);
+      } else if (this.standing[index] !== row) this.moved.set(row, now);
     });
     for (const row of this.standing) if (!this.height.has(row)) this.heights.observe(row);
   }
@@ -203,14 +205,16 @@ export class Floor {
   }
 
   #resized(entries) {
-    const now = performance.now();
+    const grown = new Set();
     for (const { target, borderBoxSize } of entries) {
       const [{ blockSize }] = borderBoxSize;
       const before = this.height.get(target);
       this.height.set(target, blockSize);
-      if (before === undefined || before === blockSize) continue;
-      for (const row of this.standing.slice(this.standing.indexOf(target) + 1)) this.moved.set(row, now);
+      if (before !== undefined && before !== blockSize) grown.add(target);
     }
+    if (grown.size === 0) return;
+    const [now, highest] = [performance.now(), this.standing.findIndex((row) => grown.has(row))];
+    if (highest >= 0) for (const row of this.standing.slice(highest + 1)) this.moved.set(row, now);
   }
 
   // --- fingers ---
