@@ -31,6 +31,7 @@ class Alarm(StrEnum):
     CERTIFICATE_FAILED = "certificate_failed"
     CERTIFICATE_LATE = "certificate_late"
     CONSENT_BROKEN = "consent_broken"
+    HOOK_GIVEN_UP = "hook_given_up"
 
 
 # What an operator reads: what is wrong, and the first thing to do.
@@ -53,6 +54,8 @@ WORDS: dict[Alarm, str] = {
     "renewed. When it ends, tablets warn or show nothing. Look at the issuer, or use `consentry-hq certificate put`.",
     Alarm.CONSENT_BROKEN: "HQ's consent events are not what HQ signed: events were changed, or the end was cut. "
     "Run `consentry-hq consent verify`, and compare the database with a backup.",
+    Alarm.HOOK_GIVEN_UP: "Another system was not told what members changed: it took nothing for three days, or a "
+    "change cannot be opened. Mend what the detail says, then send again in the console, or `consentry-hq hook retry`.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

@@ -37,9 +37,11 @@ hooks = Table(
     Column("due_ms", BigInteger, nullable=False, index=True),
     Column("added_ms", BigInteger, nullable=False),
     Column("told_ms", BigInteger, nullable=True),  # when a message was taken last
+    Column("failed_ms", BigInteger, nullable=True),  # the last try that came to nothing since then; None: none
+    Column("failure", String(64), nullable=True),
 )
 
-# Messages that were not taken for three days: which events they told of.
+# Messages that were given up: which events they told of.
 dead_letters = Table(
     "dead_letters",
     METADATA,

@@ -22,6 +22,8 @@ class View(StrEnum):
     STORES = "stores"
     POLICY = "policy"
     REFUSED = "refused"  # lines of imports that were not taken
+    HOOKS = "hooks"  # where other systems are called, and what they did not take
+    RESEND = "resend"
     ALERTS = "alerts"
     QUESTIONS = "questions"
     ANSWER = "answer"
@@ -36,6 +38,8 @@ MAY: dict[View, frozenset[Role]] = {
     View.STORES: frozenset({Role.PRIVACY, Role.OPERATIONS}),
     View.POLICY: frozenset({Role.PRIVACY, Role.OPERATIONS, Role.INTEGRATOR}),
     View.REFUSED: frozenset({Role.OPERATIONS, Role.INTEGRATOR}),
+    View.HOOKS: frozenset({Role.OPERATIONS, Role.INTEGRATOR}),
+    View.RESEND: frozenset({Role.INTEGRATOR}),
     View.ALERTS: frozenset({Role.PRIVACY, Role.OPERATIONS}),
     View.QUESTIONS: frozenset({Role.PRIVACY}),
     View.ANSWER: frozenset({Role.PRIVACY}),

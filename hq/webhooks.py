@@ -1,8 +1,8 @@
 """Calls other systems when members changed something: signed, in order, tried again for three days, never lost.
 
 A hook stands where its cursor is (hq.changes): one message is under way at a time, and says the same in each try. What
-was not taken for three days is kept as a dead letter, and the next message goes on. Several HQ processes may run it:
-who sends puts the next try off first.
+was not taken for three days is kept as a dead letter, and the next message goes on; so is, after an hour, a single
+change whose seal does not open. Several HQ processes may run it: who sends puts the next try off first.
 
 Source: Standard Webhooks 1.0 (headers, signature, secrets).
 
@@ -18,15 +18,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from hq import changes, contacts, systems, systems_refused
+from hq.alarms import Alarm, clear, raise_
 from hq.changes_tables import dead_letters, hooks
 from hq.custody import Custody, Place, Purpose, bound
 from hq.database import reading, writing
-from hq.errors import DatabaseUnavailable, HookNotTaken, Reason, Refused
-from hq.systems import Right
+from hq.errors import DatabaseUnavailable, HookNotTaken, Reason, Refused, SealBroken
+from hq.systems import Right, System
 from runtime.errors import UnavailableError
 from runtime.logs import Log
 
@@ -34,12 +36,14 @@ _LOG = Log("hooks")
 MOST_HOOKS = 5  # of a system
 MOST_AT_ONCE = 100  # changes in a message
 GIVE_UP_MS = 3 * 86_400_000
+BROKEN_GIVE_UP_MS = 3_600_000  # a row that was changed does not mend by itself, and withdrawals wait behind it
 ROTATES_MS = 86_400_000  # so long the old secret signs too
 _FIRST_PAUSE_MS = 5_000
 _MOST_PAUSE_MS = 6 * 3_600_000
 _FAILED_PAUSE_MS = 300_000  # after something of HQ's own failed
 _SECRET_BYTES = 32
 _ID_BYTES = 8
+_MOST_REASON = 64  # characters
 _PREFIX = "whsec_"
 
 Post = Callable[[str, bytes, Mapping[str, str]], None]  # url, body, headers; raises HookNotTaken
@@ -47,7 +51,10 @@ Post = Callable[[str, bytes, Mapping[str, str]], None]  # url, body, headers; ra
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One hook as an operator sees it. Times are Unix milliseconds UTC; `behind`: events not yet told of."""
+    """One hook as an operator sees it. Times are Unix milliseconds UTC; `behind`: events not yet told of.
+
+    `failed_ms`, `failure`: the last try that came to nothing since a message was taken; None: none did.
+    """
 
     id: bytes
     system: str
@@ -57,6 +64,8 @@ class Hook:
     due_ms: int
     told_ms: int | None
     dead: int
+    failed_ms: int | None
+    failure: str | None
 
 
 # --- keeping ------------------------------------------------------------------------------------------------------
@@ -90,17 +99,23 @@ def rotate(connection: Connection, custody: Custody, hook: bytes, now_ms: int) -
     if row is None:
         raise _unknown()
     secret = os.urandom(_SECRET_BYTES)
-    sealed = custody.to_seal(connection, Purpose.SYSTEMS).close(secret, bound(Place.HOOK, hook))
-    changed = {"secret": sealed, "old_secret": row.secret, "old_until_ms": now_ms + ROTATES_MS}
+    seal = custody.to_seal(connection, Purpose.SYSTEMS)
+    sealed = seal.close(secret, bound(Place.HOOK, hook))
+    changed = {"secret": sealed, "old_secret": row.secret, "old_until_ms": now_ms + ROTATES_MS, "due_ms": now_ms}
+    try:
+        seal.open(row.secret, bound(Place.HOOK, hook))
+    except SealBroken:
+        changed |= {"old_secret": None, "old_until_ms": None}  # what cannot sign is why there is a new one
     connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
     return shown(secret)
 
 
-def remove(connection: Connection, hook: bytes) -> None:
+def remove(connection: Connection, hook: bytes, now_ms: int) -> None:
     """Deletes a hook and its dead letters. Raises: Refused, where there is no such."""
     connection.execute(delete(dead_letters).where(dead_letters.c.hook == hook))
     if connection.execute(delete(hooks).where(hooks.c.id == hook)).rowcount != 1:
         raise _unknown()
+    _clear(connection, now_ms)
 
 
 def retry(connection: Connection, hook: bytes, now_ms: int) -> int:
@@ -118,20 +133,29 @@ def retry(connection: Connection, hook: bytes, now_ms: int) -> int:
     changed = {"through": through, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms}
     connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
     connection.execute(delete(dead_letters).where(dead_letters.c.hook == hook))
+    _clear(connection, now_ms)
     return len(letters)
+
+
+def _clear(connection: Connection, now_ms: int) -> None:
+    """Ends the alarm once no dead letter is left."""
+    if connection.execute(select(dead_letters.c.id).limit(1)).first() is None:
+        clear(connection, Alarm.HOOK_GIVEN_UP, "", now_ms)
 
 
 def listed(connection: Connection) -> list[Hook]:
     """All hooks, by system."""
     newest = changes.newest(connection)
-    dead: dict[bytes, int] = {}
-    for one in connection.scalars(select(dead_letters.c.hook)):
-        dead[one] = dead.get(one, 0) + 1
-    wanted = select(hooks).order_by(hooks.c.system, hooks.c.added_ms)
+    counted = select(dead_letters.c.hook, func.count()).group_by(dead_letters.c.hook)
+    dead = {row[0]: row[1] for row in connection.execute(counted)}
+    wanted = select(hooks).order_by(hooks.c.system, hooks.c.added_ms, hooks.c.id)
     return [
-        Hook(row.id, row.system, row.url, newest - row.through, row.tries, row.due_ms, row.told_ms, dead.get(row.id, 0))
+        Hook(
+            row.id, row.system, row.url, newest - row.through, row.tries, row.due_ms, row.told_ms,
+            dead.get(row.id, 0), row.failed_ms, row.failure,
+        )
         for row in connection.execute(wanted)
-    ]
+    ]  # fmt: skip
 
 
 def _unknown() -> Refused:
@@ -186,7 +210,11 @@ class Hooks:
     def _try(self, hook: bytes, now_ms: int) -> bool:
         try:
             return self._send(hook, now_ms)
-        except UnavailableError as error:  # a seal that does not open, too
+        except SealBroken as error:
+            with suppress(DatabaseUnavailable):
+                self._stuck(hook, now_ms, error)
+            return False
+        except UnavailableError as error:
             _LOG.error("hook_failed", hook=hook.hex(), reason=error.text, remedy=error.remedy)
         with suppress(DatabaseUnavailable), writing(self._engine) as connection:
             here = (hooks.c.id == hook, hooks.c.due_ms <= now_ms)
@@ -203,6 +231,7 @@ class Hooks:
             if message.over or error.gone:
                 self._give_up(message, now_ms, error)
             else:
+                self._note(message, now_ms, error)
                 _LOG.warning(
                     "hook_not_taken", hook=hook.hex(), reason=error.text, tries=message.tries, remedy=error.remedy
                 )
@@ -222,7 +251,7 @@ class Hooks:
                 connection.execute(update(hooks).where(hooks.c.id == hook).values(due_ms=now_ms + _MOST_PAUSE_MS))
                 return None
             most = MOST_AT_ONCE if row.sending is None else row.sending - row.through
-            page = changes.after(connection, self._custody, system, row.through, most)
+            page = self._page(connection, system, row.through, most)
             sending = page.next
             if not page.changes:  # nothing that this system may know
                 nothing = {"through": sending, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms}
@@ -241,6 +270,49 @@ class Hooks:
         over = now_ms - first_ms >= GIVE_UP_MS
         return _Message(row.url, body, headers, hook, sending, row.tries + 1, over)
 
+    def _page(self, connection: Connection, system: System, cursor: int, most: int) -> changes.Page:
+        """What is to be told; where a change in it does not open, as many as do before it. Raises: SealBroken."""
+        while True:
+            try:
+                return changes.after(connection, self._custody, system, cursor, most)
+            except SealBroken:
+                if most == 1:
+                    raise
+                most //= 2
+
+    def _stuck(self, hook: bytes, now_ms: int, error: SealBroken) -> None:
+        """A message that HQ cannot make: tried every 5 minutes for an hour, then given up with all that it stops.
+
+        That is the one change that does not open; or all there is, where the secret does not and nothing can be signed.
+        """
+        with writing(self._engine) as connection:
+            row = connection.execute(select(hooks).where(hooks.c.id == hook).with_for_update()).first()
+            if row is None or row.due_ms > now_ms:
+                return
+            first_ms = row.first_ms or now_ms
+            over = now_ms - first_ms >= BROKEN_GIVE_UP_MS
+            if over:
+                through = row.through + 1
+                try:
+                    self._secrets(connection, row, now_ms)
+                except SealBroken:
+                    through = changes.newest(connection)
+                _bury(connection, row, through, now_ms, error.text)
+            changed = {"tries": row.tries + 1, "first_ms": first_ms, "due_ms": now_ms + _FAILED_PAUSE_MS,
+                       "failed_ms": now_ms, "failure": error.text[:_MOST_REASON]}  # fmt: skip
+            if not over:
+                connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
+        if over:
+            _LOG.error("hook_given_up", hook=hook.hex(), reason=error.text, tries=row.tries + 1, remedy=error.remedy)
+        else:
+            _LOG.error("hook_failed", hook=hook.hex(), reason=error.text, remedy=error.remedy)
+
+    def _note(self, message: _Message, now_ms: int, error: HookNotTaken) -> None:
+        with suppress(DatabaseUnavailable), writing(self._engine) as connection:
+            here = (hooks.c.id == message.hook, hooks.c.sending == message.sending)
+            said = {"failed_ms": now_ms, "failure": error.text[:_MOST_REASON]}
+            connection.execute(update(hooks).where(*here).values(said))
+
     def _secrets(self, connection: Connection, row: object, now_ms: int) -> list[bytes]:
         seal = self._custody.to_open(connection, Purpose.SYSTEMS)
         hook, old, until_ms = (getattr(row, name) for name in ("id", "old_secret", "old_until_ms"))
@@ -254,10 +326,7 @@ class Hooks:
             row = connection.execute(select(hooks).where(hooks.c.id == message.hook).with_for_update()).first()
             if row is None or row.sending != message.sending:
                 return
-            letter = {"hook": message.hook, "after": row.through, "through": message.sending, "made_ms": now_ms,
-                      "reason": error.text[:64]}  # fmt: skip
-            connection.execute(insert(dead_letters).values(letter))
-            self._end(connection, message, now_ms, told_ms=row.told_ms)
+            _bury(connection, row, message.sending, now_ms, error.text)
         _LOG.error(
             "hook_given_up", hook=message.hook.hex(), reason=error.text, tries=message.tries,
             remedy="mend the other system, then: consentry-hq hook retry",
@@ -265,9 +334,20 @@ class Hooks:
 
     def _end(self, connection: Connection, message: _Message, now_ms: int, *, told_ms: int | None) -> None:
         ended = {"through": message.sending, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms,
-                 "told_ms": told_ms}  # fmt: skip
+                 "told_ms": told_ms, "failed_ms": None, "failure": None}  # fmt: skip
         here = (hooks.c.id == message.hook, hooks.c.sending == message.sending)
         connection.execute(update(hooks).where(*here).values(ended))
+
+
+def _bury(connection: Connection, row: Any, through: int, now_ms: int, reason: str) -> None:
+    """Makes what a hook was to be told next a dead letter, and tells operators; the row is locked."""
+    said = {"failed_ms": now_ms, "failure": reason[:_MOST_REASON]}
+    letter = {"hook": row.id, "after": row.through, "through": through, "made_ms": now_ms,
+              "reason": reason[:_MOST_REASON]}  # fmt: skip
+    connection.execute(insert(dead_letters).values(letter))
+    ended = {"through": through, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms, **said}
+    connection.execute(update(hooks).where(hooks.c.id == row.id).values(ended))
+    raise_(connection, Alarm.HOOK_GIVEN_UP, "", now_ms, f"hook={row.id.hex()} system={row.system} reason={reason}")
 
 
 def sweep(engine: Engine, now_ms: int) -> None:

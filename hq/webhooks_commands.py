@@ -66,7 +66,7 @@ def _retry(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
 
 def _remove(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
     with writing(office.engine) as connection:
-        webhooks.remove(connection, _id(chosen))
+        webhooks.remove(connection, _id(chosen), now_ms)
     print("hook removed")
 
 

@@ -23,6 +23,7 @@ MENU: Final[tuple[tuple[View, str, str], ...]] = (
     (View.ALERTS, "/console/alerts", mark("Alerts")),
     (View.POLICY, "/console/policy", mark("Policy and notices")),
     (View.REFUSED, "/console/refused", mark("Refused imports")),
+    (View.HOOKS, "/console/hooks", mark("Webhooks")),
     (View.QUESTIONS, "/console/questions", mark("Questions of members")),
     (View.REQUESTS, "/console/requests", mark("Requests of members")),
     (View.MEMBER, "/console/members", mark("Look at a member")),

@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
-from hq import changes, erasure, ledger, systems, systems_consent, webhooks
+from hq import alarms, changes, erasure, ledger, systems, systems_consent, webhooks
 from hq.changes import Change
 from hq.changes_tables import hooks as hooks_table
 from hq.custody import Custody, Purpose, Seal
 from hq.database import reading, writing
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_line import Line
+from hq.tables import members
 from hq.webhooks import Hooks
 from hq.webhooks_post import HttpPost
 from tests.hq.headquarters import DAY_S, STORE, Headquarters
@@ -266,3 +267,55 @@ def test_no_receiver_and_no_broken_secret_holds_up_the_other_hooks(
     said = [one.getMessage() for one in caplog.records]
     assert any("hook_failed" in one and broken.hex() in one for one in said)
     assert any("hook_not_taken" in one and dripping.hex() in one for one in said)
+
+
+def test_a_change_that_does_not_open_is_given_up_alone_and_told(
+    hq: Headquarters, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes before and behind it is said; the one letter raises an alarm that ends when it is sent again."""
+    hook, _ = hooked(hq, receiver.url)
+    hq.join("m-1")
+    hq.office.withdraw("m-1", hq.now_ms)
+    hq.join("m-2")
+    with writing(hq.engine) as connection:
+        whose = hq.keys.custody.reference(connection, "m-2")
+        kept = connection.scalar(select(members.c.content).where(members.c.id == whose))
+        connection.execute(update(members).where(members.c.id == whose).values(content=bytes(60)))
+    hq.join("m-3")
+    for _ in range(20):  # ticks come every few seconds: here one where something is due
+        with reading(hq.engine) as connection:
+            (found,) = webhooks.listed(connection)
+        if not found.behind:
+            break
+        hq.now_ms = max(hq.now_ms, found.due_ms)
+        hooks(hq).tick(hq.now_ms)
+    told_of = [one["member"] for _, _, body in receiver.heard for one in json.loads(body)["data"]["changes"]]
+    assert (found.behind, found.dead, told_of) == (0, 1, ["m-1", "m-1", "m-3"])
+    assert any("hook_given_up" in one.getMessage() for one in caplog.records)
+    with writing(hq.engine) as connection:
+        assert [row.alarm for row in alarms.open_alarms(connection)] == ["hook_given_up"]
+        connection.execute(update(members).where(members.c.id == whose).values(content=kept))
+        assert webhooks.retry(connection, hook, hq.now_ms) == 1
+        assert alarms.open_alarms(connection) == []
+    assert hooks(hq).tick(hq.now_ms) == 1
+    assert [one["member"] for one in json.loads(receiver.heard[-1][2])["data"]["changes"]] == ["m-2", "m-3"]
+
+
+def test_a_hook_whose_secret_does_not_open_gives_up_and_signs_again_with_a_new_one(
+    hq: Headquarters, receiver: Receiver
+) -> None:
+    """Nothing can be said without it: all there is becomes a letter after an hour; the broken one is not kept."""
+    hook, _ = hooked(hq, receiver.url)
+    hq.join("m-1")
+    with writing(hq.engine) as connection:
+        connection.execute(update(hooks_table).values(secret=bytes(60)))
+    for _ in range(14):
+        hooks(hq).tick(hq.now_ms)
+        hq.now_ms += 300_000
+    with writing(hq.engine) as connection:
+        (found,) = webhooks.listed(connection)
+        assert (found.behind, found.dead, receiver.heard) == (0, 1, [])
+        secret = webhooks.rotate(connection, hq.keys.custody, hook, hq.now_ms)
+        webhooks.retry(connection, hook, hq.now_ms)
+    assert hooks(hq).tick(hq.now_ms) == 1
+    assert verified(base64.b64decode(secret.removeprefix("whsec_")), *receiver.heard[-1][1:])

@@ -511,6 +511,8 @@ def upgrade() -> None:
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
         sa.Column("added_ms", sa.BigInteger(), nullable=False),
         sa.Column("told_ms", sa.BigInteger(), nullable=True),
+        sa.Column("failed_ms", sa.BigInteger(), nullable=True),
+        sa.Column("failure", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
             ["system"],
             ["systems.id"],

@@ -1,27 +1,32 @@
 """The console: who may see what, a look that the member reads, answers, lists that go on, figures; in a browser too."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from hq import looks, questions
+from hq import looks, questions, systems, webhooks
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm, raise_
+from hq.changes_tables import hooks
 from hq.console_roles import MAY, Role, View
 from hq.database import reading, writing
+from hq.errors import HookNotTaken
+from hq.systems import EVERY_BRAND, Right
 from hq.web_tables import tries
 from tests.hq.web import console_world
 from tests.hq.web.conftest import Open, axe
 from tests.hq.web.place import Place
+from wire.member import Mode
 
 # Every address of the console, and what may be seen there.
 PAGES = {
     "/console/stores": View.STORES, "/console/stores/store-2": View.STORES, "/console/alerts": View.ALERTS,
     "/console/policy": View.POLICY, "/console/policy/main/1": View.POLICY, "/console/refused": View.REFUSED,
+    "/console/hooks": View.HOOKS,
     "/console/questions": View.QUESTIONS, "/console/requests": View.REQUESTS, "/console/members": View.MEMBER,
     "/console/figures": View.FIGURES, "/console/figures/chart.svg": View.FIGURES,
     "/console/figures/figures.csv": View.FIGURES, "/console/figures/work": View.FIGURES,
@@ -30,6 +35,7 @@ PAGES = {
 POSTS = {
     "/console/members": View.MEMBER, f"/console/questions/{'0' * 16}": View.QUESTIONS,
     f"/console/looks/{'0' * 32}/answer": View.ANSWER, "/console/figures/release": View.RELEASE,
+    f"/console/hooks/{'0' * 16}/retry": View.RESEND,
 }  # fmt: skip
 Clients = Callable[[Role], FlaskClient]
 
@@ -260,3 +266,37 @@ def _look(page: Page) -> None:
     page.get_by_label("In a few words").fill("the app showed nothing")
     page.get_by_role("button", name="Look", exact=True).click()
     page.wait_for_url("**/console/looks/*")
+
+
+def test_an_integrator_sees_what_a_webhook_did_not_take_and_sends_it_again(place: Place, staff_client: Clients) -> None:
+    """With the last delivery, the last failure and the dead letters; of the address nothing behind a question mark."""
+    integrator, operations = staff_client(Role.INTEGRATOR), staff_client(Role.OPERATIONS)
+    assert "No system is called" in integrator.get("/console/hooks", base_url=place.address).get_data(as_text=True)
+    hq = place.hq
+    with writing(hq.engine) as connection:
+        systems.add(connection, "crm", "CRM", [Right.CHANGES], [EVERY_BRAND], [], hq.now_ms)
+        hook, _ = webhooks.add(connection, hq.keys.custody, "crm", "https://crm.example.com/in?key=s3cret", hq.now_ms)
+        through = connection.scalar(select(hooks.c.through)) or 0
+
+    def gone(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        raise HookNotTaken("it answered 410", "see whether it is there", gone=True)
+
+    try:
+        hq.office.set_mode("ada", Mode.OPEN, hq.now_ms)
+        webhooks.Hooks(hq.engine, hq.keys.custody, gone).tick(hq.now_ms)
+        shown = integrator.get("/console/hooks", base_url=place.address).get_data(as_text=True)
+        assert all(one in shown for one in ("https://crm.example.com/in", "it answered 410", hook.hex()))
+        assert "s3cret" not in shown
+        assert "Send again to crm" in shown
+        seen = operations.get("/console/hooks", base_url=place.address).get_data(as_text=True)
+        assert "it answered 410" in seen
+        assert "/retry" not in seen
+        response = integrator.post(f"/console/hooks/{hook.hex()}/retry", base_url=place.address)
+        assert response.status_code == 303
+        with reading(hq.engine) as connection:
+            (found,) = webhooks.listed(connection)
+            assert (found.dead, connection.scalar(select(hooks.c.through))) == (0, through)
+        assert integrator.post("/console/hooks/x/retry", base_url=place.address).status_code == 404
+    finally:
+        with writing(hq.engine) as connection:
+            webhooks.remove(connection, hook, hq.now_ms)
