@@ -108,7 +108,7 @@ def likeness(model: Model, weights: Mapping[int, float]) -> list[tuple[int, floa
     for item, weight in weights.items():
         if item >= known:
             continue
-        rows, listed, _ = model.members.row(item)
+        rows, listed = model.members.entries(item)
         for row, one in zip(rows, listed, strict=True):
             near[row] = get(row, 0.0) + weight * one
     power = model.knobs[Knob.CLOSENESS]

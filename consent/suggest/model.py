@@ -57,9 +57,10 @@ class Knob(IntEnum):
     GAP_DAYS = 6  # the median gap between baskets, for whom one cannot be told
     CLUSTERS_EACH = 7  # clusters that a member is likened to
     CLOSENESS = 8  # the power that sharpens likeness
+    TREES_SHARE = 9  # of the trees in the score, beside the linear weights; 0 to 1
 
 
-DEFAULT_KNOBS = (7.0, 0.9, 0.7, 0.5, 0.9, 45.0, 14.0, 3.0, 2.0)
+DEFAULT_KNOBS = (7.0, 0.9, 0.7, 0.5, 0.9, 45.0, 14.0, 4.0, 2.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,8 +82,12 @@ class Rows:
 
     def row(self, number: int) -> tuple["array[int]", bytes, float]:
         """Items, weights and the scale of the weights of one row."""
+        return *self.entries(number), self.scales[number]
+
+    def entries(self, number: int) -> tuple["array[int]", bytes]:
+        """Items and weights of one row, where the scale is another row's."""
         start, end = self.starts[number], self.starts[number + 1]
-        return self.items[start:end], self.weights[start:end], self.scales[number]
+        return self.items[start:end], self.weights[start:end]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

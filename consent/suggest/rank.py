@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from consent.suggest import features, reasons
 from consent.suggest.features import Row, Situation
-from consent.suggest.model import WITHOUT_TABLES, Model
+from consent.suggest.model import WITHOUT_TABLES, Knob, Model
 from consent.suggest.reasons import Reason as Reason
 from consent.suggest.reasons import ReasonKind as ReasonKind
 from consent.suggest.signals import Behaviour, Tally
@@ -116,8 +116,9 @@ def scores(model: Model, rows: list[Row]) -> list[float]:
     if not model.trees:
         return linear
     order = sorted(range(len(rows)), key=lambda place: -linear[place])
+    share = model.knobs[Knob.TREES_SHARE]
     for place in order[:MOST_TREED]:
-        linear[place] = grown(model, rows[place])
+        linear[place] = share * grown(model, rows[place]) + (1.0 - share) * linear[place]
     if len(order) > MOST_TREED:  # the others stay behind the best of them, in their order
         floor = min(linear[place] for place in order[:MOST_TREED]) - 1e-6
         step = linear[order[MOST_TREED]] - floor

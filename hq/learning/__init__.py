@@ -1,1 +1,1 @@
-"""Learns from purchases what suggestions need of others' habits: tables and weights, of which no basket can be read out."""
+"""Learns from purchases what suggestions need of others' habits: tables and weights that give nobody's basket away."""
