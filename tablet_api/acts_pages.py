@@ -1,4 +1,4 @@
-"""The acts on a visit as pages: introduced, what became of a suggestion, an item looked for and proposed.
+"""The acts on a visit as pages: introduced, what became of a suggestion, a theme muted, an item proposed.
 
 Each answers with the card as it is afterwards. Handing over is the floor's own form of attendance.
 
@@ -8,20 +8,27 @@ I/O: answers HTTP requests (flask) by asking the gateway.
 from flask import Response
 
 from runtime.web_languages import gettext, mark
-from tablet_api import act_texts, asking, floor, forms, pages, visit_schemas, visits
+from tablet_api import act_texts, asking, floor, forms, pages, suggested_texts, visit_schemas, visits
 from wire import acts
 from wire.items import Response as Answer
 
 _NOT_FOR_ME = mark("Done. It will not be suggested again.")
 _NOTED = mark("Noted.")
+_NOT_NOW = mark("Noted. It will not be suggested for a while.")
+_NOTHING_OF_IT = mark("Done. Nothing of this kind will be suggested again.")
 _PROPOSED = mark("Proposed. It is added once they confirm it in their app.")
 _INTRODUCED = mark("Noted. They can see in their app that it was said.")
+_SAID = {Answer.NOT_FOR_ME: _NOT_FOR_ME, Answer.DECLINED: _NOT_NOW}
 
 
 def make() -> pages.Part:
     """The pages."""
     part = pages.Part("acts")
     part.app_template_global("reason_said")(act_texts.reason)
+    part.app_template_global("places")(suggested_texts.places)
+    part.app_template_global("because")(suggested_texts.because)
+    part.app_template_global("answered")(suggested_texts.answered)
+    part.app_template_global("theme_called")(suggested_texts.theme)
 
     @part.post("/visits/<handle>/introduction")
     def introduction(handle: str) -> Response:
@@ -35,9 +42,14 @@ def make() -> pages.Part:
         asked = pages.form(visit_schemas.OutcomeAsked)
         question = acts.Respond(asking.session(), forms.handle_of(handle), asked["item"], asked["response"])
         asking.accepted(asking.ask(question))
-        if asked["response"] is Answer.NOT_FOR_ME:
-            return floor.card(handle, toast=gettext(_NOT_FOR_ME))
-        return floor.card(handle, toast=gettext(_NOTED))
+        return floor.card(handle, toast=gettext(_SAID.get(asked["response"], _NOTED)))
+
+    @part.post("/visits/<handle>/mutes")
+    def mutes(handle: str) -> Response:
+        """Nothing of a theme any more, for good."""
+        asked = pages.form(visit_schemas.MuteAsked)
+        asking.accepted(asking.ask(acts.MuteFor(asking.session(), forms.handle_of(handle), asked["what"], asked["id"])))
+        return floor.card(handle, toast=gettext(_NOTHING_OF_IT))
 
     @part.get("/visits/<handle>/items")
     def found(handle: str) -> Response:

@@ -11,8 +11,10 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from tablet_api import forms
 from wire.events import HandOverReason
+from wire.items import Response
 from wire.policy import Section
 from wire.query import DarkReason, Light, Visit
+from wire.suggested import SuggestedKind, SuggestedPlace
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
@@ -260,6 +262,28 @@ class WhyShown(Shown):
     until = Instant(attribute="until_ms", required=True)
 
 
+class SuggestedReasonShown(Shown):
+    """Why an item is suggested."""
+
+    kind = fields.Enum(SuggestedKind, by_value=True, required=True)
+    number = fields.Integer(
+        required=True, allow_none=True,
+        metadata={"description": "days of every, due and lately, purchases of often, a month of season"},
+    )  # fmt: skip
+
+
+class SuggestedShown(Shown):
+    """What belongs to a suggestion that the store made."""
+
+    place = fields.Enum(SuggestedPlace, by_value=True, required=True)
+    reasons = fields.List(fields.Nested(SuggestedReasonShown), required=True)
+    themes = fields.List(fields.String(), required=True, metadata={"description": "of the item; each can be muted"})
+    answer = fields.Enum(
+        Response, by_value=True, required=True, allow_none=True,
+        metadata={"description": "what the shopper made of it on this visit"},
+    )  # fmt: skip
+
+
 class EntryShown(Shown):
     """One entry of a list."""
 
@@ -268,6 +292,7 @@ class EntryShown(Shown):
     quantity = fields.Integer(required=True, allow_none=True)
     returned = fields.Boolean(required=True)
     item = fields.String(required=True, allow_none=True, metadata={"description": "of a suggestion: its id"})
+    suggested = fields.Nested(SuggestedShown, required=True, allow_none=True)
 
 
 class LineShown(Shown):

@@ -33,9 +33,9 @@ class SuggestedKind(StrEnum):
     LATELY = "lately"  # days since they bought it
     SEASON = "season"  # month, 1 to 12
     SIMILAR = "similar"  # shoppers with similar baskets like it
-    WITH_BOUGHT = "with-bought"
-    WITH_BASKET = "with-basket"
-    WITH_WISHLIST = "with-wishlist"
+    WITH_BOUGHT = "goes-with"  # something that they bought
+    WITH_BASKET = "goes-with-basket"
+    WITH_WISHLIST = "goes-with-wishlist"
     ON_WISHLIST = "on-wishlist"
     POPULAR = "popular"
     NEAR = "near"  # it stands in the zone where they are

@@ -4,12 +4,13 @@ Pure: no I/O, no clock.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wire import acts
-from wire.items import Response
+from wire.items import MuteKind, Response
 from wire.policy import Section
-from wire.query import Accepted, Conflict, Refused, RefusedReason, Reply, Request, SessionView, Withheld
+from wire.query import Accepted, Conflict, Entry, Refused, RefusedReason, Reply, Request, SessionView, Withheld
 
 if TYPE_CHECKING:
     from tests.fakes.gateway import FakeGateway
@@ -44,10 +45,16 @@ def answer(gateway: "FakeGateway", asked: Request, view: SessionView) -> Reply:
         case acts.Respond(_, _, item, response):
             if item not in _suggested(gateway, handle):
                 return Withheld()
-            if response is Response.NOT_FOR_ME:
-                _mute(gateway, handle, item)
+            if response in (Response.NOT_FOR_ME, Response.DECLINED):
+                _keep(gateway, handle, lambda one: one.item != item)
+            else:
+                _answer(gateway, handle, item, response)
+            gateway.put_card(dataclasses.replace(card, version=card.version + 1))
+        case acts.MuteFor(_, _, what, name):
+            if what is MuteKind.THEME and any(_has(one, name) for one in _entries(gateway, handle)):
+                _keep(gateway, handle, lambda one: not _has(one, name))
                 gateway.put_card(dataclasses.replace(card, version=card.version + 1))
-        case acts.MuteFor(_, _, _, name):
+                return Accepted()
             return Accepted() if name in _suggested(gateway, handle) else Withheld()
         case acts.Propose(_, _, to, item):
             known = item in {one.item for one in gateway.catalog}
@@ -55,14 +62,33 @@ def answer(gateway: "FakeGateway", asked: Request, view: SessionView) -> Reply:
     return Accepted()
 
 
-def _suggested(gateway: "FakeGateway", handle: bytes) -> set[str | None]:
+def _entries(gateway: "FakeGateway", handle: bytes) -> list[Entry]:
     lines = gateway.sections.get((handle, Section.SUGGESTIONS), ())
-    return {entry.item for line in lines for entry in line.entries} - {None}
+    return [entry for line in lines for entry in line.entries]
 
 
-def _mute(gateway: "FakeGateway", handle: bytes, item: str) -> None:
+def _suggested(gateway: "FakeGateway", handle: bytes) -> set[str | None]:
+    return {entry.item for entry in _entries(gateway, handle)} - {None}
+
+
+def _has(entry: Entry, theme: str) -> bool:
+    return entry.suggested is not None and theme in entry.suggested.themes
+
+
+def _keep(gateway: "FakeGateway", handle: bytes, wanted: Callable[[Entry], bool]) -> None:
     key = handle, Section.SUGGESTIONS
     gateway.sections[key] = tuple(
-        dataclasses.replace(line, entries=tuple(one for one in line.entries if one.item != item))
-        for line in gateway.sections[key]
+        dataclasses.replace(line, entries=tuple(filter(wanted, line.entries))) for line in gateway.sections[key]
+    )
+
+
+def _answer(gateway: "FakeGateway", handle: bytes, item: str, response: Response) -> None:
+    def told(entry: Entry) -> Entry:
+        if entry.item != item or entry.suggested is None:
+            return entry
+        return dataclasses.replace(entry, suggested=dataclasses.replace(entry.suggested, answer=response))
+
+    key = handle, Section.SUGGESTIONS
+    gateway.sections[key] = tuple(
+        dataclasses.replace(line, entries=tuple(map(told, line.entries))) for line in gateway.sections[key]
     )

@@ -11,15 +11,25 @@ from tests.tablet_api.floor_of import card, fill, line, visit
 from wire import acts
 from wire.acts import CatalogLine
 from wire.events import HandOverReason
-from wire.items import ItemList, Response
+from wire.items import ItemList, MuteKind, Response
 from wire.policy import Section
 from wire.query import Entry
+from wire.suggested import Suggested, SuggestedKind, SuggestedPlace, SuggestedReason
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
 
+
+def offer(name: str, item: str, place: SuggestedPlace, kind: SuggestedKind, number: int | None, *themes: str) -> Entry:
+    """One suggestion of the store's own."""
+    return Entry(name, None, None, False, item, Suggested(place, (SuggestedReason(kind, number),), themes))
+
+
 SUGGESTED = line(
-    "suggested", "Might fit", None, Entry("Trail sock", None, None, False, "sku-1"),
-    Entry("Running cap", None, None, False, "sku-2"),
+    "suggestions", "Suggestions", None,
+    offer("Trail sock", "sku-1", SuggestedPlace.DUE_AGAIN, SuggestedKind.EVERY, 21),
+    offer("Running cap", "sku-2", SuggestedPlace.DUE_AGAIN, SuggestedKind.OFTEN, 4),
+    offer("Rain hat", "sku-3", SuggestedPlace.NEW, SuggestedKind.SIMILAR, None, "baby", "lakes"),
+    offer("Picnic blanket", "sku-4", SuggestedPlace.NEW, SuggestedKind.WITH_WISHLIST, None, "lakes"),
 )  # fmt: skip
 
 
@@ -132,15 +142,57 @@ def test_without_a_shared_list_no_item_is_offered(opened: Open, gateway: FakeGat
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_suggestion_that_is_not_for_them_goes(opened: Open, gateway: FakeGateway, size: str) -> None:
-    """One tap, and the others stay; what they take is noted."""
+def test_suggestions_stand_in_two_places_and_each_says_why(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """What is due again, what would be new, each with its reason in plain words; and in German, too."""
+    a_floor(gateway)
+    page = opened_card(opened, size)
+    page.get_by_role("button", name="Suggestions").click()
+    due, new = (page.get_by_role("list", name=name) for name in ("Due again", "New for them"))
+    expect(due.get_by_role("listitem")).to_have_count(2)
+    expect(new.get_by_role("listitem")).to_have_count(2)
+    expect(due).to_contain_text("Buys this about every 3 weeks")
+    expect(due).to_contain_text("Bought 4 times")
+    expect(new).to_contain_text("Shoppers with similar baskets like it")
+    expect(new).to_contain_text("Goes with their wish list")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_suggestion_is_answered_in_one_tap(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """What they take says so, what is not now or not for them goes, and the others stay; all of it by keyboard, too."""
     a_floor(gateway)
     page = opened_card(opened, size)
     page.get_by_role("button", name="Suggestions").click()
     page.get_by_role("button", name="They take it: Running cap").click()
     expect(page.locator("#toast")).to_contain_text("Noted.")
+    cap = page.get_by_role("listitem").filter(has_text="Running cap").last
+    expect(cap.locator(".answered")).to_have_text("They take it")
+    expect(cap.get_by_role("button")).to_have_count(0)
+    page.get_by_role("button", name="Not now: Rain hat").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Rain hat")).to_have_count(0)
+    expect(page.locator("#toast")).to_contain_text("for a while")
+    asked = last(gateway, acts.Respond)
+    assert asked == acts.Respond(bytes(32), handle(1), "sku-3", Response.DECLINED)
     page.get_by_role("button", name="Not for them: Trail sock").click()
     expect(page.get_by_text("Trail sock")).to_have_count(0)
     expect(page.get_by_text("Running cap")).to_be_visible()
     asked = last(gateway, acts.Respond)
     assert asked == acts.Respond(bytes(32), handle(1), "sku-1", Response.NOT_FOR_ME)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_theme_is_muted_behind_a_second_tap(opened: Open, gateway: FakeGateway, size: str) -> None:
+    """Nothing of this kind: it opens to the item's themes, stays open while the card changes, and takes all of one."""
+    a_floor(gateway)
+    page = opened_card(opened, size)
+    page.get_by_role("button", name="Suggestions").click()
+    page.locator(".fewer summary").first.click()
+    theme = page.get_by_role("button", name="Everything about lakes").first
+    expect(page.get_by_role("button", name="All baby things")).to_be_visible()
+    gateway.put_card(dataclasses.replace(gateway.cards[handle(1)], version=9, lead=()))
+    expect(page.get_by_text("Slim, long sleeves")).to_have_count(0)
+    expect(theme).to_be_visible()
+    theme.click()
+    expect(page.get_by_role("list", name="New for them")).to_have_count(0)
+    expect(page.get_by_role("list", name="Due again")).to_be_visible()
+    assert last(gateway, acts.MuteFor) == acts.MuteFor(bytes(32), handle(1), MuteKind.THEME, "lakes")

@@ -20,7 +20,7 @@ export class Card {
     // What is opened here stays so when the card is drawn again.
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeAttributeUpdated: (name, element) =>
-        !((name === "open" && element.matches("dialog")) || (name === "aria-expanded" && element.matches(".why")) || (name === "hidden" && element.matches(".because"))),
+        !((name === "open" && element.matches("dialog, details")) || (name === "aria-expanded" && element.matches(".why")) || (name === "hidden" && element.matches(".because"))),
       beforeNodeMorphed: (old, fresh) =>
         !(old.nodeName === "TIME" && old.dateTime === fresh.dateTime && !fresh.textContent) &&
         !(old.dataset?.kept !== undefined && old.closest("dialog").open),
