@@ -26,8 +26,8 @@ from hq.sessions import Kind, Way
 from hq.state import fold
 from hq.tables import members
 from hq.web import app as application
-from hq.web.cookies import to_text
 from hq.web.providers import Providers
+from runtime.base64url import to_text
 from tests.hq.headquarters import ROLES, STORE, Headquarters, text
 from tests.hq.web.place import ALWAYS, web
 from tests.postgresql import make_database, server

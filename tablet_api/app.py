@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, request
 
-from runtime import web_static
+from runtime import web_frame, web_static
 from runtime.logs import Log
 from tablet_api import (
     acts_pages,
@@ -45,36 +44,13 @@ from wire.errors import WireError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _RETRY_S: Final = 1
-_POLICY: Final = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types default",
-    ]
-)
+_POLICY: Final = "; ".join((*web_frame.POLICY, "img-src 'self'", "form-action 'none'"))
 _UNTOLD: Final = frozenset({"/api/v1/floor/acks"})  # not in the log: each tablet says so all the time
-HEADERS: Final = {
+HEADERS: Final = web_frame.HEADERS | {
     "Content-Security-Policy": _POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
-
-
-class _App(Flask):
-    def log_exception(self, exc_info: object) -> None:
-        """Nothing: `_library` says it in one line. Flask's own has the address with the handle, and the values."""
 
 
 def create(
@@ -92,9 +68,7 @@ def create(
 
     `authority` gives the store's own authority (PEM), which tablets may install; empty: not known.
     """
-    app = _App("tablet_api", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app = web_frame.make("tablet_api", MAX_BODY_BYTES)
     cookies = Cookies(plain=demo_http)
     app.extensions[PARTS] = Parts(gateway, cookies, clock, stopping, metrics)
     demo = DemoLink(cookies) if demo_http else None
@@ -106,7 +80,6 @@ def create(
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language, spoken)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for part in (
         gate.make(demo),
         floor.make(Floor(app)),
@@ -123,7 +96,7 @@ def create(
 
     @app.before_request
     def _check() -> None:
-        g.began_mono_s = clock()
+        web_frame.begin(clock)
         if demo_http:
             auth.refuse_other_names(request)
         auth.refuse_other_sites(request)
@@ -134,10 +107,9 @@ def create(
         for name, value in HEADERS.items():
             response.headers[name] = value
         metrics.add("requests", str(response.status_code))
-        rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it holds a handle
+        rule = web_frame.rule()
         if rule not in _UNTOLD and (rule.startswith("/api/") or pages.is_page()):
-            took_ms = (clock() - g.get("began_mono_s", clock())) * 1000
-            log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
+            web_frame.tell(log, response, clock)
         return response
 
     _answer_errors(app, Log("app"), metrics)
@@ -145,25 +117,13 @@ def create(
 
 
 def _answer_errors(app: Flask, log: Log, metrics: Metrics) -> None:
-    """Every error leaves as a problem document that names no value."""
+    """Every error leaves as a problem document that names no value, or as a screen; each is counted."""
 
-    def answer(problem: Problem) -> Response:
-        metrics.add("requests_refused", problem.kind.value.slug)
-        if pages.is_page():
-            response = pages.told(problem)
-        else:
-            response = jsonify(problem.document())
-            response.status_code = problem.kind.status
-            response.content_type = api.PROBLEM
-        if problem.retry_after_s:
-            response.headers["Retry-After"] = str(problem.retry_after_s)
-        if problem.kind.status == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+    def page(problem: Problem) -> Response | None:
+        metrics.add("requests_refused", problem.kind.slug)
+        return pages.told(problem) if pages.is_page() else None
 
-    @app.errorhandler(Problem)
-    def _problem(error: Problem) -> Response:
-        return answer(error)
+    answer = web_frame.answer_errors(app, log, Problem, errors.of_status, page)
 
     @app.errorhandler(GatewayAwayError)
     def _away(error: GatewayAwayError) -> Response:
@@ -172,32 +132,3 @@ def _answer_errors(app: Flask, log: Log, metrics: Metrics) -> None:
     @app.errorhandler(WireError)
     def _out_of_bounds(error: WireError) -> Response:
         return answer(Problem(ProblemKind.MALFORMED))
-
-    @app.errorhandler(HTTPException)
-    def _library(error: HTTPException) -> Response:
-        problem = errors.of_status(error.code or 500)
-        if problem.kind is ProblemKind.INTERNAL:
-            cause = getattr(error, "original_exception", None) or error
-            log.error("request_failed", remedy="report this line to the maintainers", exception=type(cause).__name__)
-        messages = (getattr(error, "data", None) or {}).get("messages", {})
-        if problem.kind is ProblemKind.MALFORMED and isinstance(messages, dict):
-            problem = Problem(ProblemKind.MALFORMED, fields=_known_fields(messages))
-        response = answer(problem)
-        allowed = getattr(error, "valid_methods", None)
-        if allowed:
-            response.headers["Allow"] = ", ".join(sorted(allowed))
-        return response
-
-
-_FIELDS: Final = frozenset(
-    {
-        "code", "label", "want_token", "associate", "pin", "version", "action", "scope", "section",
-        "to_associate", "to_role", "reason", "item", "response", "what", "id", "to", "quantity", "q",
-    }
-)  # fmt: skip
-
-
-def _known_fields(messages: dict[str, object]) -> tuple[str, ...]:
-    """Which of this API's own fields are wrong; a name that came from outside is not repeated."""
-    found = {name for part in messages.values() if isinstance(part, dict) for name in part}
-    return tuple(sorted(found & _FIELDS))

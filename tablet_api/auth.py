@@ -10,14 +10,12 @@ from typing import Final
 
 from flask import Request, Response
 
+from runtime import base64url, names, web_origin
 from tablet_api import forms
 from tablet_api.errors import Problem, ProblemKind
 from wire import query
 
 _TABLET_DAYS: Final = 400  # the longest that browsers keep a cookie
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_OTHER_PAGES: Final = frozenset({"cross-site", "same-site"})
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Cookies:
         self._set_text(response, name, choice, _TABLET_DAYS * 86_400)
 
     def _set(self, response: Response, name: str, secret: bytes, max_age_s: int | None) -> None:
-        self._set_text(response, name, forms.to_text(secret), max_age_s)
+        self._set_text(response, name, base64url.to_text(secret), max_age_s)
 
     def _set_text(self, response: Response, name: str, text: str, max_age_s: int | None) -> None:
         response.set_cookie(
@@ -123,15 +121,7 @@ def refuse_other_sites(request: Request) -> None:
     Raises:
         Problem: CROSS_SITE.
     """
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if request.method in _SAFE_METHODS:
-        if site in _OTHER_PAGES and request.headers.get("Sec-Fetch-Mode") != "navigate":
-            raise Problem(ProblemKind.CROSS_SITE)
-        return
-    origin = request.headers.get("Origin")
-    if site != "same-origin":
-        raise Problem(ProblemKind.CROSS_SITE)
-    if origin is not None and origin != request.host_url.rstrip("/"):
+    if not web_origin.is_ours(request, request.host_url.rstrip("/")):
         raise Problem(ProblemKind.CROSS_SITE)
 
 
@@ -141,6 +131,5 @@ def refuse_other_names(request: Request) -> None:
     Raises:
         Problem: CROSS_SITE.
     """
-    name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-    if name not in LOOPBACK_NAMES:
+    if names.host_of(request.host) not in names.LOOPBACK:
         raise Problem(ProblemKind.CROSS_SITE)

@@ -6,13 +6,12 @@
 Pure: no I/O, no clock.
 """
 
-from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Final
 
+from runtime import problems
+from runtime.problems import Form, Kind
 from wire.query import RefusedReason
-
-TYPE_PREFIX: Final = "urn:consentry:problem:"
 
 
 class AwayReason(StrEnum):
@@ -45,58 +44,34 @@ class GatewayAwayError(Exception):
         self.hint = HINTS[reason]
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """The fixed parts of a problem document. `slug` and `status` are a promise to whoever calls."""
-
-    slug: str
-    status: int
-    title: str
-
-
-class ProblemKind(Enum):
+class ProblemKind(Kind):
     """Every problem document that this API gives."""
 
-    UNPAIRED = _Form("unpaired", 401, "This tablet is not paired with the store.")
-    SIGNED_OUT = _Form("signed-out", 401, "Nobody is signed in.")
-    LOCKED = _Form("locked", 401, "The session is locked; the PIN of whoever is signed in opens it.")
-    WRONG = _Form("wrong", 403, "The code, the name or the PIN is not right.")
-    FORBIDDEN = _Form("forbidden", 403, "This role may not do that.")
-    OUTDATED = _Form("browser-too-old", 403, "This browser is too old; update it, then pair the tablet again.")
-    CROSS_SITE = _Form("cross-site", 403, "The request comes from another site.")
-    OTHER_NAME = _Form("other-name", 421, "This is not the store's name.")
-    NOT_FOUND = _Form("not-found", 404, "There is nothing to show here.")
-    METHOD = _Form("method-not-allowed", 405, "This method is not offered here.")
-    TAKEN = _Form("taken", 409, "Somebody else is helping already.")
-    TOO_LARGE = _Form("too-large", 413, "The request is larger than allowed.")
-    MALFORMED = _Form("malformed", 422, "The request has not the form that /openapi.json gives.")
-    WEAK = _Form("weak-pin", 422, "This PIN is too short or too easy to guess.")
-    THROTTLED = _Form("throttled", 429, "Too many attempts. Wait, then try again.")
-    BAD_REQUEST = _Form("bad-request", 400, "The request cannot be read.")
-    TOO_SLOW = _Form("too-slow", 408, "The request did not arrive in time.")
-    TOO_LONG = _Form("too-long", 414, "The address is longer than allowed.")
-    LENGTH = _Form("length-required", 411, "The request needs a length.")
-    INTERNAL = _Form("internal", 500, "Something is wrong here; it was written to the log.")
-    UNSUPPORTED = _Form("unsupported", 501, "This is not supported.")
-    VERSION = _Form("version", 505, "This version of HTTP is not spoken here.")
-    DARK = _Form("dark", 503, "The store may not show anything now.")
-    BUSY = _Form("busy", 503, "The store is busy. Try again.")
-    NO_GATEWAY = _Form("no-gateway", 503, "The store's gateway does not answer.")
-
-    @property
-    def type(self) -> str:
-        """The stable `type` of the document."""
-        return TYPE_PREFIX + self.value.slug
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that goes with it."""
-        return self.value.status
-
-    @property
-    def title(self) -> str:
-        """One sentence for a person."""
-        return self.value.title
+    UNPAIRED = Form("unpaired", 401, "This tablet is not paired with the store.")
+    SIGNED_OUT = Form("signed-out", 401, "Nobody is signed in.")
+    LOCKED = Form("locked", 401, "The session is locked; the PIN of whoever is signed in opens it.")
+    WRONG = Form("wrong", 403, "The code, the name or the PIN is not right.")
+    FORBIDDEN = Form("forbidden", 403, "This role may not do that.")
+    OUTDATED = Form("browser-too-old", 403, "This browser is too old; update it, then pair the tablet again.")
+    CROSS_SITE = Form("cross-site", 403, "The request comes from another site.")
+    OTHER_NAME = Form("other-name", 421, "This is not the store's name.")
+    NOT_FOUND = Form("not-found", 404, "There is nothing to show here.")
+    METHOD = Form("method-not-allowed", 405, "This method is not offered here.")
+    TAKEN = Form("taken", 409, "Somebody else is helping already.")
+    TOO_LARGE = Form("too-large", 413, "The request is larger than allowed.")
+    MALFORMED = Form("malformed", 422, "The request has not the form that /openapi.json gives.")
+    WEAK = Form("weak-pin", 422, "This PIN is too short or too easy to guess.")
+    THROTTLED = Form("throttled", 429, "Too many attempts. Wait, then try again.")
+    BAD_REQUEST = Form("bad-request", 400, "The request cannot be read.")
+    TOO_SLOW = Form("too-slow", 408, "The request did not arrive in time.")
+    TOO_LONG = Form("too-long", 414, "The address is longer than allowed.")
+    LENGTH = Form("length-required", 411, "The request needs a length.")
+    INTERNAL = Form("internal", 500, "Something is wrong here; it was written to the log.")
+    UNSUPPORTED = Form("unsupported", 501, "This is not supported.")
+    VERSION = Form("version", 505, "This version of HTTP is not spoken here.")
+    DARK = Form("dark", 503, "The store may not show anything now.")
+    BUSY = Form("busy", 503, "The store is busy. Try again.")
+    NO_GATEWAY = Form("no-gateway", 503, "The store's gateway does not answer.")
 
 
 REFUSED: Final[dict[RefusedReason, ProblemKind]] = {
@@ -114,11 +89,13 @@ REFUSED: Final[dict[RefusedReason, ProblemKind]] = {
 }
 
 
-class Problem(Exception):
+class Problem(problems.Problem):
     """Answer with this problem document.
 
     `fields` are names of this API's own schemas, never what was sent; `attended_by` is an associate.
     """
+
+    kind: ProblemKind
 
     def __init__(
         self,
@@ -128,40 +105,17 @@ class Problem(Exception):
         fields: tuple[str, ...] = (),
         attended_by: str | None = None,
     ) -> None:
-        super().__init__(kind.type)
-        self.kind = kind
-        self.retry_after_s = retry_after_s
-        self.fields = fields
+        super().__init__(kind, retry_after_s, fields)
         self.attended_by = attended_by
 
     def document(self) -> dict[str, object]:
         """The members of the problem document."""
-        document: dict[str, object] = {"type": self.kind.type, "title": self.kind.title, "status": self.kind.status}
-        if self.retry_after_s:
-            document["retry_after_s"] = self.retry_after_s
-        if self.fields:
-            document["fields"] = list(self.fields)
+        document = super().document()
         if self.attended_by is not None:
             document["attended_by"] = self.attended_by
         return document
 
 
-BY_STATUS: Final[dict[int, ProblemKind]] = {
-    400: ProblemKind.BAD_REQUEST,
-    404: ProblemKind.NOT_FOUND,
-    405: ProblemKind.METHOD,
-    408: ProblemKind.TOO_SLOW,
-    411: ProblemKind.LENGTH,
-    413: ProblemKind.TOO_LARGE,
-    414: ProblemKind.TOO_LONG,
-    421: ProblemKind.OTHER_NAME,
-    422: ProblemKind.MALFORMED,
-    501: ProblemKind.UNSUPPORTED,
-    505: ProblemKind.VERSION,
-}
-
-
-def of_status(status: int) -> Problem:
-    """The problem for an HTTP error that a library raised."""
-    kind = BY_STATUS.get(status, ProblemKind.BAD_REQUEST if status < 500 else ProblemKind.INTERNAL)
-    return Problem(kind)
+def of_status(status: int, fields: tuple[str, ...] = ()) -> Problem:
+    """The problem for an HTTP error that a library raised; `fields` are those of ours that are wrong."""
+    return Problem(ProblemKind.of_status(status), fields=fields)

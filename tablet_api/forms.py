@@ -3,33 +3,20 @@
 Pure: no I/O, no clock.
 """
 
-import base64
-import binascii
 import hashlib
 from datetime import UTC, datetime
+
+from runtime.base64url import from_text
+from runtime.base64url import to_text as to_text  # handles and secrets are told by it too
 
 HANDLE_BYTES = 16
 SECRET_BYTES = 32
 _LAST_MS = 253_402_300_799_999  # RFC 3339 has years of four digits
 
 
-def to_text(raw: bytes) -> str:
-    """URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _from_text(text: str, length_bytes: int) -> bytes | None:
-    """What `to_text` made `text` of, or None where it made no such text of so many bytes."""
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw if len(raw) == length_bytes and to_text(raw) == text else None
-
-
 def secret_of(text: str | None) -> bytes | None:
     """The 32-byte secret that a cookie or bearer token carries, or None."""
-    return None if text is None else _from_text(text, SECRET_BYTES)
+    return None if text is None else from_text(text, SECRET_BYTES)
 
 
 def handle_of(text: str) -> bytes:
@@ -37,7 +24,7 @@ def handle_of(text: str) -> bytes:
 
     A text that is no handle gives one that never was, so that it is answered, recorded and timed like any other.
     """
-    found = _from_text(text, HANDLE_BYTES)
+    found = from_text(text, HANDLE_BYTES)
     return found if found is not None else hashlib.sha256(text.encode("utf-8", "replace")).digest()[:HANDLE_BYTES]
 
 

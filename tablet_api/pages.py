@@ -12,9 +12,9 @@ from typing import Any, Final
 from flask import Blueprint, Response, current_app, render_template, request
 from marshmallow import Schema, ValidationError
 
+from runtime.web_static import Static
 from tablet_api import asking, texts
 from tablet_api.errors import Problem, ProblemKind
-from tablet_api.static import Static
 
 HTML: Final = "text/html; charset=utf-8"
 STATIC: Final = "consentry-static"  # under this name in the application's extensions

@@ -6,9 +6,8 @@ I/O: answers HTTP requests (flask) from HQ's database.
 from collections.abc import Callable
 from typing import Final
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, request
 from sqlalchemy import Engine
-from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hq.errors import DatabaseUnavailable, Refused
@@ -19,38 +18,18 @@ from hq.web.errors import Problem, ProblemKind
 from hq.web.parts import PARTS, Parts
 from hq.web.providers import Providers
 from hq.web_settings import Web
-from runtime import web_static
+from runtime import web_frame, web_static
 from runtime.logs import Log
 
 MOST_BODY_BYTES: Final = 32 * 1024 * 1024
 _RETRY_S: Final = 1
-_POLICY: Final = (
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "manifest-src 'self'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types default",
-)
-HEADERS: Final = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
+_POLICY: Final = (*web_frame.POLICY, "img-src 'self' data:")
+HEADERS: Final = web_frame.HEADERS | {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers say `Origin: null` of our own forms
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 _HSTS: Final = "max-age=63072000"
 _QUIET: Final = frozenset({"/healthz", "/readyz"})
-
-
-class _App(Flask):
-    def log_exception(self, exc_info: object) -> None:
-        """Nothing: `_library` says it in one line. Flask's own has the address, and the values."""
 
 
 def create(
@@ -68,10 +47,8 @@ def create(
     `providers` are the identity providers; None: as the settings name them, without secrets.
     """
     keys.custody.attach(engine)
-    app = _App("hq.web", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = api.BODY_BYTES
+    app = web_frame.make("hq.web", api.BODY_BYTES)
     app.config["MAX_FORM_PARTS"] = 2000
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     cookies = Cookies(plain=settings.is_plain)
     app.extensions[PARTS] = Parts(
         engine, keys, clock_ms, settings, cookies, providers or Providers(settings.members, settings.staff)
@@ -81,7 +58,6 @@ def create(
     app.extensions[pages.STATIC] = files
     app.register_blueprint(files.blueprint)
     languages.install(app, cookies.language)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for make in register.PAGES:
         app.register_blueprint(make())
     _tell_health(app, engine)
@@ -98,7 +74,7 @@ def _guard(app: Flask, settings: Web, mono: Callable[[], float]) -> None:
 
     @app.before_request
     def _check() -> None:
-        g.began_mono_s = mono()
+        web_frame.begin(mono)
         if not settings.proxy_hops:
             sites.refuse_other_names(request, settings.host)
         sites.refuse_others(request, settings.public_url)
@@ -113,10 +89,8 @@ def _guard(app: Flask, settings: Web, mono: Callable[[], float]) -> None:
         response.headers["Content-Security-Policy"] = "; ".join((*_POLICY, leads))
         if not settings.is_plain:
             response.headers["Strict-Transport-Security"] = _HSTS
-        rule = request.url_rule.rule if request.url_rule is not None else "none"  # never the path: it may hold an id
-        if not web_static.is_asked() and rule not in _QUIET:
-            took_ms = (mono() - g.get("began_mono_s", mono())) * 1000
-            log.info("request", method=request.method, call=rule, status=response.status_code, ms=round(took_ms, 1))
+        if not web_static.is_asked() and web_frame.rule() not in _QUIET:
+            web_frame.tell(log, response, mono)
         return response
 
 
@@ -137,22 +111,10 @@ def _tell_health(app: Flask, engine: Engine) -> None:
 def _answer_errors(app: Flask, log: Log) -> None:
     """Every error leaves as a problem document that names no value, or as a page that says it in words."""
 
-    def answer(problem: Problem) -> Response:
-        if pages.is_page():
-            response = pages.told(problem)
-        else:
-            response = jsonify(problem.document())
-            response.status_code = problem.kind.status
-            response.content_type = api.PROBLEM
-            if problem.kind.status == 401:
-                response.headers["WWW-Authenticate"] = "Bearer"
-        if problem.retry_after_s:
-            response.headers["Retry-After"] = str(problem.retry_after_s)
-        return response
+    def page(problem: Problem) -> Response | None:
+        return pages.told(problem) if pages.is_page() else None
 
-    @app.errorhandler(Problem)
-    def _problem(error: Problem) -> Response:
-        return answer(error)
+    answer = web_frame.answer_errors(app, log, Problem, errors.of_status, page)
 
     @app.errorhandler(Refused)
     def _refused(error: Refused) -> Response:
@@ -162,26 +124,3 @@ def _answer_errors(app: Flask, log: Log) -> None:
     def _away(error: DatabaseUnavailable) -> Response:
         log.error("database_failed", reason=error.text, remedy=error.remedy)
         return answer(Problem(ProblemKind.BUSY, retry_after_s=_RETRY_S))
-
-    @app.errorhandler(HTTPException)
-    def _library(error: HTTPException) -> Response:
-        problem = errors.of_status(error.code or 500)
-        if problem.kind is ProblemKind.INTERNAL:
-            cause = getattr(error, "original_exception", None) or error
-            log.error("request_failed", remedy="report this line to the maintainers", exception=type(cause).__name__)
-        messages = (getattr(error, "data", None) or {}).get("messages", {})
-        schema = (getattr(error, "data", None) or {}).get("schema")
-        if problem.kind is ProblemKind.MALFORMED and isinstance(messages, dict):
-            known = set(getattr(schema, "fields", {}))
-            problem = Problem(ProblemKind.MALFORMED, fields=_known_fields(messages, known))
-        response = answer(problem)
-        allowed = getattr(error, "valid_methods", None)
-        if allowed:
-            response.headers["Allow"] = ", ".join(sorted(allowed))
-        return response
-
-
-def _known_fields(messages: dict[str, object], known: set[str]) -> tuple[str, ...]:
-    """Which of the schema's own fields are wrong; a name that came from outside is not repeated."""
-    found = {name for part in messages.values() if isinstance(part, dict) for name in part}
-    return tuple(sorted(one for one in found if isinstance(one, str) and one in known))

@@ -18,9 +18,9 @@ from hq import gpc as signals
 from hq.console_roles import Colleague, Role
 from hq.limits import Limit, take
 from hq.sessions import Kind
-from hq.web.cookies import from_text
 from hq.web.errors import Problem, ProblemKind
 from hq.web.parts import PARTS, Parts
+from runtime.base64url import from_text
 
 _BROWSER_CHARACTERS: Final = 200
 BROWSER: Final = "preference-centre"  # the method of a browser in which a member is signed in

@@ -18,9 +18,9 @@ from hq.tables import phones as phone_rows
 from hq.tables import stores as store_rows
 from hq.web import asking, centre_pages, centre_times, centre_who, pages, schemas
 from hq.web.asking import Member
-from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
 from hq.web.ledger_pages import controller
+from runtime.base64url import from_text, to_text
 from runtime.web_languages import gettext, mark
 
 PHONES: Final = "/centre/phones"

@@ -13,7 +13,7 @@ from hq.own_profile import Own
 from hq.purchases_told import SCOPES, SURFACE, Held, Kind, Mark
 from hq.web import asking, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
-from hq.web.cookies import to_text
+from runtime.base64url import to_text
 from runtime.web_languages import mark
 from wire.member import Value
 from wire.policy import ValueType

@@ -20,8 +20,8 @@ from hq.notice import Notice
 from hq.state import is_wide
 from hq.web import asking, centre_pages, centre_times, centre_who, centre_words, pages, schemas
 from hq.web.asking import Member
-from hq.web.cookies import to_text
 from hq.web.errors import Problem, ProblemKind
+from runtime.base64url import to_text
 from runtime.web_languages import current, mark
 
 SURFACE: Final = "preference-centre"

@@ -3,12 +3,12 @@
 I/O: sets cookies on flask's responses.
 """
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Final
 
 from flask import Response
+
+from runtime.base64url import from_text, to_text
 
 _CHOICE_DAYS: Final = 400  # the longest that browsers keep a cookie
 _SAID_S: Final = 60
@@ -80,18 +80,3 @@ def said(text: str) -> str:
         return "" if raw is None else raw.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def to_text(raw: bytes) -> str:
-    """URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def from_text(text: str, length_bytes: int | None = None) -> bytes | None:
-    """What `to_text` made this text of, or None where it made no such text (of so many bytes)."""
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    fits = length_bytes is None or len(raw) == length_bytes
-    return raw if fits and to_text(raw) == text else None

@@ -6,77 +6,53 @@ Pure: no I/O, no clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 from hq.errors import Reason, Refused
-
-TYPE_PREFIX: Final = "urn:consentry:problem:"
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """The fixed parts of a problem document. `slug` and `status` are a promise to whoever calls."""
-
-    slug: str
-    status: int
-    title: str
+from runtime import problems
+from runtime.problems import Form, Kind
 
 
-class ProblemKind(Enum):
+class ProblemKind(Kind):
     """Every problem document that HQ's web gives."""
 
-    SIGNED_OUT = _Form("signed-out", 401, "Nobody is signed in.")
-    UNKNOWN_SYSTEM = _Form("unknown-system", 401, "This system's key is not known here.")
-    FORBIDDEN = _Form("forbidden", 403, "This may not be done with these rights.")
-    CROSS_SITE = _Form("cross-site", 403, "The request comes from another site.")
-    NO_PURPOSE = _Form("no-purpose", 403, "No purpose is declared for this.")
-    NO_CONSENT = _Form("no-consent", 403, "The member has not agreed to this.")
-    NOT_SERVED = _Form("notice-not-served", 403, "The notice has not been shown to the member yet.")
-    NOT_FOUND = _Form("not-found", 404, "There is nothing to show here.")
-    METHOD = _Form("method-not-allowed", 405, "This method is not offered here.")
-    CONFLICT = _Form("conflict", 409, "This does not fit what is known already.")
-    LINK_OVER = _Form("link-over", 410, "This link is no longer valid.")
-    STALE = _Form("stale", 412, "What is shown here has changed meanwhile.")
-    TOO_LARGE = _Form("too-large", 413, "The request is larger than allowed.")
-    MEDIA_TYPE = _Form("media-type", 415, "This media type is not taken here.")
-    MALFORMED = _Form("malformed", 422, "The request has not the form that /api/v1/openapi.json gives.")
-    REFUSED = _Form("refused", 422, "The choice, value or policy is not taken.")
-    THROTTLED = _Form("throttled", 429, "Too many attempts. Wait, then try again.")
-    BAD_REQUEST = _Form("bad-request", 400, "The request cannot be read.")
-    TOO_SLOW = _Form("too-slow", 408, "The request did not arrive in time.")
-    TOO_LONG = _Form("too-long", 414, "The address is longer than allowed.")
-    LENGTH = _Form("length-required", 411, "The request needs a length.")
-    OTHER_NAME = _Form("other-name", 421, "This is not the name of this place.")
-    INTERNAL = _Form("internal", 500, "Something is wrong here; it was written to the log.")
-    UNSUPPORTED = _Form("unsupported", 501, "This is not supported.")
-    PROVIDER_AWAY = _Form("provider-away", 502, "The identity provider does not answer as it should.")
-    BUSY = _Form("busy", 503, "HQ is busy. Try again.")
-    VERSION = _Form("version", 505, "This version of HTTP is not spoken here.")
-
-    @property
-    def type(self) -> str:
-        """The stable `type` of the document."""
-        return TYPE_PREFIX + self.value.slug
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that goes with it."""
-        return self.value.status
-
-    @property
-    def title(self) -> str:
-        """One sentence for a person."""
-        return self.value.title
+    SIGNED_OUT = Form("signed-out", 401, "Nobody is signed in.")
+    UNKNOWN_SYSTEM = Form("unknown-system", 401, "This system's key is not known here.")
+    FORBIDDEN = Form("forbidden", 403, "This may not be done with these rights.")
+    CROSS_SITE = Form("cross-site", 403, "The request comes from another site.")
+    NO_PURPOSE = Form("no-purpose", 403, "No purpose is declared for this.")
+    NO_CONSENT = Form("no-consent", 403, "The member has not agreed to this.")
+    NOT_SERVED = Form("notice-not-served", 403, "The notice has not been shown to the member yet.")
+    NOT_FOUND = Form("not-found", 404, "There is nothing to show here.")
+    METHOD = Form("method-not-allowed", 405, "This method is not offered here.")
+    CONFLICT = Form("conflict", 409, "This does not fit what is known already.")
+    LINK_OVER = Form("link-over", 410, "This link is no longer valid.")
+    STALE = Form("stale", 412, "What is shown here has changed meanwhile.")
+    TOO_LARGE = Form("too-large", 413, "The request is larger than allowed.")
+    MEDIA_TYPE = Form("media-type", 415, "This media type is not taken here.")
+    MALFORMED = Form("malformed", 422, "The request has not the form that /api/v1/openapi.json gives.")
+    REFUSED = Form("refused", 422, "The choice, value or policy is not taken.")
+    THROTTLED = Form("throttled", 429, "Too many attempts. Wait, then try again.")
+    BAD_REQUEST = Form("bad-request", 400, "The request cannot be read.")
+    TOO_SLOW = Form("too-slow", 408, "The request did not arrive in time.")
+    TOO_LONG = Form("too-long", 414, "The address is longer than allowed.")
+    LENGTH = Form("length-required", 411, "The request needs a length.")
+    OTHER_NAME = Form("other-name", 421, "This is not the name of this place.")
+    INTERNAL = Form("internal", 500, "Something is wrong here; it was written to the log.")
+    UNSUPPORTED = Form("unsupported", 501, "This is not supported.")
+    PROVIDER_AWAY = Form("provider-away", 502, "The identity provider does not answer as it should.")
+    BUSY = Form("busy", 503, "HQ is busy. Try again.")
+    VERSION = Form("version", 505, "This version of HTTP is not spoken here.")
 
 
-class Problem(Exception):
+class Problem(problems.Problem):
     """Answer with this problem document.
 
     `reason` is HQ's own word for a refusal and `fields` are names of our own schemas, never what was sent. `refused`
     lists what was refused of a list: line, field and reason of each.
     """
+
+    kind: ProblemKind
 
     def __init__(
         self,
@@ -87,22 +63,13 @@ class Problem(Exception):
         reason: Reason | None = None,
         refused: Sequence[dict[str, Any]] = (),
     ) -> None:
-        super().__init__(kind.type)
-        self.kind = kind
-        self.retry_after_s = retry_after_s
-        self.fields = tuple(fields)
+        super().__init__(kind, retry_after_s, fields)
         self.reason = reason
         self.refused = tuple(refused)
 
     def document(self) -> dict[str, object]:
         """The members of the problem document."""
-        document: dict[str, object] = {
-            "type": self.kind.type, "title": self.kind.title, "status": self.kind.status, "code": self.kind.value.slug,
-        }  # fmt: skip
-        if self.retry_after_s:
-            document["retry_after_s"] = self.retry_after_s
-        if self.fields:
-            document["fields"] = list(self.fields)
+        document = super().document() | {"code": self.kind.slug}
         if self.reason is not None:
             document["reason"] = self.reason.value
         if self.refused:
@@ -134,22 +101,6 @@ def of_refusal(refused: Refused) -> Problem:
     return Problem(kind, reason=refused.reason, fields=(refused.field,) if refused.field else ())
 
 
-_BY_STATUS: Final[dict[int, ProblemKind]] = {
-    400: ProblemKind.BAD_REQUEST,
-    404: ProblemKind.NOT_FOUND,
-    405: ProblemKind.METHOD,
-    408: ProblemKind.TOO_SLOW,
-    411: ProblemKind.LENGTH,
-    413: ProblemKind.TOO_LARGE,
-    414: ProblemKind.TOO_LONG,
-    415: ProblemKind.MEDIA_TYPE,
-    421: ProblemKind.OTHER_NAME,
-    422: ProblemKind.MALFORMED,
-    501: ProblemKind.UNSUPPORTED,
-    505: ProblemKind.VERSION,
-}
-
-
-def of_status(status: int) -> Problem:
-    """The problem for an HTTP error that a library raised."""
-    return Problem(_BY_STATUS.get(status, ProblemKind.BAD_REQUEST if status < 500 else ProblemKind.INTERNAL))
+def of_status(status: int, fields: tuple[str, ...] = ()) -> Problem:
+    """The problem for an HTTP error that a library raised; `fields` are those of ours that are wrong."""
+    return Problem(ProblemKind.of_status(status), fields=fields)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
-from hq.web.cookies import from_text, to_text
+from runtime.base64url import from_text, to_text
 
 _TAG: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"
 _TAG_CHARACTERS: Final = (2, 16)  # as `hq.notice_rules` takes them

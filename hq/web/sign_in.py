@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from hq import sessions, signing_in
 from hq.sessions import Kind, Lasting, Way
 from hq.web import asking
-from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
+from runtime.base64url import from_text, to_text
 
 _SECRET_BYTES: Final = 32
 _DAY_MS: Final = 86_400_000

@@ -14,11 +14,11 @@ from hq.limits import Limit
 from hq.sessions import Lasting, Way
 from hq.signing_in import Visit
 from hq.web import asking, pages, sign_in
-from hq.web.cookies import from_text, to_text
 from hq.web.errors import Problem, ProblemKind
 from hq.web.languages import LANGUAGES
 from hq.web.providers import MEMBERS, STAFF
 from hq.web.schemas import Asked, Query, text, word
+from runtime.base64url import from_text, to_text
 from runtime.web_languages import current, gettext
 
 _ADDRESS_LIMIT: Final = Limit(burst=4, each_ms=5 * 60_000)

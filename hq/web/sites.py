@@ -3,33 +3,19 @@
 I/O: reads the current request of flask.
 """
 
-from typing import Final
-
 from flask import Request
 
 from hq.web.errors import Problem, ProblemKind
-from runtime import names
-
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_OTHER_PAGES: Final = frozenset({"cross-site", "same-site"})
+from runtime import names, web_origin
 
 
 def refuse_others(request: Request, origin: str) -> None:
-    """From another page only a link may be followed; `origin` is our own, as `public_url` says.
-
-    A browser says where a request comes from (`Sec-Fetch-Site`, or `Origin` with whatever is not GET); what says
-    neither is no browser, and has no cookie of ours.
+    """`origin` is our own, as `public_url` says.
 
     Raises:
         Problem: CROSS_SITE.
     """
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if request.method in _SAFE_METHODS:
-        if site in _OTHER_PAGES and request.headers.get("Sec-Fetch-Mode") != "navigate":
-            raise Problem(ProblemKind.CROSS_SITE)
-        return
-    stated = request.headers.get("Origin")
-    if site != "same-origin" or (stated is not None and stated != origin):
+    if not web_origin.is_ours(request, origin):
         raise Problem(ProblemKind.CROSS_SITE)
 
 

@@ -12,9 +12,9 @@ from hq import sessions, signing_in
 from hq.limits import Limit
 from hq.web import asking, sign_in
 from hq.web.api import MEMBER, Calls
-from hq.web.cookies import from_text
 from hq.web.errors import Problem, ProblemKind
 from hq.web.schemas import Asked, Instant, Shown, Token, text
+from runtime.base64url import from_text
 
 _LIMIT: Final = Limit(burst=20, each_ms=6_000)
 

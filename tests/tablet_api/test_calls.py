@@ -7,9 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from runtime.problems import TYPE_PREFIX
 from store_gateway.errors import receiver_remedy
 from tablet_api import forms, texts
-from tablet_api.errors import TYPE_PREFIX
 from tests.fakes.gateway import FakeGateway, handle
 from tests.tablet_api.floor_of import card, fill, visit
 from wire import query

@@ -17,9 +17,9 @@ from hq.console_roles import Role
 from hq.database import reading, writing
 from hq.sessions import Kind, Lasting, Way
 from hq.web import app as application
-from hq.web.cookies import to_text
 from hq.web.providers import Providers
 from hq.web_settings import Encryption, MailServer, Web
+from runtime.base64url import to_text
 from tests.hq.headquarters import on_sqlite
 
 NAME = "Haus am Markt"

@@ -13,7 +13,7 @@ from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
 from hq.looks import LookReason, Section
 from hq.state import Event, EventKind, fold
-from hq.web.cookies import to_text
+from runtime.base64url import to_text
 from tests.hq.headquarters import NOON_MS, STORE
 from tests.hq.web.centre_life import live
 from tests.hq.web.place import Place
