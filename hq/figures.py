@@ -8,7 +8,7 @@ I/O: sqlalchemy.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,9 +30,7 @@ from hq.figures_model import (
 )
 from hq.figures_noise import MICRO, SENSITIVITY, SENSITIVITY_SPLIT, Noise, draw, noise
 from hq.figures_rules import releasable
-from hq.figures_tables import figure_budgets, figure_cells, figure_releases, figure_rules
-
-LEAST_K, MOST_K = 5, 10_000
+from hq.figures_tables import figure_budgets, figure_cells, figure_releases, figure_turns
 
 # (population, purpose, first day, day after the last one) -> what is to be counted.
 Collect = Callable[[Population, str, int, int], Iterable[Episode]]
@@ -40,11 +38,16 @@ Collect = Callable[[Population, str, int, int], Iterable[Episode]]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How figures are released. `least`: k. Epsilons in millionths: of one table; of one purpose and day in all."""
+    """How figures are released (`hq.figures_policy`). `least`: k. Epsilons in millionths: of one table; of one purpose
+    and day in all.
+    """
 
     least: int = 10
     epsilon_micro: int = MICRO // 2
     budget_micro: int = 8 * MICRO
+
+
+_FIRST: Final = Rules()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,30 +105,6 @@ class Release:
     lines: tuple[Line, ...]
 
 
-def rules(connection: Connection) -> Rules:
-    """The rules in force."""
-    row = connection.execute(select(figure_rules)).first()
-    return Rules() if row is None else Rules(row.least, row.epsilon_micro, row.budget_micro)
-
-
-def set_rules(connection: Connection, wanted: Rules, now_ms: int) -> None:
-    """Changes the rules for what is released from now on.
-
-    Raises:
-        Refused: fewer than 5, or a budget below what one table costs.
-    """
-    if not LEAST_K <= wanted.least <= MOST_K:
-        raise Refused(Reason.MALFORMED, "least", f"{LEAST_K} to {MOST_K} members")
-    if not MICRO // 1000 <= wanted.epsilon_micro <= wanted.budget_micro <= 100 * MICRO:
-        raise Refused(Reason.MALFORMED, "epsilon", "at least 0.001 and not above the budget, which is at most 100")
-    _lock(connection, now_ms)
-    connection.execute(
-        update(figure_rules).values(
-            least=wanted.least, epsilon_micro=wanted.epsilon_micro, budget_micro=wanted.budget_micro, changed_ms=now_ms
-        )
-    )  # fmt: skip
-
-
 def known_at_ms(sheet: Sheet) -> int:
     """From when on the sheet may be released: its span is over and what became of everybody is known."""
     return (sheet.span.end + KNOWN_AFTER_DAYS[sheet.population]) * DAY_S * 1000
@@ -143,8 +122,12 @@ def judge(sheet: Sheet, now_ms: int) -> None:
         raise Refused(Reason.TOO_EARLY, "figures", "a span whose outcomes are known: it ended some days ago")
 
 
-def release(connection: Connection, sheet: Sheet, collect: Collect, now_ms: int) -> Release:
+def release(
+    connection: Connection, sheet: Sheet, collect: Collect, now_ms: int, wanted: Rules = _FIRST
+) -> Release:  # fmt: skip
     """Releases a table, in a transaction that writes; one that was released is the same again, whatever changed since.
+
+    `collect` is asked for the table's purpose, and for those of which figures of these days were released (`beside`).
 
     Raises:
         Refused: it is too early, there is no such table, or the budget of one of its days is spent.
@@ -154,13 +137,18 @@ def release(connection: Connection, sheet: Sheet, collect: Collect, now_ms: int)
     found = read(connection, sheet)
     if found is not None:
         return found
-    wanted = rules(connection)
     drawn = noise(wanted.epsilon_micro, sheet.sensitivity)
     first, end = window(sheet.span)
     counting = Counting(collect(sheet.population, sheet.purpose, first, end))
     _spend(connection, sheet, drawn, wanted.budget_micro)
     boxes = counting.boxes(sheet.population, sheet.span, sheet.axis)
-    safe = releasable(counting, boxes, _released(connection, sheet, first, end), wanted.least)
+    others = [
+        other.members(box)
+        for purpose, held in _beside(connection, sheet, first, end).items()
+        for other in [Counting(collect(sheet.population, purpose, first, end))]
+        for box in held
+    ]
+    safe = releasable(counting, boxes, _released(connection, sheet, first, end), wanted.least, others)
     counts = draw([len(counting.members(one)) for one in safe], drawn)
     connection.execute(
         insert(figure_releases).values(
@@ -215,12 +203,17 @@ def spent(connection: Connection, purpose: str, span: Span) -> int:
     return connection.scalar(most) or 0
 
 
-def _spend(connection: Connection, sheet: Sheet, drawn: Noise, budget_micro: int) -> None:
-    """Books what the table costs each of its days: tables of other days tell nothing of these members."""
-    budgets = figure_budgets.c
-    whose = budgets.purpose == sheet.purpose, budgets.day >= sheet.span.first, budgets.day < sheet.span.end
+def check_budget(connection: Connection, sheet: Sheet, drawn: Noise, budget_micro: int) -> None:
+    """Passes a table that its days can pay. Raises: Refused."""
     if spent(connection, sheet.purpose, sheet.span) + drawn.cost_micro > budget_micro:
         raise Refused(Reason.BUDGET_SPENT, "figures", "days whose budget is not spent")
+
+
+def _spend(connection: Connection, sheet: Sheet, drawn: Noise, budget_micro: int) -> None:
+    """Books what the table costs each of its days: tables of other days tell nothing of these members."""
+    check_budget(connection, sheet, drawn, budget_micro)
+    budgets = figure_budgets.c
+    whose = budgets.purpose == sheet.purpose, budgets.day >= sheet.span.first, budgets.day < sheet.span.end
     known = set(connection.scalars(select(budgets.day).where(*whose)))
     connection.execute(update(figure_budgets).where(*whose).values(spent_micro=budgets.spent_micro + drawn.cost_micro))
     fresh = [{"purpose": sheet.purpose, "day": day, "spent_micro": drawn.cost_micro}
@@ -235,20 +228,35 @@ def window(span: Span) -> tuple[int, int]:
     return min(one.first for one in around), max(one.end for one in around)
 
 
+def beside(connection: Connection, sheet: Sheet) -> list[str]:
+    """The other purposes of which figures of this population were released over these days."""
+    return sorted(_beside(connection, sheet, *window(sheet.span)))
+
+
+def _beside(connection: Connection, sheet: Sheet, first: int, end: int) -> dict[str, list[Box]]:
+    return {
+        purpose: held
+        for purpose, held in _boxes(connection, sheet.population, first, end).items()
+        if purpose != sheet.purpose
+    }
+
+
 def _released(connection: Connection, sheet: Sheet, first: int, end: int) -> list[Box]:
+    return _boxes(connection, sheet.population, first, end).get(sheet.purpose, [])
+
+
+def _boxes(connection: Connection, population: Population, first: int, end: int) -> dict[str, list[Box]]:
     cells = figure_cells.c
     wanted = select(figure_cells).where(
-        cells.population == sheet.population.value, cells.purpose == sheet.purpose,
-        cells.first_day >= first, cells.first_day < end,
-    )  # fmt: skip
-    found = [
-        Box(
-            Span(SpanKind(row.span), row.first_day), Axis(row.axis), row.value,
-            Outcome(row.outcome) if row.outcome else None,
-        )
-        for row in connection.execute(wanted)
-    ]  # fmt: skip
-    return [one for one in found if one.span.end <= end]
+        cells.population == population.value, cells.first_day >= first, cells.first_day < end
+    )
+    found: dict[str, list[Box]] = {}
+    for row in connection.execute(wanted):
+        span = Span(SpanKind(row.span), row.first_day)
+        if span.end <= end:
+            outcome = Outcome(row.outcome) if row.outcome else None
+            found.setdefault(row.purpose, []).append(Box(span, Axis(row.axis), row.value, outcome))
+    return found
 
 
 def _made(row: Row[Any], cells: Iterable[Row[Any]]) -> Release:
@@ -269,8 +277,6 @@ def _made(row: Row[Any], cells: Iterable[Row[Any]]) -> Release:
 def _lock(connection: Connection, now_ms: int) -> None:
     """One release at a time: its row is the lock."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    first = Rules()
-    row = {"id": 1, "least": first.least, "epsilon_micro": first.epsilon_micro, "budget_micro": first.budget_micro,
-           "changed_ms": now_ms}  # fmt: skip
-    connection.execute(dialect.insert(figure_rules).values(row).on_conflict_do_nothing())
-    connection.execute(select(figure_rules.c.id).with_for_update()).first()
+    row = {"id": 1, "made_ms": now_ms}
+    connection.execute(dialect.insert(figure_turns).values(row).on_conflict_do_nothing())
+    connection.execute(select(figure_turns.c.id).with_for_update()).first()

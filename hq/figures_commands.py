@@ -6,9 +6,9 @@ I/O: the terminal, sqlalchemy.
 import argparse
 from typing import TYPE_CHECKING
 
-from hq import figures, figures_delays, figures_job, figures_rows
+from hq import figures, figures_delays, figures_job, figures_policy, figures_rows
 from hq.command_line import Part, actions, command
-from hq.database import reading, writing
+from hq.database import reading
 from hq.figures_model import AXES, DAY_S, OUTCOMES, Axis, Population, SpanKind
 from hq.figures_noise import MICRO
 from hq.office import Office
@@ -36,10 +36,7 @@ def _options(commands: "Commands") -> None:
         measured.add_argument("--store", metavar="ID", help="of this store alone")
         measured.add_argument("--span", choices=_SPANS, default=SpanKind.DAY.value)
         measured.add_argument("--csv", action="store_true", help="as a file of commas")
-    rules = command(parts, "rules", "show or change how figures are released from now on")
-    rules.add_argument("--least", type=int, metavar="K", help="how many members must stand behind a figure, from 5")
-    rules.add_argument("--epsilon", type=float, metavar="E", help="what one table costs")
-    rules.add_argument("--budget", type=float, metavar="E", help="what the tables of one purpose and day may cost")
+    command(parts, "rules", "how figures are released from now on, as the policies in force say")
 
 
 def _show(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
@@ -99,17 +96,10 @@ def _dark(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
 
 
 def _rules(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
-    with writing(office.engine) as connection:
-        found = figures.rules(connection)
-        wanted = figures.Rules(
-            found.least if chosen.least is None else chosen.least,
-            found.epsilon_micro if chosen.epsilon is None else round(chosen.epsilon * MICRO),
-            found.budget_micro if chosen.budget is None else round(chosen.budget * MICRO),
-        )
-        if wanted != found:
-            figures.set_rules(connection, wanted, now_ms)
-    print(f"at least {wanted.least} members behind a figure and a difference; epsilon {wanted.epsilon_micro / MICRO:g} "
-          f"for a table, {wanted.budget_micro / MICRO:g} for a purpose and day")  # fmt: skip
+    with reading(office.engine) as connection:
+        found = figures_policy.in_force(connection)
+    print(f"at least {found.least} members behind a figure and a difference; epsilon {found.epsilon_micro / MICRO:g} "
+          f"for a table, {found.budget_micro / MICRO:g} for a purpose and day")  # fmt: skip
 
 
 def _today(now_ms: int) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, select
 
-from hq import figures, figures_counts
+from hq import figures, figures_counts, figures_noise, figures_policy
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.figures import Release, Sheet
-from hq.figures_model import DAY_S, Axis, Population, Span, SpanKind, span_of
+from hq.figures_model import DAY_S, Axis, Episode, Population, Span, SpanKind, span_of
 from hq.figures_tables import figure_releases
 from hq.keys import Keys
 from hq.ledger_tables import consent_facts
@@ -90,9 +90,23 @@ def release(engine: Engine, keys: Keys, sheet: Sheet, now_ms: int) -> Release:
             return held
         # Judged again where it is written: here only so that nothing is counted in vain.
         figures.judge(sheet, now_ms)
-        episodes = figures_counts.collect(connection, keys, sheet.population, sheet.purpose, first, end, now_ms)
+        rules = figures_policy.in_force(connection)
+        drawn = figures_noise.noise(rules.epsilon_micro, sheet.sensitivity)
+        figures.check_budget(connection, sheet, drawn, rules.budget_micro)
+        episodes = {
+            purpose: figures_counts.collect(connection, keys, sheet.population, purpose, first, end, now_ms)
+            for purpose in (sheet.purpose, *figures.beside(connection, sheet))
+        }
+
     with writing(engine) as connection:
-        return figures.release(connection, sheet, lambda *_: episodes, now_ms)
+
+        def collect(population: Population, purpose: str, first: int, end: int) -> list[Episode]:
+            if purpose in episodes:
+                return episodes[purpose]
+            # Released by somebody else since it was read above.
+            return figures_counts.collect(connection, keys, population, purpose, first, end, now_ms)
+
+        return figures.release(connection, sheet, collect, now_ms, rules)
 
 
 def release_due(engine: Engine, keys: Keys, now_ms: int, most: int = 10_000) -> tuple[int, int]:
@@ -100,7 +114,9 @@ def release_due(engine: Engine, keys: Keys, now_ms: int, most: int = 10_000) -> 
     with reading(engine) as connection:
         sheets = due(connection, now_ms)
     done = refused = 0
-    for sheet in sheets[:most]:
+    for sheet in sheets:
+        if done == most:
+            break
         try:
             release(engine, keys, sheet, now_ms)
             done += 1

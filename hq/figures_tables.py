@@ -1,4 +1,4 @@
-"""The tables of figures: what was released and stays as it was released, the budget of each day, and the rules.
+"""The tables of figures: what was released and stays as it was released, and the budget of each day.
 
 I/O: sqlalchemy, its schema language only.
 """
@@ -44,14 +44,12 @@ figure_budgets = Table(
     Column("spent_micro", BigInteger, nullable=False),
 )
 
-figure_rules = Table(
-    "figure_rules",
+# One row, which whoever releases locks: one release at a time.
+figure_turns = Table(
+    "figure_turns",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=False),  # 1
-    Column("least", Integer, nullable=False),
-    Column("epsilon_micro", BigInteger, nullable=False),  # of one table
-    Column("budget_micro", BigInteger, nullable=False),  # of one purpose and day
-    Column("changed_ms", BigInteger, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
 )
 
 # How long each store had been dark in all, when it was noted last on that day.

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from hq import notice_words
 from hq.errors import Reason, Refused
-from hq.policy_papers import Paper, Papers, Recipient
+from hq.policy_papers import FigurePolicy, Paper, Papers, Recipient
 from hq.policy_rules import Draft, bind
 from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
@@ -59,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     "texts": {},
     "reasons": [],
     "zone_kinds": [],
+    **dataclasses.asdict(FigurePolicy()),
     **{name: list(one) if isinstance(one, tuple) else one for name, one in dataclasses.asdict(SUGGESTIONS).items()},
 }
 
@@ -101,6 +102,7 @@ def build(given: dict[str, Any]) -> Draft:
         raise _wrong("name", "a text; and `stores`, a list")
     words = _list(table.pop("notices", []), "notices")
     recipients = _list(table.pop("recipients", []), "recipients")
+    figures = _build(FigurePolicy, table.pop("figures", {}), "figures.")
     papers: dict[str, Paper] = {}
     purposes = table.get("purposes", [])
     if isinstance(purposes, list):
@@ -111,6 +113,7 @@ def build(given: dict[str, Any]) -> Draft:
         tuple(notice_words.parse(one, f"notices[{number}]") for number, one in enumerate(words)),
         tuple(_build(Recipient, one, f"recipients[{number}].") for number, one in enumerate(recipients)),
         papers,
+        figures,
     )
     return bind(Draft(name, main, own, {}, kept))
 

@@ -1,12 +1,14 @@
-"""What HQ keeps of a policy beside what stores get: impact assessments, recipients, and the words of the notices.
+"""What HQ keeps of a policy beside what stores get: impact assessments, recipients, the notices' words, figures' rules.
 
 Pure: no I/O, no clock.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from hq.notice_words import Words
+from wire.schema import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,23 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class FigurePolicy:
+    """How figures of members are released (docs/figures.md). Epsilons in thousandths.
+
+    least_members: k, how many must stand behind a figure and behind a difference. epsilon_milli: what one table costs.
+    budget_milli: what all tables of one purpose and day may cost.
+    """
+
+    least_members: Annotated[int, Range(5, 10_000)] = 10
+    epsilon_milli: Annotated[int, Range(1, 100_000)] = 500
+    budget_milli: Annotated[int, Range(1, 100_000)] = 8_000
+
+
+@dataclass(frozen=True, slots=True)
 class Papers:
     """Of a whole policy; `purposes` by their ids."""
 
     words: tuple[Words, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     purposes: Mapping[str, Paper] = field(default_factory=dict)
+    figures: FigurePolicy = FigurePolicy()

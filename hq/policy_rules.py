@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from consent.grants import SUGGEST
 from hq import hint_rules, notice_binding, notice_rules, regulation, suggestion_rules
 from hq.errors import Reason, Refused
-from hq.policy_papers import Paper, Papers
+from hq.policy_papers import FigurePolicy, Paper, Papers
 from hq.state import PRESENCE
 from wire import synthetic
 from wire.errors import WireError
@@ -77,6 +77,7 @@ def problems(draft: Draft) -> Iterator[Refused]:
     for scope in main.lead:
         if scope not in declared:
             yield Refused(Reason.UNDECLARED_SCOPE, f"lead: {scope}", "a scope that this policy declares")
+    yield from _figures(draft.papers.figures)
     yield from _once("stores", [one.store for one in draft.stores])
     ruled = {one.jurisdiction for one in main.ages}
     for store in draft.stores:
@@ -97,6 +98,15 @@ def problems(draft: Draft) -> Iterator[Refused]:
 def with_synthetic(main: MainPolicy) -> MainPolicy:
     """The policy as stores get it: with the role that nobody has and to which synthetic members are shown."""
     return replace(main, roles=(*main.roles, Role(synthetic.ROLE, "Synthetic member", True)))
+
+
+def _figures(found: FigurePolicy) -> Iterator[Refused]:
+    try:
+        encode(found)
+    except WireError as error:
+        yield Refused(Reason.MALFORMED, "figures", error.hint)
+    if found.epsilon_milli > found.budget_milli:
+        yield Refused(Reason.POLICY_INCONSISTENT, "figures.epsilon_milli", "not above budget_milli: one table costs it")
 
 
 def _purposes(draft: Draft) -> Iterator[Refused]:

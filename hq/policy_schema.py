@@ -14,7 +14,7 @@ from typing import Any
 
 from hq import policy_file
 from hq.notice_words import MAY_BE_MISSING, Lines, PurposeWords, Words
-from hq.policy_papers import Paper, Recipient
+from hq.policy_papers import FigurePolicy, Paper, Recipient
 from wire.hints import HintText
 from wire.policy import Hours, MainPolicy, Purpose, StorePolicy
 from wire.schema import Count, Range, Size
@@ -39,6 +39,7 @@ def policy() -> dict[str, Any]:
         "purposes": {"type": "array", "items": purpose},
         "notices": {"type": "array", "items": {**notice_words(), "type": ["string", "object"]}},
         "recipients": {"type": "array", "items": _table(Recipient)},
+        "figures": _table(FigurePolicy),
         "stores": {"type": "array", "items": _table(StorePolicy)},
     }
     return {"$schema": _DIALECT, "title": "A policy of Consentry", **top}

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from hq import notice_words
-from hq.policy_papers import Paper
+from hq.policy_papers import FigurePolicy, Paper
 from hq.policy_rules import Draft
 from wire.hints import HintText
 from wire.policy import Hours, Purpose
@@ -23,6 +23,8 @@ def table_of(draft: Draft) -> dict[str, Any]:
         one |= {"dpia_ref": paper.dpia_ref, "recipients": list(paper.recipients), "material": paper.material}
     table["notices"] = [notice_words.table_of(one) for one in draft.papers.words]
     table["recipients"] = [dataclasses.asdict(one) for one in draft.papers.recipients]
+    if draft.papers.figures != FigurePolicy():
+        table["figures"] = dataclasses.asdict(draft.papers.figures)
     table["stores"] = [_plain(one) for one in draft.stores]
     return table
 

@@ -25,6 +25,7 @@ class Duty(StrEnum):
     ALARMS = "alarms"  # telling people
     CERTIFICATES = "certificates"  # asking issuers
     HOOKS = "hooks"  # telling other systems
+    FIGURES = "figures"  # releasing what is due
 
 
 def renew(connection: Connection, own: bytes, now_ms: int) -> tuple[bytes, ...]:

@@ -20,6 +20,7 @@ from hq.alarm_watch import Watch
 from hq.answers import Answers, Sealer
 from hq.certificate_job import Renewals
 from hq.errors import DatabaseUnavailable
+from hq.figures_job import release_due
 from hq.heard import Heard
 from hq.keys import Keys
 from hq.ledger_watch import LedgerWatch
@@ -45,6 +46,9 @@ _ALARMS_S = 2.0  # between two looks at what is wrong
 _CLOCK_S = 2.0  # between two runs of the clock job
 _CERTIFICATES_S = 20.0  # between two looks for certificates to renew
 _HOOKS_S = 1.0  # between two looks for changes that other systems were not told of
+_FIGURES_S = 3600.0  # between two looks for figures that are due
+_FIGURES_FIRST_S = 60.0  # after the start, and while there are more
+_FIGURES_MOST = 50  # tables at a time, so that another process may take over
 _FORGET_S = 600.0  # between two looks for what was kept for them long enough
 _RETRY_S = 1.0
 _TOLD_S = 60.0
@@ -103,6 +107,7 @@ class Service:
                 ("alarms", self._alarm),
                 ("certificates", self._renew),
                 ("hooks", self._tell_systems),
+                ("figures", self._release),
             )
         ]
         for thread in threads:
@@ -220,6 +225,20 @@ class Service:
                     if swept_s >= _FORGET_S:
                         swept_s = 0.0
                         sweep(self._engine, self._clock_ms())
+            except DatabaseUnavailable as error:
+                self._tell(error)
+
+    def _release(self) -> None:
+        """Releases figures as they fall due, some at a time, in a thread of its own: counting takes a while."""
+        wait_s = _FIGURES_FIRST_S
+        while not self._stop.wait(wait_s):
+            wait_s = _FIGURES_S
+            try:
+                if self._place.has(Duty.FIGURES, self._clock_ms()):
+                    released, refused = release_due(self._engine, self._keys, self._clock_ms(), _FIGURES_MOST)
+                    if released:
+                        _LOG.info("figures", released=released, refused=refused)
+                        wait_s = _FIGURES_FIRST_S
             except DatabaseUnavailable as error:
                 self._tell(error)
 

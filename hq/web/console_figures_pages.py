@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Response
 
-from hq import figures, figures_charts, figures_delays, figures_job, figures_rows
+from hq import figures, figures_charts, figures_delays, figures_job, figures_policy, figures_rows
 from hq.console_roles import View
 from hq.figures import Release
 from hq.figures_charts import Theme
@@ -191,7 +191,7 @@ def _figures() -> Response:
     population, kind, axis = asked["population"], asked["span"], asked["axis"]
     today = span_of(kind, console_door.today())
     with asking.reading() as connection:
-        known, rules = figures_job.purposes(connection), figures.rules(connection)
+        known, rules = figures_job.purposes(connection), figures_policy.in_force(connection)
         spent = figures.spent(connection, asked["purpose"], found[-1].sheet.span if found else today)
     query = {"population": population.value, "purpose": asked["purpose"], "span": kind.value, "axis": axis.value}
     outcomes = [] if axis is Axis.WAIT else [gettext(OUTCOME_WORDS[one]) for one in OUTCOMES[population]]

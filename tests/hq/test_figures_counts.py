@@ -6,13 +6,26 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, select
 
-from hq import erasure, figures, figures_counts, figures_delays, figures_job, figures_rows, notices
+from hq import (
+    erasure,
+    figures,
+    figures_counts,
+    figures_delays,
+    figures_job,
+    figures_policy,
+    figures_rows,
+    notices,
+    policy_file,
+    policy_rules,
+    policy_written,
+)
 from hq.database import reading, writing
-from hq.figures import Rules
+from hq.errors import Refused
 from hq.figures_commands import PART
 from hq.figures_model import AXES, DAY_S, WAITS, Axis, Episode, Outcome, Population, SpanKind, span_of
 from hq.figures_noise import MICRO
 from hq.log_tables import withdrawals_applied
+from hq.policy_papers import FigurePolicy
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
 from wire import schema
@@ -120,8 +133,9 @@ def test_the_job_releases_what_is_due_once_and_the_command_shows_it(
     hq: Headquarters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tables of the plan, each once; counts with noise; as text and as a file, what is withheld as nothing."""
-    with writing(hq.engine) as connection:
-        figures.set_rules(connection, Rules(5, 4 * MICRO, 100 * MICRO), hq.now_ms)
+    draft = hq.draft
+    hq.draft = replace(draft, papers=replace(draft.papers, figures=FigurePolicy(5, 4_000, 100_000)))
+    hq.publish()
     names = [f"p-{number}" for number in range(18)]
     people(hq, *names)
     for name in names:
@@ -201,12 +215,35 @@ def test_the_middle_of_the_waits() -> None:
     ]  # fmt: skip
 
 
-def test_the_rules_are_shown_and_changed(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:
-    """From now on, and only as far as they protect."""
-    run(hq, "rules", least=20, epsilon=None, budget=None)
-    assert capsys.readouterr().out.startswith("at least 20 members behind a figure and a difference; epsilon 0.5 ")
-
-
 def run(hq: Headquarters, action: str, **chosen: object) -> None:
     """One action of the command."""
     PART.runs["figures", action](hq.office, argparse.Namespace(**chosen), hq.now_ms)
+
+
+def test_the_strictest_of_the_policies_in_force_counts(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a word the first rules; of two brands the higher k, and the smaller epsilon and budget."""
+    with reading(hq.engine) as connection:
+        assert figures_policy.in_force(connection) == figures.Rules(10, MICRO // 2, 8 * MICRO)
+    draft = hq.draft
+    hq.draft = replace(draft, papers=replace(draft.papers, figures=FigurePolicy(20, 400, 9_000)))
+    hq.publish()
+    other = replace(draft, name="outlet", papers=replace(draft.papers, figures=FigurePolicy(5, 1_000, 3_000)))
+    hq.office.publish_policy(policy_rules.bind(replace(other, stores=())), hq.now_ms)
+    with reading(hq.engine) as connection:
+        assert figures_policy.in_force(connection) == figures.Rules(20, 2 * MICRO // 5, 3 * MICRO)
+    run(hq, "rules")
+    assert capsys.readouterr().out.startswith("at least 20 members behind a figure and a difference; epsilon 0.4 ")
+
+
+def test_no_policy_lets_few_be_told_or_costs_more_than_its_budget(hq: Headquarters) -> None:
+    """Fewer than five, no noise, or a table dearer than all of them: refused, and nothing is published."""
+    draft = hq.draft
+    for wrong in (FigurePolicy(4), FigurePolicy(epsilon_milli=0), FigurePolicy(epsilon_milli=900, budget_milli=800)):
+        found = replace(draft, papers=replace(draft.papers, figures=wrong))
+        with pytest.raises(Refused) as refused:
+            policy_rules.check(found)
+        assert (refused.value.field or "").startswith("figures")
+    again = policy_file.build(
+        policy_written.table_of(replace(draft, papers=replace(draft.papers, figures=FigurePolicy(12))))
+    )
+    assert again.papers.figures == FigurePolicy(12)

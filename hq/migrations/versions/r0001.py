@@ -133,12 +133,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("population", "purpose", "span", "first_day", "axis"),
     )
     op.create_table(
-        "figure_rules",
+        "figure_turns",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("least", sa.Integer(), nullable=False),
-        sa.Column("epsilon_micro", sa.BigInteger(), nullable=False),
-        sa.Column("budget_micro", sa.BigInteger(), nullable=False),
-        sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(

@@ -137,13 +137,13 @@ def _figures(place: Place, weeks: int) -> None:
                     wait,
                 )
             )  # fmt: skip
+    rules = Rules(10, MICRO, 40 * MICRO)
     with writing(place.hq.engine) as connection:
-        figures.set_rules(connection, Rules(10, MICRO, 40 * MICRO), now_ms)
         for span in sorted({span_of(SpanKind.WEEK, day) for day in range(first, today - 14)}):
             held = [one for one in episodes if span.first - 40 <= one.at_s // DAY_S < span.end + 40]
             for axis in (Axis.ALL, Axis.CHANNEL, Axis.STORE, Axis.WAIT):
                 sheet = Sheet(Population.ASKED, "presence", span, axis)
-                figures.release(connection, sheet, lambda *_, held=held: held, now_ms)
+                figures.release(connection, sheet, lambda *_, held=held: held, now_ms, rules)
 
 
 def look_of(place: Place) -> str:
