@@ -13,6 +13,7 @@ from consent import hints
 from consent.decide import decide, declared, presence
 from consent.grants import PRESENCE
 from consent.mutes import is_muted
+from consent.offered import NOTHING_OFFERED, SCOPE, Offered, laid
 from consent.verdict import Allow, Deny, Ground
 from consent.visit import Denied, Visit
 from wire import query, schema
@@ -57,18 +58,20 @@ def build(
     now_ms: int,
     associate: str,
     dismissed: Set[str] = frozenset(),
+    offered: Offered = NOTHING_OFFERED,
 ) -> Built | Deny:
     """The card as `role` may see it now, with the lines of `section` where one is asked for.
 
     `now_ms`: Unix milliseconds UTC of trusted time. `associate`: the id of who looks. `dismissed`: hints that they want
-    no more. Sections hold what does not lead. The order of lines is the policy's. Two cards of one content have one
-    version, whenever they were made.
+    no more. `offered`: what is suggested; decided on like any other scope. Sections hold what does not lead. The order
+    of lines is the policy's. Two cards of one content have one version, whenever they were made.
     """
     now_s = now_ms // 1000
+    member = laid(member, offered.left(), now_s)
     standing = presence(member, denied, role, visit, policy, now_s)
     if isinstance(standing, Deny):
         return standing
-    shown = _allowed(member, denied, role, visit, policy, now_s)
+    shown = _allowed(member, denied, role, visit, policy, now_s, offered)
     name = shown.pop(NAME_SCOPE, None)
     zone = declared(policy.store.zones, visit.zone) if visit.zone is not None else None
     order = dict.fromkeys((*(zone.scopes_first if zone else ()), *policy.main.lead))
@@ -92,10 +95,10 @@ def build(
         attended_by_me=visit.attended_by == associate,
         handed_over=visit.handed_to(associate, role),
         name=named.field.value.text if named else None,
-        lead=tuple(_line(one, policy) for one in lead),
+        lead=tuple(_line(one, policy, offered) for one in lead),
         sections=tuple(part for part in Section if any(one.rule.section is part for one in rest)),
         section=section,
-        lines=tuple(_line(one, policy) for one in asked),
+        lines=tuple(_line(one, policy, offered) for one in asked),
     )
     card = replace(card, hint=hints.choose(card, role, policy, dismissed))
     on_it = [*([named] if named else []), *lead, *asked]
@@ -108,7 +111,9 @@ def build(
     )
 
 
-def _allowed(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int) -> dict[str, _Shown]:
+def _allowed(
+    member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int, offered: Offered
+) -> dict[str, _Shown]:
     """What may be shown, in the policy's order."""
     fields = {field.scope: field for field in member.fields}
     purposes = dict.fromkeys((PRESENCE, *(purpose for rule in policy.main.scopes for purpose in rule.purposes)))
@@ -117,17 +122,26 @@ def _allowed(member: Member, denied: Denied, role: str, visit: Visit, policy: Po
     for rule in policy.main.scopes:
         if rule.id in fields:
             verdict = decide(member, denied, rule.id, role, visit, policy, now_s)
-            field = _unmuted(fields[rule.id], rule, member, denied)
+            field = _suggestible(fields[rule.id], rule, member, denied, offered)
             if isinstance(verdict, Allow) and verdict.purpose in recordable and field is not None:
                 shown[rule.id] = _Shown(rule, field, verdict)
     return shown
 
 
-def _unmuted(field: Field, rule: ScopeRule, member: Member, denied: Denied) -> Field | None:
-    """A suggestion without the items that the member muted; None where none is left. All else as it is."""
+def _suggestible(field: Field, rule: ScopeRule, member: Member, denied: Denied, offered: Offered) -> Field | None:
+    """Suggestions without what the member muted or declined; None where none is left. All else as it is.
+
+    What others than this store suggest has to be harmless besides.
+    """
     if rule.section is not Section.SUGGESTIONS or field.value.items is None:
         return field
-    left = tuple(one for one in field.value.items if not is_muted(member, denied, MuteKind.ITEM, one.item))
+    left = tuple(
+        one
+        for one in field.value.items
+        if not is_muted(member, denied, MuteKind.ITEM, one.item)
+        and offered.stands(one.item)
+        and (rule.id == SCOPE or offered.harmless(one.item))
+    )
     return replace(field, value=replace(field.value, items=left)) if left else None
 
 
@@ -139,7 +153,7 @@ def _named(member: Member, visit: Visit, name: _Shown | None) -> _Shown | None:
     return name if invited or member.name_choice is NameChoice.ALWAYS else None
 
 
-def _line(shown: _Shown, policy: Policy) -> query.Line:
+def _line(shown: _Shown, policy: Policy, offered: Offered) -> query.Line:
     rule, value, allow = shown.rule, shown.field.value, shown.allow
     purpose = declared(policy.main.purposes, allow.purpose)
     why = query.Why(
@@ -152,7 +166,8 @@ def _line(shown: _Shown, policy: Policy) -> query.Line:
     if rule.value_type is ValueType.TEXTS:
         entries = tuple(query.Entry(text, None, None, False) for text in value.texts or ())
     elif rule.value_type is ValueType.ITEMS:
-        entries = tuple(_entry(item, rule.section) for item in value.items or ())
+        ours = {one.item: one for one in offered.left()} if rule.id == SCOPE else {}
+        entries = tuple(ours.get(item.item) or _entry(item, rule.section) for item in value.items or ())
     text = value.text if rule.value_type is ValueType.TEXT else None
     return query.Line(rule.id, rule.label, text, entries[: rule.most_items], why)
 

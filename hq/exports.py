@@ -243,6 +243,7 @@ def _answer(connection: Connection, keys: Keys, order: bytes, identity: bytes) -
             }
             for one in said.events
         ],
+        "suggestions": [rights.plain(one) for one in said.memory.items] if said.memory is not None else [],
         "signed": [b64encode(part).decode() for part in parts],
     }
 

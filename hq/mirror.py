@@ -1,7 +1,8 @@
 """Shows a member exactly what an associate of a store would see of them now: the roster's line, the card, its sections.
 
 The record is the very one that the store was sent, the decision and the card are made by the code that the store runs
-(`consent`). What was withdrawn in the store a moment ago, and HQ was not told of yet, is hidden there already.
+(`consent`), suggestions too. What was withdrawn in the store a moment ago, and HQ was not told of yet, is hidden there
+already; and what the store remembers of earlier suggestions is its own (`hq.offers`).
 
 I/O: sqlalchemy.
 """
@@ -14,8 +15,9 @@ from sqlalchemy import Connection, select
 
 from consent import row
 from consent.card import Built, build
+from consent.offered import Around, Offered
 from consent.visit import NOTHING_DENIED, Visit
-from hq import choices, publication, records
+from hq import choices, offers, publication, records
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.tables import audience
@@ -86,7 +88,8 @@ def mirror(
     found = record(connection, keys, member, store)
     arrived = Visit(NOBODY, now_ms, zone=zone)
     calling = Visit(NOBODY, now_ms, zone=zone, help=True, invited=True, waiting_since_ms=now_ms)
-    walking, asked = (_seen(found, shown_to, visit, policy, now_ms) for visit in (arrived, calling))
+    around = offers.around(connection, store) if found is not None else Around()
+    walking, asked = (_seen(found, shown_to, visit, policy, now_ms, around) for visit in (arrived, calling))
     return Mirror(store, policy.store.label, shown_to, people[shown_to].label, walking, asked)
 
 
@@ -101,18 +104,23 @@ def record(connection: Connection, keys: Keys, member: str, store: str) -> Membe
     return None if body is None else schema.decode(Member, body)
 
 
-def _seen(found: Member | None, role: str, visit: Visit, policy: Policy, now_ms: int) -> Seen | None:
+def _seen(found: Member | None, role: str, visit: Visit, policy: Policy, now_ms: int, around: Around) -> Seen | None:
     if found is None:
         return None
-    look = _look(found, role, visit, policy, None, now_ms)
+    offered = offers.offers(found, role, visit, policy, now_ms // 1000, around)
+    look = _look(found, role, visit, policy, None, now_ms, offered)
     if look is None:
         return None
-    opened = {part: _look(found, role, visit, policy, part, now_ms) for part in look.card.sections}
+    opened = {part: _look(found, role, visit, policy, part, now_ms, offered) for part in look.card.sections}
     sections = {part: one.card.lines for part, one in opened.items() if one is not None}
     labels = {one.id: one.label for one in policy.store.zones}
     return Seen(row.line(visit, labels), look.card, MappingProxyType(sections))
 
 
-def _look(found: Member, role: str, visit: Visit, policy: Policy, section: Section | None, now_ms: int) -> Built | None:
-    built = build(found, NOTHING_DENIED, role, visit, policy, section, now_ms, _NO_ASSOCIATE)
+def _look(
+    found: Member, role: str, visit: Visit, policy: Policy, section: Section | None, now_ms: int, offered: Offered
+) -> Built | None:
+    built = build(
+        found, NOTHING_DENIED, role, visit, policy, section, now_ms, _NO_ASSOCIATE, offered=offered
+    )  # fmt: skip
     return built if isinstance(built, Built) else None

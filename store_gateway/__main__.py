@@ -168,7 +168,7 @@ def serve(config_file: Path, settings: Settings) -> int:
     hooks = _hooks(settings)
     hook = Hook(settings.on_help.role, hooks.ring, hooks.counters) if hooks is not None and settings.on_help else None
     gateway = Gateway(
-        settings.store, software, replica, secrets.token_bytes, tables.start, link_counters, hook, _software
+        settings.store, software, replica, secrets.token_bytes, tables.start, link_counters, hook, _software, _aside
     )
     pins = PinChecker(lambda check, right, asked: inbox.put(Verdict(check, right, _asked(asked))))
     streams = Streams(
@@ -261,6 +261,11 @@ def deliver(payload: Payload, inbox: Inbox[Item], counts: Counts) -> None:
 def _asked(token: object) -> Asked:
     assert isinstance(token, Asked)
     return token
+
+
+def _aside(work: Callable[[], None]) -> None:
+    """Runs what takes long and touches nothing of the state."""
+    threading.Thread(target=work, name="aside", daemon=True).start()
 
 
 def _watchdog(notify: Notify) -> Callable[[], None]:

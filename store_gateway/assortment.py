@@ -1,7 +1,7 @@
-"""Finds items of the catalog by the words of their names, without reading the disk for it.
+"""Knows the items of the catalog without reading the disk: by the words of their names, and by what guards them.
 
-The names are kept in memory and read anew, in slices that nobody waits for, when the catalog is another: some hundred
-bytes an item. Until that is done the search knows the catalog as it was.
+Names and sorts are kept in memory and read anew, in slices that nobody waits for, when the catalog is another: some
+hundred bytes an item. Until that is done the search knows the catalog as it was.
 
 I/O: the cache, through the shelf.
 """
@@ -10,9 +10,12 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Protocol
 
+from consent.suggest.shelf import EMPTY, ShelfMaker, Sort
+from consent.suggest.shelf import Shelf as Sorts
 from store_gateway.shelf import Stamp, is_offered
 from wire.acts import MOST_FOUND, CatalogFound, CatalogLine
 from wire.catalog import CatalogItem
+from wire.flags import guarding
 
 SLICE_ITEMS = 64  # decoded at once: 2 to 4 ms
 AGAIN_S = 60.0  # after so long at most it is read anew
@@ -38,7 +41,9 @@ class Assortment:
         self._stamp: Stamp = ()
         self._reading: Iterator[tuple[str, CatalogItem]] | None = None
         self._read: Known = []
+        self._sorting = ShelfMaker()
         self._again_mono_s = 0.0
+        self.sorts: Sorts = EMPTY  # of all items; another object where any is another
 
     def offered(self, item: str) -> CatalogItem | None:
         """An item that may be proposed; None: it is not known, or nobody is offered it."""
@@ -48,6 +53,17 @@ class Assortment:
     def of(self, item: str) -> CatalogItem | None:
         """What the catalog says of any item."""
         return self._shelf.item(item)
+
+    def name(self, item: str) -> str | None:
+        """The name of an item as it is now; None: it is not what `sorts` says, so that nobody knows what guards it."""
+        told, sort = self._shelf.item(item), self.sorts.sort(item)
+        same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags))
+        return told.name if told is not None and same else None
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes with the catalog's content."""
+        return self._shelf.stamp()
 
     def find(self, text: str) -> CatalogFound:
         """The first items, by name, whose name has all words of the text somewhere; before them the item of that id."""
@@ -69,14 +85,17 @@ class Assortment:
             if now_mono_s < self._again_mono_s or self._shelf.stamp() == self._stamp:
                 return False
             self._stamp, self._reading, self._read = self._shelf.stamp(), self._shelf.walk(), []
+            self._sorting = ShelfMaker()
         for _ in range(SLICE_ITEMS):
             one = next(self._reading, None)
             if one is None:
                 self._known = sorted(self._read, key=lambda known: known[0])
-                self._reading, self._read = None, []
+                self.sorts = self._sorting.made()
+                self._reading, self._read, self._sorting = None, [], ShelfMaker()
                 self._again_mono_s = now_mono_s + min(AGAIN_S, AGAIN_EACH_S * len(self._known))
                 return False
             item, told = one
+            self._sorting.put(item, told.path, told.themes, told.flags)
             if is_offered(told):
                 self._read.append((_folded(told.name), CatalogLine(item, told.name, told.path, told.themes)))
         return True

@@ -21,6 +21,7 @@ LOCAL_KEYS = {
     "log_state": "name",
     "done": "id",
     "pins": "number",
+    "memories": "who",
 }
 
 LocalKey = int | str | bytes

@@ -36,6 +36,7 @@ TABLES: Final = (
     "let_go",
     "pins",
     "certificate",
+    "memories",
 )
 
 migrations = Migrations("store_gateway.cache")
@@ -185,6 +186,13 @@ def _certificate(db: Database) -> None:
     """The certificate for tablets that HQ delivered, under a key of the box's secret alone; one row at most."""
     columns_of = {"id": int, "sealed": bytes}
     _table(db, "certificate").create(columns_of, pk="id", not_null=list(columns_of), strict=True)
+
+
+@migrations(name="0008_memories")
+def _memories(db: Database) -> None:
+    """What became of suggestions, a row for each member, under a keyed tag."""
+    columns_of = {"who": bytes, "sealed": bytes}
+    _table(db, "memories").create(columns_of, pk="who", not_null=list(columns_of), strict=True)
 
 
 def _table(db: Database, name: str) -> Table:

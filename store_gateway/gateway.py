@@ -32,11 +32,13 @@ from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, na
 from store_gateway.leavings import Leavings
 from store_gateway.looks import Looks
 from store_gateway.management import Management
+from store_gateway.offers import Offers
 from store_gateway.probe import Probe
 from store_gateway.replica import Changes, Replica
 from store_gateway.standing import Standing
 from store_gateway.status import StatusBoard
 from store_gateway.suggestions import Suggestions
+from store_gateway.tables import Aside, Tables
 from wire import query, synthetic
 from wire.member import Mode
 from wire.query import Light
@@ -46,7 +48,10 @@ _log = Log("gateway")
 
 
 class Gateway:
-    """See the module. `entropy(n)` gives n random bytes; `make_table` hands an order to a `TableMaker`."""
+    """See the module. `entropy(n)` gives n random bytes; `make_table` hands an order to a `TableMaker`.
+
+    `aside` runs what takes long and touches nothing of the state, in another thread where there is one.
+    """
 
     def __init__(
         self,
@@ -58,13 +63,17 @@ class Gateway:
         link_counters: Callable[[], Mapping[str, int]] = dict,
         hook: Hook | None = None,
         installed: Callable[[], str] | None = None,
+        aside: Aside = lambda work: work(),
     ) -> None:
         self._replica = replica
         self._presence = Presence(entropy, self._may_stand)
         self._directory = Directory(nameless, give_back)
         self._keyring = Keyring(replica, self._directory, make_table)
         self._standing = Standing(replica, self._presence)
-        self._looks = Looks(replica, self._standing, self._presence)
+        self._assortment = Assortment(replica.shelf)
+        self._tables = Tables(replica.shelf, aside)
+        self._offers = Offers(replica, self._standing, self._assortment, self._tables)
+        self._looks = Looks(replica, self._standing, self._presence, self._offers)
         self._calls = Calls(replica, self._presence)
         self._receivers = Receivers()
         self._floor = Floor(replica, self._standing, self._looks, self._receivers.outages)
@@ -84,8 +93,9 @@ class Gateway:
             replica, self._standing, self._presence, self._looks, self._calls, self._floor, self._doors.held.all,
             effects,
         )  # fmt: skip
-        self._assortment = Assortment(replica.shelf)
-        items = Suggestions(replica, self._standing, self._looks, self._acts, self._assortment, effects)
+        items = Suggestions(
+            replica, self._standing, self._looks, self._acts, self._assortment, self._offers, effects
+        )  # fmt: skip
         self._earshot = Earshot(self._directory.phones, self._presence.counts)
         self._leavings = Leavings(replica, self._earshot, effects)
         parts = (self._acts, items, self._leavings, Coaching(replica, self._looks, effects))
@@ -180,6 +190,7 @@ class Gateway:
             self._take(changes, now_mono_s)
         now_ms = self._replica.trusted_ms(now_mono_s)
         more |= self._keyring.work(now_ms // SLOT_MS if now_ms is not None else None, now_mono_s)
+        more |= self._tables.work(now_mono_s)
         return self._assortment.work(now_mono_s) or more
 
     def on_built(self, built: Built, now_mono_s: float) -> None:

@@ -16,6 +16,7 @@ from consent.visit import Visit
 from store_gateway.core.presence import Presence
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
+from store_gateway.offers import Offers
 from store_gateway.standing import Standing
 from wire import query
 from wire.events import INTRODUCED
@@ -24,6 +25,7 @@ from wire.sync import Disclosure, EventKind, ReasonCode
 
 WITHHELD = query.Withheld()
 MOST_REFUSED = 256  # refused looks that wait to be recorded
+MOST_SILENT = 4096  # suggestions of ended visits that wait to be recorded
 _SCOPES_EACH = 64  # a record names so many at most
 Entry = tuple[EventKind, bytes | None, object]
 
@@ -46,13 +48,15 @@ class _Open:
 class Looks:
     """See the module."""
 
-    def __init__(self, keeper: Keeper, standing: Standing, presence: Presence) -> None:
+    def __init__(self, keeper: Keeper, standing: Standing, presence: Presence, offers: Offers) -> None:
         self._keeper = keeper
         self._standing = standing
         self._presence = presence
+        self._offers = offers
         self._recorded: dict[bytes, set[tuple[bytes, frozenset[str]]]] = {}  # handle -> (session, scopes)
         self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
         self._waiting: list[Entry] = []
+        self._silent: list[Entry] = []
         self._open: dict[bytes, _Open] = {}
         self._dismissed: dict[bytes, set[str]] = {}  # session -> hints that it wants no more
 
@@ -61,20 +65,25 @@ class Looks:
     ) -> query.Card | query.Withheld | query.Refused:
         """The card as this session may see it now. The caller has checked the lease."""
         pseudonym = self._presence.find(handle)
+        visit = self._presence.visit(pseudonym) if pseudonym is not None else None
         built = self._build(session, pseudonym, section, now_ms) if pseudonym is not None else None
-        if pseudonym is None or built is None:
+        if pseudonym is None or visit is None or built is None:
             return WITHHELD
         if isinstance(built, Deny):
             self._refuse(session, pseudonym, handle, built)
             return WITHHELD
         key = session.key, frozenset(built.scopes)
         recorded = self._recorded.setdefault(handle, set())
-        if key not in recorded:
+        fresh = self._offers.unseen(visit, built.card)
+        entries: list[Entry] = _disclosures(session, pseudonym, handle, built) if key not in recorded else []
+        entries += [(EventKind.OUTCOME, pseudonym, one) for one in fresh]
+        if entries:
             try:
-                self._keeper.record(now_mono_s, *_disclosures(session, pseudonym, handle, built))
+                self._keeper.record(now_mono_s, *entries)
             except CacheError:
                 return DARK
             recorded.add(key)
+            self._offers.saw(visit, fresh)
         opened = self._open.get(session.key)
         if opened is None or opened.handle != handle:
             opened = self._open[session.key] = _Open(handle, {})
@@ -126,7 +135,10 @@ class Looks:
         self._dismissed.setdefault(session.key, set()).add(hint)
 
     def left(self, handle: bytes) -> None:
-        """The visit is over: nothing of it is kept."""
+        """The visit is over: nothing of it is kept, but that something was suggested and nobody said a word on it."""
+        silent = self._offers.left(handle)
+        if silent is not None and len(self._silent) < MOST_SILENT:
+            self._silent += [(EventKind.OUTCOME, silent[0], one) for one in silent[1]]
         self._recorded.pop(handle, None)
         self._refused_once = {one for one in self._refused_once if one[0] != handle}
 
@@ -138,13 +150,25 @@ class Looks:
             recorded -= {one for one in recorded if one[0] == session.key}
 
     def flush(self, now_mono_s: float) -> None:
-        """Records the refused looks; where that fails they wait for the next time."""
-        if self._waiting:
+        """Records the refused looks, and what was suggested in vain; where that fails they wait for the next time.
+
+        Of a member who went meanwhile nothing more is said.
+        """
+        self._silent = [one for one in self._silent if one[1] is not None and self._is_member(one[1])]
+        waiting = [*self._waiting, *self._silent]
+        if waiting:
             try:
-                self._keeper.record(now_mono_s, *self._waiting)
+                self._keeper.record(now_mono_s, *waiting)
             except CacheError:
                 return
             self._waiting.clear()
+            self._silent.clear()
+
+    def _is_member(self, pseudonym: bytes) -> bool:
+        member, denied = self._standing.record(pseudonym)
+        if self._presence.visit(pseudonym) is None:
+            self._standing.drop(pseudonym)
+        return member is not None and not denied.everything
 
     def _build(self, session: Session, pseudonym: bytes, section: Section | None, now_ms: int) -> Built | Deny | None:
         policy = self._keeper.policy()
@@ -153,7 +177,10 @@ class Looks:
         if policy is None or visit is None or member is None:
             return None
         dismissed = self._dismissed.get(session.key, set[str]())
-        return build(member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed)
+        offered = self._offers.of(pseudonym, visit, session.role, policy, now_ms)
+        return build(
+            member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed, offered
+        )  # fmt: skip
 
     def _refuse(self, session: Session, pseudonym: bytes, handle: bytes, refused: Deny) -> None:
         if (handle, session.key) in self._refused_once or len(self._waiting) >= MOST_REFUSED:

@@ -53,8 +53,11 @@ def export(host: Host, order: Order, note: Note, now_mono_s: float) -> Iterator[
         events.append(event)
         if len(events) % _EVENTS_AT_ONCE == 0:
             yield True
-    result = ExportResult(record, seq, key_days, tuple(denials), tuple(events[:_MOST_EVENTS]))
-    is_empty = record is None and not (key_days or denials or events)
+    memory = vault.memory(pseudonym)
+    result = ExportResult(
+        record, seq, key_days, tuple(denials), tuple(events[:_MOST_EVENTS]), memory if memory.items else None
+    )  # fmt: skip
+    is_empty = record is None and not (key_days or denials or events or memory.items)
     yield (Outcome.NOTHING_TO_DO, b"") if is_empty else (Outcome.DONE, schema.encode(result))
 
 

@@ -102,7 +102,7 @@ class Outbox:
     def _put(self, event: Event) -> None:
         sealed = self._buckets.close_local("outbox", _number(event.number), schema.encode(event))
         size = len(sealed) + ROW_BYTES
-        who = self._tag(event.pseudonym) if event.pseudonym is not None else None
+        who = self.tag(event.pseudonym) if event.pseudonym is not None else None
         self._cache.put_local(
             "outbox", {"number": event.number, "sealed": sealed, "kind": int(event.kind), "size": size, "who": who}
         )
@@ -203,7 +203,7 @@ class Outbox:
 
     def of_member(self, pseudonym: bytes) -> Iterator[Event]:
         """The events of one member that wait here, in order. Raises: CacheError."""
-        for row in self._cache.local("outbox", "who = ?", self._tag(pseudonym)):
+        for row in self._cache.local("outbox", "who = ?", self.tag(pseudonym)):
             event = schema.decode(Event, self._open(row))
             if event.pseudonym == pseudonym:  # a tag has 64 bits
                 yield event
@@ -226,7 +226,8 @@ class Outbox:
     def _open(self, row: Any) -> bytes:
         return self._buckets.open_local("outbox", _number(row["number"]), row["sealed"])
 
-    def _tag(self, pseudonym: bytes) -> bytes:
+    def tag(self, pseudonym: bytes) -> bytes:
+        """A member's keyed tag, 8 bytes: the same for as long as this cache lives."""
         return hashlib.blake2b(pseudonym, key=self._tag_key, digest_size=_TAG_BYTES).digest()
 
     def _state(self, name: str) -> bytes:

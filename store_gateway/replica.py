@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from consent.suggest.memory import NOTHING
 from consent.visit import NOTHING_DENIED, Denied
 from runtime.logs import Log
 from store_gateway.changes import NO_CHANGES as NO_CHANGES
@@ -30,6 +31,7 @@ from wire.condition import Agreement
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
+from wire.suggestions import Memory
 from wire.sync import Readiness
 
 _RECOVER_S = 2.0
@@ -146,6 +148,14 @@ class Replica:
     def denied(self, pseudonym: bytes) -> Denied:
         """What was withdrawn in this store and HQ has not folded in yet."""
         return self._hq.vault.denied(pseudonym) if self._hq.vault is not None else NOTHING_DENIED
+
+    def memory(self, pseudonym: bytes) -> Memory:
+        """What became of suggestions to this member in this store."""
+        try:
+            return self._hq.vault.memory(pseudonym) if self._hq.vault is not None else NOTHING
+        except CacheError as error:
+            self._fail(error, None)
+            return NOTHING
 
     def staff(self, associate: str) -> Staff | None:
         """An associate's record, active or not."""

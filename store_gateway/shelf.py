@@ -37,6 +37,21 @@ class Shelf:
         held = vault.holdings.of(Collection.CATALOG) if vault is not None else ()
         return tuple((one.name, one.node.root, one.node.count) for one in held)
 
+    def tables_stamp(self) -> Stamp:
+        """The same of the tables of others' habits."""
+        vault = self._vault()
+        held = vault.holdings.of(Collection.AFFINITY) if vault is not None else ()
+        return tuple((one.name, one.node.root, one.node.count) for one in held)
+
+    def part(self, name: str) -> bytes | None:
+        """A part of these tables, opaque; None: there is none."""
+        vault = self._vault()
+        found: bytes | None = None
+        if vault is not None:
+            with self._failing():
+                found = vault.affinity(name)
+        return found
+
     def item(self, item: str) -> CatalogItem | None:
         """What the catalog says of an item, with all flags that count for it; None: nothing."""
         vault = self._vault()

@@ -14,6 +14,7 @@ from store_gateway.assortment import Assortment
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
 from store_gateway.looks import WITHHELD, Looks
+from store_gateway.offers import Offers
 from store_gateway.replica import Replica
 from store_gateway.standing import Standing
 from wire import acts, query
@@ -38,6 +39,7 @@ class Suggestions:
         looks: Looks,
         visits: Acts,
         assortment: Assortment,
+        offers: Offers,
         effects: Effects,
     ) -> None:
         self._replica = replica
@@ -45,6 +47,7 @@ class Suggestions:
         self._looks = looks
         self._visits = visits
         self._assortment = assortment
+        self._offers = offers
         self._effects = effects
 
     def answer(self, asked: query.Request, session: Session, now_mono_s: float) -> query.Reply:
@@ -79,12 +82,16 @@ class Suggestions:
     ) -> query.Reply:
         if asked.item not in self._looks.suggested(session, asked.handle, now_ms):
             return WITHHELD
+        if not self._offers.is_news(asked.handle, asked.item, asked.response):
+            return query.Accepted()  # the box noted by itself that it was shown; and a second tap says nothing new
         outcome = EventKind.OUTCOME, pseudonym, SuggestionOutcome(asked.item, asked.response, visit.zone)
         if asked.response is Response.NOT_FOR_ME:
             mute = Mute(MuteKind.ITEM, asked.item, session.associate, session.tablet)
             self._mute(pseudonym, mute, now_mono_s, outcome)
         else:
             self._replica.record(now_mono_s, outcome)
+        self._offers.answered(asked.handle, asked.item, asked.response)
+        self._effects.stir()  # another tablet may have the same card open
         return query.Accepted()
 
     def _mutable(self, session: Session, handle: bytes, what: MuteKind, now_ms: int) -> frozenset[str]:

@@ -17,85 +17,36 @@ from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
 from store_gateway.epochs import Epochs
 from store_gateway.holdings import Holdings, Instance, Span
+from store_gateway.memories import Memories, ends_memory, lets_suggest
 from store_gateway.outbox import Entry, Outbox
 from store_gateway.paired import PairedTablets
 from store_gateway.paired import Tablet as Tablet
 from store_gateway.people import People
 from store_gateway.seal import Entropy
+from store_gateway.touched import Bucket as Bucket
+from store_gateway.touched import Touched as Touched
 from wire import keyring, schema, sync
 from wire.catalog import CatalogItem
 from wire.errors import WireError
+from wire.items import SuggestionOutcome
 from wire.member import Member, Mode, Staff
 from wire.policy import MAIN_KEY, Policy, store_key
+from wire.suggestions import DEFAULT, Memory, SuggestionPolicy
 from wire.sync import Collection, EventKind, Part
 
 T = TypeVar("T")
-Bucket = tuple[tuple[bytes, tuple[bytes, ...]], ...]  # (pseudonym, day keys of the phones)
 
 RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
+_DAY_MS = 86_400_000
 _MODE_AT = 2  # a member's body begins: map of n, key 0, mode
 _MODES = {mode.value: mode for mode in Mode}
-
-
-class Touched:
-    """What a transaction changed. `records`: how many counted; `gone`: a withdrawal or the like is among them."""
-
-    __slots__ = (
-        "anew",
-        "buckets",
-        "days",
-        "days_gone",
-        "gone",
-        "keyed",
-        "leavings",
-        "members",
-        "modes",
-        "policy",
-        "records",
-        "staff",
-        "unpaired",
-        "withdrawn",
-    )
-
-    def __init__(self) -> None:
-        self.withdrawn: list[tuple[int, int]] = []  # (seq, HQ's commit in ms) of what HQ wants to know the effect of
-        self.members: set[bytes] = set()
-        self.modes: dict[bytes, Mode | None] = {}  # of the members whose record changed
-        self.keyed: set[bytes] = set()  # whose day keys are in a keyring record that changed
-        self.buckets: dict[tuple[int, int], Bucket] = {}  # by day and bucket, what such a record says now
-        self.staff: set[str] = set()
-        self.days: set[int] = set()
-        self.days_gone: set[int] = set()
-        self.anew = False  # not told piece by piece: all is to be read again
-        self.policy = False
-        self.gone = False
-        self.unpaired: set[str] = set()  # tablets
-        self.leavings: list[str] = []  # codes from HQ's public page
-        self.records = 0
-
-    def join(self, other: "Touched") -> None:
-        """Adds what another transaction changed."""
-        self.members |= other.members
-        self.modes |= other.modes
-        self.withdrawn += other.withdrawn
-        self.keyed |= other.keyed
-        self.buckets |= other.buckets
-        self.days_gone |= other.days_gone
-        self.anew |= other.anew
-        self.staff |= other.staff
-        self.days |= other.days
-        self.policy |= other.policy
-        self.gone |= other.gone
-        self.unpaired |= other.unpaired
-        self.leavings += other.leavings
-        self.records += other.records
 
 
 class Vault:
     """An unlocked cache."""
 
-    __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "outbox", "paired", "people", "policy",
-                 "refused_bodies")  # fmt: skip
+    __slots__ = ("_cache", "_recent", "_store", "denials", "holdings", "memories", "outbox", "paired", "people",
+                 "policy", "refused_bodies")  # fmt: skip
 
     def __init__(self, cache: Cache, epochs: Epochs, entropy: Entropy, store: str) -> None:
         """Opens everything. Raises: CacheError."""
@@ -104,6 +55,7 @@ class Vault:
         self.holdings = Holdings(cache, epochs, entropy)
         self.outbox = Outbox(cache, self.holdings.buckets, entropy)
         self.denials = Denials(cache, self.holdings.buckets)
+        self.memories = Memories(cache, self.holdings.buckets, self.outbox.tag)
         self.people = People(cache, self.holdings)
         self.paired = PairedTablets(cache, self.holdings.buckets)
         self.refused_bodies = 0
@@ -113,10 +65,10 @@ class Vault:
 
     @contextmanager
     def writing(self, now_mono_s: float) -> Iterator[None]:
-        """One transaction: rows, roots, events, denials and PINs together. Raises: CacheError."""
+        """One transaction: rows, roots, events, denials, PINs and memories together. Raises: CacheError."""
         with (
             self.denials.transaction(), self.people.transaction(), self.outbox.transaction(),
-            self.holdings.transaction(now_mono_s),
+            self.memories.transaction(), self.holdings.transaction(now_mono_s),
         ):  # fmt: skip
             yield
 
@@ -157,6 +109,8 @@ class Vault:
             touched.staff.update(key.decode("utf-8", "replace") for key, _ in self.holdings.walk(held))
         with self._cache.transaction():
             self.holdings.drop(name)
+            if held.collection is Collection.MEMBERS:
+                self.memories.erase_all()
             if held.collection is Collection.POLICY:
                 self._cache.erase_local("good", "name is not null")
         if held.day is not None:
@@ -176,8 +130,9 @@ class Vault:
             touched.modes[key] = _mode(body) if body is not None else None
             if body is None:
                 touched.gone = True
-            elif self.denials.any_of(key) and (member := _decoded(Member, body)) is not None:
-                self.denials.fold(key, member)
+                self.memories.erase(key)
+            elif self.denials.any_of(key) or self.memories.any_of(key):
+                self._note_member(key, _decoded(Member, body))
         elif held.collection is Collection.KEYRING and held.day is not None:
             touched.days.add(held.day)
             entries = self._unpacked(body)
@@ -189,6 +144,12 @@ class Vault:
             self.people.fold(key, body)
         elif held.collection is Collection.POLICY and key in (MAIN_KEY, store_key(self._store)):
             self._note_policy(key, body, touched)
+
+    def _note_member(self, pseudonym: bytes, member: Member | None) -> None:
+        if member is not None and self.denials.any_of(pseudonym):
+            self.denials.fold(pseudonym, member)
+        if member is None or not lets_suggest(member):
+            self.memories.erase(pseudonym)
 
     def _note_policy(self, key: bytes, body: bytes | None, touched: Touched) -> None:
         name = key.decode()
@@ -302,19 +263,39 @@ class Vault:
     def record(self, entries: tuple[Entry, ...], at_ms: int, now_mono_s: float) -> int:
         """Keeps events. Raises: CacheError, WireError."""
         with self.writing(now_mono_s):
-            return self.outbox.add(entries, at_ms)
+            number = self.outbox.add(entries, at_ms)
+            self._remember(entries, at_ms)
+            return number
+
+    def _remember(self, entries: Iterable[Entry], at_ms: int) -> None:
+        """What became of suggestions, of who lets this store suggest, inside of the transaction of the events."""
+        for _, pseudonym, body in entries:
+            if pseudonym is not None and isinstance(body, SuggestionOutcome):
+                member, denied = self.member(pseudonym), self.denials.of(pseudonym)
+                if member is not None and lets_suggest(member) and not ends_memory(denied):
+                    self.memories.note(pseudonym, body, at_ms // _DAY_MS, self._rules())
+
+    def _rules(self) -> SuggestionPolicy:
+        return (self.policy.main.suggestions if self.policy is not None else None) or DEFAULT
+
+    def memory(self, pseudonym: bytes) -> Memory:
+        """What became of suggestions to this member. Raises: CacheError."""
+        return self.memories.of(pseudonym)
 
     def deny(self, pseudonym: bytes, withdrawal: sync.Withdrawal, at_ms: int, now_mono_s: float) -> None:
         """Keeps a denial and its event. Raises: CacheError, WireError."""
         with self.writing(now_mono_s):
             number = self.outbox.add([(EventKind.WITHDRAWAL, pseudonym, withdrawal)], at_ms)
             self.denials.add(number, pseudonym, withdrawal.scope)
+            if ends_memory(self.denials.of(pseudonym)):
+                self.memories.erase(pseudonym)
 
     def mute(self, pseudonym: bytes, mute: sync.Mute, at_ms: int, now_mono_s: float, *before: Entry) -> None:
         """Keeps a mute, in force at once, and its event, behind others. Raises: CacheError, WireError."""
         with self.writing(now_mono_s):
             number = self.outbox.add([*before, (EventKind.MUTE, pseudonym, mute)], at_ms)
             self.denials.add(number, pseudonym, (mute.what, mute.id))
+            self._remember(before, at_ms)
 
     def put_head(self, sign: Sign, at_ms: int, now_mono_s: float) -> None:
         """Keeps a signed head of the log, to go up with the events. Raises: CacheError."""
@@ -347,6 +328,7 @@ class Vault:
                 key = sync.bucket_key(pseudonym)
                 if any(one == pseudonym for one, _ in self._unpacked(self.holdings.body(held, key))):
                     records += self.holdings.remove(held, key, partial(self._note, touched))
+            self.memories.erase(pseudonym)
             denials = self.denials.erase_member(pseudonym)
             events = self.outbox.erase_member(pseudonym)
         touched.members.add(pseudonym)

@@ -12,6 +12,7 @@ from typing import Annotated
 from wire.events import Event
 from wire.limits import MAX_BODY_BYTES, Seq
 from wire.schema import Count, Range, Size
+from wire.suggestions import Memory
 
 _MOST = 65_535
 
@@ -49,7 +50,7 @@ class ExportResult:
     """Of `export`: everything that the store holds of one pseudonym.
 
     record: the body as HQ sent it, seq: of which record. events: what happened and HQ has not stored yet, disclosures
-    among them; what HQ has stored the store has no more.
+    among them; what HQ has stored the store has no more. memory: what became of suggestions here; None: nothing.
     """
 
     record: Annotated[bytes, Size(0, MAX_BODY_BYTES)] | None
@@ -57,6 +58,7 @@ class ExportResult:
     key_days: Annotated[tuple[KeyDay, ...], Count(8)]
     denials: Annotated[tuple[Denial, ...], Count(_MOST)]
     events: Annotated[tuple[Event, ...], Count(_MOST)]
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from flask import Response, request
 from hq import felt
 from hq.felt import Line
 from hq.mirror import Seen, mirror
-from hq.web import asking, centre_pages, centre_times, centre_who, pages, schemas
+from hq.web import asking, centre_offers, centre_pages, centre_times, centre_who, pages, schemas
 from hq.web.asking import Member
 from hq.web.errors import Problem, ProblemKind
 from runtime.web_languages import gettext, mark
@@ -114,6 +114,7 @@ def _lines(lines: Sequence[query.Line]) -> list[dict[str, Any]]:
                     "quantity": entry.quantity,
                     "returned": entry.returned,
                     "item": entry.item,
+                    "because": "" if entry.suggested is None else centre_offers.because(entry.suggested),
                 }
                 for entry in line.entries
             ],

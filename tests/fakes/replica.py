@@ -7,12 +7,14 @@ Pure: no I/O, no clock.
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from consent.suggest.memory import NOTHING, Came, after
 from consent.visit import NOTHING_DENIED, Denied
 from store_gateway.core.phones import bucket_of
 from store_gateway.errors import CacheError, CacheReason
+from store_gateway.memories import ends_memory, lets_suggest
 from store_gateway.replica import NO_CHANGES, Changes, Tablet
 from store_gateway.trust import Trust
 from wire import query, sync
@@ -21,16 +23,28 @@ from wire.condition import Agreement
 from wire.member import Member, Mode, Staff
 from wire.policy import Policy
 from wire.query import DarkReason, Light
+from wire.suggestions import DEFAULT, Memory
 
 Keys = tuple[bytes, ...]
+Entry = tuple[sync.EventKind, bytes | None, object]
 MEMBERS_KEY = bytes(range(32))
 
 
 class FakeShelf:
-    """What the catalog says: `items` by id."""
+    """What the catalog says: `items` by id; and the tables of others' habits: `parts` by name."""
 
     def __init__(self) -> None:
         self.items: dict[str, CatalogItem] = {}
+        self.parts: dict[str, bytes] = {}
+
+    def tables_stamp(self) -> tuple[tuple[str, bytes, int], ...]:
+        """Another one where the parts are others."""
+        root = hashlib.sha256(repr(sorted(self.parts.items())).encode()).digest()
+        return (("affinity/main", root, len(self.parts)),) if self.parts else ()
+
+    def part(self, name: str) -> bytes | None:
+        """One of them."""
+        return self.parts.get(name)
 
     def stamp(self) -> tuple[tuple[str, bytes, int], ...]:
         """Another one where the items are others."""
@@ -55,6 +69,7 @@ class FakeReplica:
         self.keys: dict[int, dict[bytes, Keys]] = {}
         self.people: dict[str, Staff] = {}
         self.denials: dict[bytes, Denied] = {}
+        self.memories: dict[bytes, Memory] = {}
         self.events: list[tuple[sync.EventKind, bytes | None, object]] = []
         self.reason = DarkReason.NONE
         self.fail: CacheReason | None = None
@@ -85,6 +100,8 @@ class FakeReplica:
             self.members.pop(pseudonym, None)
         else:
             self.members[pseudonym] = member
+        if member is None or not lets_suggest(member):
+            self.memories.pop(pseudonym, None)
         modes = {pseudonym: member.mode if member is not None else None}
         return Changes(members=frozenset({pseudonym}), modes=modes, urgent=True)
 
@@ -168,6 +185,19 @@ class FakeReplica:
         """What was withdrawn here."""
         return self.denials.get(pseudonym, NOTHING_DENIED)
 
+    def memory(self, pseudonym: bytes) -> Memory:
+        """What became of suggestions to this member."""
+        return self.memories.get(pseudonym, NOTHING)
+
+    def _remember(self, entries: Iterable[Entry], now_mono_s: float) -> None:
+        for _, pseudonym, body in entries:
+            member = self.members.get(pseudonym or b"")
+            if pseudonym is not None and isinstance(body, sync.SuggestionOutcome) and member is not None:
+                day = (self.trusted_ms(now_mono_s) or 0) // 86_400_000
+                if lets_suggest(member) and not ends_memory(self.denied(pseudonym)):
+                    came = Came(body.response.value)
+                    self.memories[pseudonym] = after(self.memory(pseudonym), body.item, came, day, DEFAULT)
+
     def staff(self, associate: str) -> Staff | None:
         """An associate's record."""
         return self.people.get(associate)
@@ -219,10 +249,11 @@ class FakeReplica:
         """Nothing to say."""
         return []
 
-    def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int:
+    def record(self, now_mono_s: float, *entries: Entry) -> int:
         """Keeps events, or none."""
         self._check()
         self.events += entries
+        self._remember(entries, now_mono_s)
         return len(self.events)
 
     def deny(self, pseudonym: bytes, scope: str | None, withdrawal: sync.Withdrawal, now_mono_s: float) -> Changes:
@@ -232,15 +263,18 @@ class FakeReplica:
         self.denials[pseudonym] = (
             replace(before, everything=True) if scope is None else replace(before, scopes=before.scopes | {scope})
         )
+        if ends_memory(self.denials[pseudonym]):
+            self.memories.pop(pseudonym, None)
         self.events.append((sync.EventKind.WITHDRAWAL, pseudonym, replace(withdrawal, scope=scope)))
         return Changes(members=frozenset({pseudonym}), urgent=True)
 
-    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float, *before: object) -> Changes:
+    def mute(self, pseudonym: bytes, mute: sync.Mute, now_mono_s: float, *before: Entry) -> Changes:
         """A mute's denial and its event, behind others."""
         self._check()
-        self.events += before  # type: ignore[arg-type]
-        before = self.denied(pseudonym)
-        self.denials[pseudonym] = replace(before, mutes=before.mutes | {(mute.what, mute.id)})
+        self.events += before
+        self._remember(before, now_mono_s)
+        denied = self.denied(pseudonym)
+        self.denials[pseudonym] = replace(denied, mutes=denied.mutes | {(mute.what, mute.id)})
         self.events.append((sync.EventKind.MUTE, pseudonym, mute))
         return Changes(members=frozenset({pseudonym}))
 

@@ -1,0 +1,229 @@
+"""Makes a card's suggestions: the way from a member's record to `consent.suggest`, and from there onto the card.
+
+The store and HQ's mirror go it alike. The code that suggests gets item ids, times and counts; names and words come
+after it.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from consent.decide import Allow, decide, usable
+from consent.grants import SUGGEST
+from consent.mutes import mutes
+from consent.suggest import choose
+from consent.suggest.choose import Chosen
+from consent.suggest.guard import Guard, Terms
+from consent.suggest.memory import NOTHING
+from consent.suggest.model import Model
+from consent.suggest.rank import Place, Ranked
+from consent.suggest.shelf import EMPTY, Shelf
+from consent.suggest.signals import Behaviour, Bought
+from consent.visit import Denied, Visit
+from wire.items import Response
+from wire.member import Field, Item, Member, SourceClass, Value, ValueClass
+from wire.policy import Policy
+from wire.suggested import MOST_REASONS, Suggested, SuggestedKind, SuggestedPlace, SuggestedReason
+from wire.suggestions import DEFAULT, Memory, SuggestionPolicy
+from wire.views import Entry
+
+SCOPE = "suggestions"  # what stands under it is made where it is shown; a record's own value of it is never used
+HISTORY_STORE, HISTORY_ONLINE, RETURNS = "history.store", "history.online", "returns"
+WISHLIST, BASKET = "wishlist", "basket.online"
+SOURCES = (HISTORY_STORE, HISTORY_ONLINE, RETURNS, WISHLIST, BASKET)
+_DAY_S = 86_400
+_PLACES = {Place.DUE_AGAIN: SuggestedPlace.DUE_AGAIN, Place.NEW: SuggestedPlace.NEW}
+_LONGEST_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Around:
+    """What suggestions are made from beside the member's record. `name`: of an item, None where there is none.
+
+    `memory`: what became of earlier ones, where that is known. `showing`: items that stand on this visit's card.
+    """
+
+    shelf: Shelf = EMPTY
+    name: Callable[[str], str | None] = lambda item: None
+    model: Model | None = None
+    memory: Memory = NOTHING
+    showing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Offered:
+    """What is suggested on one card. `answers`: what the shopper made of items on this visit.
+
+    `harmless`: whether an item that somebody else suggests may stand there at all.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    answers: Mapping[str, Response] = field(default_factory=lambda: MappingProxyType({}))
+    harmless: Callable[[str], bool] = lambda item: True
+
+    def stands(self, item: str) -> bool:
+        """Whether an item is still to be shown: what was declined goes."""
+        return self.answers.get(item) not in (Response.DECLINED, Response.NOT_FOR_ME)
+
+    def left(self) -> tuple[Entry, ...]:
+        """The entries that are still to be shown, with what was made of each."""
+        return tuple(self._answered(one) for one in self.entries if one.item is not None and self.stands(one.item))
+
+    def _answered(self, entry: Entry) -> Entry:
+        answer = self.answers.get(entry.item or "")
+        if entry.suggested is None or answer is None:
+            return entry
+        return replace(entry, suggested=replace(entry.suggested, answer=answer))
+
+
+NOTHING_OFFERED = Offered()
+
+
+def rules(policy: Policy) -> SuggestionPolicy:
+    """What the policy says of suggestions."""
+    return policy.main.suggestions or DEFAULT
+
+
+def sources(
+    member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int
+) -> frozenset[str] | None:
+    """The scopes that suggestions for this role may be made from now; None where none may be shown to it.
+
+    Whether they may be shown is the decision on `SCOPE`, as on any scope: made before anything is computed, so that who
+    hides them costs no more than who has none.
+    """
+    probe = laid(member, (Entry("", None, None, False, SCOPE),), now_s)
+    if not isinstance(decide(probe, denied, SCOPE, role, visit, policy, now_s), Allow):
+        return None
+    granted = (
+        scope
+        for scope in SOURCES
+        if isinstance(usable(member, denied, scope, SUGGEST, role, visit, policy, now_s), Allow)
+    )
+    return choose.inputs(rules(policy), visit.zone, None, granted)
+
+
+def behaviour(member: Member, scopes: frozenset[str], now_s: int) -> Behaviour:
+    """What the member did, of these scopes alone: item ids, days and counts.
+
+    What was bought on one day in one way is one basket: one visit, however often it went to the till.
+    """
+    items = {one.scope: one.value.items or () for one in member.fields if one.scope in scopes}
+    bought = [(_day(one, now_s), one, scope == HISTORY_ONLINE) for scope in (HISTORY_STORE, HISTORY_ONLINE)
+              for one in items.get(scope, ())]  # fmt: skip
+    baskets = {place: number for number, place in enumerate(sorted({(day, online) for day, _, online in bought}))}
+    lines = [
+        Bought(one.item, day, baskets[day, online], max(1, one.quantity or 1), one.returned, online)
+        for day, one, online in bought
+    ]
+    return Behaviour(
+        bought=(*lines, *_returns(items.get(RETURNS, ()), lines, now_s)),
+        basket=tuple(one.item for one in items.get(BASKET, ())),
+        wishlist=tuple(one.item for one in items.get(WISHLIST, ())),
+        now_day=now_s // _DAY_S,
+    )
+
+
+def _returns(items: tuple[Item, ...], lines: list[Bought], now_s: int) -> list[Bought]:
+    """What came back without its purchase saying so: as the till's receipt of it, with a quantity below 0."""
+    told = [one.item for one in lines if one.returned]
+    found = []
+    for one in items:
+        if one.item in told:
+            told.remove(one.item)
+            continue
+        day = _day(one, now_s)
+        before = [line.basket for line in lines if line.item == one.item and line.day <= day]
+        if before:
+            found.append(Bought(one.item, day, max(before), -max(1, abs(one.quantity or 1)), returned=True))
+    return found
+
+
+def _day(one: Item, now_s: int) -> int:
+    return min(one.at_s if one.at_s is not None else now_s, now_s) // _DAY_S
+
+
+def terms(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int, around: Around) -> Terms:
+    """On what terms this member gets suggestions: mutes, age, special grants, what became of earlier ones."""
+    specials = (
+        one.category
+        for one in rules(policy).specials
+        if isinstance(usable(member, denied, one.scope, SUGGEST, role, visit, policy, now_s), Allow)
+    )
+    return Terms(
+        mutes=frozenset((what.value, name) for what, name in mutes(member, denied)),
+        age_at_least=member.age_at_least,
+        specials=frozenset(specials),
+        memory=around.memory,
+        showing=around.showing,
+        zone=visit.zone,
+    )
+
+
+def make(
+    member: Member,
+    denied: Denied,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    now_s: int,
+    around: Around,
+    scopes: frozenset[str],
+) -> tuple[Entry, ...]:
+    """What is suggested to this member on a card for this role, from `scopes`, which `sources` gave."""
+    on_terms = terms(member, denied, role, visit, policy, now_s, around)
+    did = behaviour(member, scopes, now_s)
+    return entries(choose.choose(did, on_terms, around.shelf, around.model, rules(policy)), around)
+
+
+def guard(
+    member: Member,
+    denied: Denied,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    now_s: int,
+    around: Around,
+    scopes: frozenset[str],
+) -> Guard:
+    """What says of any item whether it may be suggested to this member at all."""
+    on_terms = terms(member, denied, role, visit, policy, now_s, around)
+    return Guard(behaviour(member, scopes, now_s), on_terms, around.shelf, rules(policy))
+
+
+def entries(chosen: Chosen, around: Around) -> tuple[Entry, ...]:
+    """The lines of a card. What has no name is left out."""
+    found = []
+    for one in (*chosen.due, *chosen.new):
+        name, sort = around.name(one.item), around.shelf.sort(one.item)
+        if name and sort is not None:
+            told = Suggested(_PLACES[one.place], _reasons(one), sort.themes)
+            found.append(Entry(name, None, None, False, one.item, told))
+    return tuple(found)
+
+
+def _reasons(one: Ranked) -> tuple[SuggestedReason, ...]:
+    """Kinds and numbers. Which item of a basket or a history it was is not said: the history may be hidden."""
+    told = dict.fromkeys(
+        SuggestedReason(SuggestedKind(each.kind.value), None if each.number is None else _in_bounds(each.number))
+        for each in one.reasons
+    )
+    return tuple(told)[:MOST_REASONS]
+
+
+def _in_bounds(number: int) -> int:
+    return max(0, min(number, _LONGEST_DAYS))
+
+
+def laid(member: Member, suggested: tuple[Entry, ...], now_s: int) -> Member:
+    """The record with these suggestions in the place of whatever it says under `SCOPE`."""
+    others = tuple(one for one in member.fields if one.scope != SCOPE)
+    if len(others) == len(member.fields) and not suggested:
+        return member
+    if not suggested:
+        return replace(member, fields=others)
+    items = tuple(Item(one.item or "", one.text, None, None, False) for one in suggested)
+    made = Field(SCOPE, Value(items=items), SourceClass.FIRST, "store", ValueClass.ENGAGEMENT, now_s, now_s)
+    return replace(member, fields=(*others, made))

@@ -1,0 +1,206 @@
+"""Suggests to the members who are on a visit, and knows what was shown to each and what they made of it.
+
+What is suggested is made when a card first holds it, from what the member grants to this role in this zone, and stays
+as it is for the visit until the record, a mute, the catalog, the policy or the tables are others. The code that
+suggests gets item ids, times and counts (`consent.offered`).
+
+I/O: the cache, through the replica and the assortment.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from consent import offered
+from consent.offered import NOTHING_OFFERED, Around, Offered
+from consent.suggest import choose
+from consent.suggest.choose import Told
+from consent.suggest.model import Model
+from consent.suggest.shelf import Shelf
+from consent.visit import Denied, Visit
+from store_gateway.assortment import Assortment
+from store_gateway.shelf import Stamp
+from store_gateway.tables import Tables
+from wire.items import Response, SuggestionOutcome
+from wire.member import Member
+from wire.policy import Policy, Section
+from wire.query import Card
+from wire.suggestions import Memory
+
+_DAY_S = 86_400
+
+
+class Keeper(Protocol):
+    """What is needed of the replica."""
+
+    def policy(self) -> Policy | None: ...
+    def memory(self, pseudonym: bytes) -> Memory: ...
+
+
+class Records(Protocol):
+    """What is needed of who knows the members on a visit."""
+
+    def record(self, pseudonym: bytes) -> tuple[Member | None, Denied]: ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _From:
+    """What suggestions were made from: while none of it is another object they stay."""
+
+    member: Member
+    denied: Denied
+    policy: Policy
+    zone: str | None
+    sorts: Shelf
+    catalog: Stamp
+    model: Model | None
+
+    def is_same(self, other: "_From") -> bool:
+        mine, theirs = (self.member, self.denied, self.policy, self.sorts, self.model), (
+            other.member, other.denied, other.policy, other.sorts, other.model
+        )  # fmt: skip
+        return (
+            all(one is another for one, another in zip(mine, theirs, strict=True))
+            and self.zone == other.zone
+            and self.catalog == other.catalog
+        )
+
+
+@dataclass(slots=True, repr=False)
+class _Made:
+    """What one role is shown. `scopes`: that it was made from, None: nothing may be shown; looked at each second."""
+
+    of: _From
+    scopes: frozenset[str] | None
+    at_s: int
+    offered: Offered
+
+
+@dataclass(slots=True, repr=False)
+class _Visit:
+    """One visit. `answers`: by item, of what was shown; None: nothing was said of it yet."""
+
+    pseudonym: bytes
+    zone: str | None = None
+    made: dict[str, _Made] = field(default_factory=dict)
+    shown: dict[str, Response | None] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, Response]:
+        return {item: answer for item, answer in self.shown.items() if answer is not None}
+
+
+class Offers:
+    """See the module."""
+
+    def __init__(self, keeper: Keeper, records: Records, assortment: Assortment, tables: Tables) -> None:
+        self._keeper = keeper
+        self._records = records
+        self._assortment = assortment
+        self._tables = tables
+        self._visits: dict[bytes, _Visit] = {}  # by handle
+
+    # --- what is suggested -------------------------------------------------------------------------------------------
+
+    def of(self, pseudonym: bytes, visit: Visit, role: str, policy: Policy, now_ms: int) -> Offered:
+        """What is suggested to this member on a card for this role now."""
+        member, denied = self._records.record(pseudonym)
+        if member is None or not any(rule.section is Section.SUGGESTIONS for rule in policy.main.scopes):
+            return NOTHING_OFFERED
+        held = self._visits.get(visit.handle) or _Visit(pseudonym)
+        made = self._made(held, member, denied, visit, role, policy, now_ms // 1000)
+        if made.scopes is None and not _is_told(member, policy):
+            return NOTHING_OFFERED  # nothing of who hides suggestions is kept, nor anything computed
+        self._visits[visit.handle] = held
+        return Offered(made.offered.entries, held.answers, made.offered.harmless)
+
+    def _made(
+        self, held: _Visit, member: Member, denied: Denied, visit: Visit, role: str, policy: Policy, now_s: int
+    ) -> _Made:
+        sorts, stamp, model = self._assortment.sorts, self._assortment.stamp, self._tables.model
+        of = _From(member, denied, policy, visit.zone, sorts, stamp, model)
+        before = held.made.get(role)
+        same = before is not None and before.of.is_same(of)
+        if before is not None and same and before.at_s == now_s:
+            return before
+        scopes = offered.sources(member, denied, role, visit, policy, now_s)
+        if before is not None and same and before.scopes == scopes and before.at_s // _DAY_S == now_s // _DAY_S:
+            before.at_s = now_s
+            return before
+        around = self._around(held)
+        found: Offered = NOTHING_OFFERED
+        if scopes is not None:
+            found = Offered(offered.make(member, denied, role, visit, policy, now_s, around, scopes))
+        if _is_told(member, policy):
+            guard = offered.guard(member, denied, role, visit, policy, now_s, around, scopes or frozenset())
+            found = Offered(found.entries, {}, lambda item: guard.harmless(item).is_free)
+        made = held.made[role] = _Made(of, scopes, now_s, found)
+        return made
+
+    def _around(self, held: _Visit) -> Around:
+        return Around(
+            shelf=self._assortment.sorts,
+            name=self._assortment.name,
+            model=self._tables.model,
+            memory=self._keeper.memory(held.pseudonym),
+            showing=frozenset(item for item, answer in held.shown.items() if answer is None),
+        )
+
+    def explain(self, pseudonym: bytes, visit: Visit, role: str, item: str, now_ms: int) -> Told | None:
+        """Which rule decides about one item for this member; None where nothing may be suggested to them for it."""
+        policy = self._keeper.policy()
+        member, denied = self._records.record(pseudonym)
+        if policy is None or member is None:
+            return None
+        now_s = now_ms // 1000
+        scopes = offered.sources(member, denied, role, visit, policy, now_s)
+        if scopes is None:
+            return None
+        around = self._around(self._visits.get(visit.handle) or _Visit(pseudonym))
+        on_terms = offered.terms(member, denied, role, visit, policy, now_s, around)
+        did = offered.behaviour(member, scopes, now_s)
+        return choose.explain(item, did, on_terms, around.shelf, around.model, offered.rules(policy))
+
+    # --- what became of it -------------------------------------------------------------------------------------------
+
+    def unseen(self, visit: Visit, card: Card) -> tuple[SuggestionOutcome, ...]:
+        """What a card shows for the first time on this visit: to be recorded with the card, and then told `saw`."""
+        held = self._visits.get(visit.handle)
+        listed = (entry.item for line in (*card.lead, *card.lines) for entry in line.entries)
+        items = dict.fromkeys(item for item in listed if item is not None)
+        fresh = [item for item in items if held is not None and item not in held.shown]
+        return tuple(SuggestionOutcome(item, Response.SHOWN, visit.zone) for item in fresh)
+
+    def saw(self, visit: Visit, outcomes: tuple[SuggestionOutcome, ...]) -> None:
+        """It was recorded that these were shown."""
+        held = self._visits.get(visit.handle)
+        if held is not None and outcomes:
+            held.zone = visit.zone
+            held.shown |= dict.fromkeys((one.item for one in outcomes), None)
+
+    def is_news(self, handle: bytes, item: str, response: Response) -> bool:
+        """Whether this was not said on this visit yet, nor anything that says more: to be recorded."""
+        held = self._visits.get(handle)
+        if held is None or response is Response.SHOWN:
+            return False
+        before = held.shown.get(item)
+        return before is None if response is Response.IGNORED else before is not response
+
+    def answered(self, handle: bytes, item: str, response: Response) -> None:
+        """It was recorded what the shopper made of an item."""
+        held = self._visits.get(handle)
+        if held is not None:
+            held.shown[item] = response
+
+    def left(self, handle: bytes) -> tuple[bytes, tuple[SuggestionOutcome, ...]] | None:
+        """The visit is over: whose it was, and what was shown without a word; nothing of it is kept."""
+        held = self._visits.pop(handle, None)
+        if held is None:
+            return None
+        silent = [item for item, answer in held.shown.items() if answer is None]
+        return held.pseudonym, tuple(SuggestionOutcome(item, Response.IGNORED, held.zone) for item in silent)
+
+
+def _is_told(member: Member, policy: Policy) -> bool:
+    """Whether the record says under another scope of that section what somebody else suggests."""
+    others = {rule.id for rule in policy.main.scopes if rule.section is Section.SUGGESTIONS} - {offered.SCOPE}
+    return bool(others) and any(one.scope in others for one in member.fields)

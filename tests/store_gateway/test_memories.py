@@ -1,0 +1,112 @@
+"""What became of suggestions is remembered in the sealed cache, and forgotten with the leave to remember it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from store_gateway.cache_keys import LOCAL_KEYS
+from tests.fakes.hq import FakeHQ, Line, a_member
+from tests.store_gateway.test_orders import ADA, BEN, WITHDRAWAL, outcome, told
+from wire import schema
+from wire.errors import WireError
+from wire.items import Mute, MuteKind, Response, SuggestionOutcome
+from wire.member import Member, Mode, State
+from wire.orders import ExportResult
+from wire.sync import EventKind, Outcome, Verb
+
+ITEM = "tea-of-nobody-else"
+MUTE = Mute(MuteKind.ITEM, ITEM, "ada", "tablet-1")
+
+
+def suggestible() -> Member:
+    """A member who lets the store suggest."""
+    found = a_member(Mode.OPEN)
+    return replace(found, statements=(*found.statements, replace(found.statements[0], purpose="suggest")))
+
+
+def became(response: Response, item: str = ITEM) -> SuggestionOutcome:
+    """What became of an item."""
+    return SuggestionOutcome(item, response, "shoes")
+
+
+@pytest.fixture
+def remembering(line: Line, hq: FakeHQ) -> Line:
+    """A store that showed both members the same."""
+    for one in (ADA, BEN):
+        line.tell(hq.member(one, suggestible()))
+        line.replica.record(line.now_s, (EventKind.OUTCOME, one, became(Response.SHOWN)))
+    return line
+
+
+def items(line: Line, pseudonym: bytes = ADA) -> list[tuple[str, int, int]]:
+    """Item, shown without a word, declined."""
+    return [(one.item, one.unanswered, one.declined) for one in line.replica.memory(pseudonym).items]
+
+
+def test_it_is_kept_with_the_event_over_a_restart_and_sealed(
+    remembering: Line, start: Callable[[], Line], cache_file: Path
+) -> None:
+    """A response in the same transaction as its event; the file names neither the item nor the member."""
+    remembering.replica.record(remembering.now_s, (EventKind.OUTCOME, ADA, became(Response.SHOWN)))
+    remembering.replica.mute(ADA, MUTE, remembering.now_s, (EventKind.OUTCOME, ADA, became(Response.NOT_FOR_ME)))
+    assert items(remembering) == [(ITEM, 0, 1)]
+    again = start()
+    again.up()
+    assert items(again) == [(ITEM, 0, 1)]
+    assert items(again, BEN) == [(ITEM, 1, 0)]
+    assert "memories" in LOCAL_KEYS  # which are re-sealed under a new key after an erasure
+    for file in cache_file.parent.iterdir():
+        content = file.read_bytes()
+        assert ITEM.encode() not in content and ADA not in content
+
+
+@pytest.mark.parametrize("way", ["gone", "withdrawn at HQ", "all withdrawn here", "suggestions withdrawn here"])
+def test_it_goes_with_the_leave_to_suggest(remembering: Line, hq: FakeHQ, way: str) -> None:
+    """And nothing is remembered of who gave none; the others' stays."""
+    line = remembering
+    match way:
+        case "gone":
+            line.tell(hq.member(ADA, None))
+        case "withdrawn at HQ":
+            found = suggestible()
+            line.tell(hq.member(ADA, replace(found, statements=tuple(
+                replace(one, state=State.WITHDRAWN) if one.purpose == "suggest" else one for one in found.statements
+            ))))  # fmt: skip
+        case "all withdrawn here":
+            line.replica.deny(ADA, None, WITHDRAWAL, line.now_s)
+        case _:
+            line.replica.deny(ADA, "suggestions", replace(WITHDRAWAL, scope="suggestions"), line.now_s)
+    assert items(line) == []
+    line.replica.record(line.now_s, (EventKind.OUTCOME, ADA, became(Response.IGNORED)))
+    assert items(line) == []
+    assert items(line, BEN) == [(ITEM, 1, 0)]
+
+
+def test_an_export_names_what_is_remembered(remembering: Line, hq: FakeHQ) -> None:
+    """It is about the member, so they may read it."""
+    (done,) = told(remembering, hq.order(Verb.EXPORT, ADA))
+    memory = schema.decode(ExportResult, done.result).memory
+    assert memory is not None and [one.item for one in memory.items] == [ITEM]
+
+
+def test_an_erasure_leaves_nothing_of_it(remembering: Line, hq: FakeHQ) -> None:
+    """No row of the member is left, and what is left is under another key."""
+    vault = remembering.replica._hq.vault
+    assert vault is not None
+    before = {row["who"]: row["sealed"] for row in vault._cache.local("memories")}
+    assert len(before) == 2
+    assert outcome(remembering, hq.order(Verb.ERASE, ADA), 10) is Outcome.DONE
+    after = {row["who"]: row["sealed"] for row in vault._cache.local("memories")}
+    assert set(after) == {vault.outbox.tag(BEN)}
+    assert set(after.values()).isdisjoint(before.values())
+    assert (items(remembering), items(remembering, BEN)) == ([], [(ITEM, 1, 0)])
+
+
+def test_what_is_not_kept_is_not_remembered(remembering: Line) -> None:
+    """Where an event cannot be written nothing of its transaction is remembered either."""
+    taken = EventKind.OUTCOME, ADA, became(Response.TAKEN)
+    with pytest.raises(WireError):
+        remembering.replica.record(remembering.now_s, taken, (EventKind.OUTCOME, BEN, became(Response.TAKEN, "x" * 65)))
+    assert (items(remembering), items(remembering, BEN)) == ([(ITEM, 1, 0)], [(ITEM, 1, 0)])

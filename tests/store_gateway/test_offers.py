@@ -1,0 +1,222 @@
+"""Suggestions in a whole store in memory: made from what is granted for it, said why, and a no is heard."""
+
+from dataclasses import replace
+
+import pytest
+
+from store_gateway.errors import CacheReason
+from tests.store_gateway.test_acts import BASKET, card_of, only, outcomes, sells
+from tests.world import Person, Tablet, World, a_policy
+from wire import acts, query
+from wire.items import MuteKind, Response
+from wire.member import Field, Item, Mode, SourceClass, State, Statement, Value, ValueClass
+from wire.policy import Policy, ScopeRule, Section, ValueType
+from wire.suggested import SuggestedKind, SuggestedPlace
+
+DAY_S = 86_400
+HISTORY, SCOPE = "history.store", "suggestions"
+TEA, CUP, SOAP = "tea", "cup", "soap"  # soap was bought once
+REGULAR = ((70, TEA), (70, CUP), (49, TEA), (49, SOAP), (28, TEA), (28, CUP))  # days ago
+
+
+def suggesting() -> Policy:
+    """The usual policy with suggestions made here, from a history and a basket."""
+    policy = a_policy()
+
+    def scope(id: str, section: Section, shown: tuple[str, ...], used: tuple[str, ...] | None) -> ScopeRule:
+        return ScopeRule(id, id, ValueType.ITEMS, SourceClass.THIRD, "", 3650, 20, section, shown, used)
+
+    added = (
+        scope(HISTORY, Section.HISTORY, ("assist",), ("suggest",)),
+        scope(BASKET, Section.BASKET, ("assist",), ("suggest",)),
+        scope(SCOPE, Section.SUGGESTIONS, ("suggest",), None),
+    )
+    return replace(policy, main=replace(policy.main, scopes=(*policy.main.scopes, *added)))
+
+
+def bought(now_s: int, lines: tuple[tuple[int, str], ...] = REGULAR) -> Field:
+    """A history of these lines."""
+    items = tuple(Item(item, f"bought/{item}", now_s - days * DAY_S, 1, False) for days, item in lines)
+    return Field(HISTORY, Value(items=items), SourceClass.FIRST, "till", ValueClass.TRANSACTIONAL, now_s - 9, now_s - 9)
+
+
+def lets(person: Person, *scopes: str, roles: tuple[str, ...] = ("advisor", "manager")) -> Statement:
+    """The leave to suggest, of these scopes."""
+    return replace(person.member.statements[0], purpose="suggest", scopes=scopes, roles=roles)
+
+
+def regular(world: World) -> Person:
+    """Somebody on a visit who buys tea every three weeks, and lets the store suggest from it."""
+    sells(world, **dict.fromkeys((TEA, CUP, SOAP), ()))
+    person = world.joins(Mode.OPEN)
+    fields = (*person.member.fields, bought(world.now_ms // 1000))
+    world.changes(person, statements=(*person.member.statements, lets(person, HISTORY, SCOPE)), fields=fields)
+    world.walks(person, 6)
+    return person
+
+
+def suggested(world: World, tablet: Tablet, handle: bytes) -> tuple[query.Entry, ...]:
+    """What stands in the section, which is opened for it."""
+    lines = card_of(world, tablet, handle, Section.SUGGESTIONS).lines
+    return lines[0].entries if lines else ()
+
+
+def ids(entries: tuple[query.Entry, ...]) -> list[str | None]:
+    """Which items."""
+    return [one.item for one in entries]
+
+
+def test_a_regular_purchase_is_suggested_with_its_reason_and_under_the_catalogs_name() -> None:
+    """From the history that was granted for it alone, which nobody is shown; recorded by scope and purpose."""
+    world = World(suggesting())
+    regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert Section.HISTORY not in card_of(world, tablet, handle).sections
+    (tea, cup) = sorted(suggested(world, tablet, handle), key=lambda one: str(one.item), reverse=True)
+    assert (tea.item, tea.text) == (TEA, "Blue tea")
+    assert tea.suggested is not None and tea.suggested.place is SuggestedPlace.DUE_AGAIN
+    usual = (SuggestedKind.EVERY, SuggestedKind.DUE)
+    assert [one.number for one in tea.suggested.reasons if one.kind in usual] == [21]
+    assert tea.suggested.themes == ("sport",)
+    assert cup.item == CUP
+    shown = world.disclosures()[-1]
+    assert SCOPE in shown.scopes and "suggest" in shown.purposes and HISTORY not in shown.scopes
+
+
+@pytest.mark.parametrize("kind", ["no grant of the list", "of another role", "of another zone", "withdrawn here"])
+def test_what_may_not_be_used_here_suggests_nothing_and_looks_like_nothing(kind: str) -> None:
+    """A history withheld from this role or zone feeds no suggestion: the card equals that of who bought nothing."""
+    cards = []
+    for buys in (True, False):
+        world = World(suggesting())
+        person = regular(world)
+        granted = {
+            "no grant of the list": (lets(person, HISTORY),),
+            "of another role": (lets(person, SCOPE), lets(person, HISTORY, roles=("manager",))),
+            "of another zone": (lets(person, SCOPE), replace(lets(person, HISTORY), zones_excluded=("shoes",))),
+            "withdrawn here": (lets(person, SCOPE), lets(person, HISTORY)),
+        }[kind]
+        kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+        fields = tuple(one for one in person.member.fields if buys or one.scope != HISTORY)
+        world.changes(person, statements=(*kept, *granted), fields=fields)
+        tablet = world.tablet()
+        handle = only(world, tablet)
+        if kind == "withdrawn here":
+            assert world.ask(query.Withdraw(tablet.session, handle, HISTORY)) == query.Accepted()
+        cards.append([card_of(world, tablet, handle, section) for section in (None, *Section)])
+    assert cards[0] == cards[1]
+    assert all(Section.SUGGESTIONS not in card.sections for card in cards[0])
+
+
+def test_what_hq_says_is_suggested_is_not_what_stands_there() -> None:
+    """Under the scope of the store's own suggestions nobody else's are shown."""
+    world = World(suggesting())
+    at_s = world.now_ms // 1000 - 60
+    told = Field(SCOPE, Value(items=(Item(SOAP, "Soap!", None, None, False),)), SourceClass.FIRST, "hq",
+                 ValueClass.ENGAGEMENT, at_s, at_s)  # fmt: skip
+    person = regular(world)
+    world.changes(person, fields=(*person.member.fields, told))
+    tablet = world.tablet()
+    assert SOAP not in ids(suggested(world, tablet, only(world, tablet)))
+
+
+def test_it_stays_as_it_is_for_the_visit_and_is_shown_once() -> None:
+    """Looked at again, by another tablet too, it is the same and says no second time that it was shown."""
+    world = World(suggesting())
+    regular(world)
+    ada, bo = world.tablet("ada"), world.tablet("bo")
+    handle = only(world, ada)
+    first = suggested(world, ada, handle)
+    world.passes(5)
+    assert suggested(world, bo, handle) == suggested(world, ada, handle) == first
+    assert outcomes(world) == [(one.item, Response.SHOWN, "shoes") for one in first]
+
+
+def test_a_no_is_heard_on_this_visit_and_on_the_next() -> None:
+    """Not now: it goes from the open card of everybody, and stays away; what was taken says so."""
+    world = World(suggesting())
+    person = regular(world)
+    ada, bo = world.tablet("ada"), world.tablet("bo", watches=True)
+    handle = only(world, ada)
+    suggested(world, bo, handle)
+    suggested(world, ada, handle)
+    assert world.ask(acts.Respond(ada.session, handle, TEA, Response.DECLINED)) == query.Accepted()
+    assert [one.handle for one in bo.pushed if isinstance(one, query.CardChanged)] == [handle]
+    assert world.ask(acts.Respond(ada.session, handle, CUP, Response.TAKEN)) == query.Accepted()
+    (cup,) = suggested(world, ada, handle)
+    assert cup.item == CUP and cup.suggested is not None and cup.suggested.answer is Response.TAKEN
+    world.passes(300)
+    assert [one for one in outcomes(world) if one[1] is Response.IGNORED] == []
+    world.walks(person, 6)
+    ada = world.tablet()
+    assert TEA not in ids(suggested(world, ada, only(world, ada)))
+
+
+def test_what_is_passed_over_three_times_rests() -> None:
+    """A visit that ends without a word on it says so, and after the third the item is not shown again."""
+    world = World(suggesting())
+    person = regular(world)
+    for visit in range(1, 4):
+        tablet = world.tablet()
+        assert TEA in ids(suggested(world, tablet, only(world, tablet)))
+        world.passes(300)
+        ignored = [one for one in outcomes(world) if one[:2] == (TEA, Response.IGNORED)]
+        assert ignored == [(TEA, Response.IGNORED, "shoes")] * visit
+        world.walks(person, 6)
+    tablet = world.tablet()
+    assert card_of(world, tablet, only(world, tablet)).sections.count(Section.SUGGESTIONS) == 0
+
+
+def test_a_muted_theme_takes_all_of_it_from_the_open_card() -> None:
+    """At once, and the section with the last of it."""
+    world = World(suggesting())
+    regular(world)
+    tablet = world.tablet(watches=True)
+    handle = only(world, tablet)
+    assert suggested(world, tablet, handle)
+    assert world.ask(acts.MuteFor(tablet.session, handle, MuteKind.THEME, "sport")) == query.Accepted()
+    assert any(isinstance(one, query.CardChanged) for one in tablet.pushed)
+    assert Section.SUGGESTIONS not in card_of(world, tablet, handle).sections
+
+
+def test_a_flag_that_comes_during_the_visit_takes_the_item_away() -> None:
+    """The catalog says never: before it was read anew as a whole, and after."""
+    world = World(suggesting())
+    regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert TEA in ids(suggested(world, tablet, handle))
+    sells(world, **{TEA: ("never",)})
+    assert TEA not in ids(suggested(world, tablet, handle))
+    world.passes(2)
+    assert TEA not in ids(suggested(world, tablet, handle))
+
+
+def test_the_leave_to_suggest_withdrawn_at_hq_clears_the_open_card_and_the_memory() -> None:
+    """The open card is told at once, the section is gone, and nothing of earlier suggestions is remembered."""
+    world = World(suggesting())
+    person = regular(world)
+    tablet = world.tablet(watches=True)
+    handle = only(world, tablet)
+    assert suggested(world, tablet, handle)
+    assert world.replica.memory(person.pseudonym).items
+    statements = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    gone = replace(lets(person), state=State.WITHDRAWN, chosen_s=world.now_ms // 1000 - 1)
+    world.changes(person, statements=(*statements, gone))
+    assert [one.handle for one in tablet.pushed if isinstance(one, query.CardChanged)] == [handle]
+    card = card_of(world, tablet, handle, Section.SUGGESTIONS)
+    assert (card.lines, Section.SUGGESTIONS in card.sections) == ((), False)
+    assert not world.replica.memory(person.pseudonym).items
+
+
+def test_what_cannot_be_recorded_as_shown_is_not_shown() -> None:
+    """The card and what it suggests are one transaction."""
+    world = World(suggesting())
+    regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    card_of(world, tablet, handle)
+    world.replica.fail = CacheReason.DISK_FULL
+    assert not isinstance(world.card(tablet, handle, Section.SUGGESTIONS), query.Card)
+    assert outcomes(world) == []
