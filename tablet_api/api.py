@@ -1,120 +1,37 @@
-"""The little of flask-smorest that is used here, with types: routes, what they take and give, the OpenAPI document.
+"""The calls of the tablet API: which secrets they need, and their OpenAPI document.
 
-I/O: flask_smorest; its only importer.
+I/O: answers HTTP requests (flask), by `runtime.web_calls`.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from apispec import APISpec
 from flask import Flask
-from flask.views import MethodView
-from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
-from flask_smorest.arguments import FlaskParser  # type: ignore[import-untyped]
-from marshmallow import Schema
 
+from runtime import web_calls
+from runtime.web_calls import F
 from tablet_api import schemas
 from tablet_api.auth import Cookies
-from tablet_api.errors import Problem, ProblemKind
 
-PROBLEM: Final = "application/problem+json"
 _BEARER: Final = "bearer"
 
-F = TypeVar("F", bound=Callable[..., Any])
-V = TypeVar("V", bound=type[MethodView])
 
+class Calls(web_calls.Calls):
+    """A set of calls below one prefix."""
 
-class _Parser(FlaskParser):  # type: ignore[misc]
-    """Reads what comes as JSON; whatever Python's own parser gives up on is a bad request, and no fault of ours."""
-
-    def load_json(self, req: Any, schema: Any) -> Any:
-        try:
-            return super().load_json(req, schema)
-        except (ValueError, RecursionError) as error:  # a number of 5,000 digits; 20,000 brackets
-            raise Problem(ProblemKind.BAD_REQUEST) from error
-
-
-class _Blueprint(Blueprint):  # type: ignore[misc]
-    ARGUMENTS_PARSER = _Parser()
-
-
-class Calls:
-    """A set of calls below one prefix. The decorators document, and filter by the schema."""
-
-    def __init__(self, name: str, prefix: str, description: str) -> None:
-        self.blueprint: Any = _Blueprint(name, __name__, url_prefix=prefix, description=description)
-
-    def route(self, path: str) -> Callable[[V], V]:
-        """Puts a view class at `path`."""
-
-        def decorate(view: V) -> V:
-            self.blueprint.route(path)(view)
-            return view
-
-        return decorate
-
-    def takes(self, schema: type[Schema], location: str = "json") -> Callable[[F], F]:
-        """The view gets what `schema` loads of the request's body or query as its first argument."""
-        documented = self.problems(*((400, 413, 422) if location == "json" else (422,)))
-
-        def decorate(view: F) -> F:
-            taking: F = self.blueprint.arguments(schema, location=location)(documented(view))
-            return taking
-
-        return decorate
-
-    def gives(
-        self, status: int, schema: type[Schema] | dict[str, str] | None = None, content_type: str | None = None
-    ) -> Callable[[F], F]:
-        """The view's value leaves as `schema` dumps it: what the schema does not name is not sent."""
-        decorator: Callable[[F], F] = self.blueprint.response(status, schema, content_type=content_type)
-        return decorator
-
-    def also_gives(self, status: int, schema: type[Schema], content_type: str | None = None) -> Callable[[F], F]:
-        """Documents another answer."""
-        decorator: Callable[[F], F] = self.blueprint.alt_response(status, schema=schema, content_type=content_type)
-        return decorator
-
-    def problems(self, *statuses: int) -> Callable[[F], F]:
-        """Documents the problem documents that a call may give."""
-
-        def decorate(view: F) -> F:
-            for status in statuses:
-                view = self.also_gives(status, schemas.ProblemSchema, PROBLEM)(view)
-            return view
-
-        return decorate
+    PROBLEM = schemas.ProblemSchema
 
     def secured_by(self, cookie: str) -> Callable[[F], F]:
         """Documents which secret a call needs: `tablet` or `session`, as a cookie or as a bearer token."""
-        decorator: Callable[[F], F] = self.blueprint.doc(security=[{cookie: []}, {_BEARER: []}])
-        return decorator
-
-
-class _Document(Api):  # type: ignore[misc]
-    """Problem documents instead of flask-smorest's own form of errors."""
-
-    ERROR_SCHEMA = schemas.ProblemSchema
-    DEFAULT_ERROR_RESPONSE_NAME = None  # every call names its own
-
-    def _register_error_handlers(self) -> None:
-        """None: `tablet_api.app` answers every error itself."""
+        return self.secured(cookie, _BEARER)
 
 
 def publish(app: Flask, version: str, cookies: Cookies, *calls: Calls) -> None:
     """Registers the calls and serves their OpenAPI 3.1 document at `/openapi.json`."""
-    app.config.update(
-        API_TITLE="Consentry, the tablet API",
-        API_VERSION=version,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/",
-        OPENAPI_JSON_PATH="openapi.json",
-    )
-    document = _Document(app)
-    spec: APISpec = document.spec
+    document = web_calls.Document(app, "Consentry, the tablet API", version, "/", Calls)
     for name, cookie in (("tablet", cookies.tablet), ("session", cookies.session)):
-        spec.components.security_scheme(name, {"type": "apiKey", "in": "cookie", "name": cookie})
-    spec.components.security_scheme(_BEARER, {"type": "http", "scheme": "bearer"})
+        document.cookie(name, cookie)
+    document.bearer(_BEARER)
     for field, form in (
         (schemas.Instant, ("string", "date-time")),
         (schemas.Handle, ("string", None)),

@@ -20,9 +20,9 @@ from hq.systems_calls import Answer, Verdict
 from hq.systems_intake import Report
 from hq.systems_line import Line, lines
 from hq.web import asking, errors
-from hq.web.api import PROBLEM
 from hq.web.errors import Problem, ProblemKind
 from hq.web.schemas import Shown
+from runtime.problems import CONTENT_TYPE
 
 NDJSON: Final = "application/x-ndjson"
 _KEY_CHARACTERS: Final = 255
@@ -136,7 +136,7 @@ def _answered(run: Callable[[], Answer]) -> Answer:
 
 
 def _response(answer: Answer) -> Response:
-    kind = "application/json" if answer.status < 400 else PROBLEM
+    kind = "application/json" if answer.status < 400 else CONTENT_TYPE
     return Response(answer.body, answer.status, content_type=kind)
 
 
