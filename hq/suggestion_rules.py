@@ -5,18 +5,17 @@ Pure: no I/O, no clock.
 
 from collections.abc import Iterator
 
+from consent.suggest.choose import EVERYTHING
 from consent.suggest.rank import ReasonKind
 from hq.errors import Reason, Refused
 from wire.flags import category
 from wire.policy import MainPolicy
 
-SUGGESTIONS = "suggestions"  # the scope of what is suggested: as a rule, all of it
-
 
 def rules(main: MainPolicy) -> frozenset[str]:
     """The rules of suggestions that can be switched off: kinds of reasons, and scopes that something is made of."""
     used = {one.id for one in main.scopes if one.used_for}
-    return frozenset((SUGGESTIONS, *(one.value for one in ReasonKind), *used))
+    return frozenset((EVERYTHING, *(one.value for one in ReasonKind), *used))
 
 
 def problems(main: MainPolicy) -> Iterator[Refused]:

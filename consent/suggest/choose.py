@@ -15,6 +15,7 @@ from consent.suggest.shelf import Shelf
 from consent.suggest.signals import Behaviour
 from wire.suggestions import SuggestionPolicy
 
+EVERYTHING = "suggestions"  # as a rule: off, nothing is suggested
 _SPARE = 8  # asked for beyond what policy shows, so that some may be left out by its rules
 Near = Callable[[str], bool]
 
@@ -32,14 +33,14 @@ class Told:
     """Why an item is suggested or not. `verdict`: the guard's, before all else.
 
     `place` and `position` (from 1): where it stands among the likeliest of that place; None: it is not among them.
-    `is_chosen`: whether it stands on the card. `off`: the kind of reason that is switched off and that kept it away.
+    `is_chosen`: whether it stands on the card. `off`: the rule that is switched off or rests and that kept it away.
     """
 
     verdict: Verdict
     place: Place | None = None
     position: int | None = None
     is_chosen: bool = False
-    off: ReasonKind | None = None
+    off: str | None = None
 
 
 def choose(
@@ -51,9 +52,10 @@ def choose(
     near: Near | None = None,
 ) -> Chosen:
     """What goes on the card now. `near`: whether an item stands in the zone of the visit; None: not known."""
-    guard = Guard(behaviour, terms, shelf, policy)
-    found = _ranked(guard, shelf, model, policy, near)
     off = switched_off(policy, terms.zone, terms.stage)
+    if EVERYTHING in off:
+        return Chosen()
+    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, policy, near)
     left = [one for one in (_without(each, off) for each in found) if one is not None]
     return Chosen(
         due=tuple(one for one in left if one.place is Place.DUE_AGAIN)[: policy.most_due],
@@ -80,8 +82,9 @@ def explain(
     if mine is None:
         return Told(verdict)
     position = [one.item for one in found if one.place is mine.place].index(item) + 1
-    if _without(mine, switched_off(policy, terms.zone, terms.stage)) is None:
-        return Told(verdict, mine.place, position, off=mine.reasons[0].kind)
+    off = switched_off(policy, terms.zone, terms.stage)
+    if EVERYTHING in off or _without(mine, off) is None:
+        return Told(verdict, mine.place, position, off=EVERYTHING if EVERYTHING in off else mine.reasons[0].kind)
     chosen = choose(behaviour, terms, shelf, model, policy, near)
     return Told(verdict, mine.place, position, any(one.item == item for one in (*chosen.due, *chosen.new)))
 

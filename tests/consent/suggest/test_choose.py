@@ -1,0 +1,194 @@
+"""What goes on a card: nothing that is guarded, nothing that follows from it, and what policy leaves of the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent.suggest import choose as choosing
+from consent.suggest.choose import Chosen, choose, explain, inputs
+from consent.suggest.guard import GuardRule, Terms
+from consent.suggest.model import Model
+from consent.suggest.rank import Place, ReasonKind
+from consent.suggest.shelf import Shelf
+from consent.suggest.signals import Behaviour
+from tests.consent.suggest.shop import TODAY, behaviour, bought, model, shelf
+from wire.suggestions import DEFAULT, Resting, SuggestionPolicy
+
+NAMES = tuple(f"i{number}" for number in range(12))
+WIDE = replace(DEFAULT, most_due=10, most_new=10)
+FREE = Terms()
+TABLES = model(NAMES, {item: {(item + step) % 12: 200 - step for step in range(1, 6)} for item in range(12)})
+PAST = behaviour(*bought("i1", 60, 45, 30, 15), *bought("i2", 60, 30), *bought("i3", 15))
+
+
+def shown(chosen: Chosen) -> list[str]:
+    """The items that are chosen."""
+    return [one.item for one in (*chosen.due, *chosen.new)]
+
+
+def test_due_and_new_have_their_own_places_and_limits() -> None:
+    """What was bought on two occasions may be due; what never was is new; what was bought once is neither."""
+    chosen = choose(PAST, FREE, shelf(NAMES), TABLES, DEFAULT)
+    assert {one.item for one in chosen.due} == {"i1", "i2"}
+    assert len(chosen.new) == DEFAULT.most_new
+    assert not {"i1", "i2", "i3"} & {one.item for one in chosen.new}
+    assert all(one.reasons for one in (*chosen.due, *chosen.new))
+    assert choose(PAST, FREE, shelf(NAMES), TABLES, replace(DEFAULT, most_due=0, most_new=0)) == Chosen()
+
+
+def test_it_works_from_the_first_purchase_and_without_tables() -> None:
+    """One purchase makes others new; without tables the own habits are left."""
+    first = behaviour(*bought("i4", 3))
+    assert shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
+    assert "i4" not in shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
+    assert shown(choose(PAST, FREE, shelf(NAMES), None, DEFAULT)) == ["i1", "i2"]
+
+
+def test_who_bought_it_regularly_gets_it_again_but_nothing_follows_from_it() -> None:
+    """What is suggested only if bought stands there saying no more than that; all else is as without it."""
+    sold = shelf(NAMES, i1=("only_if_bought",))
+    with_it, without = (choose(did, FREE, sold, TABLES, WIDE) for did in (PAST, dropped(PAST, "i1")))
+    (wine,) = (one for one in with_it.due if one.item == "i1")
+    assert [(one.kind, one.number, one.item) for one in wine.reasons] == [(ReasonKind.OFTEN, None, None)]
+    assert left(with_it, "i1") == left(without, "i1")
+
+
+def test_a_rule_that_is_off_makes_no_suggestion() -> None:
+    """Neither as what mattered most nor as a further reason; resting holds in its zone and at its stage alone."""
+    everywhere = choose(PAST, FREE, shelf(NAMES), TABLES, WIDE)
+    kinds = {each.kind for one in (*everywhere.due, *everywhere.new) for each in one.reasons}
+    assert kinds
+    for kind in kinds:
+        off = replace(WIDE, rules_off=(kind.value,))
+        chosen = choose(PAST, FREE, shelf(NAMES), TABLES, off)
+        assert all(each.kind is not kind and one.reasons for one in (*chosen.due, *chosen.new) for each in one.reasons)
+        assert {*shown(chosen)} <= {*shown(choose(PAST, FREE, shelf(NAMES), TABLES, replace(WIDE, most_new=10)))}
+        for zone, stage, rests in (("wine", "buying", True), ("tea", "buying", False), ("wine", "after", False),
+                                   (None, None, True)):  # fmt: skip
+            resting = replace(WIDE, rules_resting=(Resting(kind.value, "wine", "buying"),))
+            found = choose(PAST, Terms(zone=zone, stage=stage), shelf(NAMES), TABLES, resting)
+            assert found == (chosen if rests else everywhere)
+    assert choose(PAST, FREE, shelf(NAMES), TABLES, replace(WIDE, rules_off=(choosing.EVERYTHING,))) == Chosen()
+
+
+def test_a_scope_that_is_off_is_not_read() -> None:
+    """A rule may be a scope: nothing is made from it then."""
+    policy = replace(DEFAULT, rules_off=("history.online",), rules_resting=(Resting("wishlist", "shoes", None),))
+    scopes = ("history.store", "history.online", "wishlist")
+    assert inputs(policy, "shoes", None, scopes) == {"history.store"}
+    assert inputs(policy, "jackets", None, scopes) == {"history.store", "wishlist"}
+
+
+@pytest.mark.parametrize("item", NAMES)
+def test_what_is_explained_is_what_was_chosen(item: str) -> None:
+    """Of every item: whether it stands on the card, in which place, or which rule kept it away."""
+    sold = shelf(NAMES, i2=("never",), i5=("adult",))
+    chosen = choose(PAST, FREE, sold, TABLES, DEFAULT)
+    told = explain(item, PAST, FREE, sold, TABLES, DEFAULT)
+    assert told.is_chosen == (item in shown(chosen))
+    if told.is_chosen:
+        assert told.place is (Place.DUE_AGAIN if item in {one.item for one in chosen.due} else Place.NEW)
+    expected = {"i2": GuardRule.NEVER, "i5": GuardRule.ADULT, "i3": GuardRule.NO_HABIT}
+    assert told.verdict.rule is expected.get(item, GuardRule.FREE)
+
+
+def test_a_rule_that_is_off_is_named() -> None:
+    """The explanation says which one kept an item away."""
+    first = choose(PAST, FREE, shelf(NAMES), TABLES, DEFAULT).due[0]
+    off = replace(DEFAULT, rules_off=(first.reasons[0].kind.value,))
+    told = explain(first.item, PAST, FREE, shelf(NAMES), TABLES, off)
+    assert (told.is_chosen, told.off) == (False, first.reasons[0].kind.value)
+
+
+# --- whatever is flagged, bought, and learned ---------------------------------------------------------------------
+
+FLAGS = st.sampled_from(["never", "only_if_bought", "adult", "special:health", "special:belief", "new", "Never"])
+FLAGGED = st.dictionaries(st.sampled_from(NAMES[:8]), st.tuples(FLAGS) | st.tuples(FLAGS, FLAGS), max_size=6)
+LINES = st.builds(
+    lambda item, days, quantity, returned: bought(item, *days, quantity=quantity, returned=returned),
+    st.sampled_from((*NAMES[:6], "unknown")),
+    st.lists(st.integers(0, 800), min_size=1, max_size=4, unique=True),
+    st.sampled_from([1, 1, 1, 1, 3, -1]),
+    st.sampled_from([False, False, False, False, True]),
+)
+LISTED = st.lists(st.sampled_from((*NAMES, "unknown")), max_size=3, unique=True).map(tuple)
+PASTS = st.builds(
+    lambda lines, basket, wishlist: Behaviour(tuple(one for each in lines for one in each), basket, wishlist, TODAY),
+    st.lists(LINES, min_size=1, max_size=10), LISTED, LISTED,
+)  # fmt: skip
+TERMS = st.builds(
+    Terms,
+    mutes=st.frozensets(st.sampled_from([("item", "i0"), ("category", "I4"), ("theme", "t-i7")])),
+    age_at_least=st.sampled_from([0, 16, 18]),
+    specials=st.frozensets(st.sampled_from(["health", "belief"])),
+)
+MODELS = st.none() | st.builds(
+    lambda rows, clusters: model(NAMES, rows, clusters),
+    st.dictionaries(st.integers(0, 11), st.dictionaries(st.integers(0, 11), st.integers(1, 255), max_size=5)),
+    st.integers(0, 3),
+)
+
+
+@settings(max_examples=60)
+@given(FLAGGED, PASTS, TERMS, MODELS)
+def test_nothing_flagged_is_shown_or_named_nor_does_anything_follow_from_it(
+    flags: Mapping[str, Sequence[str]], did: Behaviour, terms: Terms, tables: Model | None
+) -> None:
+    """Whatever is flagged, bought and learned: what is guarded is not shown, named in no reason, and moves nothing."""
+    sold = shelf(NAMES, **{name: list(listed) for name, listed in flags.items()})
+    chosen = choose(did, terms, sold, tables, WIDE)
+    own = set()
+    for one in (*chosen.due, *chosen.new):
+        told = sold.sort(one.item)
+        assert told is not None, "an item that nobody knows"
+        assert "never" not in told.flags
+        assert "adult" not in told.flags or terms.age_at_least >= 18
+        assert all(
+            flag.removeprefix("special:") in terms.specials for flag in told.flags if flag.startswith("special:")
+        )
+        if told.flags and one.place is Place.DUE_AGAIN:
+            own.add(one.item)
+            assert [(each.kind, each.number, each.item) for each in one.reasons] == [(ReasonKind.OFTEN, None, None)]
+        for reason in one.reasons:
+            assert reason.item is None or not flagged(sold, reason.item), "a reason names what is guarded"
+    silent = {name for name in (*NAMES, "unknown") if flagged(sold, name)}
+    without = choose(dropped(did, *silent), terms, sold, tables, WIDE)
+    # What was bought of a guarded item may say something of that item itself, and of nothing else.
+    itself = {one.item for one in did.bought if one.item in silent and not is_special(sold, one.item)}
+    assert left(chosen, *itself) == left(without, *itself)
+
+
+def flagged(sold: Shelf, item: str) -> bool:
+    """Whether a flag guards the item, or nobody knows it."""
+    told = sold.sort(item)
+    return told is None or bool(told.flags)
+
+
+def is_special(sold: Shelf, item: str) -> bool:
+    """Whether an item is of a special category."""
+    told = sold.sort(item)
+    return told is not None and any(flag.startswith("special:") for flag in told.flags)
+
+
+def dropped(did: Behaviour, *items: str) -> Behaviour:
+    """What was done without these items."""
+    return replace(
+        did,
+        bought=tuple(one for one in did.bought if one.item not in items),
+        basket=tuple(one for one in did.basket if one not in items),
+        wishlist=tuple(one for one in did.wishlist if one not in items),
+    )
+
+
+def left(chosen: Chosen, *items: str) -> bytes:
+    """What is chosen beside these items, to the last digit."""
+    return repr([[one for one in place if one.item not in items] for place in (chosen.due, chosen.new)]).encode()
+
+
+def test_policy_is_kept_by_default() -> None:
+    """The example's limits are those of a policy that says nothing."""
+    assert (DEFAULT.ignore_limit, DEFAULT.ignore_rest_days) == (3, 90)
+    assert SuggestionPolicy() == DEFAULT
