@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import select
 
-from hq import database_commands, help_state, import_line, importer, keys, ledger, options, policy_commands
+from hq import database_commands, help_state, import_line, importer, keys, ledger, options, own_profile, policy_commands
 from hq.alarm_commands import PART as ALARMS
 from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
@@ -272,7 +272,7 @@ def _set_profile(office: Office, chosen: argparse.Namespace) -> None:
 
 
 def _delete_profile(office: Office, chosen: argparse.Namespace) -> None:
-    print(f"{office.delete_profile(chosen.member, chosen.scope, _now_ms())} values deleted")
+    print(f"{own_profile.forget(office, chosen.member, chosen.scope, _now_ms())} values deleted")
 
 
 def _tell_help(office: Office, chosen: argparse.Namespace) -> None:
@@ -309,7 +309,7 @@ def _import(office: Office, chosen: argparse.Namespace) -> int:
     except OSError as error:
         raise Refused(Reason.MALFORMED, chosen.file.name, "a file that can be read") from error
     rows = [{"line": one.line, "field": one.field, "reason": one.reason.value, "expected": one.hint}
-            for one in report.refused]  # fmt: skip
+            for one in (*report.refused, *report.left_out)]  # fmt: skip
     if chosen.report is not None:
         chosen.report.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     else:
@@ -317,7 +317,8 @@ def _import(office: Office, chosen: argparse.Namespace) -> int:
             print("line {line}: {field}: {reason}: expected {expected}".format(**row))
         if len(rows) > _SHOWN:
             print(f"… and {len(rows) - _SHOWN} more; --report FILE writes all of them")
-    print(f"{report.taken} lines taken, {len(rows)} refused")
+    without = f", {len(report.left_out)} values left out" if report.left_out else ""
+    print(f"{report.taken} lines taken, {len(report.refused)} refused{without}")
     return _EXIT_REFUSED if rows else EXIT_OK
 
 

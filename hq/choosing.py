@@ -230,7 +230,8 @@ def add_store(office: Office, member: str, store: str, now_ms: int) -> bool:
             return False
         if len(listed) >= MOST_STORES:
             raise Refused(Reason.TOO_MANY, "store", f"at most {MOST_STORES} stores: remove one first")
-        connection.execute(insert(chosen_stores).values(member=one.reference, store=store, added_ms=now_ms))
+        with office.guarded(connection, one):
+            connection.execute(insert(chosen_stores).values(member=one.reference, store=store, added_ms=now_ms))
     return True
 
 
@@ -240,7 +241,8 @@ def remove_store(office: Office, member: str, store: str, now_ms: int, method: s
     with writing(office.engine) as connection:
         one = lock(connection, office, member)
         of_it = chosen_stores.c.member == one.reference, chosen_stores.c.store == store
-        return connection.execute(delete(chosen_stores).where(*of_it)).rowcount == 1
+        with office.guarded(connection, one):
+            return connection.execute(delete(chosen_stores).where(*of_it)).rowcount == 1
 
 
 def lock(connection: Connection, office: Office, member: str) -> Locked:

@@ -17,7 +17,9 @@ from hq import (
     key_watch,
     ledger_heads,
     membership,
+    office,
     orders,
+    profile_age,
     proposals,
     publication,
     purchases,
@@ -62,6 +64,9 @@ def evaluate_due(engine: Engine, keys: Keys, now_ms: int) -> tuple[int, int]:
     with writing(engine) as connection:
         due = select(audience.c.member).where(audience.c.due_s <= now_s).distinct().limit(_MEMBERS_AT_ONCE)
         locked = membership.lock(connection, keys.custody, connection.scalars(due).all())
+        if locked:  # a policy may have become stricter; whose age is not known waits for it
+            known = {member: one for member, one in locked.items() if one.about.age_at_least}
+            profile_age.clear(connection, known, office.all_policies(connection))
         return len(locked), publication.refresh(connection, keys, locked, now_ms, urgent=True)
 
 

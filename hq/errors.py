@@ -60,6 +60,8 @@ class Reason(StrEnum):
     NO_PURPOSE = "no-purpose"  # no policy declares a purpose for it
     DELETED = "deleted"  # the member deleted it, later than this
     NO_CONSENT = "no-consent"  # this member has no live grant for it
+    STALE = "stale"  # what was changed is not what was shown
+    NO_PROFILE_BELOW_AGE = "no-profile-below-age"  # nothing is kept of who is not known to be old enough
 
 
 class Refused(ProgramError):

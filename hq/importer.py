@@ -1,7 +1,8 @@
 """Imports members from JSON lines in large transactions; takes what is good and reports what is refused.
 
 The same file twice is the same as once: an event with a known time of choice has an id made of what it says, and a
-phone's secret is known again. Nothing of a refused line is written.
+phone's secret is known again. Nothing of a refused line is written. Values that the member deleted since, and those of
+somebody who is not old enough for a profile, are left out, and the rest of their line is taken.
 
 I/O: sqlalchemy, and the lines that it is given.
 """
@@ -14,7 +15,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from hq import addresses, door, ledger, membership, notices_proof, publication
+from hq import addresses, door, ledger, membership, notices_proof, profile_age, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
@@ -45,10 +46,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How an import went."""
+    """How an import went. `left_out`: values of lines that were taken without them."""
 
     taken: int
     refused: tuple[Problem, ...]
+    left_out: tuple[Problem, ...] = ()
 
 
 def run(
@@ -65,6 +67,7 @@ def run(
     """
     taken = 0
     refused: list[Problem] = []
+    left_out: list[Problem] = []
     for batch in _batches(enumerate(lines, 1)):
         good: list[tuple[int, Line]] = []
         for number, text in batch:
@@ -73,11 +76,12 @@ def run(
                     good.append((number, parse(text, now_ms // 1000)))
             except Refused as error:
                 refused.append(_problem(number, error))
-        done, more = _take(engine, keys, good, now_ms)
+        done, more, without = _take(engine, keys, good, now_ms)
         taken += done
         refused += more
+        left_out += without
         progress(len(batch))
-    return Report(taken, tuple(sorted(refused, key=lambda one: one.line)))
+    return Report(taken, tuple(sorted(refused, key=lambda one: one.line)), tuple(left_out))
 
 
 def _batches(numbered: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -89,15 +93,18 @@ def _problem(number: int, error: Refused) -> Problem:
     return Problem(number, error.field, error.reason, error.hint)
 
 
-def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int) -> tuple[int, list[Problem]]:
-    """One transaction; each line of it is taken whole or not at all."""
-    refused = []
+def _take(
+    engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int
+) -> tuple[int, list[Problem], list[Problem]]:
+    """One transaction: how many lines were taken, which not, and what was left out of those that were."""
+    refused: list[Problem] = []
+    left_out: list[Problem] = []
     with writing(engine) as connection:
         mails = {address: addresses.plain_or_none(address) for _, line in good for address in line.addresses}
         batch = _Batch(connection, keys, {line.member for _, line in good}, mails, now_ms)
         for number, line in good:
             try:
-                batch.add(line)
+                left_out += [_problem(number, one) for one in batch.add(line)]
             except Refused as error:
                 refused.append(_problem(number, error))
         locked = batch.write()
@@ -107,7 +114,7 @@ def _take(engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int)
         publication.refresh(
             connection, keys, locked, now_ms, urgent=_closes(batch.entries), phones_changed=bool(batch.phones)
         )
-    return len(good) - len(refused), refused
+    return len(good) - len(refused), refused, left_out
 
 
 def _closes(entries: list[Entry]) -> bool:
@@ -143,6 +150,7 @@ class _Batch:
         self._profiles: dict[str, dict[str, Field]] = defaultdict(dict)
         for reference, fields in membership.fields(connection, locked).items():
             self._profiles[locked[reference].about.id] = {one.scope: one for one in fields}
+        self._gone = {locked[one].about.id: found for one, found in membership.gone(connection, locked).items()}
         self._plain = mails
         holders = addresses.holders(connection, keys.custody, {one for one in mails.values() if one is not None})
         by_reference = {one.reference: one.about.id for one in locked.values()}
@@ -153,6 +161,7 @@ class _Batch:
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
         self._touched: set[str] = set()
         self._edited: set[str] = set()
+        self._aged: set[str] = set()  # whose age was said
         self._choices: list[tuple[str, Choice, int | None]] = []
         self._presence = notices_proof.of_presence(connection)
         told = notices_proof.told(connection, locked, self._presence)
@@ -162,8 +171,8 @@ class _Batch:
         self.entries: list[Entry] = []
         self.phones: list[tuple[str, bytes]] = []
 
-    def add(self, line: Line) -> None:
-        """Takes a line. Raises: Refused, and then it changed nothing here."""
+    def add(self, line: Line) -> list[Refused]:
+        """Takes a line; why values were left out of it. Raises: Refused, and then it changed nothing here."""
         member = self._led.get(line.member, line.member)
         choices = [
             (self._history.as_shown(one, grant.chosen_s) if grant.notice is None else one, grant.chosen_s)
@@ -174,24 +183,28 @@ class _Batch:
         choices += line.choices
         for field in line.fields:
             door.check_field(field, self._mains)
-        profile = self._profiles[member] | {field.scope: field for field in line.fields}
-        sizes = self._sizes_of(member) | {field.scope: len(schema.encode(field)) for field in line.fields}
+        before = self._about.get(member, About(member, 0, ""))
+        about = About(
+            member,
+            before.age_at_least if line.age_at_least is None else line.age_at_least,
+            before.jurisdiction if line.jurisdiction is None else line.jurisdiction,
+        )
+        fields, left_out = self._kept(about, line)
+        profile = self._profiles[member] | {field.scope: field for field in fields}
+        sizes = self._sizes_of(member) | {field.scope: len(schema.encode(field)) for field in fields}
         if sum(sizes.values()) > door.MAX_PROFILE_BYTES:
             raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
         fresh = [secret for secret in dict.fromkeys(line.phones) if secret not in self._secrets[member]]
         if len(self._secrets[member]) + len(fresh) > MAX_PHONES:
             raise Refused(Reason.TOO_MANY, "phones", f"at most {MAX_PHONES} phones of a member")
         mails = self._fresh_addresses(member, line)
-        about = self._about.get(member, About(member, 0, ""))
-        self._about[member] = About(
-            member,
-            about.age_at_least if line.age_at_least is None else line.age_at_least,
-            about.jurisdiction if line.jurisdiction is None else line.jurisdiction,
-        )
+        if line.age_at_least is not None:
+            self._aged.add(member)
+        self._about[member] = about
         self._touched.add(member)
         self._sizes[member] = sizes
         self._profiles[member] = profile
-        if line.fields:
+        if fields:
             self._edited.add(member)
         self._secrets[member].update(fresh)
         self.phones += [(member, secret) for secret in fresh]
@@ -199,6 +212,24 @@ class _Batch:
         self._holders |= dict.fromkeys(mails, member)
         self._held[member] = self._held.get(member, 0) + len(mails)
         self._choices += [(member, choice, chosen_s) for choice, chosen_s in choices]
+        return left_out
+
+    def _kept(self, about: About, line: Line) -> tuple[list[Field], list[Refused]]:
+        """The values that are taken, and why others are not."""
+        try:
+            if line.fields:
+                profile_age.check(about, self._mains, "profile")
+        except Refused as error:
+            return [], [error]
+        kept: list[Field] = []
+        left_out: list[Refused] = []
+        for number, field in enumerate(line.fields):
+            if membership.is_deleted(field, self._gone.get(about.id, {})):
+                expected = "what was collected after the member deleted it"
+                left_out.append(Refused(Reason.DELETED, f"profile[{number}]", expected))
+            else:
+                kept.append(field)
+        return kept, left_out
 
     def _fresh_addresses(self, member: str, line: Line) -> list[str]:
         """Those that the member has not yet. Raises: Refused, none, somebody else's, or too many."""
@@ -245,6 +276,8 @@ class _Batch:
         by_id = {one.about.id: one for one in locked.values()}
         edited = {by_id[name].reference: self._profiles[name].values() for name in self._edited}
         membership.put_fields(connection, locked, edited)
+        aged = {by_id[name].reference: by_id[name] for name in self._aged}
+        profile_age.clear(connection, aged, self._mains)
         membership.add_phones(connection, [(by_id[name], secret) for name, secret in self.phones], self._now_ms)
         added = [(by_id[name], address) for name, address in self.addresses]
         addresses.add_new(connection, self._custody, added, self._now_ms)

@@ -175,6 +175,12 @@ def gone(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, 
     }
 
 
+def is_deleted(found: Field, gone: Mapping[tuple[str, str], int]) -> bool:
+    """Whether the member deleted this value, or an entry of its list, later than it was collected."""
+    listed = ((one.item, one.at_s or 0) for one in found.value.items or ())
+    return any(at_s <= gone.get((found.scope, item), -1) for item, at_s in (("", found.collected_s), *listed))
+
+
 def _profiles(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, Profile]:
     found = {}
     listed = sorted(locked)

@@ -6,14 +6,26 @@ I/O: sqlalchemy, and the system's random generator.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from typing import Protocol
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from hq import collections, door, ledger, membership, notices_proof, policy_publishing, publication, records, regulation
+from hq import (
+    collections,
+    door,
+    ledger,
+    membership,
+    notices_proof,
+    policy_publishing,
+    profile_age,
+    publication,
+    records,
+    regulation,
+)
 from hq import staff as people
 from hq.database import writing
 from hq.door import Grant
@@ -40,11 +52,22 @@ _LEAST_PIN = 4
 _EVENT_BYTES = 16
 
 
-class Office:
-    """HQ's counter: every call writes all or nothing. `Refused` at the door, `DatabaseUnavailable` behind it."""
+class Guard(Protocol):
+    """What watches over changes of one member's choices (`hq.matching.Match`)."""
 
-    def __init__(self, engine: Engine, keys: Keys) -> None:
+    def writing(self, connection: Connection, one: Locked) -> AbstractContextManager[None]:
+        """Around what is written of the member, who is locked in this transaction. Raises: Refused."""
+
+
+class Office:
+    """HQ's counter: every call writes all or nothing. `Refused` at the door, `DatabaseUnavailable` behind it.
+
+    `guard`: of a counter that serves one call about one member.
+    """
+
+    def __init__(self, engine: Engine, keys: Keys, guard: Guard | None = None) -> None:
         self.engine = engine
+        self.guard = guard
         keys.custody.attach(engine)
         self.keys = keys
 
@@ -103,13 +126,14 @@ class Office:
             membership.make(connection, self.keys.custody, [About(member, age_at_least, jurisdiction)], now_ms)
 
     def change_age(self, member: str, age_at_least: int, jurisdiction: str, now_ms: int) -> None:
-        """Corrects a member's age and jurisdiction."""
+        """Corrects a member's age and jurisdiction; who turns out to be too young has no profile from then on."""
         _check_age(age_at_least, jurisdiction)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             found = _only(locked)
             changed = replace(found, about=About(member, age_at_least, jurisdiction))
             membership.change(connection, [changed])
             locked[found.reference] = changed
+            profile_age.clear(connection, locked, all_policies(connection))
 
     def add_phone(
         self, member: str, now_ms: int, secret: bytes | None = None, *, method: str = "command",
@@ -230,7 +254,8 @@ class Office:
     ) -> bytes:  # fmt: skip
         event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms, proof)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
-            ledger.append(connection, [Entry(_only(locked).reference, event)], locked)
+            entries = History(connection).proved([Entry(_only(locked).reference, event)], now_ms)
+            ledger.append(connection, entries, locked)
         return event.id
 
     # --- profile -------------------------------------------------------------------------------------------------
@@ -239,15 +264,6 @@ class Office:
         """Sets these values of the member's profile, replacing those of the same scopes."""
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             put_fields(connection, locked, fields, all_policies(connection))
-
-    def delete_profile(self, member: str, scopes: Iterable[str], now_ms: int) -> int:
-        """Deletes the values of these scopes; returns how many there were."""
-        gone = frozenset(scopes)
-        with self._change(member, now_ms, urgent=True) as (connection, locked):
-            held = membership.fields(connection, locked).get(_only(locked).reference, ())
-            left = [one for one in held if one.scope not in gone]
-            membership.put_fields(connection, locked, {_only(locked).reference: left})
-        return len(held) - len(left)
 
     # --- staff ---------------------------------------------------------------------------------------------------
 
@@ -297,10 +313,15 @@ class Office:
             locked = membership.lock_by_id(connection, self.keys.custody, [member])
             if not locked:
                 raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
-            yield connection, locked
+            with self.guarded(connection, _only(locked)):
+                yield connection, locked
             publication.refresh(
                 connection, self.keys, locked, now_ms, urgent=urgent, phones_changed=phones_changed
             )  # fmt: skip
+
+    def guarded(self, connection: Connection, one: Locked) -> AbstractContextManager[None]:
+        """Around what is written of a locked member. Raises: Refused, by the guard."""
+        return nullcontext() if self.guard is None else self.guard.writing(connection, one)
 
 
 def _only(locked: dict[bytes, Locked]) -> Locked:
@@ -314,8 +335,9 @@ def put_fields(
     """Writes values of the profile of the one member who is locked.
 
     Raises:
-        Refused: one that no policy declares, or too many bytes in all.
+        Refused: one that no policy declares, too many bytes in all, or a member who is not old enough for a profile.
     """
+    profile_age.check(_only(locked).about, policies, "member")
     for field in fields:
         door.check_field(field, policies)
     member = _only(locked).reference

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from hq import choices, choosing, membership, office, publication, purchases, purchases_told
+from hq import choices, choosing, membership, office, profile_age, publication, purchases, purchases_told
 from hq.audience import DAY_S, value_type
-from hq.database import writing
+from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Gone, Locked
@@ -50,6 +50,11 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> l
     return [_own(rule, held[rule.id], now_ms // 1000) for rule in (*known, *lost)]
 
 
+def is_kept(connection: Connection, keys: Keys, member: str) -> bool:
+    """Whether a profile of this member is kept; else what is still there is shown to nobody. Raises: Refused."""
+    return profile_age.may_keep(choices.opened(connection, keys, member).about, office.all_policies(connection))
+
+
 def declared(connection: Connection) -> dict[str, ScopeRule]:
     """What the policies declare, by scope: of two that declare one scope the shorter retention."""
     found: dict[str, ScopeRule] = {}
@@ -78,7 +83,14 @@ def correct(counter: Office, member: str, scope: str, value: Value, now_ms: int,
 
 
 def confirm(counter: Office, member: str, scopes: Iterable[str], now_ms: int) -> int:
-    """These values still hold: as of today; returns how many there were. Raises: Refused."""
+    """These values still hold: as of today; returns how many there were.
+
+    Raises:
+        Refused: no such member, or no profile of theirs is kept.
+    """
+    with reading(counter.engine) as connection:
+        one = choices.opened(connection, counter.keys, member)
+        profile_age.check(one.about, office.all_policies(connection), "member")
     wanted = frozenset(scopes)
     now_s = now_ms // 1000
 

@@ -5,7 +5,6 @@ What a store may know of them are values of the profile (hq.purchases_told), mad
 I/O: sqlalchemy.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
@@ -18,7 +17,7 @@ from hq.keys import Keys
 from hq.membership import Locked
 from hq.office import all_policies
 from hq.purchases_tables import purchases
-from hq.purchases_told import WHOLE, Held, Mark, Marked, Marks, Purchase, fields, name, renewed
+from hq.purchases_told import WHOLE, Held, Mark, Marked, Marks, Purchase, emptied, fields, marks_of, name, renewed
 from wire import schema
 
 MOST_OF_A_MEMBER = 5000
@@ -27,20 +26,26 @@ _AT_ONCE = 200
 
 
 def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Held]]:
-    """All of each, the newest first; who has none has an empty list. Raises: SealBroken."""
-    found: dict[bytes, list[Held]] = defaultdict(list)
+    """All of each, the newest first, but what they deleted; who has none has an empty list. Raises: SealBroken."""
+    found = {member: [one for one in listed if not one.is_deleted] for member, listed in _rows(connection, locked)}
+    return {one: newest_first(found.get(one, ())) for one in locked}
+
+
+def deleted(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Held]]:
+    """What each deleted, with nothing left in it: no system tells it again. Raises: SealBroken."""
+    return {member: [one for one in listed if one.is_deleted] for member, listed in _rows(connection, locked)}
+
+
+def _rows(connection: Connection, locked: Mapping[bytes, Locked]) -> Iterable[tuple[bytes, list[Held]]]:
+    found: dict[bytes, list[Held]] = {member: [] for member in locked}
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
         wanted = select(purchases).where(purchases.c.member.in_(listed[start : start + _CHUNK]))
         for row in connection.execute(wanted):
             seal = locked[row.member].seal
             said = schema.decode(Purchase, seal.open(row.content, bound(Place.PURCHASE, row.member, row.id)))
-            marks: dict[str, Mark] = {}
-            if row.marks is not None:
-                opened = seal.open(row.marks, bound(Place.PURCHASE_MARKS, row.member, row.id))
-                marks = {one.item: one.mark for one in schema.decode(Marks, opened).listed}
-            found[row.member].append(Held(row.id, said, marks))
-    return {one: newest_first(found[one]) for one in listed}
+            found[row.member].append(Held(row.id, said, marks_of(seal, row.marks, row.member, row.id)))
+    return found.items()
 
 
 def newest_first(held: Iterable[Held]) -> list[Held]:
@@ -107,9 +112,27 @@ def mark(
             marks.clear()
         if said is not None:
             marks[item or WHOLE] = said
-        listed = tuple(Marked(*each) for each in sorted(marks.items()))
-        sealed = one.seal.close(schema.encode(Marks(listed)), bound(Place.PURCHASE_MARKS, whose, purchase))
-        connection.execute(update(purchases).where(purchases.c.id == purchase).values(marks=sealed if listed else None))
+        put_marks(connection, one, purchase, marks)
+        publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
+
+
+def forget_one(engine: Engine, keys: Keys, member: str, purchase: bytes, now_ms: int) -> None:
+    """Deletes one purchase, return or service case, here and in every store; no system brings it back.
+
+    Raises:
+        Refused: no such member, or no such purchase of theirs.
+    """
+    with writing(engine) as connection:
+        locked = membership.lock_by_id(connection, keys.custody, [member])
+        if not locked:
+            raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+        ((whose, one),) = locked.items()
+        found = next((each for each in of_members(connection, locked)[whose] if each.id == purchase), None)
+        if found is None:
+            raise Refused(Reason.UNKNOWN_PURCHASE, "purchase", "a purchase of this member")
+        content = one.seal.close(schema.encode(emptied(found.said)), bound(Place.PURCHASE, whose, purchase))
+        connection.execute(update(purchases).where(purchases.c.id == purchase).values(content=content))
+        put_marks(connection, one, purchase, {WHOLE: Mark.DELETED})
         publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
 
 

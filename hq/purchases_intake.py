@@ -51,6 +51,8 @@ class _Batch:
         self._gone = membership.gone(connection, self._locked)
         held = purchases.of_members(connection, self._locked)
         self._known = {one: {each.id: each for each in held[one]} for one in self._locked}
+        deleted = purchases.deleted(connection, self._locked)
+        self._deleted = {one: {each.id for each in deleted[one]} for one in self._locked}
 
     def take(self) -> Taken:
         """Takes what is good of it."""
@@ -60,6 +62,8 @@ class _Batch:
             try:
                 one, said, until_ms = self._judged(line)
                 made = name(one.seal, said.store, said.reference)
+                if made in self._deleted[one.reference]:
+                    raise Refused(Reason.DELETED, "reference", "what the member did not delete")
                 if said.at_s <= self._gone[one.reference].get((scope_of(said), ""), -1):
                     raise Refused(Reason.DELETED, "at", "what happened after the member deleted it")
                 before = changed[one.reference].get(made)
@@ -102,6 +106,7 @@ class _Batch:
             self._reach.check_store(said.store, "store")
         if one is None:
             raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
+        self._reach.check_age(one.about, "member")
         standing: Standing = self._standing[one.reference]
         scope = scope_of(said)
         self._reach.check_scope(standing, scope, "kind", now_s)

@@ -7,11 +7,11 @@ Pure: no I/O, no clock.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated
 
-from hq.custody import Seal
+from hq.custody import Place, Seal, bound
 from wire import schema
 from wire.member import Field, Item, Seconds, SourceClass, Text, Value, ValueClass
 from wire.policy import MainPolicy, ValueType
@@ -37,10 +37,11 @@ class Kind(IntEnum):
 
 
 class Mark(IntEnum):
-    """What the member said of something bought. Neither is shown to anybody, nor counted for suggestions."""
+    """What the member said of something bought. None of it is shown to anybody, nor counted for suggestions."""
 
     GIFT = 1
     NOT_MINE = 2
+    DELETED = 3  # of a whole: nothing is left of it but what a system would know it by, so that it does not come back
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,9 +95,27 @@ class Held:
     said: Purchase
     marks: Mapping[str, Mark]
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the member deleted it."""
+        return self.marks.get(WHOLE) is Mark.DELETED
+
     def mark_of(self, item: str) -> Mark | None:
         """What the member said of this line, or of all of it."""
         return self.marks.get(item, self.marks.get(WHOLE))
+
+
+def marks_of(seal: Seal, sealed: bytes | None, member: bytes, purchase: bytes) -> dict[str, Mark]:
+    """What the member said of a purchase, of its row. Raises: SealBroken."""
+    if sealed is None:
+        return {}
+    opened = seal.open(sealed, bound(Place.PURCHASE_MARKS, member, purchase))
+    return {one.item: one.mark for one in schema.decode(Marks, opened).listed}
+
+
+def emptied(said: Purchase) -> Purchase:
+    """What is kept of one that the member deleted: by what a system knows it, for as long as it could be told again."""
+    return replace(said, lines=(), of_reference="", of_store="", subject="", is_open=False)
 
 
 def name(seal: Seal, store: str, reference: str) -> bytes:

@@ -72,6 +72,10 @@ def export(
         "addresses": addresses.of_member(connection, keys.custody, whose),
         "signed_in": [plain(found) for found in sessions.of_member(connection, keys.custody, whose, now_ms)],
         "profile": [plain(field) for field in membership.fields(connection, locked).get(whose, ())],
+        "deleted": [
+            {"scope": scope, "item": item or None, "at": instant(at_s * 1000)}
+            for (scope, item), at_s in sorted(membership.gone(connection, locked)[whose].items())
+        ],
         "consent": consent_export.of_locked(connection, keys, locked, controller, now_ms),
         "choices": [plain(event) for event in ledger.of_members(connection, locked).get(whose, ())],
         "notices": [plain(shown) for shown in notices.of_member(connection, whose)],

@@ -56,6 +56,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 reference = references.get(row.text("member", most_bytes=64))
                 if reference is None or reference not in locked:
                     raise row.wrong("member", "the id of a member", Reason.UNKNOWN_MEMBER)
+                reach.check_age(locked[reference].about, "member")
                 scope = row.word("kind", Kind).value
                 at_s = row.past("at", now_s)
                 quantity = row.whole("quantity", 1, 100_000, 1)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
 
-from hq import publication, systems_refused
+from hq import profile_age, publication, systems_refused
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.importer import Problem
+from hq.membership import About
 from hq.state import Standing
 from hq.systems import System
 from hq.systems_line import Line
@@ -120,6 +121,10 @@ class Reach:
         """Passes a system to which no brand is closed. Raises: Refused."""
         if not self.system.is_everywhere:
             raise Refused(Reason.FORBIDDEN, where, "a system that was given all brands")
+
+    def check_age(self, about: About, where: str) -> None:
+        """Passes a member of whom a profile is kept. Raises: Refused, `no-profile-below-age`."""
+        profile_age.check(about, self.mains, where)
 
     def check_scope(self, standing: Standing, scope: str, where: str, now_s: int) -> None:
         """Passes a scope that a policy has a purpose for, and that this member granted and did not withdraw.

@@ -9,11 +9,9 @@ to HQ themselves no other system can say, and what is their own word only a syst
 I/O: sqlalchemy.
 """
 
-from collections.abc import Mapping
-
 from sqlalchemy import Engine
 
-from hq import door, import_line, ledger, membership, publication
+from hq import door, import_line, ledger, membership, office, profile_age, publication
 from hq.audience import value_type
 from hq.database import writing
 from hq.errors import Reason, Refused
@@ -40,6 +38,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         refused = []
         new: dict[str, About] = {}
         changed: dict[bytes, About] = {}
+        aged: set[bytes] = set()  # whose age was said
         for line in batch:
             try:
                 row = Row(line.said, "member age_at_least jurisdiction")
@@ -53,13 +52,17 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                         raise Refused(Reason.FORBIDDEN, "member", "a member who is new, or a system of all brands")
                     before = changed.get(reference, locked[reference].about)
                     changed[reference] = _about(row, before)
+                    if "age_at_least" in row:
+                        aged.add(reference)
             except Refused as error:
                 refused.append(problem(line, error))
         differs = {one: about for one, about in changed.items() if about != locked[one].about}
         anew = {one: _with(locked[one], about) for one, about in differs.items()}
         membership.make(connection, keys.custody, new.values(), now_ms)
         membership.change(connection, anew.values())
-        publication.refresh(connection, keys, anew, now_ms, urgent=True)
+        said = {one: anew.get(one, locked[one]) for one in aged}
+        cleared = profile_age.clear(connection, said, office.all_policies(connection)) if said else set()
+        publication.refresh(connection, keys, anew | {one: said[one] for one in cleared}, now_ms, urgent=True)
         return Taken(len(new) + len(differs), refused)
 
 
@@ -87,7 +90,7 @@ def put_profile(
         locked = membership.lock_by_id(connection, keys.custody, [member])
         if not locked:
             raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
-        ((whose, _),) = locked.items()
+        ((whose, one),) = locked.items()
         reach = Reach(connection, system)
         standing = fold(ledger.of_members(connection, locked)[whose])
         before = {one.scope: one for one in membership.fields(connection, locked).get(whose, ())}
@@ -97,9 +100,10 @@ def put_profile(
         for line in lines:
             try:
                 found = _field(Row(line.said, "scope value source surface class collected confirmed"), system, now_ms)
+                reach.check_age(one.about, "scope")
                 reach.check_scope(standing, found.scope, "scope", now_ms // 1000)
                 door.check_field(found, reach.mains)
-                if _is_deleted(found, gone):
+                if membership.is_deleted(found, gone):
                     raise Refused(Reason.DELETED, "collected", "what was collected after the member deleted it")
                 held = after.get(found.scope)
                 if held is not None and held.surface != SURFACE and held.confirmed_s > found.confirmed_s:
@@ -114,14 +118,6 @@ def put_profile(
             membership.put_fields(connection, locked, {whose: after.values()})
             publication.refresh(connection, keys, locked, now_ms, urgent=True)
         return Taken(len(changed), refused)
-
-
-def _is_deleted(found: Field, gone: Mapping[tuple[str, str], int]) -> bool:
-    """Whether it is, or its list holds, what the member deleted later."""
-    listed = ((one.item, one.at_s or 0) for one in found.value.items or ())
-    return any(
-        at_s <= gone.get((found.scope, item), -1) for item, at_s in (("", found.collected_s), *listed)
-    )  # fmt: skip
 
 
 def _field(row: Row, system: System, now_ms: int) -> Field:

@@ -11,7 +11,7 @@ I/O: sqlalchemy, and the system's random generator.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
@@ -22,7 +22,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Gone, Locked
 from hq.purchases_tables import purchases as purchase_rows
-from hq.purchases_told import SURFACE, name
+from hq.purchases_told import SURFACE, Held, name
 from hq.state import Choice, Event, EventKind, Standing, closes, fold
 from hq.systems_intake import Taken, problem
 from hq.systems_line import Line, Row
@@ -187,16 +187,27 @@ def _profile(connection: Connection, ours: Locked, theirs: Locked) -> None:
     )
 
 
+def _named(ours: Locked, one: Held) -> bytes:
+    return name(ours.seal, one.said.store, one.said.reference)
+
+
+def _is_deleted(known: Mapping[bytes, Held], made: bytes) -> bool:
+    return made in known and known[made].is_deleted
+
+
 def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
-    """All of both, with the marks of either."""
-    held = purchases.of_members(connection, {ours.reference: ours, theirs.reference: theirs})
-    known = {one.id: one for one in held[ours.reference]}
+    """All of both, with the marks of either; what either deleted stays deleted."""
+    both = {ours.reference: ours, theirs.reference: theirs}
+    held, gone = purchases.of_members(connection, both), purchases.deleted(connection, both)
+    known = {one.id: one for one in (*held[ours.reference], *gone[ours.reference])}
+    told = [one for one in held[theirs.reference] if not _is_deleted(known, _named(ours, one))]
+    told += gone[theirs.reference]
     wanted = select(purchase_rows.c.id, purchase_rows.c.until_ms).where(purchase_rows.c.member == theirs.reference)
     until_ms = {row.id: row.until_ms for row in connection.execute(wanted)}
-    purchases.put(connection, ours, [(one.said, until_ms[one.id]) for one in held[theirs.reference]], known)
-    for one in held[theirs.reference]:
+    purchases.put(connection, ours, [(one.said, until_ms[one.id]) for one in told], known)
+    for one in told:
         if one.marks:
-            made = name(ours.seal, one.said.store, one.said.reference)
-            marks = dict(one.marks) | (dict(known[made].marks) if made in known else {})
+            made = _named(ours, one)
+            marks = dict(one.marks) | (dict(known[made].marks) if made in known and not one.is_deleted else {})
             purchases.put_marks(connection, ours, made, marks)
     connection.execute(delete(purchase_rows).where(purchase_rows.c.member == theirs.reference))

@@ -50,6 +50,12 @@ class ItemAsked(schemas.Asked):
     item = schemas.text(64)
 
 
+class PurchaseAsked(schemas.Asked):
+    """A purchase."""
+
+    purchase = schemas.Token(16, required=True)
+
+
 class MarkAsked(schemas.Asked):
     """What the member says of something bought."""
 
@@ -117,6 +123,13 @@ def make() -> pages.Part:
         purchases.mark(parts.engine, parts.keys, who.id, sent["purchase"], sent["item"], said, asking.now_ms())
         return centre_pages.changed(_purchases_at(), _UNMARKED if said is None else _MARKED, lambda: _purchases(who))
 
+    @part.post("/centre/purchases/delete")
+    def unbought() -> Response:
+        """One of them, whole."""
+        who, parts = centre_who.member(), asking.parts()
+        purchases.forget_one(parts.engine, parts.keys, who.id, pages.form(PurchaseAsked)["purchase"], asking.now_ms())
+        return centre_pages.changed(_purchases_at(), _DELETED, lambda: _purchases(who))
+
     return part
 
 
@@ -132,10 +145,12 @@ def _value(who: Member, scope: str, sent: str) -> Value:
 def _profile(who: Member) -> Response:
     with asking.reading() as connection:
         held = own_profile.of_member(connection, asking.parts().keys, who.id, asking.now_ms())
+        kept = own_profile.is_kept(connection, asking.parts().keys, who.id)
         known = {one.scope for one in held}
         empty = [rule for scope, rule in own_profile.declared(connection).items() if scope not in known]
     return centre_pages.page(
         "profile",
+        kept=kept,
         values=[_own(one) for one in held],
         empty=[
             {
@@ -145,7 +160,7 @@ def _profile(who: Member) -> Response:
                 "special": rule.special,
             }
             for rule in empty
-            if rule.value_type is not ValueType.ITEMS and rule.id not in SCOPES
+            if kept and rule.value_type is not ValueType.ITEMS and rule.id not in SCOPES
         ],
     )
 
@@ -192,6 +207,7 @@ def _purchases(who: Member) -> Response:
         "purchases",
         purchases=[_purchase(each, labels) for each in shown],
         here_at=_purchases_at(),
+        here_from=start,
         newer=max(0, start - _PAGE) if start else None,
         older=start + _PAGE if len(held) > start + _PAGE else None,
     )

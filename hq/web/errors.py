@@ -22,6 +22,7 @@ class ProblemKind(Kind):
     CROSS_SITE = Form("cross-site", 403, "The request comes from another site.")
     NO_PURPOSE = Form("no-purpose", 403, "No purpose is declared for this.")
     NO_CONSENT = Form("no-consent", 403, "The member has not agreed to this.")
+    BELOW_AGE = Form("no-profile-below-age", 403, "No profile is kept of somebody of this age.")
     NOT_SERVED = Form("notice-not-served", 403, "The notice has not been shown to the member yet.")
     NOT_FOUND = Form("not-found", 404, "There is nothing to show here.")
     METHOD = Form("method-not-allowed", 405, "This method is not offered here.")
@@ -86,6 +87,8 @@ _KINDS: Final = {
     Reason.FORBIDDEN: ProblemKind.FORBIDDEN,
     Reason.NO_PURPOSE: ProblemKind.NO_PURPOSE,
     Reason.NO_CONSENT: ProblemKind.NO_CONSENT,
+    Reason.NO_PROFILE_BELOW_AGE: ProblemKind.BELOW_AGE,
+    Reason.STALE: ProblemKind.STALE,
 }
 
 

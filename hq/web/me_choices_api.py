@@ -13,19 +13,24 @@ from flask.views import MethodView
 from sqlalchemy import select
 
 from hq import choices, choosing
-from hq.choosing import Wish
+from hq.choosing import LASTS_DAYS, Wish
 from hq.errors import Reason, Refused
+from hq.matching import Match
 from hq.office import Office
 from hq.tables import phones
-from hq.web import asking, errors
+from hq.web import asking, me_lines
 from hq.web import me_schemas as schemas
 from hq.web.api import MEMBER, Calls
 from hq.web.errors import Problem, ProblemKind
+from hq.web.me_lines import Malformed
 from hq.web.me_once import once
 from wire.member import Mode, NameChoice
 from wire.token import SLOT_S
 
 _GIVES: Final = frozenset({"give", "add-store", "resume"})
+_WHOLE: Final = frozenset({"leave", "pause"})  # whatever else such a change names says nothing
+_TAKES: Final = frozenset({"withdraw", "remove-store", "refuse", "mode", "name"})
+_BESIDE: Final = frozenset({"until_days", "notice", "language"})  # what does not say what is taken away
 
 calls = Calls("me-choices", "/me", "What the member chose, and the phones by which stores recognise them.")
 
@@ -54,18 +59,20 @@ class Choices(MethodView):
     def patch(self, asked: dict[str, Any]) -> Any:
         """Changes some; `If-Match` guards what gives against an app that shows an older state, never a withdrawal."""
         member = asking.member()
+        match = _match()
+        counter = Office(asking.parts().engine, asking.parts().keys, match)
         listed = sorted(enumerate(asked["changes"]), key=lambda one: _opens(one[1]))
-        is_stale = _is_stale(member)
-        refusals: list[tuple[int, Refused]] = []
-        for line, change in listed:
-            if is_stale and _opens(change):
-                raise Problem(ProblemKind.STALE)
-            try:
-                _change(member, change)
-            except Refused as error:
-                refusals.append((line, error))
+
+        def make(change: Any) -> None:
+            if match is not None:
+                match.opens = _opens(change)
+            _change(counter, member, _readable(change))
+
+        refusals = me_lines.each(listed, make)
+        if any(error.reason is Reason.STALE for _, error in refusals):
+            raise Problem(ProblemKind.STALE, refused=me_lines.problem(refusals).refused)
         if refusals:
-            raise _problem(sorted(refusals, key=lambda one: one[0]))
+            raise me_lines.problem(refusals)
         return _shown(member)
 
 
@@ -75,26 +82,36 @@ def _shown(member: asking.Member) -> Any:
     return found, 200, {"ETag": f'"{found.version}"'}
 
 
-def _is_stale(member: asking.Member) -> bool:
+def _match() -> Match | None:
+    """The state that the app shows; None: it does not say."""
     stated = [one.strip().removeprefix("W/").strip('"') for one in request.headers.get("If-Match", "*").split(",")]
-    if "*" in stated:
-        return False
-    with asking.reading() as connection:
-        one = choices.opened(connection, asking.parts().keys, member.id)
-        return choices.version(connection, one) not in stated
+    return None if "*" in stated else Match(frozenset(stated))
 
 
-def _opens(change: dict[str, Any]) -> bool:
+def _readable(change: Any) -> dict[str, Any]:
+    """The change; of one of another form what takes away all the same, whatever is wrong beside it. Raises: Refused."""
+    if not isinstance(change, Malformed):
+        return dict(change)
+    act = change.said.get("act")
+    takes = act in _TAKES and not _opens(change)
+    if act in _WHOLE or (takes and not change.is_unknown and change.fields <= _BESIDE):
+        return dict(change.said)
+    raise change.problem
+
+
+def _opens(change: Any) -> bool:
     """Whether a change may let anybody see more than before."""
+    if isinstance(change, Malformed):
+        change = change.said
     return (
-        change["act"] in _GIVES
-        or (change["act"] == "mode" and change.get("mode") != "quiet")
-        or (change["act"] == "name" and change.get("name") != "never")
+        change.get("act") in _GIVES
+        or (change.get("act") == "mode" and change.get("mode") != "quiet")
+        or (change.get("act") == "name" and change.get("name") != "never")
     )
 
 
-def _change(member: asking.Member, change: dict[str, Any]) -> None:
-    counter, now_ms = office(), asking.now_ms()
+def _change(counter: Office, member: asking.Member, change: dict[str, Any]) -> None:
+    now_ms = asking.now_ms()
     who = (counter, member.id)
     scopes, stores = (tuple(change[name]) if name in change else None for name in ("scopes", "stores"))
     match change["act"]:
@@ -122,7 +139,7 @@ def _change(member: asking.Member, change: dict[str, Any]) -> None:
                 purpose=_needed(change, "purpose"),
                 stores=stores,
                 scopes=scopes,
-                until_days=change["until_days"],
+                until_days=change.get("until_days", LASTS_DAYS),
                 notice=change.get("notice"),
                 brand=change.get("brand"),
                 language=change.get("language"),
@@ -136,15 +153,6 @@ def _needed(change: dict[str, Any], name: str) -> str:
     if name not in change:
         raise Refused(Reason.MALFORMED, name, f'a change with "act": "{change["act"]}" names it')
     return str(change[name])
-
-
-def _problem(refusals: list[tuple[int, Refused]]) -> Problem:
-    """The first of them, with the list of all."""
-    first = errors.of_refusal(refusals[0][1])
-    listed = [
-        {"line": line, "field": one.field, "reason": one.reason.value, "hint": one.hint} for line, one in refusals
-    ]
-    return Problem(first.kind, reason=refusals[0][1].reason, fields=first.fields, refused=listed)
 
 
 @calls.route("/phones")

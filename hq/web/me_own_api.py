@@ -13,16 +13,18 @@ from hq.felt import Line
 from hq.mirror import Seen, mirror
 from hq.moments import Moment
 from hq.purchases_told import WHOLE, Held, Mark
-from hq.web import asking
+from hq.web import asking, me_lines
 from hq.web import me_own_schemas as schemas
 from hq.web.api import MEMBER, Calls
 from hq.web.errors import Problem, ProblemKind
 from hq.web.me_choices_api import office
+from hq.web.me_lines import Malformed
 from hq.web.me_once import once
 from wire.items import MuteKind
 from wire.member import Muted, Value
 
 calls = Calls("me-own", "/me", "What HQ holds of the member, and what a store would show of it.")
+_ORDER = ("delete", "drop", "confirm", "correct", "")
 _MARKS = {"gift": Mark.GIFT, "not-mine": Mark.NOT_MINE}
 
 
@@ -43,20 +45,31 @@ class Profile(MethodView):
     @calls.gives(200, schemas.ProfileShown)
     @calls.problems(401)
     def patch(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Deletes, confirms, corrects; what is deleted goes first."""
+        """Deletes, confirms, corrects; what is deleted goes first. Each by itself: what is refused is listed."""
         member = asking.member()
-        order = ("delete", "drop", "confirm", "correct")
-        for change in sorted(asked["changes"], key=lambda one: order.index(one["act"])):
-            _change_value(member, change)
+        listed = sorted(enumerate(asked["changes"]), key=lambda one: _ORDER.index(_act(one[1])))
+        refusals = me_lines.each(listed, lambda change: _change_value(member, change))
+        if refusals:
+            raise me_lines.problem(refusals)
         return _profile(member)
+
+
+def _act(change: Any) -> str:
+    return str((change.said if isinstance(change, Malformed) else change).get("act", ""))
 
 
 def _profile(member: asking.Member) -> dict[str, Any]:
     with asking.reading() as connection:
-        return {"values": own_profile.of_member(connection, asking.parts().keys, member.id, asking.now_ms())}
+        keys = asking.parts().keys
+        return {
+            "kept": own_profile.is_kept(connection, keys, member.id),
+            "values": own_profile.of_member(connection, keys, member.id, asking.now_ms()),
+        }
 
 
-def _change_value(member: asking.Member, change: dict[str, Any]) -> None:
+def _change_value(member: asking.Member, change: Any) -> None:
+    if isinstance(change, Malformed):
+        raise change.problem
     counter, now_ms, scope = office(), asking.now_ms(), change["scope"]
     match change["act"]:
         case "delete":
@@ -64,10 +77,12 @@ def _change_value(member: asking.Member, change: dict[str, Any]) -> None:
         case "confirm":
             own_profile.confirm(counter, member.id, [scope], now_ms)
         case "drop":
-            own_profile.drop_item(counter, member.id, scope, _named(change, "item"), now_ms)
+            if "item" not in change:
+                raise Refused(Reason.MALFORMED, "item", "the entry of the list")
+            own_profile.drop_item(counter, member.id, scope, change["item"], now_ms)
         case _:
             if ("text" in change) == ("texts" in change):
-                raise Problem(ProblemKind.MALFORMED, fields=("text", "texts"))
+                raise Refused(Reason.MALFORMED, "text", "one of `text` and `texts`")
             value = Value(text=change["text"]) if "text" in change else Value(texts=tuple(change["texts"]))
             own_profile.correct(counter, member.id, scope, value, now_ms, member.method)
 
@@ -102,6 +117,28 @@ class Purchases(MethodView):
         """Says that a purchase, or a line of it, was a gift or not the member's; it counts for nothing from then on."""
         said = None if asked["mark"] is None else _MARKS[asked["mark"]]
         _mark(asking.member(), asked["purchase"], asked.get("item"), said)
+
+
+@calls.route("/purchases/<purchase>")
+class OnePurchase(MethodView):
+    """One of them."""
+
+    @calls.secured_by(*MEMBER)
+    @calls.gives(204)
+    @calls.problems(401, 404)
+    def delete(self, purchase: str) -> None:
+        """Deletes it, in every store; no system brings it back."""
+        member, parts = asking.member(), asking.parts()
+        try:
+            wanted = bytes.fromhex(purchase)
+        except ValueError:
+            raise Problem(ProblemKind.NOT_FOUND) from None
+        try:
+            purchases.forget_one(parts.engine, parts.keys, member.id, wanted, asking.now_ms())
+        except Refused as error:
+            if error.reason is Reason.UNKNOWN_PURCHASE:
+                raise Problem(ProblemKind.NOT_FOUND) from None
+            raise
 
 
 def _mark(member: asking.Member, purchase: bytes, item: str | None, said: Mark | None) -> None:

@@ -6,6 +6,7 @@ Pure: no I/O, no clock.
 from marshmallow import fields, validate
 
 from hq.moments import Moment
+from hq.web.me_lines import OneByOne
 from hq.web.me_schemas import MOST_CHANGES, Hex, MuteShown, Seconds, Told, Word, some, store_id
 from hq.web.schemas import Asked, Instant, Query, language, word
 from hq.web.schemas import text as printed
@@ -45,8 +46,9 @@ class ValueShown(Told):
 
 
 class ProfileShown(Told):
-    """All values."""
+    """All values. `kept` false: the member is too young for a profile, or of no known age; nothing can be added."""
 
+    kept = fields.Boolean()
     values = fields.List(fields.Nested(ValueShown))
 
 
@@ -63,7 +65,7 @@ class ValueChange(Asked):
 class ProfileAsked(Asked):
     """Some changes of the profile."""
 
-    changes = some(fields.Nested(ValueChange), MOST_CHANGES, required=True)
+    changes = some(OneByOne(ValueChange), MOST_CHANGES, required=True)
 
 
 class BoughtShown(Told):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, post_dump, validate
 
 from hq.choosing import LASTS_DAYS, MOST_DAYS
+from hq.web.me_lines import OneByOne
 from hq.web.schemas import Asked, Instant, Shown, language, word
 from hq.web.schemas import text as printed
 
@@ -168,7 +169,7 @@ class ChangeAsked(Asked):
 class ChangesAsked(Asked):
     """Some changes."""
 
-    changes = some(fields.Nested(ChangeAsked), MOST_CHANGES, required=True)
+    changes = some(OneByOne(ChangeAsked), MOST_CHANGES, required=True)
 
 
 # --- phones -----------------------------------------------------------------------------------------------------------

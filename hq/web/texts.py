@@ -17,6 +17,7 @@ _PROBLEMS: Final[dict[ProblemKind, str]] = {
     ProblemKind.CROSS_SITE: mark("This came from another website, so nothing was done."),
     ProblemKind.OTHER_NAME: mark("This came from another website, so nothing was done."),
     ProblemKind.NO_CONSENT: mark("You have not agreed to this."),
+    ProblemKind.BELOW_AGE: mark("Of people of your age, or whose age we do not know, we keep nothing like this."),
     ProblemKind.NOT_SERVED: mark("Please read the notice first."),
     ProblemKind.NOT_FOUND: mark("There is nothing here."),
     ProblemKind.METHOD: mark("There is nothing here."),

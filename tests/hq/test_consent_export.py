@@ -135,6 +135,33 @@ def test_a_record_tells_each_purpose_as_ts_27560_has_it(lived: Headquarters) -> 
     assert withdrawn["dpv:isIndicatedAtTime"] > given["dpv:isIndicatedAtTime"]
 
 
+def test_who_says_no_after_a_notice_says_it_to_that_notice(hq: Headquarters) -> None:
+    """A refusal and a withdrawal of a purpose prove which text was shown, its version and language; others none."""
+    hq.join("m-1", "size.shoe")
+    hq.office.withdraw("m-1", hq.now_ms, purpose="insight", method="app")
+    hq.later(60)
+    hq.serve("m-1", "de", "app")
+    hq.later(60)
+    hq.office.refuse("m-1", check_refusal("suggest"), hq.now_ms, "app")
+    hq.office.withdraw("m-1", hq.now_ms, purpose="assist", method="app", scopes=("size.shoe",))
+    hq.later(60)
+    hq.office.withdraw("m-1", hq.now_ms, method="app")
+    found = {one["dpv:hasProcess"]["dpv:hasPurpose"]["dct:identifier"]: one for one in export(hq)["records"]}
+    hashes = {one.id: f"sha256:{one.notice.hex()}" for one in hq.draft.main.purposes}
+    said = {
+        purpose: [
+            (state.get("dpv:hasNotice"), state.get("dct:language"), state.get("consentry:noticeVersion"),
+             state.get("consentry:purposeVersion"))
+            for state in record["dpv:hasConsentStatus"]
+        ]
+        for purpose, record in found.items()
+    }  # fmt: skip
+    none = (None, None, None, None)
+    assert said["suggest"] == [(hashes["suggest"], "de", 1, 1), none]
+    assert said["assist"][1:] == [(hashes["assist"], "de", 1, 1), none]
+    assert said["insight"] == [none, none], "nothing was shown before"
+
+
 def test_a_consent_that_ran_out_says_so_by_itself(lived: Headquarters) -> None:
     """Nobody writes an event for it; the record has the state from the day of its end."""
     lived.later(400 * DAY_S)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from hq import importer
-from hq.database import reading
+from hq import importer, own_profile, rights
+from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.import_line import parse
 from hq.tables import consent_events, members, phones
@@ -93,6 +93,33 @@ def test_bad_lines_are_named_and_the_rest_is_taken(hq: Headquarters) -> None:
         assert set(connection.scalars(select(members.c.id))) == set(known.values())
         assert set(connection.scalars(select(consent_events.c.member))) == set(known.values())
     hq.check()
+
+
+def test_what_the_member_deleted_does_not_come_back_with_the_file(hq: Headquarters) -> None:
+    """Nor an entry of a list; the rest of the line is taken, what was left out is named, and the copy lists it."""
+    listed = [{"item": "i-1", "label": "Boots", "at": NOW_S - 90}, {"item": "i-2", "label": "Hat", "at": NOW_S - 80}]
+    wishes = {"wishlist": {"value": listed, "collected": NOW_S - 70}}
+    batch = lines(row("m-1", profile=row("m-1")["profile"] | wishes))  # type: ignore[operator]
+    assert importer.run(hq.engine, hq.keys, batch, hq.now_ms).left_out == ()
+    hq.later(60)
+    assert own_profile.forget(hq.office, "m-1", ["size.shoe"], hq.now_ms) == 1
+    assert own_profile.drop_item(hq.office, "m-1", "wishlist", "i-2", hq.now_ms)
+    hq.later(60)
+    again = lines(row("m-1", profile=row("m-1")["profile"] | wishes, withdrawals=[{"purpose": "presence"}]))  # type: ignore[operator]
+    report = importer.run(hq.engine, hq.keys, again, hq.now_ms)
+    assert (report.taken, report.refused) == (1, ())
+    assert [(one.line, one.field, one.reason) for one in report.left_out] == [
+        (1, "profile[0]", Reason.DELETED), (1, "profile[1]", Reason.DELETED),
+    ]  # fmt: skip
+    assert hq.record("m-1") is None, "the withdrawal beside it was taken"
+    with writing(hq.engine) as connection:
+        told = rights.export(connection, hq.keys, "m-1", hq.now_ms)
+    assert {one["scope"]: [item["item"] for item in one["value"]["items"] or ()] for one in told["profile"]} == {
+        "wishlist": ["i-1"]
+    }
+    assert [(one["scope"], one["item"]) for one in told["deleted"]] == [("size.shoe", None), ("wishlist", "i-2")]
+    later = {"size.shoe": {"value": "43", "collected": hq.now_s}}
+    assert importer.run(hq.engine, hq.keys, lines(row("m-1", profile=later)), hq.now_ms).left_out == ()
 
 
 def test_a_late_import_never_beats_a_later_withdrawal(hq: Headquarters) -> None:

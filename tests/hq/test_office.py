@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import delete, select, update
 from sqlalchemy import text as sql
 
-from hq import ledger, records
+from hq import ledger, own_profile, records
 from hq import staff as people
 from hq.database import open_database, reading, writing
 from hq.door import Grant
@@ -272,7 +272,7 @@ def test_a_deleted_value_is_gone_from_the_store(hq: Headquarters) -> None:
     """The grant stays, the value goes."""
     hq.join("m-1", "size.shoe")
     hq.office.set_profile("m-1", [text("size.shoe", "42")], hq.now_ms)
-    assert hq.office.delete_profile("m-1", ["size.shoe"], hq.now_ms) == 1
+    assert own_profile.forget(hq.office, "m-1", ["size.shoe"], hq.now_ms) == 1
     assert shown(hq, "m-1") == set()
     assert hq.record("m-1") is not None
 

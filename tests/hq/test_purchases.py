@@ -1,5 +1,6 @@
 """What members bought: taken from other systems with consent, marked by the member, told to stores as values."""
 
+import json
 from collections.abc import Iterable
 
 import pytest
@@ -10,11 +11,13 @@ from hq import (
     purchases,
     purchases_intake,
     purchases_tables,
+    rights,
     systems,
     systems_intake,
+    systems_merge,
 )
 from hq.database import reading, writing
-from hq.errors import Reason
+from hq.errors import Reason, Refused
 from hq.purchases_told import Held, Mark
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_intake import Report
@@ -97,6 +100,36 @@ def test_what_the_member_marked_survives_the_same_file_again(hq: Headquarters) -
     assert shown(hq, "m-1") == {"history.store": [("boots", False)]}
     purchases.mark(hq.engine, hq.keys, "m-1", ids["scarf"], "scarf", None, hq.now_ms)
     assert [item for item, _ in shown(hq, "m-1")["history.store"]] == ["scarf", "boots"]
+
+
+def test_one_purchase_is_deleted_for_good_and_the_others_stay(hq: Headquarters) -> None:
+    """It is in no list, here, in the store or in a copy; no system brings it back, in a merged account neither."""
+    hq.join("m-1", "history.store", "returns")
+    hq.join("m-2", "history.store")
+    back = bought(hq, "m-1", "3", "boots", kind="return", of={"reference": "1", "store": STORE}, at=hq.now_s)
+    rows = [bought(hq, "m-1", "1", "boots"), bought(hq, "m-1", "2", "scarf"), back]
+    sent(hq, rows)
+    ids = {one.said.reference: one.id for one in held(hq, "m-1")}
+    with pytest.raises(Refused) as found:
+        purchases.forget_one(hq.engine, hq.keys, "m-2", ids["1"], hq.now_ms)
+    assert found.value.reason is Reason.UNKNOWN_PURCHASE
+    for reference in ("1", "3"):
+        purchases.forget_one(hq.engine, hq.keys, "m-1", ids[reference], hq.now_ms)
+    assert shown(hq, "m-1") == {"history.store": [("scarf", False)]}
+    assert [one.said.reference for one in held(hq, "m-1")] == ["2"]
+    changed = rows[0] | {"at": hq.now_s, "items": [{"item": "boots", "label": "Red boots", "quantity": 2}]}
+    report = sent(hq, [changed, *rows])
+    assert (report.new, [(one.line, one.field, one.reason) for one in report.refused]) == (
+        0, [(line, "reference", Reason.DELETED) for line in (1, 2, 4)],
+    )  # fmt: skip
+    with writing(hq.engine) as connection:
+        told = json.dumps(rights.export(connection, hq.keys, "m-1", hq.now_ms))
+    assert "A scarf" in told and "boots" not in told
+    sent(hq, [bought(hq, "m-2", "1", "boots")])
+    assert systems_merge.merge(hq.engine, hq.keys, "m-1", "m-2", hq.now_ms)
+    assert [one.said.reference for one in held(hq, "m-2")] == ["2"], "who deleted it as m-1 has it no more"
+    assert {one.reason for one in sent(hq, [bought(hq, "m-2", "1", "boots")]).refused} == {Reason.DELETED}
+    hq.check()
 
 
 def test_without_purpose_or_live_grant_nothing_is_kept(hq: Headquarters) -> None:

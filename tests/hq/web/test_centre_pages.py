@@ -242,6 +242,18 @@ def test_a_gift_is_marked_and_seen_by_nobody(place: Place, ada: FlaskClient) -> 
     assert "Baby blanket Luna" in ada.get("/centre/profile").text
 
 
+def test_one_purchase_is_deleted_with_all_its_lines(place: Place, ada: FlaskClient) -> None:
+    """It stands on no page any more, and the others do."""
+    page = ada.get("/centre/purchases").text
+    purchase = re.search(r'name="purchase" value="([\w-]{22})"><input type="hidden" name="item" value="i-3"', page)
+    assert purchase is not None
+    page = send(place, ada, "/centre/purchases/delete", purchase=purchase[1])
+    assert "Deleted, here and in every store." in page and "Running shoe Terra" in page
+    assert "Baby blanket Luna" not in page and "Wool hat Mio" not in page
+    assert "Wool hat Mio" not in ada.get("/centre/profile").text
+    send(place, ada, "/centre/purchases/delete", 422, purchase=purchase[1])
+
+
 def test_a_theme_is_muted_for_good_in_one_form(place: Place, ada: FlaskClient) -> None:
     """And allowed again in one."""
     assert "All baby things" in ada.get("/centre/mutes").text

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from hq import membership, notices, purchases
+from hq import choosing, membership, notices, purchases
 from hq.database import writing
+from hq.errors import Reason, Refused
+from hq.matching import Match
+from hq.office import Office
 from hq.purchases_told import Bought, Kind, Purchase
 from tests.hq.headquarters import STORE, items, text
 from tests.hq.web.place import Place
+from wire.member import Mode
 
 _ME = "/api/v1/me"
 _NAMES = itertools.count(1)
@@ -133,6 +137,71 @@ def test_an_app_that_shows_an_older_state_gives_nothing_and_takes_back_all_the_s
     assert change(app, {"act": "leave"}, {"act": "mode", "mode": "open"}, status=412, If_Match=first)
     found = said(app.get(f"{_ME}/choices"))
     assert found["mode"] == "help" and given(found, "presence") is None
+
+
+def test_a_malformed_change_keeps_no_withdrawal_from_being_made(place: Place, app: App) -> None:
+    """Of a change of another form beside it, or of what in itself does not say what is taken back."""
+    wrong: list[Any] = [{"act": "dance"}, {"act": "give", "purpose": 7}, "leave", 3, {"act": "mode", "mode": "loud"}]
+    for way_out, status in (
+        ({"act": "leave"}, 422),
+        ({"act": "leave", "reason": "none of your business"}, 422),
+        ({"act": "withdraw", "purpose": "presence", "until_days": "soon"}, 422),
+    ):
+        change(app, PRESENCE)
+        place.hq.later(1)
+        problem = change(app, *wrong, way_out, status=status)
+        assert [(one["line"], one["reason"]) for one in problem["refused"]] == [
+            (line, "malformed") for line in range(5)
+        ]
+        assert problem["refused"][1]["field"] == "purpose" and "business" not in json.dumps(problem)
+        assert given(said(app.get(f"{_ME}/choices")), "presence") is None
+        place.hq.later(1)
+    change(app, PRESENCE)
+    narrow = change(app, {"act": "withdraw", "purpose": "presence", "scope": ["diet"]}, status=422)
+    assert [one["line"] for one in narrow["refused"]] == [0], "what may have been meant narrower is asked again"
+    assert given(said(app.get(f"{_ME}/choices")), "presence") is not None
+
+
+def test_two_apps_that_show_one_state_do_not_both_open_it(place: Place, app: App, name: str) -> None:
+    """What somebody else wrote between comparing and writing is seen; what the app wrote itself is no other's."""
+    shown = app.get(f"{_ME}/choices").headers["ETag"]
+    counter = Office(place.hq.engine, place.hq.keys, Match(frozenset({shown.strip('"')})))
+    match = counter.guard
+    assert isinstance(match, Match)
+    change(app, {"act": "name", "name": "always"})  # another app, after this one was found to be up to date
+    with pytest.raises(Refused) as found:
+        counter.set_mode(name, Mode.OPEN, place.hq.now_ms, method="app")
+    assert found.value.reason is Reason.STALE
+    match.opens = False
+    counter.withdraw(name, place.hq.now_ms, method="app")
+    match.opens = True
+    with pytest.raises(Refused):
+        choosing.add_store(counter, name, STORE, place.hq.now_ms)
+    fresh = app.get(f"{_ME}/choices").headers["ETag"]
+    several = [{"act": "pause"}, {"act": "add-store", "store": STORE}, {"act": "name", "name": "invited"}]
+    found_now = change(app, *several, If_Match=fresh)
+    assert (found_now["mode"], found_now["name"], len(found_now["stores"])) == ("quiet", "invited", 1)
+    assert found_now["stores"][0]["store"] == STORE
+
+
+def test_a_profile_takes_what_is_good_and_names_every_line_that_is_not(app: App) -> None:
+    """In any order, malformed ones too; what is deleted goes first."""
+    problem = said(
+        app.patch(f"{_ME}/profile", json={"changes": [
+            {"act": "correct", "scope": "no.such", "text": "1"},
+            {"act": "correct", "scope": "size.shoe", "text": "38"},
+            {"act": "correct", "scope": "size.top", "text": "M", "texts": ["L"]},
+            {"act": "correct", "scope": "fit.jacket", "text": 7},
+            {"act": "correct", "scope": "language", "texts": ["Deutsch"]},
+            {"act": "drop", "scope": "wishlist"},
+            {"act": "delete", "scope": "size.shoe"},
+        ]}), 422,
+    )  # fmt: skip
+    assert [(one["line"], one["field"], one["reason"]) for one in problem["refused"]] == [
+        (0, "scope", "undeclared_scope"), (2, "text", "malformed"), (3, "text", "malformed"), (5, "item", "malformed"),
+    ]  # fmt: skip
+    held = {one["scope"]: one for one in said(app.get(f"{_ME}/profile"))["values"]}
+    assert set(held) == {"size.shoe", "language"}
 
 
 def test_nothing_is_given_before_its_notice_was_served(place: Place, name: str) -> None:
@@ -275,6 +344,11 @@ def test_a_purchase_is_marked_and_every_choice_is_proved(place: Place, app: App,
     said(app.post(f"{_ME}/mutes", json=marked | {"what": "gift"}), 204)
     assert said(app.get(f"{_ME}/purchases"))["purchases"][0]["lines"][0]["mark"] == "gift" and values() == []
     said(app.post(f"{_ME}/mutes", json={"what": "gift", "purchase": found["id"], "item": "sku-2"}), 404)
+    for wrong in ("00", "zz", "00" * 16):
+        said(app.delete(f"{_ME}/purchases/{wrong}"), 404)
+    said(app.delete(f"{_ME}/purchases/{found['id']}"), 204)
+    assert said(app.get(f"{_ME}/purchases"))["purchases"] == []
+    said(app.delete(f"{_ME}/purchases/{found['id']}"), 404)
     change(app, PRESENCE)
     proved = said(app.get(f"{_ME}/consents"))
     assert len(proved["records"]) == len(proved["receipts"]) == 1 and proved["jwks"] and proved["notices"]

@@ -1,0 +1,61 @@
+"""Takes a list of changes one by one: what is wrong with one of them keeps no other from being made.
+
+I/O: answers HTTP requests (flask), by `hq.web.errors`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from hq.errors import Reason, Refused
+from hq.web import errors
+from hq.web.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A change that has not the form of one: what of it has, and the names of our own fields that have not."""
+
+    said: Mapping[str, Any]
+    fields: frozenset[str]
+    is_unknown: bool  # it names something that is no field of ours
+
+    @property
+    def problem(self) -> Refused:
+        """What is told of it."""
+        return Refused(Reason.MALFORMED, min(self.fields, default=""), "the form that /api/v1/openapi.json gives")
+
+
+class OneByOne(fields.Nested):
+    """A nested change; one of another form becomes `Malformed` instead of a refusal of all."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **more: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, partial, **more)
+        except ValidationError as error:
+            named = set(error.messages) if isinstance(error.messages, dict) else set()
+            known = frozenset(named & set(self.schema.fields))
+            said = error.valid_data if isinstance(error.valid_data, dict) else {}
+            return Malformed(said, known, bool(named - known))
+
+
+def each(listed: Iterable[tuple[int, Any]], make: Callable[[Any], None]) -> list[tuple[int, Refused]]:
+    """Makes each change, by its line; why others were not made."""
+    refusals = []
+    for line, change in listed:
+        try:
+            make(change)
+        except Refused as error:
+            refusals.append((line, error))
+    return sorted(refusals, key=lambda one: one[0])
+
+
+def problem(refusals: list[tuple[int, Refused]]) -> Problem:
+    """The first of them, with the list of all."""
+    first = errors.of_refusal(refusals[0][1])
+    listed = [
+        {"line": line, "field": one.field, "reason": one.reason.value, "hint": one.hint} for line, one in refusals
+    ]
+    return Problem(first.kind, reason=refusals[0][1].reason, fields=first.fields, refused=listed)
