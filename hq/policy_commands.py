@@ -77,7 +77,7 @@ def _sure(of: argparse.ArgumentParser) -> None:
 
 
 def _diff(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
-    _tell(office, _judged(policy_file.read(chosen.file)))
+    _tell(office, _judged(policy_file.read(chosen.file)), now_ms)
 
 
 def _publish(office: Office, chosen: argparse.Namespace, now_ms: int) -> int:
@@ -97,7 +97,7 @@ def _judged(draft: Draft) -> Draft:
 
 
 def _bring(office: Office, draft: Draft, sure: bool, now_ms: int) -> int:
-    _tell(office, draft)
+    _tell(office, draft, now_ms)
     if not sure and sys.stdin.isatty() and input("publish? [y/N] ").strip().lower() not in ("y", "yes"):
         print("nothing was published")
         return _EXIT_REFUSED
@@ -107,12 +107,13 @@ def _bring(office: Office, draft: Draft, sure: bool, now_ms: int) -> int:
     return EXIT_OK
 
 
-def _tell(office: Office, draft: Draft) -> None:
+def _tell(office: Office, draft: Draft, now_ms: int) -> None:
     """What it changes, and whom it concerns."""
     with reading(office.engine) as connection:
         before = policy_versions.of(connection, draft.name)
         told = policy_diff.told(before, draft)
-        concerned = policy_affected.count(connection, draft.name, {one.purpose for one in told})
+        named = {one.purpose for one in told}
+        concerned, ages = policy_affected.count(connection, office.keys, before, draft, named, now_ms // 1000)
     if before is None:
         print(f"policy {draft.name} version {draft.main.version} is the first")
         return
@@ -124,9 +125,12 @@ def _tell(office: Office, draft: Draft) -> None:
         for line in one.wider:
             print(f"  {line}")
     if told:
-        print("members who granted it and did not withdraw:" if concerned else "no member granted it yet")
+        print("members with a grant of it in force:" if concerned else "no member has a grant of it in force")
     for row in concerned:
         print(f"  {row.purpose:<24} {row.store or '(the whole brand)':<24} {row.members:>9}")
+    if ages is not None:
+        print(f"members whom a store sees no more, as too young: {ages.too_young}; ", end="")
+        print(f"whom one may see now: {ages.old_enough}")
 
 
 def _versions(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:

@@ -19,7 +19,7 @@ from hq.database import reading
 from hq.errors import Reason, Refused
 from hq.policy_rules import Draft, bind, problems
 from tests.hq.conftest import on
-from tests.hq.headquarters import POLICY, STORE, Headquarters, example_policy
+from tests.hq.headquarters import DAY_S, POLICY, STORE, Headquarters, example_policy
 
 FOLDER = POLICY.parent
 OTHERS = [Path(__file__).parents[2] / one for one in ("demo/shop/policy.toml", "tests/system/policy.toml")]
@@ -169,6 +169,9 @@ def test_diff_says_what_changes_and_whom_it_concerns(hq: Headquarters, tmp_path:
         hq.join(f"m-{number}")
         hq.grant(f"m-{number}", "suggest", "size.shoe")
     hq.office.withdraw("m-0", hq.now_ms + 1000, purpose="suggest")
+    hq.join("m-3")
+    hq.grant("m-3", "suggest", "size.shoe", days=1)
+    hq.later(2 * DAY_S)
     told = run("policy", "diff", file_of(tmp_path, next_version()))
     assert "policy main: version 1 → 2\n" in told
     assert "  lease_s: 120 → 60\n" in told
@@ -182,6 +185,32 @@ def test_diff_says_what_changes_and_whom_it_concerns(hq: Headquarters, tmp_path:
     assert "m-1" not in told
     assert run("policy", "versions").split()[:2] == ["main", "1"]
     assert "nothing changes" in run("policy", "diff", str(POLICY))
+
+
+@on("sqlite")
+def test_diff_counts_whom_another_age_shuts_out_and_lets_in(hq: Headquarters, tmp_path: Path, run: object) -> None:
+    """Of who has a grant in force, by each store's rule and the member's own; what ran out concerns nobody."""
+    assert callable(run)
+    for number, age in enumerate((13, 15, 16, 16, 18, 0)):
+        hq.join(f"m-{number}", age=age)
+    hq.office.add_member("m-at", 16, "AT", hq.now_ms)
+    hq.grant("m-at", "presence")
+    hq.office.add_member("m-over", 16, "DE", hq.now_ms)
+    hq.grant("m-over", "presence", days=1)
+    hq.later(2 * DAY_S)
+    draft = example_policy()
+
+    def asking(version: int, age: int) -> Draft:
+        ages = tuple(replace(one, least_age=age) if one.jurisdiction == "DE" else one for one in draft.main.ages)
+        return replace(draft, main=replace(draft.main, version=version, ages=ages))
+
+    def told(version: int, age: int) -> str:
+        return str(run("policy", "diff", file_of(tmp_path, asking(version, age))))
+
+    assert "members whom a store sees no more, as too young: 3; whom one may see now: 0\n" in told(2, 18)
+    hq.office.publish_policy(asking(2, 18), hq.now_ms)
+    assert "members whom a store sees no more, as too young: 0; whom one may see now: 3\n" in told(3, 16)
+    assert "too young" not in told(3, 18)
 
 
 @on("sqlite")
