@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -57,6 +57,12 @@ def make_database(url: str, name: str, template: str = "template0") -> str:
 def drop_database(url: str, name: str) -> None:
     """It is gone, whoever is still connected."""
     _run(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def dumped(url: URL, needs: Callable[[str], str]) -> bytes:
+    """Every row of a database as text, tables and all; bytes are written as hexadecimal digits."""
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return subprocess.run([needs("pg_dump"), "--dbname", plain], check=True, capture_output=True).stdout
 
 
 def _run(url: str, statement: str) -> None:

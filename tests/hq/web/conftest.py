@@ -1,5 +1,10 @@
-"""HQ's web on a database with members and a policy: without a browser, and in Chromium over TLS."""
+"""HQ's web on a database with members and a policy: without a browser, and in Chromium over TLS.
 
+A test that asks for `place` runs on SQLite and on PostgreSQL, as in the folder above: on PostgreSQL as a long test,
+unless `QUICK` names it. In a browser only what `BROWSED` names runs on both.
+"""
+
+import secrets
 import subprocess
 import threading
 import time
@@ -13,10 +18,13 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hq.console_roles import Role
+from hq.database import open_database
 from hq.web.service import told
 from runtime import web_server
 from runtime.web_server import Server
+from tests.hq.headquarters import Headquarters, on_sqlite
 from tests.hq.web.place import Place
+from tests.postgresql import drop_database, make_database
 
 SIZES = {"phone": (390, 844), "wide": (1280, 860)}
 ARGUMENTS = [
@@ -26,6 +34,12 @@ ARGUMENTS = [
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
+}
+QUICK = {"test_a_receipt_verifies_by_what_is_published_without_a_sign_in"}
+BROWSED = {
+    "test_it_all_works_without_a_script_and_by_keyboard",
+    "test_one_line_is_stopped_without_losing_ones_place",
+    "test_stopping_takes_no_more_taps_than_agreeing",
 }
 Open = Callable[..., Page]
 
@@ -37,12 +51,38 @@ class Counted:
         """Passed over."""
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test on both databases; all of a module's on one of them, then on the other."""
+    if "place_hq" not in metafunc.fixturenames:
+        return
+    name = metafunc.function.__name__
+    if metafunc.definition.get_closest_marker("browser") and name not in BROWSED:
+        on = ["sqlite"]
+    else:
+        on = ["sqlite", pytest.param("postgresql", marks=() if name in QUICK else pytest.mark.long)]
+    metafunc.parametrize("place_hq", on, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """One HQ with its web for a module; its clock moves only by `place.hq.later(s)`."""
-    found = Place(tmp_path_factory.mktemp("hq"))
+def place_hq(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headquarters]:
+    """The HQ of a module's place, nobody in it."""
+    if request.param == "sqlite":
+        found = on_sqlite(tmp_path_factory.mktemp("hq"))
+        yield found
+        found.engine.dispose()
+        return
+    server, (template, made) = request.getfixturevalue("postgresql"), request.getfixturevalue("postgresql_hq")
+    name = f"hq_{secrets.token_hex(6)}"
+    found = made.copied(open_database(make_database(server, name, template)))
     yield found
-    found.hq.engine.dispose()
+    found.engine.dispose()
+    drop_database(server, name)
+
+
+@pytest.fixture(scope="module")
+def place(place_hq: Headquarters) -> Place:
+    """One HQ with its web for a module; its clock moves only by `place.hq.later(s)`."""
+    return Place(place_hq)
 
 
 @pytest.fixture
@@ -132,9 +172,9 @@ def opened(chromium: Browser, place: Place, address: str) -> Iterator[Open]:
         )  # fmt: skip
         contexts.append(context)
         context.set_default_timeout(10_000)
-        secrets = {"session": None if member is None else place.session(member)}
-        secrets["staff"] = None if staff is None else place.staff_session(staff)
-        for name, secret in secrets.items():
+        named = {"session": None if member is None else place.session(member)}
+        named["staff"] = None if staff is None else place.staff_session(staff)
+        for name, secret in named.items():
             if secret is not None:
                 context.add_cookies(
                     [

@@ -6,7 +6,6 @@ I/O: the database of the test.
 import dataclasses
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -20,7 +19,7 @@ from hq.web import app as application
 from hq.web.providers import Providers
 from hq.web_settings import Encryption, MailServer, Web
 from runtime.base64url import to_text
-from tests.hq.headquarters import on_sqlite
+from tests.hq.headquarters import Headquarters
 
 NAME = "Haus am Markt"
 MEMBERS = {"ada": "ada@example.com", "ben": "ben@example.com"}
@@ -42,8 +41,8 @@ def web(**more: Any) -> Web:
 class Place:
     """HQ and its web. `hq` is the tests' Headquarters with `ada` (shares sizes and language) and `ben` (nothing)."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.hq = on_sqlite(folder)
+    def __init__(self, hq: Headquarters, **settings: Any) -> None:
+        self.hq = hq
         self.hq.join("ada", "size.shoe", "language")
         self.hq.office.add_member("ben", 18, "DE", self.hq.now_ms)
         with writing(self.hq.engine) as connection:

@@ -20,6 +20,7 @@ from oidc_provider_mock import User, run_server_in_thread
 from hq.console_roles import Role
 from hq.web.providers import Providers
 from hq.web_settings import Provider, StaffProvider
+from tests.hq.headquarters import Headquarters
 from tests.hq.web.place import Place
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -39,14 +40,13 @@ def issuer() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, issuer: str) -> Iterator[Place]:
+def place(place_hq: Headquarters, issuer: str) -> Place:
     """HQ's web with this provider for both."""
     members = Provider(issuer=issuer, client_id="centre", audiences=("loyalty-app",))
     staff = StaffProvider(issuer=issuer, client_id="console", roles_claim="groups")
-    found = Place(tmp_path_factory.mktemp("hq"), members=members, staff=staff)
+    found = Place(place_hq, members=members, staff=staff)
     found.hq.now_ms = time.time_ns() // 1_000_000  # the provider has a clock of its own
-    yield found
-    found.hq.engine.dispose()
+    return found
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,7 +21,9 @@ from hq.database import reading, writing
 from hq.limits import Limit
 from hq.web.letters import Letters
 from hq.web_settings import Encryption, MailServer
+from tests.hq.headquarters import Headquarters
 from tests.hq.web.place import MEMBERS, Place, free_port
+from tests.postgresql import dumped
 
 ADA = MEMBERS["ada"]
 SESSION = "__Host-consentry-session"
@@ -55,12 +57,10 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Place]:
+def place(place_hq: Headquarters, mailbox: Mailbox) -> Place:
     """HQ's web that mails by it."""
     server = MailServer(host="127.0.0.1", sender="choices@example.com", port=mailbox.port, encryption=Encryption.NONE)
-    found = Place(tmp_path_factory.mktemp("hq"), mail=server, app_redirects=(REDIRECT,))
-    yield found
-    found.hq.engine.dispose()
+    return Place(place_hq, mail=server, app_redirects=(REDIRECT,))
 
 
 @pytest.fixture(autouse=True)
@@ -203,20 +203,26 @@ def test_a_mail_server_that_is_away_delays_the_link(place: Place, mailbox: Mailb
     assert len(mailbox.mails) == 1
 
 
-def test_what_lets_in_is_not_in_the_database(place: Place, mailbox: Mailbox, client: FlaskClient) -> None:
-    """Neither token, cookie nor address can be read from its files, not even the address's hash without HQ's key."""
+def test_what_lets_in_is_not_in_the_database(
+    place: Place, mailbox: Mailbox, client: FlaskClient, needs: Callable[[str], str]
+) -> None:
+    """Neither token, cookie nor address can be read from it, not even the address's hash without HQ's key."""
     token = sign_in(place, mailbox, client)
     cookie = client.get_cookie(SESSION)
     assert cookie is not None
-    files = [one for one in _folder(place).iterdir() if one.is_file()]
-    content = b"".join(one.read_bytes() for one in files)
+    content = whole(place, needs)
     assert len(content) > 100_000
     for secret in (token, cookie.value, ADA, "Android"):
         assert secret.encode() not in content
+        assert secret.encode().hex().encode() not in content  # as PostgreSQL writes bytes down
 
 
-def _folder(place: Place) -> Path:
-    return Path(str(place.hq.engine.url.database)).parent
+def whole(place: Place, needs: Callable[[str], str]) -> bytes:
+    """All that the database holds: its files, or what pg_dump reads of PostgreSQL's."""
+    engine = place.hq.engine
+    if engine.dialect.name == "postgresql":
+        return dumped(engine.url, needs)
+    return b"".join(one.read_bytes() for one in Path(str(engine.url.database)).parent.iterdir() if one.is_file())
 
 
 def test_a_session_ends_by_itself(place: Place, mailbox: Mailbox) -> None:
