@@ -1,5 +1,7 @@
 """Runs benchmarks and prints their tables: `python -m benchmarks [NAME…] [--quick]`.
 
+`suggestions` alone takes a file of baskets and options of its own: `python -m benchmarks suggestions --help`.
+
 I/O: standard output.
 """
 
@@ -20,6 +22,8 @@ from benchmarks import (
     memory,
     presence,
     scale,
+    suggestions,
+    suggestions_box,
     sync,
     tablet_page,
     tablets,
@@ -40,6 +44,8 @@ ALL = {
     "memory": (memory.run, "Resident memory of each program"),
     "presence": (presence.run, "Presence on a simulated floor"),
     "scale": (scale.run, "What ten thousand stores need of HQ"),
+    "suggestions": (suggestions.run, "Suggestions for Online Retail, strict, beside the published methods"),
+    "suggestions-box": (suggestions_box.run, "What suggestions cost a store's box"),
     "sync": (sync.run, "Filling a store, and catching up"),
     "withdrawal": (withdrawal.run, "A withdrawal on its way to the tablets"),
 }
@@ -47,9 +53,12 @@ ALL = {
 
 def main() -> int:
     """Measures what is named, or all; exit 0."""
+    if sys.argv[1:2] == ["suggestions"] and not {*sys.argv[2:]} <= {*ALL, "--quick"}:
+        return suggestions.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures what Consentry costs, each figure beside a baseline (docs/benchmarks.md).",
+        description="Measures what Consentry costs, each figure beside a baseline (docs/benchmarks.md). "
+        "`suggestions` alone takes a file of baskets and options of its own: python -m benchmarks suggestions --help",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (all unless named)")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, to see that they run")

@@ -18,8 +18,9 @@ from benchmarks import suggestions_retail
 from benchmarks.report import Row, machine
 from benchmarks.suggestions_baskets import PARTS, Baskets, BasketsError, read
 from benchmarks.suggestions_measures import NAMES, RESAMPLES, Interval, Measured, differences, measured
-from benchmarks.suggestions_runs import METHODS, MethodError, Ran
-from benchmarks.suggestions_runs import run as run_method
+from benchmarks.suggestions_runs import GUARDED, MEMBERSHIP, METHODS, Ran, RunError
+from benchmarks.suggestions_runs import run as run_apart
+from benchmarks.suggestions_told import Found, Method, Sorts, as_json, lines
 
 RIVALS: Final = ("TIFU-KNN", "UP-CF")
 OURS: Final = "ours"
@@ -58,32 +59,48 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the baskets (perhaps .gz)")
     parser.add_argument("--strict", action="store_true", help="nobody's future basket enters any table")
     parser.add_argument("--only", metavar="NAME,…", help=f"some of: {', '.join(METHODS)}")
+    parser.add_argument(
+        "--guard", action="store_true", help="also ours with 5 %% of the items flagged, and the guard on"
+    )
+    parser.add_argument("--membership", action="store_true", help="also what ours' tables tell of who was learned from")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap (%(default)s)")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the bootstrap (%(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the bootstrap and the flags (%(default)s)")
     parser.add_argument("--quick", action="store_true", help=f"one in {_QUICK} shoppers, to see that it runs")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     chosen = parser.parse_args(arguments)
     names = list(METHODS) if chosen.only is None else [name.strip() for name in chosen.only.split(",")]
     if unknown := [name for name in names if name not in METHODS]:
         parser.error(f"there is {', '.join(METHODS)}, and no {unknown[0]!r}")
+    if chosen.guard and OURS not in names:
+        parser.error("--guard measures ours: name it in --only")
     if chosen.resamples < 100:
         parser.error("--resamples: at least 100")
+    title = "Online Retail" if chosen.file is None else chosen.file.name
     try:
         baskets = suggestions_retail.baskets() if chosen.file is None else read(chosen.file)
-        baskets = fewer(baskets) if chosen.quick else baskets
-        ran = {name: run_method(name, baskets, chosen.strict) for name in names}
-    except (BasketsError, MethodError) as error:
+        found = find(title, fewer(baskets) if chosen.quick else baskets, names, chosen)
+    except (BasketsError, RunError) as error:
         print(f"suggestions: {error}", file=sys.stderr)
         return 1
-    found = {name: measured(one.tops, baskets.future, baskets.test) for name, one in ran.items()}
-    apart = against(found, chosen.seed, chosen.resamples)
-    title = "Online Retail" if chosen.file is None else chosen.file.name
     if chosen.json:
-        print(json.dumps(as_json(title, baskets, chosen.strict, ran, found, apart), indent=1))
+        print(json.dumps(as_json(found), indent=1))
     else:
         print(f"{time.strftime('%Y-%m-%d', time.gmtime())}: {machine()}\n")
-        print("\n".join(lines(title, baskets, chosen.strict, ran, found, apart)))
+        print("\n".join(lines(found)))
     return 0
+
+
+def find(title: str, baskets: Baskets, names: Sequence[str], chosen: argparse.Namespace) -> Found:
+    """All that was asked for. Raises: RunError."""
+    ran = {name: run_apart(name, METHODS[name], baskets, chosen.strict) for name in names}
+    methods = {name: method(one, baskets) for name, one in ran.items()}
+    guarded = membership = None
+    if chosen.guard:
+        guarded = sorts(run_apart("guard", GUARDED, ran[OURS].gave[2], baskets, chosen.seed))
+    if chosen.membership:
+        membership = run_apart("membership", MEMBERSHIP, baskets, chosen.seed).gave
+    apart = against({name: one.measured for name, one in methods.items()}, chosen.seed, chosen.resamples)
+    return Found(title, baskets, chosen.strict, methods, apart, guarded, membership)
 
 
 def fewer(baskets: Baskets) -> Baskets:
@@ -94,6 +111,29 @@ def fewer(baskets: Baskets) -> Baskets:
     return Baskets(history, baskets.future, train, validate, test, baskets.days)
 
 
+def method(ran: Ran, baskets: Baskets) -> Method:
+    """A method's suggestions, measured."""
+    tops, chosen = ran.gave[:2]
+    found = measured(tops, baskets.future, baskets.test)
+    return Method(found, chosen, ran.seconds, ran.processor_s, ran.added_bytes)
+
+
+def sorts(ran: Ran) -> Sorts:
+    """The guard's cost."""
+    cost = ran.gave
+    told = {"without the guard": cost.plain, "behind the flags": cost.flags, "behind the whole guard": cost.habits}
+    return Sorts(
+        {
+            f"{what}, {of}": one.means()
+            for what, shown in told.items()
+            for of, one in (("of all true items", shown.of_all), ("of those that may be shown", shown.of_showable))
+        },
+        {what: shown.flagged for what, shown in told.items()},
+        cost.flagged,
+        cost.items,
+    )
+
+
 def against(found: Mapping[str, Measured], seed: int, resamples: int) -> dict[str, dict[str, Interval]]:
     """Ours minus each of the published methods that ran."""
     if OURS not in found:
@@ -101,76 +141,11 @@ def against(found: Mapping[str, Measured], seed: int, resamples: int) -> dict[st
     return {rival: differences(found[OURS], found[rival], seed, resamples) for rival in RIVALS if rival in found}
 
 
-def as_json(
-    title: str,
-    baskets: Baskets,
-    strict: bool,
-    ran: Mapping[str, Ran],
-    found: Mapping[str, Measured],
-    apart: Mapping[str, Mapping[str, Interval]],
-) -> dict[str, object]:
-    """The same figures for programs."""
-    return {
-        "file": title,
-        "strict": strict,
-        "shoppers": {part: len(getattr(baskets, part)) for part in PARTS},
-        "items": baskets.items(),
-        "methods": {
-            name: {
-                **{figure: round(value, 6) for figure, value in found[name].means().items()},
-                "chosen": one.chosen,
-                "seconds": round(one.seconds, 2),
-                "added_bytes": one.added_bytes,
-            }
-            for name, one in ran.items()
-        },
-        "ours minus": {
-            rival: {
-                name: {"difference": round(one.difference, 6), "low": round(one.low, 6), "high": round(one.high, 6)}
-                for name, one in each.items()
-            }
-            for rival, each in apart.items()
-        },
-    }
-
-
-def lines(
-    title: str,
-    baskets: Baskets,
-    strict: bool,
-    ran: Mapping[str, Ran],
-    found: Mapping[str, Measured],
-    apart: Mapping[str, Mapping[str, Interval]],
-) -> list[str]:
-    """Markdown tables: the figures, the differences, what was chosen."""
-    parts = ", ".join(f"{len(getattr(baskets, part)):,} {part}" for part in PARTS)
-    dated = "with days" if baskets.days is not None else "without days"
-    told = [
-        f"### Suggestions: {title}, {'strict' if strict else 'not strict'}",
-        "",
-        f"{len(baskets.history):,} shoppers ({parts}), {baskets.items():,} items; {dated}.",
-        "",
-        f"| method | {' | '.join(NAMES)} | seconds | memory added |",
-        f"|---|{'---|' * (len(NAMES) + 2)}",
-    ]
-    for name, one in ran.items():
-        figures = " | ".join(f"{value:.4f}" for value in found[name].means().values())
-        told.append(f"| {name} | {figures} | {one.seconds:.1f} | {one.added_bytes / 2**20:.0f} MiB |")
-    if apart:
-        told += ["", f"| ours minus | {' | '.join(NAMES)} |", f"|---|{'---|' * len(NAMES)}"]
-        for rival, each in apart.items():
-            figures = " | ".join(f"{one.difference:+.4f} ({one.low:+.4f} to {one.high:+.4f})" for one in each.values())
-            told.append(f"| {rival} | {figures} |")
-    return [*told, "", *(f"- {name}: {one.chosen}" for name, one in ran.items() if one.chosen)]
-
-
 def run(quick: bool) -> list[Row]:
     """Online Retail, strict, as rows beside TIFU-KNN and UP-CF."""
     baskets = suggestions_retail.baskets()
     baskets = fewer(baskets) if quick else baskets
-    found = {
-        name: measured(run_method(name, baskets, True).tops, baskets.future, baskets.test) for name in (OURS, *RIVALS)
-    }
+    found = {name: method(run_apart(name, METHODS[name], baskets, True), baskets).measured for name in (OURS, *RIVALS)}
     means = {name: one.means() for name, one in found.items()}
     rows = []
     for rival, each in against(found, SEED, RESAMPLES).items():

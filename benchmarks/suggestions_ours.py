@@ -73,9 +73,9 @@ def suggested(shipped: Mapping[str, bytes], baskets: Baskets, shoppers: Sequence
     return {shopper: [one.item for one in rank(behaviour(baskets, shopper), model, most=MOST)] for shopper in shoppers}
 
 
-def ours(baskets: Baskets, strict: bool, told: Told) -> tuple[dict[str, list[str]], str]:
-    """What ours suggests to the `test` shoppers, and how large the tables are."""
+def ours(baskets: Baskets, strict: bool, told: Told) -> tuple[dict[str, list[str]], str, Mapping[str, bytes]]:
+    """What ours suggests to the `test` shoppers, how large the tables are, and the tables."""
     shipped = parts(baskets, strict, told)
     size_bytes = sum(map(len, shipped.values()))
     told(f"{size_bytes:,} bytes of tables; suggesting")
-    return suggested(shipped, baskets, baskets.test), f"tables of {size_bytes / 2**20:.2f} MiB"
+    return suggested(shipped, baskets, baskets.test), f"tables of {size_bytes / 2**20:.2f} MiB", shipped

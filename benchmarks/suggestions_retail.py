@@ -41,10 +41,10 @@ class _Basket(NamedTuple):
     kept: dict[str, int]  # item to how many
 
 
-def baskets(seed: int = SEED) -> Baskets:
+def baskets(seed: int = SEED, copy: Path = COPY) -> Baskets:
     """The shop's baskets, split by the seed; days since 1970."""
     history, future, days = {}, {}, {}
-    for customer, lines in sorted(_customers().items()):
+    for customer, lines in sorted(_customers(copy).items()):
         found = _kept(sorted(lines))
         if len(found) < LEAST_BASKETS:
             continue
@@ -55,17 +55,17 @@ def baskets(seed: int = SEED) -> Baskets:
     return Baskets(history, future, *split(history, seed), days)
 
 
-def _customers() -> dict[str, list[_Line]]:
+def _customers(copy: Path) -> dict[str, list[_Line]]:
     customers = defaultdict(list)
-    for line in _lines():
+    for line in _lines(copy):
         if _GOODS.match(line["StockCode"]):
             at = datetime.fromisoformat(line["InvoiceDate"])
             customers[line["CustomerID"]].append(_Line(at, line["InvoiceNo"], line["StockCode"], int(line["Quantity"])))
     return customers
 
 
-def _lines() -> Iterator[dict[str, str]]:
-    with gzip.open(COPY, "rt", encoding="ascii", newline="") as read:
+def _lines(copy: Path) -> Iterator[dict[str, str]]:
+    with gzip.open(copy, "rt", encoding="ascii", newline="") as read:
         yield from csv.DictReader(read)
 
 
@@ -79,7 +79,8 @@ def _kept(lines: list[_Line]) -> list[_Basket]:
                 _take_back(line, known[-1:] if line.at > bought[-1].at else known)
         if known[-1].kept:
             return [basket for basket in known if basket.kept]
-        bought.pop()  # it all came back, so the one before is the last
+        gone = bought.pop()  # it all came back, so the one before is the last
+        lines = [line for line in lines if line.at <= gone.at]
     return []
 
 

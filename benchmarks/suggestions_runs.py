@@ -1,4 +1,4 @@
-"""Runs each method in a process of its own, so that its seconds and its memory are its own.
+"""Runs a part of the measurements in a process of its own, so that its seconds and its memory are its own.
 
 I/O: processes, /proc; the clock.
 """
@@ -9,65 +9,67 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from benchmarks.suggestions_baskets import Baskets
 
-Tops = dict[str, list[str]]
-Told = Callable[[str], None]
-Method = Callable[[Baskets, bool, Told], tuple[Tops, str]]
+class Place(NamedTuple):
+    """A function, by name: it is imported where it runs, so that no other's libraries count as its memory."""
+
+    module: str
+    function: str
+
+
+METHODS: Final = {
+    "global frequency": Place("benchmarks.suggestions_rivals", "global_frequency"),
+    "personal frequency": Place("benchmarks.suggestions_rivals", "personal_frequency"),
+    "combined frequency": Place("benchmarks.suggestions_rivals", "combined_frequency"),
+    "TIFU-KNN": Place("benchmarks.suggestions_rivals", "tifu_knn"),
+    "UP-CF": Place("benchmarks.suggestions_rivals", "up_cf"),
+    "ours": Place("benchmarks.suggestions_ours", "ours"),
+}
+GUARDED: Final = Place("benchmarks.suggestions_guarded", "cost")
+MEMBERSHIP: Final = Place("benchmarks.suggestions_membership", "attacked")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a method suggested, what it chose, and what it took. `added_bytes`: its peak above the baskets alone."""
+    """What it gave, and what it took. `processor_s`: of all its threads. `added_bytes`: its peak above the baskets."""
 
-    tops: Tops
-    chosen: str
+    gave: Any
     seconds: float
+    processor_s: float
     added_bytes: int
 
 
-# Each is imported when it runs, so that no other's libraries count as its memory.
-METHODS: Final = {
-    "global frequency": ("benchmarks.suggestions_rivals", "global_frequency"),
-    "personal frequency": ("benchmarks.suggestions_rivals", "personal_frequency"),
-    "combined frequency": ("benchmarks.suggestions_rivals", "combined_frequency"),
-    "TIFU-KNN": ("benchmarks.suggestions_rivals", "tifu_knn"),
-    "UP-CF": ("benchmarks.suggestions_rivals", "up_cf"),
-    "ours": ("benchmarks.suggestions_ours", "ours"),
-}
+class RunError(RuntimeError):
+    """It did not come to its end; its own words are on standard error."""
 
 
-class MethodError(RuntimeError):
-    """A method did not come to its end; its own words are on standard error."""
-
-
-def run(name: str, baskets: Baskets, strict: bool) -> Ran:
-    """The method's suggestions for the `test` shoppers.
+def run(name: str, place: Place, *arguments: object) -> Ran:
+    """Calls the function with the arguments and, last, how to tell of its progress (one line to standard error).
 
     Raises:
-        MethodError: it failed or was killed (by a lack of memory, say).
+        RunError: it failed or was killed (by a lack of memory, say).
     """
     context = multiprocessing.get_context("fork")  # the baskets are shared, not read again
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, name, baskets, strict))
+    child = context.Process(target=_child, args=(theirs, name, place, arguments))
     child.start()
     theirs.close()
-    try:
+    found: object = None
+    with suppress(EOFError):
         found = ours.recv()
-    except EOFError:
-        found = None
     child.join()
     if not isinstance(found, Ran):
-        raise MethodError(f"{name} ended with {child.exitcode} before it was done")
+        raise RunError(f"{name} ended with {child.exitcode} before it was done")
     return found
 
 
-def _child(answer: Connection, name: str, baskets: Baskets, strict: bool) -> None:
+def _child(answer: Connection, name: str, place: Place, arguments: tuple[object, ...]) -> None:
     began_s = time.monotonic()
 
     def told(text: str) -> None:
@@ -76,19 +78,17 @@ def _child(answer: Connection, name: str, baskets: Baskets, strict: bool) -> Non
 
     told("begins")
     before_bytes = _forget_peak()
-    module, function = METHODS[name]
-    method: Method = getattr(importlib.import_module(module), function)
-    tops, chosen = method(baskets, strict, told)
-    answer.send(Ran(tops, chosen, time.monotonic() - began_s, max(0, _peak_bytes() - before_bytes)))
+    function: Callable[..., object] = getattr(importlib.import_module(place.module), place.function)
+    gave = function(*arguments, told)
+    seconds = time.monotonic() - began_s
+    answer.send(Ran(gave, seconds, time.process_time(), max(0, _peak_bytes() - before_bytes)))
     told("done")
 
 
 def _forget_peak() -> int:
     """Lets the kernel count the peak anew, where it does; returns the bytes held now."""
-    try:
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
     return _status_bytes("VmRSS")
 
 
