@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, exists, func, select
 
-from hq import ledger, ledger_facts, membership, publication, records, tree_check
+from hq import keyring_check, ledger, ledger_facts, membership, publication, records, tree_check
 from hq.database import reading, writing
 from hq.errors import SealBroken
 from hq.keys import Keys
@@ -37,6 +37,7 @@ class Fault(StrEnum):
     PLACE = "place"  # HQ's own note of who is in a store's audience
     NOBODYS = "nobodys"  # a record at a store of somebody whom HQ does not know there
     FACTS = "facts"  # what is counted of the events
+    KEYRING = "keyring"  # a bucket of day keys is not that of the phones that the store may recognise
     TREE = "tree"  # the digest tree is not that of the records
 
 
@@ -72,9 +73,21 @@ def run(
             .where(instances.c.collection == int(Collection.MEMBERS))
             .order_by(instances.c.id)
         ).all()
+        rings = connection.execute(
+            select(instances.c.name, instances.c.store)
+            .where(instances.c.collection == int(Collection.KEYRING))
+            .order_by(instances.c.id)
+        ).all()
     for name, store in names:
         with writing(engine) as connection:
             _look_for_nobodys(connection, name, store or "", now_ms, mend, faults)
+    for name, store in rings:
+        with writing(engine) as connection:
+            wrong = keyring_check.faults(connection, keys, name, store or "", now_ms, mend=mend)
+            if wrong:
+                faults[store or "", Fault.KEYRING] += wrong
+            if (tree_check.mend if mend else tree_check.differs)(connection, name):
+                faults[store or "", Fault.TREE] += 1
     return Report(looked, faults)
 
 

@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,25 +162,33 @@ def put_buckets(
 
     `only_day`: these buckets of this one day, built or not.
     """
-    rings = [
-        one
-        for one in commit.instances.values()
-        if one.store == store and one.collection is Collection.KEYRING and only_day in (None, one.day)
-    ]
+    kept = [one for one in commit.instances.values() if one.store == store and one.collection is Collection.KEYRING]
+    rings = [one for one in kept if one.day is not None and only_day in (None, one.day)]
     if not rings:
         return
     secrets = _secrets(connection, custody, store, buckets)
     for ring in rings:
-        if ring.day is None:
-            continue
         for bucket in buckets:
             if only_day is None and bucket >= ring.filled:
                 continue
-            entries = [
-                (known_as, tuple(day_key(secret, ring.day) for secret in found))
-                for known_as, found in secrets.get(bucket, {}).items()
-            ]
-            commit.put(ring.name, bucket.to_bytes(2, "big"), keyring.pack(entries) if entries else None)
+            commit.put(ring.name, bucket.to_bytes(2, "big"), _bucket(secrets.get(bucket, {}), ring.day))
+
+
+def buckets(
+    connection: Connection, custody: Custody, ring: records.Instance, wanted: Several[int]
+) -> dict[int, bytes | None]:
+    """What each of these buckets of a keyring must hold, as the audience is now; None: nothing."""
+    secrets = _secrets(connection, custody, ring.store or "", wanted)
+    return {bucket: _bucket(secrets.get(bucket, {}), ring.day) for bucket in wanted}
+
+
+def _bucket(phones_of: Mapping[bytes, Sequence[bytes]], day: int | None) -> bytes | None:
+    """The day keys by pseudonym, packed."""
+    if day is None or not phones_of:
+        return None
+    return keyring.pack(
+        [(known_as, tuple(day_key(secret, day) for secret in found)) for known_as, found in phones_of.items()]
+    )
 
 
 def _secrets(

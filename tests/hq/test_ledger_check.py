@@ -40,6 +40,7 @@ def faults(hq: Headquarters, *, mend: bool = False) -> Counter:
 
 
 RECORDS = f"select id from instances where collection = {int(Collection.MEMBERS)}"
+KEYRINGS = f"select id from instances where collection = {int(Collection.KEYRING)}"
 DAMAGES = {
     "a record is another member's": (
         "update records set body = (select b.body from records b where b.instance in (" + RECORDS + ")"
@@ -57,6 +58,16 @@ DAMAGES = {
         "update records set digest = substr(body, 1, 16) where instance in (" + RECORDS + ") and body is not null",
         Fault.RECORD,
     ),
+    "day keys are those of others": (
+        "update records set body = (select b.body from records b where b.instance = records.instance"
+        " and b.body is not null and b.key <> records.key limit 1)"
+        " where instance in (" + KEYRINGS + ") and body is not null",
+        Fault.KEYRING,
+    ),
+    "day keys are taken out": (
+        "update records set body = null, digest = null where instance in (" + KEYRINGS + ")",
+        Fault.KEYRING,
+    ),
     "a count is cut": ("delete from consent_facts where purpose = 'assist'", Fault.FACTS),
     "a count is edited": ("update consent_facts set status = 'refused'", Fault.FACTS),
 }
@@ -68,14 +79,18 @@ def test_whatever_differs_from_the_events_is_found_and_mended(filled: Headquarte
     assert faults(hq) == Counter()
     names = [f"m-{number}" for number in range(8) if number != 6] + ["young", "none"]
     before = {name: hq.record(name) for name in names}
+    keys = {name: hq.day_keys(name) for name in names}
     assert sum(one is not None for one in before.values()) == 5
+    assert sum(bool(one) for one in keys.values()) == 5
     for what, (statement, fault) in DAMAGES.items():
         with writing(hq.engine) as connection:
             assert connection.execute(text(statement)).rowcount > 0, what
         found = faults(hq)
-        assert {one for _, one in found} - {Fault.TREE} == {fault}, what
+        follows = {Fault.KEYRING} if fault is Fault.PLACE and "absent" in what else set()
+        assert {one for _, one in found} - {Fault.TREE} == {fault} | follows, what
         assert set(faults(hq, mend=True)) <= set(found), what
         assert faults(hq) == Counter(), what
+        assert {name: hq.day_keys(name) for name in names} == keys, what
         assert {name: hq.record(name) for name in names} == before, what
         hq.check()
 
@@ -128,6 +143,6 @@ def test_an_operator_checks_and_rebuilds(filled: Headquarters, capsys: pytest.Ca
     assert run("check") == (None, "9 members, 0 faults\n")
     with writing(hq.engine) as connection:
         connection.execute(text(DAMAGES["somebody counts as absent"][0]))
-    assert run("check") == (65, f"{STORE}: place: 5\n9 members, 5 faults\n")
+    assert run("check") == (65, f"{STORE}: keyring: 5\n{STORE}: place: 5\n9 members, 10 faults\n")
     assert run("rebuild") == (None, f"{STORE}: place: 5 written anew\n9 members, 5 faults, mended\n")
     assert run("check")[0] is None
