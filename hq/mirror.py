@@ -44,9 +44,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Mirror:
-    """What an associate of that role would see: as the member walks about, and while they ask for help.
+    """What an associate of that role would see in that zone: as the member walks about, and while they ask for help.
 
-    None: nobody is told that they are there.
+    None: nobody is told that they are there. `roles` and `zones`: all that can be chosen there, by id and label; `zone`
+    None: it is not known in which the member is.
     """
 
     store: str
@@ -55,6 +56,9 @@ class Mirror:
     role_label: str
     walking: Seen | None
     asked: Seen | None
+    zone: str | None
+    roles: tuple[tuple[str, str], ...]
+    zones: tuple[tuple[str, str], ...]
 
 
 def mirror(
@@ -90,7 +94,9 @@ def mirror(
     calling = Visit(NOBODY, now_ms, zone=zone, help=True, invited=True, waiting_since_ms=now_ms)
     around = offers.around(connection, store) if found is not None else Around()
     walking, asked = (_seen(found, shown_to, visit, policy, now_ms, around) for visit in (arrived, calling))
-    return Mirror(store, policy.store.label, shown_to, people[shown_to].label, walking, asked)
+    roles = tuple((one.id, one.label) for one in people.values())
+    zones = tuple((one.id, one.label) for one in policy.store.zones)
+    return Mirror(store, policy.store.label, shown_to, people[shown_to].label, walking, asked, zone, roles, zones)
 
 
 def record(connection: Connection, keys: Keys, member: str, store: str) -> Member | None:

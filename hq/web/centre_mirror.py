@@ -5,6 +5,7 @@ I/O: answers HTTP requests (flask); sqlalchemy, by HQ's functions.
 
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Response, request
 
@@ -38,6 +39,8 @@ class FeltAsked(schemas.Asked):
     scope = schemas.text(64)
     purpose = schemas.text(64)
     item = schemas.text(64, required=False, load_default=None)
+    role = schemas.text(64, required=False, load_default="")
+    zone = schemas.text(64, required=False, load_default="")
 
 
 def make() -> pages.Part:
@@ -46,8 +49,8 @@ def make() -> pages.Part:
 
     @part.get("/centre/mirror")
     def shown() -> Response:
-        """For one store, the first of the list where none is named."""
-        return _shown(centre_who.member())
+        """For one store, the first of the list where none is named; for any role, in any zone."""
+        return _shown(centre_who.member(), *(request.args.get(one, "") for one in ("store", "role", "zone")))
 
     @part.post("/centre/mirror/felt")
     def creepy() -> Response:
@@ -56,28 +59,34 @@ def make() -> pages.Part:
         sent = pages.form(FeltAsked)
         line = Line(sent["store"], sent["scope"], sent["purpose"], sent["item"])
         muted = felt.note(centre_who.counter(), who.id, line, asking.now_ms(), who.method)
-        address = f"{ADDRESS}?store={line.store}"
-        return centre_pages.changed(address, NOTED_MUTED if muted else NOTED, lambda: _shown(who, line.store))
+        asked = {"store": line.store, "role": sent["role"], "zone": sent["zone"]}
+        address = f"{ADDRESS}?{urlencode({name: value for name, value in asked.items() if value})}"
+        return centre_pages.changed(address, NOTED_MUTED if muted else NOTED, lambda: _shown(who, **asked))
 
     return part
 
 
-def _shown(who: Member, store: str = "") -> Response:
+def _shown(who: Member, store: str = "", role: str = "", zone: str = "") -> Response:
     chosen = centre_who.standing(who)
     stores = [one for one in chosen.stores if one.added_ms is not None or one.recognised]
-    wanted = store or request.args.get("store", "") or next((one.store for one in stores if one.recognised), "")
+    wanted = store or next((one.store for one in stores if one.recognised), "")
     wanted = wanted or next((one.store for one in stores), "")
     if wanted and wanted not in {one.store for one in stores}:
         raise Problem(ProblemKind.NOT_FOUND)
     seen = None
     if wanted:
         with asking.reading() as connection:
-            seen = mirror(connection, asking.parts().keys, who.id, wanted, asking.now_ms())
+            seen = mirror(
+                connection, asking.parts().keys, who.id, wanted, asking.now_ms(), role=role or None, zone=zone or None
+            )
     return centre_pages.page(
         "mirror",
         stores=[{"store": one.store, "label": one.label} for one in stores],
         store=wanted,
-        role=seen.role_label if seen else "",
+        role=seen.role if seen else "",
+        zone=zone,
+        roles=seen.roles if seen else (),
+        zones=seen.zones if seen else (),
         walking=_seen(seen.walking) if seen and seen.walking else None,
         asked=_seen(seen.asked) if seen and seen.asked else None,
         same=bool(seen and seen.walking and seen.asked and _seen(seen.walking) == _seen(seen.asked)),

@@ -278,6 +278,25 @@ def test_the_mirror_shows_what_is_shared_and_nothing_else(place: Place, ada: Fla
     assert ada.get("/centre/mirror?store=atlantis").status_code == 404
 
 
+def test_the_mirror_is_looked_into_as_any_role_in_any_zone(place: Place, ada: FlaskClient) -> None:
+    """What fits the zone leads, a role that was not granted is told of nobody, nor is any in a blind zone."""
+
+    def look(**asked: str) -> str:
+        return ada.get("/centre/mirror", query_string={"store": STORE} | asked).text
+
+    anywhere, shoes = look(), look(zone="shoes")
+    assert '<option value="associate" selected>' in anywhere and '<option value="shoes" selected>' in shoes
+    leads = [re.findall(r'class="mirror-label">([^<]+)', page)[0] for page in (look(zone="jackets"), shoes)]
+    assert leads[1] == "Shoe size"
+    assert 'class="glass" id="asked"' in shoes
+    for asked in ({"role": "stylist"}, {"role": "cashier"}, {"zone": "pharmacy"}, {"zone": "fitting"}):
+        assert 'class="glass" id=' not in look(**asked), asked
+    for wrong in ({"role": "owner"}, {"zone": "moon"}):
+        assert ada.get("/centre/mirror", query_string={"store": STORE} | wrong).status_code == 422
+    sent = {"store": STORE, "scope": "wishlist", "purpose": "assist", "role": "associate", "zone": "shoes"}
+    assert '<option value="shoes" selected>' in send(place, ada, "/centre/mirror/felt", **sent)
+
+
 def test_receipts_are_sentences_and_can_be_questioned_and_proven(place: Place, ada: FlaskClient) -> None:
     """When, where, who by role, what and why; nobody of the staff is named."""
     page = ada.get("/centre/receipts").text
