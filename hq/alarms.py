@@ -31,6 +31,7 @@ class Alarm(StrEnum):
     CERTIFICATE_FAILED = "certificate_failed"
     CERTIFICATE_LATE = "certificate_late"
     CONSENT_BROKEN = "consent_broken"
+    RULE_OFF = "rule_off"
     HOOK_GIVEN_UP = "hook_given_up"
 
 
@@ -56,6 +57,8 @@ WORDS: dict[Alarm, str] = {
     "Run `consentry-hq consent verify`, and compare the database with a backup.",
     Alarm.HOOK_GIVEN_UP: "Another system was not told what members changed: it took nothing for three days, or a "
     "change cannot be opened. Mend what the detail says, then send again in the console, or `consentry-hq hook retry`.",
+    Alarm.RULE_OFF: "A rule of suggestions felt creepy to too many members and was switched off in all stores of the "
+    "policy. `consentry-hq felt POLICY` shows the counts; `--on RULE` switches it on again.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from hq import (
     erasure,
     exports,
+    felt_watch,
     figures_delays,
     help_state,
     key_watch,
@@ -55,6 +56,7 @@ def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
     ledger_heads.tick(engine, keys, now_ms)
     figures_delays.note(engine, now_ms)
     orders.tick(engine, now_ms)
+    changed += felt_watch.tick(engine, keys, now_ms)
     return changed + keep_days(engine, keys, now_ms)
 
 

@@ -12,7 +12,8 @@ from typing import Annotated
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hq import choices, choosing, publication
+from consent.suggest.choose import EVERYTHING
+from hq import choices, choosing, publication, suggestion_rules
 from hq.choosing_tables import felt, felt_counts
 from hq.custody import Place, bound
 from hq.database import writing
@@ -35,7 +36,8 @@ MOST_KEPT = 200  # of a member; what comes after is muted, and neither noted nor
 class Line:
     """A line of a card, as the mirror or a receipt shows it: which field of which store, and for which purpose.
 
-    `item`: of a list's entry, its id. `receipt`: the event's name where it is about one (hq.receipts).
+    `item`: of a list's entry, its id. `receipt`: the event's name where it is about one (hq.receipts). `reason`: of a
+    suggestion, the kind of reason that stood first; it is the rule that counts then, and else the scope.
     """
 
     store: Annotated[str, Size(1, 40)]
@@ -43,6 +45,12 @@ class Line:
     purpose: Name
     item: Annotated[str, Size(1, 64)] | None = None
     receipt: Annotated[str, Size(1, 96)] | None = None
+    reason: Name | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule by which the line was shown."""
+        return self.reason or self.scope
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,7 +63,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How often a rule of a policy felt so on a day (days since 1970 UTC)."""
+    """How often a rule of a policy felt so on a day (days since 1970 UTC). `scope`: or a suggestion's reason."""
 
     policy: str
     purpose: str
@@ -83,8 +91,8 @@ def note(office: Office, member: str, line: Line, now_ms: int, method: str) -> b
             made = os.urandom(_ID_BYTES)
             sealed = one.seal.close(content, bound(Place.FELT, one.reference, made))
             connection.execute(insert(felt).values(id=made, member=one.reference, at_ms=now_ms, content=sealed))
-            rules = {(found.name(old.store), old.purpose, old.scope) for old in before}
-            if (policy, line.purpose, line.scope) not in rules:
+            rules = {(found.name(old.store), old.purpose, old.rule) for old in before}
+            if (policy, line.purpose, line.rule) not in rules:
                 _count(connection, policy, line, now_ms)
     if line.item is not None:
         office.mute(member, Muted(MuteKind.ITEM, line.item), now_ms, method)
@@ -122,11 +130,13 @@ def _policy(found: publication.Policies, line: Line) -> str:
         raise Refused(Reason.UNDECLARED_PURPOSE, "purpose", "a purpose that the store's policy declares")
     if line.scope not in {one.id for one in main.scopes}:
         raise Refused(Reason.UNDECLARED_SCOPE, "scope", "a scope that the store's policy declares")
+    if line.reason is not None and (line.scope != EVERYTHING or line.reason not in suggestion_rules.rules(main)):
+        raise Refused(Reason.MALFORMED, "reason", "a kind of reason, of a line of suggestions")
     return name
 
 
 def _count(connection: Connection, policy: str, line: Line, now_ms: int) -> None:
-    of_it = {"policy": policy, "purpose": line.purpose, "scope": line.scope, "day": now_ms // _DAY_MS}
+    of_it = {"policy": policy, "purpose": line.purpose, "scope": line.rule, "day": now_ms // _DAY_MS}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # One statement: two members may be the day's first at the same time.
     first = dialect.insert(felt_counts).values(**of_it, times=1)

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select, update
 
-from hq import policy_versions, records
+from hq import policy_versions, records, suggestion_rules
 from hq.errors import Reason, Refused
 from hq.policy_rules import Draft, bind, check, with_synthetic
 from hq.tables import audience, instances, stores
 from wire import schema
 from wire.policy import MAIN_KEY, MainPolicy, store_key
+from wire.suggestions import DEFAULT, MOST_RULES
 from wire.sync import Collection, instance
 
 
@@ -27,12 +28,26 @@ def judged(given: Draft) -> Draft:
     return written
 
 
-def publish(connection: Connection, written: Draft, now_ms: int) -> int:
-    """Publishes what was `judged`; returns how many records changed.
+def carried(connection: Connection, draft: Draft) -> Draft:
+    """The draft with the rules of suggestions that are off now, which no new version switches on (`hq.felt_watch`)."""
+    before = policy_versions.of(connection, draft.name)
+    held = before.main.suggestions if before is not None else None
+    said = draft.main.suggestions or DEFAULT
+    known = suggestion_rules.rules(draft.main)
+    off = tuple(one for one in (held.rules_off if held is not None else ()) if one in known)
+    together = tuple(dict.fromkeys((*said.rules_off, *off)))[:MOST_RULES]
+    if together == said.rules_off:
+        return draft
+    return replace(draft, main=replace(draft.main, suggestions=replace(said, rules_off=together)))
+
+
+def publish(connection: Connection, judged: Draft, now_ms: int, *, carry: bool = True) -> int:
+    """Publishes what was `judged`; returns how many records changed. `carry`: what is off stays off (`carried`).
 
     Raises:
         Refused: its version is not above the one in force, or what it widens is marked as not material.
     """
+    written = carried(connection, judged) if carry else judged
     draft = replace(written, main=with_synthetic(written.main))
     title = instance(Collection.POLICY, draft.name)
     records.make_instance(connection, Collection.POLICY, draft.name)

@@ -221,7 +221,7 @@ def test_what_felt_creepy_is_kept_mutes_its_item_and_counts_its_rule(
         counted = {one.scope: one.times for one in felt.counts(connection, "main")}
         assert b"size.shoe" not in b"".join(connection.scalars(select(felt_rows.c.content)))
     assert counted == {"size.shoe": 2, "wishlist": 1}
-    PART.runs["felt", ""](hq.office, argparse.Namespace(policy="main", days=90), hq.now_ms)
+    PART.runs["felt", ""](hq.office, argparse.Namespace(policy="main", days=90, on=None, off=None), hq.now_ms)
     assert capsys.readouterr().out.splitlines() == [
         "     2  size.shoe for assist", "     1  wishlist for assist", "said 3 times, of 2 rules, in 90 days",
     ]  # fmt: skip

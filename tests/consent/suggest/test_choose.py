@@ -132,7 +132,7 @@ MODELS = st.none() | st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(FLAGGED, PASTS, TERMS, MODELS)
 def test_nothing_flagged_is_shown_or_named_nor_does_anything_follow_from_it(
     flags: Mapping[str, Sequence[str]], did: Behaviour, terms: Terms, tables: Model | None
