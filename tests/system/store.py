@@ -218,7 +218,8 @@ class Shop:
         values = {scope: f"cnry{number}{secrets.token_hex(8)}" for scope in (*TEXTS, *LISTS, *ITEMS)}
         chosen_s = now // 1000 - 240  # within what clocks may differ from the publication of the notices
         office.add_member(member, age_at_least, "DE", now)
-        office.set_profile(member, [of_value(scope, value, now // 1000) for scope, value in values.items()], now)
+        if age_at_least >= 16:  # below, HQ takes nothing down
+            office.set_profile(member, [of_value(scope, value, now // 1000) for scope, value in values.items()], now)
         office.set_mode(member, mode, now, chosen_s=chosen_s)
         office.set_name(member, name_choice, now, chosen_s=chosen_s)
         office.grant(member, Grant("presence", stores, ROLES, until_days=300, chosen_s=chosen_s), now)
