@@ -108,8 +108,8 @@ CAST: Final = (
         "is fourteen",
         Mode.OPEN,
         Format.IPHONE,
-        {"name.first": text("Lena"), "size.shoe": text("38")},
-        ("name.first", "size.shoe"),
+        {},  # HQ takes no profile of who is so young
+        (),
         age_at_least=14,
     ),
     Shopper(
