@@ -1,13 +1,15 @@
 """The six members of the demo: what each shares, and what each chose.
 
-Times of choice are given by whoever opens the shop; values are invented.
+Times of choice are given by whoever opens the shop. Values are invented; purchases are those of real people of a real
+shop (`demo.goods`).
 
-Pure: no I/O, no clock.
+I/O: reads the histories, by `demo.goods`.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from demo import goods
 from demo.phones import Format
 from wire.member import Field, Item, Mode, NameChoice, SourceClass, Value, ValueClass
 
@@ -17,7 +19,10 @@ DAY_S: Final = 86_400
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shopper:
-    """One member. `shares` are the scopes granted of all in `profile`; `stores` those that may recognise the phone."""
+    """One member. `shares` are the scopes granted of all in `profile`; `stores` those that may recognise the phone.
+
+    `suggests`: scopes that suggestions may be made from; none: no suggestions.
+    """
 
     name: str
     choice: str  # in words, for the story
@@ -28,6 +33,7 @@ class Shopper:
     stores: tuple[str, ...] = ("demo",)
     name_choice: NameChoice = NameChoice.INVITED
     age_at_least: int = 21
+    suggests: tuple[str, ...] = ()
 
 
 def text(value: str) -> Value:
@@ -40,12 +46,17 @@ def texts(*values: str) -> Value:
     return Value(texts=values)
 
 
+def item_id(label: str) -> str:
+    """The id of what the shop sells under this name."""
+    return label.lower().replace(" ", "-")
+
+
 def items(*labels: str) -> Value:
     """A value of items."""
-    return Value(items=tuple(Item(label.lower().replace(" ", "-"), label, None, None, False) for label in labels))
+    return Value(items=tuple(Item(item_id(label), label, None, None, False) for label in labels))
 
 
-# What the shop sells: name and category; an associate can propose it for a member's list.
+# What the shop sells beside gifts and things for the home (`demo.goods`): name and category.
 SOLD: Final = (
     ("Trail shoe Karst", "shoes"),
     ("Trail shoe Kestrel", "shoes"),
@@ -60,7 +71,7 @@ SOLD: Final = (
 CAST: Final = (
     Shopper(
         "Mara",
-        "asks for help when she wants it; shares her name, size, fit, wish list and basket",
+        "asks for help when she wants it; shares her name, size, fit, wish list and basket, and wants suggestions",
         Mode.HELP,
         Format.IPHONE,
         {
@@ -70,13 +81,13 @@ CAST: Final = (
             "language": texts("German", "English"),
             "wishlist": items("Trail shoe Karst", "Rain jacket Sund"),
             "basket.online": items("Wool socks, 2 pairs"),
-            "history.store": items("Hiking boot Alm"),
         },
         ("name.first", "size.shoe", "fit.jacket", "wishlist", "basket.online"),
+        suggests=("wishlist", "basket.online", "history.store"),
     ),
     Shopper(
         "Jonas",
-        "may be seen, and shares what he likes and speaks",
+        "may be seen, and shares what he likes and speaks; his purchases are for suggestions alone",
         Mode.OPEN,
         Format.COMPANY,
         {
@@ -86,6 +97,7 @@ CAST: Final = (
             "size.shoe": text("44"),
         },
         ("language", "brand.liked"),
+        suggests=("history.store",),
     ),
     Shopper(
         "Aylin",
@@ -125,9 +137,14 @@ CAST: Final = (
 
 
 def fields(shopper: Shopper, now_s: int) -> tuple[Field, ...]:
-    """The shopper's profile as HQ takes it, confirmed yesterday."""
+    """The shopper's profile as HQ takes it, confirmed yesterday, and what they bought until then."""
     at_s = now_s - DAY_S
-    return tuple(
+    said = tuple(
         Field(scope, value, SourceClass.ZERO, "app", ValueClass.PERSONAL, at_s, at_s)
         for scope, value in shopper.profile.items()
     )
+    bought = goods.history(shopper.name.lower(), now_s)
+    if not bought:
+        return said
+    value = Value(items=bought)
+    return (*said, Field("history.store", value, SourceClass.FIRST, "till", ValueClass.TRANSACTIONAL, at_s, at_s))

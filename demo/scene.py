@@ -10,8 +10,9 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from demo import goods
 from demo.air import Air
-from demo.cast import CAST, DAY_S, ROLES, SOLD, Shopper, fields
+from demo.cast import CAST, DAY_S, ROLES, SOLD, Shopper, fields, item_id
 from demo.errors import DemoError
 from demo.phones import SHIFT_S, Phone
 from demo.store import Plan, Store, now_ms
@@ -61,15 +62,19 @@ class Scene:
         return self._stream
 
     def _sell(self, store: str) -> None:
-        """What the shop has, so that an associate can propose it."""
-        told = (
-            {"id": f"{100 + number}", "name": name, "path": ["outdoor", category]}
-            for number, (name, category) in enumerate(SOLD)
+        """What the shop has, so that it can be proposed and suggested; and what is learned of others' purchases."""
+        outdoor = (
+            json.dumps({"id": item_id(name), "name": name, "path": ["outdoor", category]}).encode()
+            for name, category in SOLD
         )
-        bodies = collections.catalog_lines(json.dumps(one).encode() for one in told)
-        collections.publish(self.store.office.engine, Collection.CATALOG, "main", bodies, now_ms())
-        with writing(self.store.office.engine) as connection:
-            collections.give(connection, store, Collection.CATALOG, "main")
+        bodies = {
+            Collection.CATALOG: collections.catalog_lines((*outdoor, *goods.items())),
+            Collection.AFFINITY: collections.affinity_files(goods.TABLES),
+        }
+        for collection, published in bodies.items():
+            collections.publish(self.store.office.engine, collection, "main", published, now_ms())
+            with writing(self.store.office.engine) as connection:
+                collections.give(connection, store, collection, "main")
 
     def _join(self, shopper: Shopper) -> None:
         """The member signs up, as in the app an hour ago: profile, phone, mode, name, grants."""
@@ -83,6 +88,9 @@ class Scene:
         office.grant(member, Grant("presence", **frame), now)  # type: ignore[arg-type]
         if shopper.shares:
             office.grant(member, Grant("assist", scopes=shopper.shares, **frame), now)  # type: ignore[arg-type]
+        if shopper.suggests:
+            scopes = ("suggestions", *shopper.suggests)
+            office.grant(member, Grant("suggest", scopes=scopes, **frame), now)  # type: ignore[arg-type]
         _, secret = office.add_phone(member, now, secrets.token_bytes(token.SECRET_BYTES))
         self.phones[shopper.name] = Phone(secret, shopper.format, shift_s=self._chance.randint(-SHIFT_S, SHIFT_S))
 

@@ -6,6 +6,7 @@ ports or random values are in it, so it is the same every time.
 I/O: prints lines through `say`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,7 @@ from demo.tablet import Json, Stream
 from wire.member import Mode
 
 Say = Callable[[str], None]
+_TRIES: Final = 100
 _PRESENT: Final = 2  # Jonas and Aylin: the only two of six whom the store may show
 
 
@@ -52,6 +54,7 @@ def _help(scene: Scene, say: Say) -> str:
     if shown == str(scene.sign("Mara")):
         say("           Phone and tablet show the same sign, so that Nina finds her without a name.")
     scene.tablet.attend(visit["handle"], "attending")
+    _await_suggestions(scene, visit["handle"])
     _show_card(scene, say, visit["handle"])
     return str(visit["handle"])
 
@@ -116,6 +119,26 @@ def _show_card(scene: Scene, say: Say, handle: str) -> None:
     lead = [f"{line['label']} {_value(line)}" for line in answer.body["lead"]]
     say(f"  card     {' · '.join([answer.body['name'] or 'a shopper', *lead])}")
     say(f"           on request: {', '.join(answer.body['sections'])}")
+    if "suggestions" in answer.body["sections"]:
+        _show_suggestions(scene, say, handle)
+
+
+def _await_suggestions(scene: Scene, handle: str) -> None:
+    """The catalog may still be on its way to the store."""
+    for _ in range(_TRIES):
+        if "suggestions" in scene.tablet.card(handle).body["sections"]:
+            return
+        scene.store.children.pause(0.2)
+    raise DemoError("nothing is suggested", "run it again on a less busy machine, or report it to the maintainers")
+
+
+def _show_suggestions(scene: Scene, say: Say, handle: str) -> None:
+    """How many stand in which place, and not which: that depends on the day."""
+    (line,) = scene.tablet.card(handle, "suggestions").body["lines"]
+    told = [entry["suggested"] for entry in line["entries"]]
+    places = Counter(one["place"].replace("-", " ") for one in told)
+    if all(one["reasons"] for one in told):
+        say(f"           suggested, and why: {', '.join(f'{many} {place}' for place, many in places.items())}")
 
 
 def _value(line: Json) -> str:

@@ -1,0 +1,42 @@
+"""The demo's goods are whole: the tables open, and what two real people bought is sold and suggests something."""
+
+import json
+
+import pytest
+
+from consent import offered
+from consent.offered import Around
+from consent.suggest import choose
+from consent.suggest.guard import Terms
+from consent.suggest.model import Model
+from consent.suggest.shelf import ShelfMaker
+from demo import goods
+from demo.cast import CAST, fields
+from tests.strategies import member
+from wire import affinity
+from wire.suggested import SuggestedPlace
+from wire.suggestions import DEFAULT
+
+NOW_S = 1_795_262_400  # 2026-11-21 12:00 UTC
+SHARING = [one for one in CAST if one.suggests]
+
+
+@pytest.mark.parametrize("shopper", SHARING, ids=lambda one: str(one.name))
+def test_three_things_are_due_again_and_three_are_new(shopper: object) -> None:
+    """For each shopper of the demo who wants suggestions, each with a reason and under the name it is sold by."""
+    assert shopper in SHARING and len(SHARING) == 2
+    maker, names = ShelfMaker(), {}
+    for line in goods.items():
+        told = json.loads(line)
+        maker.put(told["id"], told["path"], told["themes"], ())
+        names[told["id"]] = told["name"]
+    tables = affinity.decode(lambda part: path.read_bytes() if (path := goods.TABLES / part).exists() else None)
+    assert tables is not None
+    around = Around(shelf=maker.made(), name=names.get, model=Model.of(tables))
+    someone = member(fields=fields(shopper, NOW_S))  # type: ignore[arg-type]
+    did = offered.behaviour(someone, frozenset({offered.HISTORY_STORE}), NOW_S)
+    assert len(did.bought) > 50 and {one.item for one in did.bought} <= names.keys()
+    assert max(one.day for one in did.bought) < NOW_S // 86_400
+    entries = offered.entries(choose.choose(did, Terms(), around.shelf, around.model, DEFAULT), around)
+    places = [one.suggested.place for one in entries if one.suggested is not None and one.suggested.reasons]
+    assert places == [SuggestedPlace.DUE_AGAIN] * 3 + [SuggestedPlace.NEW] * 3
