@@ -122,6 +122,7 @@ def sorts(ran: Ran) -> Sorts:
     """The guard's cost."""
     cost = ran.gave
     told = {"without the guard": cost.plain, "behind the flags": cost.flags, "behind the whole guard": cost.habits}
+    told[f"without the guard from the newest {cost.lines} lines alone"] = cost.record
     return Sorts(
         {
             f"{what}, {of}": one.means()

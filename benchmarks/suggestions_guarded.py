@@ -9,7 +9,7 @@ Pure: no I/O, no clock.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks.suggestions_baskets import Baskets
@@ -25,6 +25,7 @@ from wire.suggestions import SuggestionPolicy
 
 SHARE: Final = 20  # one in so many
 FLAGS: Final = (NEVER, ADULT, "special:health", ONLY_IF_BOUGHT)
+RECORD_LINES: Final = 128  # of a history that a store's record holds at most (`wire.member.Value`)
 _LONG_DAYS: Final = 36_500  # so that the oldest purchases count as they do without the guard
 
 
@@ -42,13 +43,18 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Without the guard; behind the flags; and behind the rule, too, that one purchase is no habit."""
+    """Without the guard; behind the flags; behind the rule, too, that one purchase is no habit.
+
+    `record`: without the guard, from the newest lines alone that a store's record holds.
+    """
 
     flagged: int
     items: int
+    lines: int
     plain: Shown
     flags: Shown
     habits: Shown
+    record: Shown
 
 
 def drawn(items: Sequence[str], seed: int) -> dict[str, str]:
@@ -58,11 +64,11 @@ def drawn(items: Sequence[str], seed: int) -> dict[str, str]:
 
 
 def cost(shipped: Mapping[str, bytes], baskets: Baskets, seed: int, told: Callable[[str], None]) -> Cost:
-    """Suggests to the `test` shoppers three times."""
+    """Suggests to the `test` shoppers four times."""
     items = sorted({item for past in baskets.history.values() for basket in past for item in basket})
     flags = drawn(items, seed)
     shelf, model = _shelf(items, flags), model_of(shipped)
-    tops: list[dict[str, list[str]]] = [{}, {}, {}]
+    tops: list[dict[str, list[str]]] = [{}, {}, {}, {}]
     forbidden = {}
     for at, shopper in enumerate(baskets.test):
         did = behaviour(baskets, shopper)
@@ -71,9 +77,14 @@ def cost(shipped: Mapping[str, bytes], baskets: Baskets, seed: int, told: Callab
         guard = Guard(did, Terms(), shelf, SuggestionPolicy(habit_days=_LONG_DAYS))
         tops[1][shopper] = _listed(guard, model, lambda item, guard=guard: guard.harmless(item).is_free)
         tops[2][shopper] = _listed(guard, model, lambda item, guard=guard: guard.judge(item).is_free)
+        tops[3][shopper] = [one.item for one in rank(_newest(did), model, most=MOST)]
         if at % 500 == 0:
             told(f"{at:,} of {len(baskets.test):,}")
-    return Cost(len(flags), len(items), *(_shown(top, forbidden, baskets) for top in tops))
+    return Cost(len(flags), len(items), RECORD_LINES, *(_shown(top, forbidden, baskets) for top in tops))
+
+
+def _newest(did: Behaviour) -> Behaviour:
+    return replace(did, bought=did.bought[-RECORD_LINES:])
 
 
 def _shelf(items: Sequence[str], flags: Mapping[str, str]) -> Shelf:
