@@ -1,6 +1,7 @@
 """The preference centre in a real browser: taps counted, without a script, by keyboard, with large text."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -85,6 +86,56 @@ def test_stopping_takes_no_more_taps_than_agreeing(opened: Open, place: Place, p
     assert finger.taps == 1 < most
     assert given(place, "ben") == set()
     choosing.remove_store(place.hq.office, "ben", STORE, place.hq.now_ms, "preference-centre")  # as it was before
+
+
+def test_stopping_a_part_takes_no_more_taps_than_agreeing_to_it(opened: Open, place: Place) -> None:
+    """One field at a store, one that is sensitive, one store of several, each channel: from the first page on."""
+    draft = place.hq.draft
+    place.hq.office.add_store("koeln-1", "Köln", bytes(32), "main", place.hq.now_ms)
+    place.hq.draft = replace(
+        draft, stores=(*draft.stores, replace(draft.stores[0], store="koeln-1", label="Köln"))
+    )  # fmt: skip
+    place.hq.publish()
+    for store in (STORE, "koeln-1"):
+        choosing.add_store(place.hq.office, "ben", store, place.hq.now_ms)
+    page = opened("phone", "/centre/purposes/assist", member="ben")
+    place.hq.later(2)
+    page.locator("#agree").click()
+    page.locator("#stop").wait_for()
+    finger = Finger(page)
+    koeln, here = (page.locator(f"section[aria-labelledby=place-{one}]") for one in ("koeln-1", STORE))
+
+    def taps(purpose: str, where: Locator, name: str) -> int:
+        place.hq.later(2)
+        finger.at_home().tap(page.locator(f"#purpose-{purpose}"))
+        finger.tap(where.get_by_role("button", name=name, exact=True))
+        expect(where.get_by_role("button", name=name, exact=True)).to_have_count(0)
+        return finger.taps
+
+    def shared(store: str) -> set[str]:
+        with reading(place.hq.engine) as connection:
+            found = choices.of_member(connection, place.hq.keys, "ben", place.hq.now_ms)
+        (one,) = [one for one in found.stores if one.store == store]
+        (assist,) = [each for each in one.purposes if each.purpose == "assist"]
+        return {each.scope for each in assist.scopes if each.given}
+
+    to_stop = taps("assist", koeln, "Stop: Köln")
+    assert shared("koeln-1") == set()
+    assert to_stop <= taps("assist", koeln, "Agree: Köln") == 2
+    assert "size.shoe" in shared("koeln-1") & shared(STORE)
+    for label, scope in (("Shoe size", "size.shoe"), ("Diet", "diet")):
+        if scope == "diet":
+            assert taps("assist", here, f"Share: {label}") == 2
+        to_stop = taps("assist", here, f"Stop: {label}")
+        assert scope not in shared(STORE)
+        assert to_stop <= taps("assist", here, f"Share: {label}") == 2
+    for channel in ("contact.email", "contact.push"):
+        name, main = channel.replace(".", "-"), page.locator("main")
+        to_agree = taps(name, main, "I agree")
+        assert taps(name, main, "Stop it") <= to_agree == 2
+        assert channel not in given(place, "ben")
+    for store in (STORE, "koeln-1"):  # as it was before
+        choosing.remove_store(place.hq.office, "ben", store, place.hq.now_ms, "preference-centre")
 
 
 def test_a_yes_and_a_no_weigh_the_same(opened: Open) -> None:

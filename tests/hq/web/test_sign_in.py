@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from hq.database import reading, writing
 from hq.limits import Limit
 from hq.web.letters import Letters
 from hq.web_settings import Encryption, MailServer
+from tests.fakes.told import certificate
 from tests.hq.headquarters import Headquarters
 from tests.hq.web.place import MEMBERS, Place, free_port
 from tests.postgresql import dumped
@@ -201,6 +204,49 @@ def test_a_mail_server_that_is_away_delays_the_link(place: Place, mailbox: Mailb
     assert letters(place).tick(place.hq.now_ms) == 1
     assert letters(place).tick(place.hq.now_ms + 120_000) == 0
     assert len(mailbox.mails) == 1
+
+
+def test_a_link_is_handed_over_by_starttls_alone(place: Place, client: FlaskClient, tmp_path: Path) -> None:
+    """With the login, once the server proved its name; one that does not prove it, or offers none, hears nothing."""
+    trusted, context = certificate(tmp_path)
+    seen: list[tuple[bool, LoginPassword]] = []
+
+    def known(server: Any, session: Any, envelope: Any, mechanism: str, login: LoginPassword) -> AuthResult:
+        seen.append((session.ssl is not None, login))
+        return AuthResult(success=True)
+
+    found = Mailbox()
+    controller = Controller(
+        found, hostname="127.0.0.1", port=found.port, tls_context=context, require_starttls=True,
+        authenticator=known, auth_required=True,
+    )  # fmt: skip
+    hers = MailServer(host="127.0.0.1", sender="choices@example.com", port=found.port, login="hq", ca=trusted)
+    assert hers.encryption is Encryption.STARTTLS, "without a word about it"
+
+    def by(wanted: MailServer) -> Letters:
+        line = mailing.Mailing(wanted, "open sesame")
+        return Letters(place.hq.engine, place.hq.keys.custody, place.app, place.settings, line)
+
+    ask(client, ADA)
+    controller.start()
+    try:
+        assert by(replace(hers, ca=None)).tick(place.hq.now_ms) == 0, "nobody vouches for this server"
+        assert (found.mails, seen) == ([], [])
+        place.hq.now_ms += 5_000
+        assert by(hers).tick(place.hq.now_ms) == 1
+    finally:
+        controller.stop()
+    assert seen == [(True, LoginPassword(b"hq", b"open sesame"))]
+    assert client.get(link_in(found.mails[-1])).status_code == 200
+    ask(client, ADA)
+    bare = Mailbox()
+    controller = Controller(bare, hostname="127.0.0.1", port=bare.port)
+    controller.start()
+    try:
+        assert by(replace(hers, port=bare.port)).tick(place.hq.now_ms) == 0, "no STARTTLS, no link"
+    finally:
+        controller.stop()
+    assert bare.mails == []
 
 
 def test_what_lets_in_is_not_in_the_database(
