@@ -42,14 +42,13 @@ _LONGEST_DAYS = 36_500
 class Around:
     """What suggestions are made from beside the member's record. `name`: of an item, None where there is none.
 
-    `memory`: what became of earlier ones, where that is known. `showing`: items that stand on this visit's card.
+    `memory`: what became of suggestions on earlier visits, where that is known.
     """
 
     shelf: Shelf = EMPTY
     name: Callable[[str], str | None] = lambda item: None
     model: Model | None = None
     memory: Memory = NOTHING
-    showing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -157,7 +156,6 @@ def terms(member: Member, denied: Denied, role: str, visit: Visit, policy: Polic
         age_at_least=member.age_at_least,
         specials=frozenset(specials),
         memory=around.memory,
-        showing=around.showing,
         zone=visit.zone,
     )
 

@@ -77,9 +77,13 @@ class _Made:
 
 @dataclass(slots=True, repr=False)
 class _Visit:
-    """One visit. `answers`: by item, of what was shown; None: nothing was said of it yet."""
+    """One visit. `shown`: by item what was said of it; None: nothing yet.
+
+    memory: as it was when the visit's first suggestions were made; what happens since is in `shown`.
+    """
 
     pseudonym: bytes
+    memory: Memory | None = None
     zone: str | None = None
     made: dict[str, _Made] = field(default_factory=dict)
     shown: dict[str, Response | None] = field(default_factory=dict)
@@ -137,13 +141,9 @@ class Offers:
         return made
 
     def _around(self, held: _Visit) -> Around:
-        return Around(
-            shelf=self._assortment.sorts,
-            name=self._assortment.name,
-            model=self._tables.model,
-            memory=self._keeper.memory(held.pseudonym),
-            showing=frozenset(item for item, answer in held.shown.items() if answer is None),
-        )
+        if held.memory is None:
+            held.memory = self._keeper.memory(held.pseudonym)
+        return Around(self._assortment.sorts, self._assortment.name, self._tables.model, held.memory)
 
     def explain(self, pseudonym: bytes, visit: Visit, role: str, item: str, now_ms: int) -> Told | None:
         """Which rule decides about one item for this member; None where nothing may be suggested to them for it."""

@@ -17,7 +17,9 @@ from wire.errors import WireError
 
 Aside = Callable[[Callable[[], None]], None]
 PARTS_AT_ONCE = 4  # 48 KiB each: under a millisecond
-AGAIN_S = 5.0  # after what could not be read: perhaps its other parts are on their way
+AGAIN_S = 5.0  # after what could not be read: perhaps its other parts are on their way; then twice as long each time
+LONGEST_S = 320.0
+TOLD_AT = 4  # refusals: for more than a minute
 
 _log = Log("tables")
 
@@ -40,7 +42,8 @@ class Tables:
         self._making = False
         self._made: list[Model | None] = []
         self._again_mono_s = 0.0
-        self._refused: Stamp = ()
+        self._refused = False
+        self._refusals = 0  # one after the other
         self.model: Model | None = None
 
     def work(self, now_mono_s: float) -> bool:
@@ -73,18 +76,18 @@ class Tables:
             told = affinity.decode(read.get)
             self._made.append(None if told is None else Model.of(told))
         except WireError:
+            self._refused = True
             self._made.append(self.model)
-            self._refused = self._stamp
 
     def _adopt(self, now_mono_s: float) -> None:
         if not self._made:
             return
         self._making, self.model = False, self._made.pop()
-        if self._refused and self._refused == self._stamp:
-            # Most often the rest is on its way; the stamp is then another. What stays refused is told once.
-            _log.warning(
-                "tables_refused", remedy="publish the tables of suggestions anew: consentry-hq affinity publish"
-            )
-            self._refused, self._again_mono_s = (), now_mono_s + AGAIN_S
-        else:
+        if not self._refused:
+            self._refusals = 0
             _log.info("tables_read", items=self.model.items if self.model is not None else 0)
+            return
+        self._stamp, self._refused, self._refusals = (), False, self._refusals + 1
+        self._again_mono_s = now_mono_s + min(LONGEST_S, AGAIN_S * 2 ** (self._refusals - 1))
+        if self._refusals == TOLD_AT:
+            _log.warning("tables_refused", remedy="publish them anew: consentry-hq affinity publish")
