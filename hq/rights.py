@@ -83,6 +83,7 @@ def export(
         "questions": [plain(asked) for asked in questions.of_member(connection, keys.custody, whose)],
         "looks": [plain(look) for look in looks.of_member(connection, keys.custody, whose)],
         "purchases": [plain(bought) for bought in purchases.of_members(connection, locked)[whose]],
+        "purchases_deleted": [plain(bought.said) for bought in purchases.deleted(connection, locked)[whose]],
         "contacts": [{"at": instant(at_ms), **plain(found)} for at_ms, found in contacts.of_member(connection, one)],
         "stores_added": {store: instant(at_ms) for store, at_ms in sorted(choices.added(connection, whose).items())},
         "felt_creepy": [plain(noted) for noted in felt.of_member(connection, keys, member)],

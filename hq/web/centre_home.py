@@ -193,14 +193,14 @@ def _home(who: Member) -> Response:
 
 
 def _sentence(chosen: Choices, has_phones: bool) -> str:
-    """What is shared now: whatever may be seen, for whichever purpose it was given."""
+    """What is shared now: whatever may be seen, for whichever purpose it was given; not what is only used."""
     there = [one for one in chosen.stores if one.recognised]
     things = [
         centre_words.thing(scope.scope, scope.label)
         for place in there
         for one in place.purposes
         for scope in one.scopes
-        if scope.given
+        if scope.given and scope.shown
     ]
     return centre_words.shared(chosen.mode, bool(chosen.stores), has_phones, [one.label for one in there], things)
 

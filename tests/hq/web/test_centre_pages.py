@@ -88,6 +88,18 @@ def test_the_first_page_says_in_a_sentence_what_is_shared(ada: FlaskClient) -> N
     assert "Ihre Schuhgröße" in german
 
 
+def test_what_is_only_used_is_not_said_to_be_seen(place: Place) -> None:
+    """Who lets us suggest from purchases, and no more, reads that staff see suggestions, and no purchase."""
+    place.hq.join("cem")
+    place.hq.grant("cem", "suggest", "suggestions", "history.store")
+    page = place.signed_in("cem").get("/").text
+    assert "suggestions for you" in page
+    assert "what you bought in stores" not in page
+    own = place.signed_in("cem").get("/centre/purposes/suggest").text
+    assert own.count("Used, and shown to nobody.") > 1
+    assert "nobody is shown it for this" in own
+
+
 def test_the_switch_the_pause_and_the_name_are_one_form_each(place: Place, ada: FlaskClient) -> None:
     """Every event says that it came by the preference centre."""
     send(place, ada, "/centre/mode", mode="open")
