@@ -32,6 +32,7 @@ from store_gateway.replica import Replica
 from store_gateway.settings import Settings
 from store_gateway.streams import Door, Streams
 from wire import query
+from wire.errors import WireError
 
 PROGRAM = "consentry-gateway"
 CONFIG = Path("/etc/consentry/gateway.toml")
@@ -49,6 +50,7 @@ commands:
   status   print how the store is
   retry    try now again what does not agree with HQ and is quarantined
   check    read the whole cache now and prove it; its end is in the log and in the status
+  explain  say which rule decided about an item on a visit's card; it is recorded as a look of --role
 """
 
 _ASKED: dict[str, query.Request] = {
@@ -73,8 +75,12 @@ def main() -> None:
     """The console script `consentry-gateway`."""
     description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
     parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
-    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair", "trust"), default="serve")
-    parser.add_argument("tablet", nargs="?", metavar="TABLET", help="for `unpair`: its id, as `tablets` prints it")
+    parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair", "trust", "explain"), default="serve")
+    of = "for `unpair`: the tablet's id, as `tablets` prints it; for `explain`: the visit's handle, 32 hex digits"
+    parser.add_argument("of", nargs="?", metavar="TABLET|HANDLE", help=of)
+    parser.add_argument("item", nargs="?", metavar="ITEM", help="for `explain`: its id in the catalog")
+    role = "for `explain`: the role in which you ask, which the member must let see suggestions (default: associate)"
+    parser.add_argument("--role", default="associate", metavar="ROLE", help=role)
     parser.add_argument("--log", type=logs.Level, choices=list(logs.Level), default=logs.Level.INFO, help="how much")
     parser.add_argument(
         "--tablets-url",
@@ -91,7 +97,9 @@ def _run(arguments: argparse.Namespace) -> int:
         logs.setup(PROGRAM, arguments.log)
         return serve(arguments.config, settings)
     if arguments.command == "unpair":
-        return _unpair(settings, arguments.tablet)
+        return _unpair(settings, arguments.of)
+    if arguments.command == "explain":
+        return _explain(settings, arguments.of, arguments.item, arguments.role)
     url = arguments.tablets_url or trust_text.address(settings.tablets, socket.gethostname())
     if arguments.command == "trust":
         if settings.tablets is None:
@@ -125,6 +133,21 @@ def _unpair(settings: Settings, tablet: str | None) -> int:
     if not isinstance(reply, query.Accepted):
         raise UnavailableError("the tablet is paired still", "see the gateway's log; the cache must be unlocked")
     sys.stdout.write("unpaired\n")
+    return 0
+
+
+def _explain(settings: Settings, handle: str | None, item: str | None, role: str) -> int:
+    try:
+        asked = query.Explain(bytes.fromhex(handle or ""), item or "", role)
+        reply = operator.ask(settings.runtime_dir / OPERATOR, asked)
+    except (ValueError, WireError) as error:
+        remedy = "name a visit's handle, 32 hex digits, and an item of the catalog"
+        raise UnavailableError("no visit or no item", remedy) from error
+    if isinstance(reply, query.Withheld):
+        raise UnavailableError("nothing may be told of that visit", "the member must let this role see suggestions")
+    if not isinstance(reply, query.Explained):
+        raise UnavailableError("the store is dark, or the gateway refused", "see `consentry-gateway status`")
+    sys.stdout.write(operator.explained_text(reply))
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from store_gateway.asking import Asker, Checking, Effects, Part
 from store_gateway.chronicle import Chronicle
 from store_gateway.doors import DARK, Doors, PinCheck, PinMaking, Session
+from store_gateway.explaining import Explaining
 from store_gateway.floor import Floor
 from store_gateway.management import Management
 from store_gateway.probe import Probe
@@ -35,6 +36,7 @@ class Answers:
         management: Management,
         parts: Iterable[Part],
         effects: Effects,
+        explaining: Explaining,
     ) -> None:
         self._replica = replica
         self._doors = doors
@@ -44,6 +46,7 @@ class Answers:
         self._board = board
         self._management = management
         self._effects = effects
+        self._explaining = explaining
         self._parts = {kind: part for part in (management, *parts) for kind in part.REQUESTS}
 
     def answer(self, request: query.Request, asker: Asker, now_mono_s: float) -> query.Reply | Checking:
@@ -61,6 +64,8 @@ class Answers:
                 if not asker.operator:
                     return _FORBIDDEN
                 return query.Accepted() if self._replica.upkeep(task, now_mono_s) else DARK
+            case query.Explain():
+                return self._explaining.answer(request, now_mono_s) if asker.operator else _FORBIDDEN
             case query.Pair():
                 return self._doors.pairing.pair(request, now_mono_s)
             case query.SignIn():

@@ -26,6 +26,7 @@ from store_gateway.core.table import SLOT_MS
 from store_gateway.counts import Counts
 from store_gateway.doors import Doors, PinCheck, PinMaking
 from store_gateway.errors import receiver_remedy
+from store_gateway.explaining import Explaining
 from store_gateway.floor import Floor, Watcher
 from store_gateway.help_news import HelpNews, Hook
 from store_gateway.keyring import Built, Keyring, Order, give_back, kinds_of, nameless
@@ -100,9 +101,13 @@ class Gateway:
         self._leavings = Leavings(replica, self._earshot, effects)
         parts = (self._acts, items, self._leavings, Coaching(replica, self._looks, effects))
         management = Management(replica, self._doors, self._stir)
-        self._answers = Answers(
-            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, management, parts, effects
+        explaining = Explaining(
+            replica, self._presence, self._standing.record, self._offers, lambda: self._assortment.sorts
         )
+        self._answers = Answers(
+            replica, self._doors, self._probe, self._floor, self._chronicle, self._board, management, parts, effects,
+            explaining,
+        )  # fmt: skip
         self._changed = True
         self._light = Light.LOCKED
         self.eager = False  # something should be told at once: call `tell`

@@ -92,6 +92,32 @@ def status_text(status: query.Status) -> str:
     return "\n".join(lines) + "\n"
 
 
+# What each rule of a suggestion means, for people. What is not here says itself.
+_DECIDED = {
+    "chosen": "it stands on the card",
+    "not-chosen": "it does not stand on the card: others are likelier, or the member's own word or past is against it",
+    "switched-off": "it does not stand on the card: the rule that would bring it is switched off or rests",
+    "unknown-item": "no catalog of this store knows it",
+    "never": "the catalog flags it so that nobody gets it",
+    "only-if-bought": "the catalog wants it bought on several days before, and it was not",
+    "returned": "it was returned as often as it was kept",
+    "declined": "it was declined in this store",
+    "ignored": "it was shown too often without a word",
+    "no-habit": "it was bought, but not on several days lately",
+}
+
+
+def explained_text(told: query.Explained) -> str:
+    """What decided about a suggestion, for people."""
+    lines = [f"rule {told.rule}: {_DECIDED.get(told.rule, told.rule)}"]
+    if told.place is not None:
+        lines.append(f"place {told.place.value}" + (f", number {told.position}" if told.position is not None else ""))
+    if told.off is not None:
+        lines.append(f"switched off: {told.off}")
+    lines.append(f"flags of the catalog: {', '.join(told.flags) or 'none that guard'}")
+    return "\n".join([*lines, "this look is recorded"]) + "\n"
+
+
 def _condition_lines(found: Condition) -> list[str]:
     """The disk, the software, and each instance with what it holds."""
     disk, versions = found.disk, found.versions

@@ -59,6 +59,7 @@ RIGHTS: Final[dict[type, Right]] = {
     query.Unpair: Right.KEEPER,
     query.MintPairing: Right.OPERATOR,
     query.Upkeep: Right.OPERATOR,
+    query.Explain: Right.OPERATOR,
     query.AskProbe: Right.PROBE,
     query.TellProbe: Right.PROBE,
 }

@@ -45,6 +45,8 @@ from wire.doors import Unpair as Unpair
 from wire.doors import bound as bound
 from wire.errors import Reason, WireError
 from wire.events import Seen as Seen
+from wire.explained import Explain as Explain
+from wire.explained import Explained as Explained
 from wire.leaving import Leave as Leave
 from wire.views import Accepted as Accepted
 from wire.views import Card as Card
@@ -117,6 +119,7 @@ Request = (
     | MintTabletCode
     | AskTablets
     | Unpair
+    | Explain
 )
 
 
@@ -141,6 +144,7 @@ Reply = (
     | StaffList
     | PinCode
     | Tablets
+    | Explained
 )
 
 
@@ -169,6 +173,7 @@ class QueryKind(IntEnum):
     MUTE_FOR = 20
     PROPOSE = 21
     ASK_CATALOG = 22
+    EXPLAIN = 23
     LOCK_SESSION = 24
     UNLOCK = 25
     ASK_LOCKED = 26
@@ -196,6 +201,7 @@ class QueryKind(IntEnum):
     PROBE_KIT = 76
     COLLEAGUES = 80
     CATALOG_FOUND = 81
+    EXPLAINED = 82
     LOCKED_VIEW = 84
     STAFF_LIST = 85
     PIN_CODE = 86
@@ -229,6 +235,7 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.MUTE_FOR: acts.MuteFor,
     QueryKind.PROPOSE: acts.Propose,
     QueryKind.ASK_CATALOG: acts.AskCatalog,
+    QueryKind.EXPLAIN: Explain,
     QueryKind.LOCK_SESSION: LockSession,
     QueryKind.UNLOCK: Unlock,
     QueryKind.ASK_LOCKED: AskLocked,
@@ -256,6 +263,7 @@ _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.PROBE_KIT: ProbeKit,
     QueryKind.COLLEAGUES: acts.Colleagues,
     QueryKind.CATALOG_FOUND: acts.CatalogFound,
+    QueryKind.EXPLAINED: Explained,
     QueryKind.LOCKED_VIEW: LockedView,
     QueryKind.STAFF_LIST: StaffList,
     QueryKind.PIN_CODE: PinCode,
