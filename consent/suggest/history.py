@@ -3,11 +3,10 @@
 Pure: no I/O, no clock.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from consent.suggest.signals import Bought
 
@@ -16,7 +15,7 @@ MOST_BASKETS = 400  # the newest; more change no order and would cost time
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Past:
-    """The baskets that were kept, oldest first, each with its day and its items once; and what came back, by item."""
+    """The baskets that were kept, oldest first, each with its items once and its day, ascending; and what came back."""
 
     baskets: tuple[tuple[str, ...], ...]
     days: tuple[int, ...]
@@ -26,7 +25,7 @@ class Past:
         return f"Past({len(self.baskets)} baskets)"
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Own:
     """One item in a member's past: `times` baskets, the first and last of them by place and day, and decayed counts.
 
@@ -83,11 +82,8 @@ def fold(bought: Iterable[Bought]) -> Past:
         if quantity > 0:
             baskets.setdefault(basket, []).append(item)
     order = sorted(baskets)[-MOST_BASKETS:]
-    return Past(
-        tuple(tuple(sorted(baskets[one])) for one in order),
-        tuple(days[one] for one in order),
-        came_back,
-    )
+    ascending = accumulate((days[one] for one in order), max)  # a clock at a till may have gone back
+    return Past(tuple(tuple(sorted(baskets[one])) for one in order), tuple(ascending), came_back)
 
 
 def _order(line: Bought) -> tuple[int, bool, str, int, int]:
@@ -111,24 +107,24 @@ def _take_away(line: Bought, kept: dict[tuple[int, str], int], newest: dict[str,
 def weigh(past: Past, decay: Decay, now_day: int) -> dict[str, Own]:
     """What each item of the past amounts to."""
     number = len(past.baskets)
-    found: dict[str, Own] = {}
+    found: dict[str, list[float]] = {}
     for place, (basket, day, habit) in enumerate(zip(past.baskets, past.days, habits(number, decay), strict=True)):
         age = number - 1 - place
         fast, slow = decay.fast**age, decay.slow**age
         fading = 0.5 ** (max(0, now_day - day) / decay.half_days)
         for item in basket:
-            own = found.get(item)
-            if own is None:
-                found[item] = Own(1, place, place, day, day, habit, fast, slow, fading)
+            one = found.get(item)
+            if one is None:
+                found[item] = [1, place, place, day, day, habit, fast, slow, fading]
             else:
-                own.times += 1
-                own.last = place
-                own.last_day = day
-                own.habit += habit
-                own.fast += fast
-                own.slow += slow
-                own.fading += fading
-    return found
+                one[0] += 1
+                one[2] = place
+                one[4] = day
+                one[5] += habit
+                one[6] += fast
+                one[7] += slow
+                one[8] += fading
+    return {item: Own(*map(int, one[:5]), *one[5:]) for item, one in found.items()}
 
 
 def habits(number: int, decay: Decay) -> list[float]:
@@ -147,8 +143,3 @@ def usual_gap(days: tuple[int, ...]) -> float | None:
     different = sorted(set(days))
     gaps = sorted(later - earlier for earlier, later in pairwise(different))
     return float(gaps[len(gaps) // 2]) if gaps else None
-
-
-def logit(share: float) -> float:
-    """The log odds of a share above 0 and below 1."""
-    return math.log(share / (1.0 - share))

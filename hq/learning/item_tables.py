@@ -12,7 +12,7 @@ from wire.affinity import MONTHS
 
 LATE_DAYS = 60
 LATE_SHARE = 0.2  # of each person's baskets, where days are not known
-SEASON_DAYS = 330  # less tells nothing of a year
+SEASON_DAYS = 60  # less tells nothing of months; a month without purchases stays as all year
 DRAWN = 10.0  # people's worth of what holds for all items
 
 
@@ -79,14 +79,13 @@ def _gaps(purchases: Purchases) -> Floats:
 
 
 def seasons(purchases: Purchases) -> bytes:
-    """128 and 16 for each doubling, 12 months an item; empty where days are not known or of less than a year."""
+    """128 and 16 for each doubling, 12 months an item; empty where days are not known or too few."""
     number = len(purchases.names)
     if not purchases.dated or not len(purchases.days) or np.ptp(purchases.days) < SEASON_DAYS:
         return b""
     months = (np.mod(purchases.days, 365.2425) / 30.436875).astype(np.int64) % MONTHS
     counts = np.bincount(purchases.items * MONTHS + months, minlength=number * MONTHS).reshape(number, MONTHS)
     whole = counts.sum(axis=0) / counts.sum()
-    drawn = 2.0 * DRAWN
     expected = np.outer(counts.sum(axis=1), whole)
-    doublings = np.log2((counts + drawn * whole) / (expected + drawn * whole))
+    doublings = np.log2((counts + DRAWN * whole + 1e-9) / (expected + DRAWN * whole + 1e-9))
     return bytes(np.clip(np.round(128 + 16 * doublings), 0, 255).astype(np.uint8))

@@ -43,6 +43,7 @@ class Settings:
     closeness: float = 2.0
 
 
+MOST_CLUSTERS = 600
 MOST_DEPTH = 3  # the newest baskets of each that teach, where people are few
 NO_TREES = Trees(b"", b"", b"", b"")
 
@@ -54,7 +55,7 @@ def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affi
     columns = item_tables.columns(purchases)
     goes_with = neighbours.goes_with(once, settings.support, settings.goes_with_power, settings.goes_with_drawn)
     progress("tables", 1, 3)
-    wanted = max(1, purchases.people // settings.people_a_cluster)
+    wanted = max(1, min(MOST_CLUSTERS, purchases.people // settings.people_a_cluster))
     found = neighbours.clusters(habits, once, wanted, settings.clusters_of, settings.support, settings.seed)
     progress("tables", 2, 3)
     knobs = list(DEFAULT_KNOBS)

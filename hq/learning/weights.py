@@ -132,7 +132,8 @@ class _Line:
 
 def _linear(found: Examples, which: npt.NDArray[np.bool_]) -> _Line:
     scaler = StandardScaler().fit(found.rows[which])
-    fitted = LogisticRegression(C=0.1, max_iter=300).fit(scaler.transform(found.rows[which]), found.bought[which])
+    fitted = LogisticRegression(C=0.1, max_iter=200)
+    fitted.fit(scaler.transform(found.rows[which]), found.bought[which], _say(found, which))
     slopes = fitted.coef_[0] / scaler.scale_
     return _Line([float(fitted.intercept_[0] - slopes @ scaler.mean_), *slopes.tolist()])
 
@@ -141,7 +142,13 @@ def _trees(found: Examples, which: npt.NDArray[np.bool_], seed: int) -> HistGrad
     return HistGradientBoostingClassifier(
         max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=0.1, min_samples_leaf=200, l2_regularization=5.0,
         random_state=seed, early_stopping=False,
-    ).fit(found.rows[which], found.bought[which])  # fmt: skip
+    ).fit(found.rows[which], found.bought[which], _say(found, which))  # fmt: skip
+
+
+def _say(found: Examples, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """What each row counts: who buys much at once has many rows, and should not speak for all."""
+    say: npt.NDArray[np.float64] = 1.0 / np.sqrt(np.maximum(1, found.wanted[found.persons[which]]))
+    return np.asarray(say / say.mean())
 
 
 def judged(found: Examples, which: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> float:
