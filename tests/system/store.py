@@ -29,13 +29,15 @@ import paho.mqtt.client as mqtt
 from demo.phones import Format, Heard, Phone, adverts
 from demo.store import Plan, Store, now_ms
 from demo.tablet import Json, Stream, Tablet
+from hq import collections
 from hq import keys as hq_keys
-from hq.database import reading
+from hq.database import reading, writing
 from hq.door import Grant
 from provisioning import identity
 from tests.fakes.private_bus import PrivateBus
 from wire import token
 from wire.member import Field, Item, Mode, NameChoice, SourceClass, Value, ValueClass
+from wire.sync import Collection
 from wire.token import Kind
 
 POLICY = Path(__file__).with_name("policy.toml")
@@ -230,6 +232,22 @@ class Shop:
         person = Person(member, Phone(secret, form), values, tuple(shares))
         self.people.append(person)
         return person
+
+    def suggests(self, person: Person, item: str) -> None:
+        """The store sells an item that the member buys every third week; it may suggest it, and not show the list."""
+        office, now = self.store.office, now_ms()
+        lines = [json.dumps({"id": item, "name": f"Fine {item}", "themes": ["breakfast"]}).encode()]
+        collections.publish(office.engine, Collection.CATALOG, "main", collections.catalog_lines(lines), now)
+        with writing(office.engine) as connection:
+            collections.give(connection, STORE, Collection.CATALOG, "main")
+        label, now_s = f"{person.values['history.store']}-label", now // 1000
+        bought = tuple(Item(item, label, now_s - days * 86_400, 1, False) for days in (22, 43, 64))
+        history = Field("history.store", Value(items=bought), SourceClass.FIRST, "till", ValueClass.TRANSACTIONAL,
+                        now_s - 86_400, now_s - 86_400)  # fmt: skip
+        office.set_profile(person.member, [history], now)
+        grant = Grant("suggest", (STORE,), ROLES, ("suggestions", "history.store"), until_days=300,
+                      chosen_s=now_s - 240)  # fmt: skip
+        office.grant(person.member, grant, now)
 
     def says(self, person: Person, kind: Kind) -> None:
         """The member's phone says its token of this kind, from now on."""

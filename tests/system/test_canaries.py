@@ -113,7 +113,9 @@ def seen(needs: object) -> Iterator[Seen]:
             "young": shop.join(Mode.OPEN, TEXTS, age_at_least=13),
             "left": shop.join(Mode.OPEN, TEXTS, Format.SERVICE),
             "in person": shop.join(Mode.HELP, ("diet", "fit.jacket")),
+            "suggested to": shop.join(Mode.OPEN, ("size.shoe",)),
         }
+        shop.suggests(people["suggested to"], "tea")
         shown = scenario(shop, people, answers)
         told = metrics(shop)
         statuses = operator.status_text(shop.store.status()) + help_told(shop, people["helped"])
@@ -144,13 +146,13 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
     for person in people.values():
         shop.says(person, Kind.PRESENCE)
     helped = shop.call_for_help(people["helped"], stream)
-    until(lambda: len(stream.visits) >= 3, what="the arrival of all who may be seen")
+    until(lambda: len(stream.visits) >= 4, what="the arrival of all who may be seen")
     falls_ill(shop, "door-1")
     everything(shop, tablet, stream, answers)
     tablet.attend(helped, "attending")
     shop.store.office.withdraw(people["helped"].member, now_ms(), scopes=("size.shoe",), stores=(STORE,))
     shop.store.office.withdraw(people["left"].member, now_ms())
-    until(lambda: len(stream.visits) == 2, what="the departure")
+    until(lambda: len(stream.visits) == 3, what="the departure")
     edited = [of_value("size.shoe", people["helped"].values["size.shoe"], now_ms() // 1000)]
     shop.store.office.set_profile(people["helped"].member, edited, now_ms())
     everything(shop, tablet, stream, answers)
@@ -188,6 +190,7 @@ def scenario(shop: Shop, people: dict[str, Person], answers: list[str]) -> dict[
         "open": {"fit.jacket", "brand.liked"},
         "left": set(TEXTS) - {"name.first"},  # never asked for help, so not invited to use the name
         "in person": {"diet", "fit.jacket"},
+        "suggested to": {"size.shoe"},  # and the history is used for suggestions alone
     }
 
 
@@ -280,6 +283,13 @@ def test_the_tablet_was_sent_what_is_shared_and_nothing_else(seen: Seen) -> None
             else:
                 assert not sent, (name, scope)
                 assert value.encode() not in seen.queries, (name, scope)
+
+
+def test_something_was_suggested_and_what_it_was_made_of_stayed_where_it_is(seen: Seen) -> None:
+    """The suggestion came to the tablet under the catalog's name, with its reason; the history's words did not."""
+    assert b'"text": "Fine tea"' in seen.answers and b'"kind": "due"' in seen.answers
+    words = seen.people["suggested to"].values["history.store"].encode()
+    assert found([words], seen.everywhere()) == set()
 
 
 def test_no_member_is_named_outside_of_hq(seen: Seen) -> None:

@@ -99,6 +99,30 @@ def smaller(handle: str, told: int) -> Callable[[Stream], bool]:
     return lambda now: any(name == "card" and body["handle"] == handle for name, body in now.seen[told:])
 
 
+def test_the_leave_to_suggest_withdrawn_clears_suggestions_from_the_open_card(
+    shop: Shop, tablet: Tablet, stream: Stream
+) -> None:
+    """Made in the store from a history that nobody is shown, with a reason; HQ withdraws, and the section is gone."""
+    person = shop.join(Mode.OPEN, ("size.shoe",))
+    shop.suggests(person, "tea")
+    handle = shop.arrive(person, stream)
+    until(lambda: "suggestions" in tablet.card(handle).body["sections"], what="the suggestions")
+    card = tablet.card(handle, "suggestions").body
+    ((entry,),) = (line["entries"] for line in card["lines"])
+    assert (entry["text"], entry["suggested"]["place"]) == ("Fine tea", "due-again")
+    assert {"kind": "due", "number": 21} in entry["suggested"]["reasons"]
+    assert person.values["history.store"] not in shown_of(card)
+    told = len(stream.seen)
+    shop.store.office.withdraw(person.member, now_ms(), purpose="suggest", stores=(STORE,))
+    shop.sees(stream, smaller(handle, told), "the card without suggestions", PATIENCE_S)
+    card = tablet.card(handle, "suggestions").body
+    assert (card["lines"], "suggestions" in card["sections"]) == ([], False)
+    assert [line["scope"] for line in card["lead"]] == ["size.shoe"]
+    shop.silent(person)
+    shop.store.office.withdraw(person.member, now_ms())
+    shop.sees(stream, gone(handle), "the departure")
+
+
 def test_presence_withdrawn_takes_the_visit_off_the_floor(shop: Shop, tablet: Tablet, stream: Stream) -> None:
     """HQ withdraws everything: the visit is gone from the open stream, and its card answers as one that never was."""
     person = shop.join(Mode.OPEN)
