@@ -5,7 +5,7 @@ import { $, fill, write } from "./words.js";
 const SETTLE_MS = 500; // after the finger has left
 const AIMED_MS = 250; // a tap so soon after rows moved was aimed at what was there before
 const PLACED_MS = 200; // at least between two times that rows are put in their places
-const ROWS = 40; // more stand in the list only once somebody scrolls there: each picture costs by the rows in it
+const ROWS = 24; // more stand in the list only once somebody scrolls there: each picture costs by the rows in it
 const SLICE_MS = 8; // rows are written in slices, so that a tap never waits for a whole event of a slow tablet
 
 export class Floor {
