@@ -72,7 +72,7 @@ def _run(url: str, statement: str) -> None:
 
 
 def _wait_for(url: str, running: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
+    for _ in range(600):  # a minute and more: the machine may be busy
         try:
             with create_engine(url).connect() as connection:
                 connection.execute(text("select 1"))
