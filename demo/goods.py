@@ -22,7 +22,7 @@ SHOP: Final = Path(__file__).parent / "shop"
 ITEMS: Final = SHOP / "items.jsonl"
 HISTORIES: Final = SHOP / "histories.json"
 TABLES: Final = SHOP / "affinity"
-DATA: Final = Path(__file__).parent.parent / "benchmarks" / "data"
+SOURCE: Final = Path(__file__).parent.parent / "benchmarks" / "data"
 MOST_ITEMS: Final = 500
 MOST_PEOPLE: Final = 1_500  # whose last baskets teach the weights
 MOST_LINES: Final = 90  # of a history: as many as a record bears well
@@ -89,8 +89,7 @@ def main() -> None:
         for days in own.values()
         if days
     ]
-    told = lambda what, done, of: print(what, done, of, file=sys.stderr)  # noqa: E731
-    made = affinity.encode(learn(histories, Settings(most_people=MOST_PEOPLE), told))
+    made = affinity.encode(learn(histories, Settings(most_people=MOST_PEOPLE), _say))
     TABLES.mkdir(exist_ok=True)
     for old in TABLES.iterdir():
         old.unlink()
@@ -113,8 +112,12 @@ def main() -> None:
     )
 
 
+def _say(stage: str, done: int, of: int) -> None:
+    print(stage, done, of, file=sys.stderr)
+
+
 def _rows(what: str) -> Iterator[dict[str, str]]:
-    with gzip.open(DATA / f"online-retail-{what}.csv.gz", "rt", newline="") as lines:
+    with gzip.open(SOURCE / f"online-retail-{what}.csv.gz", "rt", newline="") as lines:
         yield from csv.DictReader(lines)
 
 

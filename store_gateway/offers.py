@@ -7,7 +7,7 @@ suggests gets item ids, times and counts (`consent.offered`).
 I/O: the cache, through the replica and the assortment.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from consent import offered
@@ -65,28 +65,32 @@ class _From:
         )
 
 
-@dataclass(slots=True, repr=False)
 class _Made:
     """What one role is shown. `scopes`: that it was made from, None: nothing may be shown; looked at each second."""
 
-    of: _From
-    scopes: frozenset[str] | None
-    at_s: int
-    offered: Offered
+    __slots__ = ("at_s", "of", "offered", "scopes")
+
+    def __init__(self, of: _From, scopes: frozenset[str] | None, at_s: int, offered: Offered) -> None:
+        self.of = of
+        self.scopes = scopes
+        self.at_s = at_s
+        self.offered = offered
 
 
-@dataclass(slots=True, repr=False)
 class _Visit:
     """One visit. `shown`: by item what was said of it; None: nothing yet.
 
     memory: as it was when the visit's first suggestions were made; what happens since is in `shown`.
     """
 
-    pseudonym: bytes
-    memory: Memory | None = None
-    zone: str | None = None
-    made: dict[str, _Made] = field(default_factory=dict)
-    shown: dict[str, Response | None] = field(default_factory=dict)
+    __slots__ = ("made", "memory", "pseudonym", "shown", "zone")
+
+    def __init__(self, pseudonym: bytes) -> None:
+        self.pseudonym = pseudonym
+        self.memory: Memory | None = None
+        self.zone: str | None = None
+        self.made: dict[str, _Made] = {}  # by role
+        self.shown: dict[str, Response | None] = {}
 
     @property
     def answers(self) -> dict[str, Response]:
