@@ -48,7 +48,11 @@ def pseudonym(number: int) -> bytes:
 
 def run(quick: bool) -> list[Row]:
     """The figures. `quick`: 2,000 members and 1,000 items."""
-    members, items, requests = (2_000, 1_000, 500) if quick else (100_000, 20_000, _REQUESTS)
+    return figures(2_000, 1_000, 500) if quick else figures(100_000, 20_000, _REQUESTS)
+
+
+def figures(members: int, items: int, requests: int) -> list[Row]:
+    """Of a shop of so many, and so many requests."""
     folder = Path(tempfile.mkdtemp(prefix="consentry-bench-"))
     try:
         began_s = time.perf_counter()

@@ -36,7 +36,7 @@ class Lines:
         """The histories of all; where it is not `strict`, the future baskets of the `train` shoppers as well."""
         known = {shopper: list(found) for shopper, found in baskets.history.items()}
         if not strict:
-            for shopper in baskets.train:
+            for shopper in (one for one in baskets.train if one in baskets.future):
                 known[shopper].append(baskets.future[shopper])
         times = Counter(item for found in known.values() for basket in found for item in basket)
         items = tuple(sorted(times, key=lambda item: (-times[item], item)))

@@ -25,7 +25,7 @@ def histories(baskets: Baskets, strict: bool) -> list[History]:
     for shopper, past in baskets.history.items():
         held, days = [tuple(basket) for basket in past], baskets.days_of(shopper)
         on = None if days is None else list(days)
-        if shopper in learnt:
+        if shopper in learnt and shopper in baskets.future:
             held.append(tuple(baskets.future[shopper]))
             if on is not None:
                 day = baskets.future_day(shopper)

@@ -24,6 +24,7 @@ from benchmarks.suggestions_measures import measured
 
 Told = Callable[[str], None]
 Tops = dict[str, list[str]]
+Kept = dict[object, Any]
 TUNED_ON: Final = 600  # at most so many of the `validate` shoppers
 ROUNDS: Final = 3
 
@@ -97,23 +98,44 @@ TIFU_GRID: Final[dict[str, tuple[Any, ...]]] = {
 
 
 class TifuScores:
-    """TIFU-KNN's scores for some parameters."""
+    """TIFU-KNN's scores for some parameters. `kept`: what another setting may use again, of the same rows."""
 
-    def __init__(self, lines: Lines, chosen: Tifu) -> None:
-        self._vectors = lines.matrix(chosen.weights(lines))
-        self._turned = self._vectors.T.tocsr()
-        self._squares = np.asarray(self._vectors.multiply(self._vectors).sum(axis=1)).ravel()
+    def __init__(self, lines: Lines, chosen: Tifu, kept: Kept | None = None) -> None:
+        self._rows, self._kept = kept, {} if kept is None else kept
+        of = dataclasses.replace(chosen, neighbours=0, alpha=0.0)
+        if self._kept.get("of") != of:
+            self._kept.clear()
+            self._kept["of"], self._kept["vectors"] = of, lines.matrix(chosen.weights(lines))
+        self._vectors = self._kept["vectors"]
         self._chosen = chosen
 
     def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The shopper's own vector mixed with the mean of the nearest."""
-        own = self._vectors[rows]
-        apart = self._squares[None, :] - 2.0 * (own @ self._turned).toarray()
-        apart[np.arange(len(rows)), rows] = np.inf
-        many = min(self._chosen.neighbours, apart.shape[1] - 1)
-        mean = _pick(_least(apart, many), None, apart.shape[1]) @ self._vectors / max(many, 1)
-        mixed: NDArray[np.float64] = (self._chosen.alpha * own + (1.0 - self._chosen.alpha) * mean).toarray()
+        many = min(self._chosen.neighbours, self._vectors.shape[0] - 1)
+        kept = (self._rows or {}).get(("mean", rows.tobytes()))
+        mean = kept[1] if kept is not None and kept[0] == many else self._mean(rows, many)
+        if self._rows is not None:
+            self._rows["mean", rows.tobytes()] = many, mean
+        own = self._vectors[rows].toarray()
+        mixed: NDArray[np.float64] = self._chosen.alpha * own + (1.0 - self._chosen.alpha) * mean
         return mixed
+
+    def _mean(self, rows: NDArray[np.int64], many: int) -> NDArray[np.float64]:
+        near = _once(self._rows, ("near", rows.tobytes()), lambda: self._near(rows))
+        picked = _pick(near[:, :many], None, self._vectors.shape[0])
+        mean: NDArray[np.float64] = (picked @ self._vectors).toarray() / max(many, 1)
+        return mean
+
+    def _near(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The nearest others, nearest first, as many as any setting asks for."""
+        turned = _once(self._kept, "turned", self._vectors.T.tocsr)
+        squares = _once(self._kept, "squares", lambda: self._vectors.multiply(self._vectors).sum(axis=1))
+        apart = np.asarray(squares).ravel()[None, :] - 2.0 * (self._vectors[rows] @ turned).toarray()
+        apart[np.arange(len(rows)), rows] = np.inf
+        most = max(self._chosen.neighbours, *TIFU_GRID["neighbours"])
+        columns = _least(apart, min(most, apart.shape[1] - 1))
+        order = np.argsort(np.take_along_axis(apart, columns, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(columns, order, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +157,23 @@ UP_CF_GRID: Final[dict[str, tuple[Any, ...]]] = {
 
 
 class UpCfScores:
-    """UP-CF's scores for some parameters."""
+    """UP-CF's scores for some parameters. `kept`: what the next setting may use again, for the same lines and rows."""
 
-    def __init__(self, lines: Lines, chosen: UpCf) -> None:
+    def __init__(self, lines: Lines, chosen: UpCf, kept: Kept | None = None) -> None:
+        self._rows, self._kept = kept, {} if kept is None else kept
         count = lines.baskets[lines.shopper]
         window = np.minimum(chosen.recency or count, count)
         self._popular = lines.matrix((lines.basket >= count - window) / window)
-        held = lines.matrix(np.ones(len(lines.item)))
-        held.data[:] = 1.0
-        self._held, self._turned = held, held.T.tocsr()
-        self._many = np.asarray(held.sum(axis=1)).ravel()
+        self._held = _once(self._kept, "held", lambda: _held(lines))
+        self._many = np.diff(self._held.indptr).astype(np.float64)
         self._chosen = chosen
 
     def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Shoppers by the asymmetric cosine of what they ever bought, to the power of locality, times recent shares."""
         chosen = self._chosen
-        alike = (self._held[rows] @ self._turned).toarray()
-        alike /= self._many[rows, None] ** chosen.alpha * self._many[None, :] ** (1.0 - chosen.alpha)
+        turned = _once(self._kept, "turned", self._held.T.tocsr)
+        common = _once(self._rows, rows.tobytes(), lambda: _common(self._held[rows], turned))
+        alike = common / (self._many[rows, None] ** chosen.alpha * self._many[None, :] ** (1.0 - chosen.alpha))
         alike **= chosen.locality
         if 0 < chosen.neighbours < alike.shape[1]:
             columns = _least(-alike, chosen.neighbours)
@@ -159,6 +181,26 @@ class UpCfScores:
             scores: NDArray[np.float64] = (weights @ self._popular).toarray()
             return scores
         return np.asarray(alike @ self._popular)
+
+
+def _common(some: sparse.csr_array, turned: sparse.csr_array) -> NDArray[np.float64]:
+    """How many items each of some shares with each of all."""
+    return np.asarray((some @ turned).toarray())
+
+
+def _held(lines: Lines) -> sparse.csr_array:
+    """1 for each item that a shopper ever bought."""
+    held = lines.matrix(np.ones(len(lines.item)))
+    held.data[:] = 1.0
+    return held
+
+
+def _once(kept: Kept | None, key: object, made: Callable[[], Any]) -> Any:
+    if kept is None:
+        return made()
+    if key not in kept:
+        kept[key] = made()
+    return kept[key]
 
 
 def _least(apart: NDArray[np.float64], many: int) -> NDArray[np.int64]:
@@ -181,16 +223,17 @@ def tuned(
     baskets: Baskets,
     start: _Chosen,
     grid: Mapping[str, Sequence[Any]],
-    scores: Callable[[Lines, _Chosen], Callable[[NDArray[np.int64]], NDArray[np.float64]]],
+    scores: Callable[[Lines, _Chosen, Kept], Callable[[NDArray[np.int64]], NDArray[np.float64]]],
     told: Told,
 ) -> _Chosen:
     """The parameters with the best mean of all measures on the `validate` shoppers; the grid is walked by turns."""
     shoppers = baskets.validate[:TUNED_ON]
     tried: dict[_Chosen, float] = {}
+    kept: Kept = {}
 
     def worth(chosen: _Chosen) -> float:
         if chosen not in tried:
-            found = measured(tops(lines, shoppers, scores(lines, chosen)), baskets.future, shoppers).means()
+            found = measured(tops(lines, shoppers, scores(lines, chosen, kept)), baskets.future, shoppers).means()
             tried[chosen] = sum(value for name, value in found.items() if not name.startswith("PHR"))
         return tried[chosen]
 

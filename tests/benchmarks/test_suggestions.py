@@ -197,6 +197,15 @@ def test_tifu_knn_lets_the_nearest_speak() -> None:
     assert found == pytest.approx({"a": 1.0, "b": 1.0, "c": 1.0, "d": 0.0})
 
 
+def test_what_is_kept_between_settings_changes_no_score() -> None:
+    """Whatever was asked before with other parameters."""
+    lines, tifu, up_cf = Lines.of(SMALL, strict=True), {}, {}
+    for one in (Tifu(), Tifu(alpha=0.1), Tifu(alpha=0.1, neighbours=2), Tifu(groups=2, neighbours=2), Tifu()):
+        assert scores_of(lines, TifuScores(lines, one, tifu), "ann") == scores_of(lines, TifuScores(lines, one), "ann")
+    for one in (UpCf(), UpCf(alpha=0.75), UpCf(recency=1), UpCf(locality=2, neighbours=2), UpCf()):
+        assert scores_of(lines, UpCfScores(lines, one, up_cf), "ann") == scores_of(lines, UpCfScores(lines, one), "ann")
+
+
 def test_up_cf_weighs_shoppers_as_its_authors_say() -> None:
     """Recent shares of all alike by the asymmetric cosine of what they ever bought, oneself among them."""
     lines = Lines.of(SMALL, strict=True)
@@ -226,7 +235,7 @@ def test_frequencies_are_what_their_names_say() -> None:
 
 def test_strict_means_that_no_future_basket_enters() -> None:
     """Other futures of train and test change nothing, in no method; without strict those of train count."""
-    kind = replace(suggestions_made.KINDS["undated"], shoppers=120, items=60, habits=4, baskets=5.0)
+    kind = replace(suggestions_made.KINDS["undated"], shoppers=50, items=40, habits=4, baskets=4.0)
     true = suggestions_made.baskets(kind)
     odd = ["i1", "i2", "i3", "i4"]
     others = {shopper: odd if shopper not in true.validate else items for shopper, items in true.future.items()}
