@@ -31,9 +31,9 @@ class Malformed:
 class OneByOne(fields.Nested):
     """A nested change; one of another form becomes `Malformed` instead of a refusal of all."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **more: Any) -> Any:
+    def _deserialize(self, value: Any, *rest: Any, **more: Any) -> Any:
         try:
-            return super()._deserialize(value, attr, data, partial, **more)
+            return super()._deserialize(value, *rest, **more)
         except ValidationError as error:
             named = set(error.messages) if isinstance(error.messages, dict) else set()
             known = frozenset(named & set(self.schema.fields))

@@ -5,7 +5,7 @@ Pure: no I/O, no clock.
 
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, post_dump, validate
+from marshmallow import EXCLUDE, ValidationError, fields, post_dump, validate
 
 from hq.choosing import LASTS_DAYS, MOST_DAYS
 from hq.web.me_lines import OneByOne
@@ -167,7 +167,12 @@ class ChangeAsked(Asked):
 
 
 class ChangesAsked(Asked):
-    """Some changes."""
+    """Some changes; what else is named beside them keeps none of them from being made."""
+
+    class Meta:
+        """Marshmallow's own place for this."""
+
+        unknown = EXCLUDE
 
     changes = some(OneByOne(ChangeAsked), MOST_CHANGES, required=True)
 

@@ -109,8 +109,7 @@ def by_import(hq: Headquarters, age: int) -> None:
     assert importer.run(hq.engine, hq.keys, [json.dumps(one).encode() for one in rows], hq.now_ms).refused == ()
 
 
-@pytest.mark.parametrize("corrected", [by_command, by_system, by_import])
-@pytest.mark.parametrize("age", [13, 9])
+@pytest.mark.parametrize(("corrected", "age"), [(by_command, 13), (by_command, 9), (by_system, 13), (by_import, 9)])
 def test_who_turns_out_to_be_below_loses_the_profile_everywhere(
     hq: Headquarters, corrected: Callable[[Headquarters, int], None], age: int
 ) -> None:

@@ -157,6 +157,11 @@ def test_a_malformed_change_keeps_no_withdrawal_from_being_made(place: Place, ap
         assert given(said(app.get(f"{_ME}/choices")), "presence") is None
         place.hq.later(1)
     change(app, PRESENCE)
+    place.hq.later(1)
+    said(app.patch(f"{_ME}/choices", json={"changes": [{"act": "leave"}], "reason": "mine"}))
+    assert given(said(app.get(f"{_ME}/choices")), "presence") is None
+    place.hq.later(1)
+    change(app, PRESENCE)
     narrow = change(app, {"act": "withdraw", "purpose": "presence", "scope": ["diet"]}, status=422)
     assert [one["line"] for one in narrow["refused"]] == [0], "what may have been meant narrower is asked again"
     assert given(said(app.get(f"{_ME}/choices")), "presence") is not None
