@@ -31,7 +31,8 @@ def _options(commands: "Commands") -> None:
     lines = command(
         catalog, "publish", "publish a catalog: adds, changes, and takes out what the file lacks",
         'a line of the file:\n  {"id": "4711", "name": "Trail shoe", "path": ["Shoes", "Trail"], "themes": ["alps"],\n'
-        '   "flags": ["new"], "picture": "https://…", "page": "https://…"}',
+        '   "flags": ["new"], "picture": "https://…", "page": "https://…"}\n'
+        'flags of all that is in a category or theme:\n  {"category": "Wine", "flags": ["adult", "only_if_bought"]}',
     )  # fmt: skip
     lines.add_argument("file", type=Path, metavar="FILE", help="one JSON object a line")
     affinity = actions(command(commands, "affinity", "what suggestions need of other shoppers' habits"))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime import cli, config, logs
+from runtime.base64url import from_text
 from runtime.errors import UnavailableError
 from runtime.logs import Log
 from runtime.notify import Notify
@@ -62,6 +63,7 @@ _ASKED: dict[str, query.Request] = {
 }
 
 _ID_BYTES = 64
+_HANDLE_BYTES = 16
 
 _log = Log("gateway")
 
@@ -76,7 +78,7 @@ def main() -> None:
     description = "Consentry's gateway: a store's only holder of keys and cache. It decides what a tablet may show."
     parser = cli.parser(PROGRAM, description, CONFIG, _EPILOG)
     parser.add_argument("command", nargs="?", choices=("serve", *_ASKED, "unpair", "trust", "explain"), default="serve")
-    of = "for `unpair`: the tablet's id, as `tablets` prints it; for `explain`: the visit's handle, 32 hex digits"
+    of = "for `unpair`: the tablet's id, as `tablets` prints it; for `explain`: the visit's handle"
     parser.add_argument("of", nargs="?", metavar="TABLET|HANDLE", help=of)
     parser.add_argument("item", nargs="?", metavar="ITEM", help="for `explain`: its id in the catalog")
     role = "for `explain`: the role in which you ask, which the member must let see suggestions (default: associate)"
@@ -138,10 +140,11 @@ def _unpair(settings: Settings, tablet: str | None) -> int:
 
 def _explain(settings: Settings, handle: str | None, item: str | None, role: str) -> int:
     try:
-        asked = query.Explain(bytes.fromhex(handle or ""), item or "", role)
+        named = from_text(handle or "", _HANDLE_BYTES)
+        asked = query.Explain(bytes.fromhex(handle or "") if named is None else named, item or "", role)
         reply = operator.ask(settings.runtime_dir / OPERATOR, asked)
     except (ValueError, WireError) as error:
-        remedy = "name a visit's handle, 32 hex digits, and an item of the catalog"
+        remedy = "name a visit's handle, as the card's address on a tablet has it, and an item of the catalog"
         raise UnavailableError("no visit or no item", remedy) from error
     if isinstance(reply, query.Withheld):
         raise UnavailableError("nothing may be told of that visit", "the member must let this role see suggestions")

@@ -1,5 +1,6 @@
 """Whether a member may be contacted: consent, mutes, guards, caps and quiet hours, and what came of it."""
 
+import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -107,6 +108,37 @@ def test_mutes_and_flags_of_the_catalog_forbid_an_offer(hq: Headquarters) -> Non
     assert asked(hq, offer={"themes": ["baby"]}).denied is Denied.MUTE
     assert asked(hq, offer={"categories": ["shoes", "health"]}).denied is Denied.GUARD, "it holds what is never offered"
     assert asked(hq, offer={"id": "o", "items": ["boots"]}).denied is None
+
+
+def test_flags_of_a_category_or_theme_forbid_offers_of_what_is_in_it(hq: Headquarters) -> None:
+    """Said once, by the same file or call; for an item that comes later, too; until they are taken out."""
+    hq.join("m-1")
+    agreed(hq)
+    lines = [
+        {"id": "gin", "name": "Gin", "path": ["drinks", "spirits"], "themes": ["feast"]},
+        {"category": "spirits", "flags": ["Adult"]},
+        {"theme": "feast", "flags": ["reduced"]},
+    ]
+    bodies = collections.catalog_lines(json.dumps(one).encode() for one in lines)
+    collections.publish(hq.engine, Collection.CATALOG, "all", bodies, hq.now_ms)
+    with writing(hq.engine) as connection:
+        collections.give(connection, STORE, Collection.CATALOG, "all")
+
+    def says(*told: dict[str, object]) -> list[str]:
+        taken = systems_shop.take_items(hq.engine, "all", [Line(1, one) for one in told], hq.now_ms)
+        return [one.reason.value for one in taken.refused]
+
+    assert says({"id": "rum", "name": "Rum", "path": ["drinks", "spirits"]}) == []
+    for item in ("gin", "rum"):
+        assert asked(hq, offer={"id": "o", "items": [item]}).denied is Denied.GUARD, item
+    assert asked(hq, offer={"categories": ["spirits"]}).denied is Denied.GUARD
+    assert says({"category": "spirits", "gone": True}) == []
+    assert asked(hq, offer={"id": "o", "items": ["gin"]}).denied is None
+    for wrong in (
+        {"category": "spirits"}, {"category": "", "flags": []}, {"category": "a", "theme": "b", "flags": []},
+        {"theme": "a", "flags": "never"}, {"theme": "a", "flags": [], "name": "A"}, {"theme": 7, "gone": True},
+    ):  # fmt: skip
+        assert says(wrong) == ["malformed"], wrong
 
 
 def test_quiet_hours_are_the_members(hq: Headquarters) -> None:

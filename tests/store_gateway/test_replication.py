@@ -10,7 +10,7 @@ from store_gateway.replica import Replica
 from store_gateway.vault import Vault
 from tests.fakes.hq import STORE, FakeHQ, Line, a_main_policy, a_member, a_store_policy
 from wire import envelope, query, schema, sync, tree
-from wire.catalog import CatalogItem
+from wire.catalog import CatalogGroup, CatalogItem, GroupKind, group_key
 from wire.query import DarkReason, Light
 from wire.sync import Collection, Kind
 
@@ -246,6 +246,40 @@ def test_catalog_and_affinity_are_held_like_the_others(hq: FakeHQ, tmp_path: Pat
     assert (vault.affinity("part-1"), vault.affinity("part-2")) == (b"model", None)
     line.tell(hq.commit(("catalog/main", b"sku-1", None)))
     assert vault.catalog_item("sku-1") is None
+
+
+def test_flags_of_categories_and_themes_hold_for_what_is_in_them_old_and_new(hq: FakeHQ, tmp_path: Path) -> None:
+    """Of all catalogs together; a record that cannot be read is the strictest; what has no item's key is no item."""
+    for name in ("drinks", "rest"):
+        hq.add_instance(Collection.CATALOG, name)
+
+    def item(*path: str, themes: tuple[str, ...] = (), flags: tuple[str, ...] = ("new",)) -> bytes:
+        return schema.encode(CatalogItem("Item", path, themes, flags, "", ""))
+
+    def group(what: GroupKind, name: str, *flags: str) -> tuple[bytes, bytes]:
+        return group_key(what, name), schema.encode(CatalogGroup(what, name, flags))
+
+    def flags(name: str) -> tuple[str, ...]:
+        found = line.replica.shelf.item(name)
+        assert found is not None and dict(line.replica.shelf.walk())[name] == found
+        return found.flags
+
+    wine = group(GroupKind.CATEGORY, "Wine", "adult", "new")
+    hq.commit(("catalog/drinks", b"old", item("Drinks", "Wine")), ("catalog/drinks", *wine))
+    hq.commit(("catalog/rest", *group(GroupKind.THEME, "feast", "only_if_bought")))
+    line = begun(hq, tmp_path / "cache")
+    line.up()
+    assert line.live()
+    assert flags("old") == ("new", "adult")
+    line.tell(hq.commit(("catalog/drinks", b"later", item("Drinks", "Wine", themes=("feast",), flags=()))))
+    assert flags("later") == ("adult", "new", "only_if_bought")
+    line.tell(hq.commit(("catalog/rest", group_key(GroupKind.CATEGORY, "Drinks"), b"\x80")))
+    assert flags("old") == ("new", "never", "adult")
+    line.tell(
+        hq.commit(("catalog/rest", group_key(GroupKind.CATEGORY, "Drinks"), None), ("catalog/drinks", wine[0], None))
+    )
+    assert flags("old") == ("new",)
+    assert {name for name, _ in line.replica.shelf.walk()} == {"old", "later"}
 
 
 # --- leases --------------------------------------------------------------------------------------------------------
