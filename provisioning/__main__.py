@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from provisioning import apply, doctor, hq_keys, sign
+from provisioning import apply, doctor, hq_keys
 from provisioning.errors import RefusedError
 from provisioning.files import Files
 from provisioning.install import install
@@ -211,6 +211,8 @@ def _tablet(chosen: argparse.Namespace) -> int:
 
 
 def _sign(chosen: argparse.Namespace) -> int:
+    from provisioning import sign  # here alone: no other command needs what it loads
+
     if chosen.store not in _estate(chosen).stores:
         raise RefusedError("there is no such store in the folder", f"consentry-provision store {chosen.store} first")
     address = sign.page_address(chosen.hq, chosen.store)
