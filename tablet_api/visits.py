@@ -84,7 +84,10 @@ class Outcomes(MethodView):
     @calls.problems(401, 403, 404, 503)
     @calls.secured_by("session")
     def post(self, asked: dict[str, Any], handle: str) -> None:
-        """Of an item on the card that this session has open now. `not-for-me`: never suggested again."""
+        """Of an item on the card that this session has open now. `not-for-me`: never suggested again.
+
+        That it was shown the store notes by itself, and that the visit ended without a word on it.
+        """
         question = acts.Respond(asking.session(), forms.handle_of(handle), asked["item"], asked["response"])
         asking.accepted(asking.ask(question))
 
