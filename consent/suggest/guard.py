@@ -77,12 +77,14 @@ class Terms:
 _FREE = Verdict(GuardRule.FREE)
 
 
-@dataclass(slots=True)
 class _Own:
-    """The days of the purchases of one item that were kept, and how often it was returned."""
+    """The purchases of one item: day of each and what is left of its quantity, and how often it was returned."""
 
-    kept: list[tuple[int, int]]  # day and what is left of its quantity
-    returned: int = 0
+    __slots__ = ("kept", "returned")
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[int, int]] = []
+        self.returned = 0
 
 
 class Guard:
@@ -205,7 +207,7 @@ def _owned(bought: Iterable[Bought]) -> dict[str, _Own]:
     """What was kept of each item. What came back never counts; the till's receipt of it takes off what was before."""
     found: dict[str, _Own] = {}
     for one in sorted(bought, key=lambda line: (line.day, line.basket, line.quantity <= 0)):
-        own = found.setdefault(one.item, _Own([]))
+        own = found.setdefault(one.item, _Own())
         if one.quantity > 0 and not one.returned:
             own.kept.append((one.day, one.quantity))
             continue

@@ -39,6 +39,7 @@ class FeltAsked(schemas.Asked):
     scope = schemas.text(64)
     purpose = schemas.text(64)
     item = schemas.text(64, required=False, load_default=None)
+    reason = schemas.text(64, required=False, load_default="")
     role = schemas.text(64, required=False, load_default="")
     zone = schemas.text(64, required=False, load_default="")
 
@@ -57,7 +58,7 @@ def make() -> pages.Part:
         """That felt creepy."""
         who = centre_who.member()
         sent = pages.form(FeltAsked)
-        line = Line(sent["store"], sent["scope"], sent["purpose"], sent["item"])
+        line = Line(sent["store"], sent["scope"], sent["purpose"], sent["item"], reason=sent["reason"] or None)
         muted = felt.note(centre_who.counter(), who.id, line, asking.now_ms(), who.method)
         asked = {"store": line.store, "role": sent["role"], "zone": sent["zone"]}
         address = f"{ADDRESS}?{urlencode({name: value for name, value in asked.items() if value})}"
@@ -123,6 +124,7 @@ def _lines(lines: Sequence[query.Line]) -> list[dict[str, Any]]:
                     "quantity": entry.quantity,
                     "returned": entry.returned,
                     "item": entry.item,
+                    "reason": _reason(entry),
                     "because": "" if entry.suggested is None else centre_offers.because(entry.suggested),
                 }
                 for entry in line.entries
@@ -130,3 +132,9 @@ def _lines(lines: Sequence[query.Line]) -> list[dict[str, Any]]:
         }
         for line in lines
     ]
+
+
+def _reason(entry: query.Entry) -> str:
+    """The rule that brought a suggestion, what mattered most; empty: it is none that the store made."""
+    told = entry.suggested
+    return told.reasons[0].kind.value if told is not None and told.reasons else ""

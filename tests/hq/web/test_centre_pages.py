@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, erasure, gpc, ledger, looks, membership, questions
+from hq import choices, erasure, felt, gpc, ledger, looks, membership, questions
 from hq.choices import Choices
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
@@ -287,6 +287,10 @@ def test_the_mirror_shows_what_is_shared_and_nothing_else(place: Place, ada: Fla
     assert "slim, long sleeves" not in page  # held, and not shared
     said = send(place, ada, "/centre/mirror/felt", store=STORE, scope="wishlist", purpose="assist")
     assert "Thank you for telling us" in said
+    suggested = {"store": STORE, "scope": "suggestions", "purpose": "suggest", "item": "sku-1", "reason": "goes-with"}
+    assert "no longer suggested" in send(place, ada, "/centre/mirror/felt", **suggested)
+    with reading(place.hq.engine) as connection:
+        assert {one.scope for one in felt.counts(connection, "main")} >= {"wishlist", "goes-with"}, "the reason counts"
     assert ada.get("/centre/mirror?store=atlantis").status_code == 404
 
 
