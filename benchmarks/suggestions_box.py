@@ -47,8 +47,8 @@ def pseudonym(number: int) -> bytes:
 
 
 def run(quick: bool) -> list[Row]:
-    """The figures. `quick`: 2,000 members and 1,000 items."""
-    return figures(2_000, 1_000, 500) if quick else figures(100_000, 20_000, _REQUESTS)
+    """The figures. `quick`: 600 members and 500 items."""
+    return figures(600, 500, 200) if quick else figures(100_000, 20_000, _REQUESTS)
 
 
 def figures(members: int, items: int, requests: int) -> list[Row]:

@@ -29,6 +29,7 @@ from wire.sync import Collection, Record
 POLICY: Final = Path(__file__).parents[1] / "examples" / "policy" / "policy.toml"
 CATEGORIES: Final = 400
 THEMES: Final = 60
+WEIGHED: Final = 1_000  # whose last baskets teach the weights: how good they are does not matter here
 MOST_LINES: Final = 128  # of one field, as a record may hold
 _DAY_S: Final = 86_400
 _AT_ONCE: Final = 2_000
@@ -40,7 +41,11 @@ def fill(folder: Path, members: int, items: int) -> None:
     kind = replace(_KIND, shoppers=members, items=items, habits=max(4, members // 400))
     baskets = suggestions_made.baskets(kind)
     _say(f"{members:,} members bought {baskets.items():,} of {items:,} items; learning")
-    tables = learn(histories(baskets, strict=True), Settings(), lambda stage, done, of: _say(f"{stage} {done}/{of}"))
+    tables = learn(
+        histories(baskets, strict=True),
+        Settings(most_people=WEIGHED),
+        lambda stage, done, of: _say(f"{stage} {done}/{of}"),
+    )
     parts = affinity.encode(tables)
     _say(f"{sum(map(len, parts.values())):,} bytes of tables; filling the cache")
     draft = policy_file.read(POLICY)
