@@ -16,8 +16,6 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
-    case,
-    distinct,
     exists,
     func,
     literal,
@@ -254,20 +252,18 @@ def requests_page(
 def _progress(connection: Connection, rows: Iterable[Any]) -> dict[bytes, tuple[int, int]]:
     """Of each request how many stores it went to, and how many have answered."""
     ids = [row.id for row in rows]
-    found = {}
+    asked: dict[bytes, set[str]] = {}
+    waiting: dict[bytes, set[str]] = {}
     for _, _, column, told in _REQUESTS:
         rows_of = told.outerjoin(orders, orders.c.id == told.c.order_id)
         if told is export_orders:
             rows_of = rows_of.join(_part, _part.c.id == export_orders.c.export)
-        waiting = case((orders.c.outcome.is_(None), told.c.store))
-        wanted = (
-            select(column, func.count(distinct(told.c.store)), func.count(distinct(waiting)))
-            .select_from(rows_of)
-            .where(column.in_(ids))
-            .group_by(column)
-        )
-        found.update({row[0]: (row[1], row[1] - row[2]) for row in connection.execute(wanted)})
-    return found
+        wanted = select(column, told.c.store, orders.c.outcome).select_from(rows_of).where(column.in_(ids))
+        for name, store, outcome in connection.execute(wanted):
+            asked.setdefault(name, set()).add(store)
+            if outcome is None:  # under one name at least
+                waiting.setdefault(name, set()).add(store)
+    return {name: (len(stores_of), len(stores_of) - len(waiting.get(name, ()))) for name, stores_of in asked.items()}
 
 
 def late(connection: Connection, now_ms: int) -> int:
