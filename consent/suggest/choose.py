@@ -16,7 +16,7 @@ from consent.suggest.signals import Behaviour
 from wire.suggestions import SuggestionPolicy
 
 EVERYTHING = "suggestions"  # as a rule: off, nothing is suggested
-_SPARE = 8  # asked for beyond what policy shows, so that some may be left out by its rules
+_SPARE = 8  # asked for beyond what policy shows where rules are off, so that some may be left out
 Near = Callable[[str], bool]
 
 
@@ -55,7 +55,8 @@ def choose(
     off = switched_off(policy, terms.zone, terms.stage)
     if EVERYTHING in off:
         return Chosen()
-    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, policy, near)
+    most = max(policy.most_due, policy.most_new) + (_SPARE if off else 0)
+    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, most, near)
     left = [one for one in (_without(each, off) for each in found) if one is not None]
     return Chosen(
         due=tuple(one for one in left if one.place is Place.DUE_AGAIN)[: policy.most_due],
@@ -77,7 +78,7 @@ def explain(
     verdict = guard.judge(item)
     if not verdict.is_free:
         return Told(verdict)
-    found = _ranked(guard, shelf, model, policy, near)
+    found = _ranked(guard, shelf, model, max(policy.most_due, policy.most_new) + _SPARE, near)
     mine = next((one for one in found if one.item == item), None)
     if mine is None:
         return Told(verdict)
@@ -105,16 +106,13 @@ def inputs(policy: SuggestionPolicy, zone: str | None, stage: str | None, scopes
     return frozenset(scopes) - switched_off(policy, zone, stage)
 
 
-def _ranked(
-    guard: Guard, shelf: Shelf, model: Model | None, policy: SuggestionPolicy, near: Near | None
-) -> list[Ranked]:
+def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Near | None) -> list[Ranked]:
     """The likeliest of what the guard lets through, of both places, the likeliest first.
 
     Items that a flag guards and that were bought are ranked apart, with their own purchases; all others without these,
     so that nothing else follows from them.
     """
     own = guard.own()
-    most = max(policy.most_due, policy.most_new) + _SPARE
 
     def ranked(behaviour: Behaviour, allowed: Callable[[str], bool]) -> tuple[Ranked, ...]:
         return rank(behaviour, model, allowed, most, category=shelf.category, near=near, apart=True)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from consent.suggest.memory import NOTHING, by_category, is_declined, is_resting
 from consent.suggest.shelf import Shelf, Sort
 from consent.suggest.signals import Behaviour, Bought
-from wire.flags import ADULT, NEVER, ONLY_IF_BOUGHT, category, special_categories
+from wire.flags import ADULT, NEVER, ONLY_IF_BOUGHT, category
 from wire.suggestions import Memory, SuggestionPolicy
 
 
@@ -94,7 +94,9 @@ class Guard:
         self._behaviour, self._terms, self._shelf, self._policy = behaviour, terms, shelf, policy
         self._specials = frozenset(category(one) for one in terms.specials)
         self._remembered = {one.item: one for one in terms.memory.items}
-        self._sorts: dict[Sort, Verdict] = {}
+        self._muted = {what: frozenset(name for kind, name in terms.mutes if kind == what) for what in Muting}
+        self._sorts: dict[int, Verdict] = {}  # by identity: a shelf has each sort once, and hashing one takes long
+        self._signals: dict[str, bool] = {}
         self._own = _owned(behaviour.bought)
 
     def judge(self, item: str) -> Verdict:
@@ -110,9 +112,9 @@ class Guard:
         sort = self._shelf.sort(item)
         if sort is None:
             return Verdict(GuardRule.UNKNOWN_ITEM)
-        verdict = self._sorts.get(sort)
+        verdict = self._sorts.get(id(sort))
         if verdict is None:
-            verdict = self._sorts[sort] = self._of_sort(sort)
+            verdict = self._sorts[id(sort)] = self._of_sort(sort)
         return self._of_item(item, sort) if verdict.is_free else verdict
 
     def clean(self) -> Behaviour:
@@ -138,18 +140,23 @@ class Guard:
         )
 
     def _is_signal(self, item: str) -> bool:
-        sort = self._shelf.sort(item)
-        return sort is not None and not sort.flags and self._muted(item, sort) is None
+        found = self._signals.get(item)
+        if found is None:
+            sort = self._shelf.sort(item)
+            is_muted = item in self._muted[Muting.ITEM]
+            found = sort is not None and not sort.flags and not is_muted and self._muted_sort(sort) is None
+            self._signals[item] = found
+        return found
 
     def _speaks_for_itself(self, item: str) -> bool:
         sort = self._shelf.sort(item)
-        return sort is not None and bool(sort.flags) and not special_categories(sort.flags)
+        return sort is not None and bool(sort.flags) and not sort.specials
 
     def _of_sort(self, sort: Sort) -> Verdict:
         """What holds of every item of a sort."""
         if NEVER in sort.flags:
             return Verdict(GuardRule.NEVER)
-        for special in sorted(special_categories(sort.flags)):
+        for special in sorted(sort.specials):
             if special not in self._specials:
                 return Verdict(GuardRule.SPECIAL, special)
         if ADULT in sort.flags and self._terms.age_at_least < self._policy.adult_age:
@@ -157,22 +164,17 @@ class Guard:
         return self._muted_sort(sort) or _FREE
 
     def _muted_sort(self, sort: Sort) -> Verdict | None:
-        for name in sort.path:
-            if (Muting.CATEGORY, name) in self._terms.mutes:
-                return Verdict(GuardRule.MUTED_CATEGORY, name)
-        for name in sort.themes:
-            if (Muting.THEME, name) in self._terms.mutes:
-                return Verdict(GuardRule.MUTED_THEME, name)
+        for rule, muted, names in (
+            (GuardRule.MUTED_CATEGORY, self._muted[Muting.CATEGORY], sort.path),
+            (GuardRule.MUTED_THEME, self._muted[Muting.THEME], sort.themes),
+        ):
+            if not muted.isdisjoint(names):
+                return Verdict(rule, next(name for name in names if name in muted))
         return None
-
-    def _muted(self, item: str, sort: Sort) -> Verdict | None:
-        if (Muting.ITEM, item) in self._terms.mutes:
-            return Verdict(GuardRule.MUTED_ITEM)
-        return self._muted_sort(sort)
 
     def _of_item(self, item: str, sort: Sort) -> Verdict:
         """What holds of this one item, of a sort that is free."""
-        if (Muting.ITEM, item) in self._terms.mutes:
+        if item in self._muted[Muting.ITEM]:
             return Verdict(GuardRule.MUTED_ITEM)
         own = self._own_of(item)
         if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(own):
@@ -190,8 +192,9 @@ class Guard:
 
     def _own_of(self, item: str) -> _Own | None:
         """What they bought of an item; None: nothing, or it is of a special category, of which nothing follows."""
-        sort = self._shelf.sort(item)
-        return None if sort is None or special_categories(sort.flags) else self._own.get(item)
+        own = self._own.get(item)
+        sort = self._shelf.sort(item) if own is not None else None
+        return None if sort is None or sort.specials else own
 
     def _is_habit(self, own: _Own | None) -> bool:
         return own is not None and self._occasions(own) >= self._policy.habit_baskets

@@ -7,8 +7,9 @@ Pure: no I/O, no clock.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from wire.flags import guarding
+from wire.flags import guarding, special_categories
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,15 @@ class Sort:
     def category(self) -> str | None:
         """The narrowest; None: it is in none."""
         return self.path[-1] if self.path else None
+
+    @property
+    def specials(self) -> frozenset[str]:
+        """The special categories that the flags name."""
+        return _specials(self.flags) if self.flags else _NONE
+
+
+_NONE: frozenset[str] = frozenset()
+_specials = lru_cache(maxsize=1024)(special_categories)
 
 
 class Shelf:
