@@ -197,7 +197,7 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
                 log(since / usual),
                 since_days,
                 due_days,
-                one.fading,
+                one.fading if dated else 0.0,
                 1.0 if times == 1 else 0.0,
                 model.again[item] if named else 0.0,
                 *table,

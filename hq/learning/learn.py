@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from consent.suggest.history import Decay
 from consent.suggest.model import DEFAULT_KNOBS, Knob, Model
@@ -15,7 +16,7 @@ from hq.learning import item_tables, neighbours, weights
 from hq.learning.purchases import History as History
 from hq.learning.purchases import Purchases, laid_out
 from wire import affinity
-from wire.affinity import LEAST_CLUSTER, Affinity, Trees, column
+from wire.affinity import LEAST_CLUSTER, Affinity, column
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,7 +46,6 @@ class Settings:
 
 MOST_CLUSTERS = 600
 MOST_DEPTH = 3  # the newest baskets of each that teach, where people are few
-NO_TREES = Trees(b"", b"", b"", b"")
 
 
 def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affinity:
@@ -76,7 +76,7 @@ def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affi
         found.table,
         column("I", found.sizes.tolist()),
         b"",
-        NO_TREES,
+        weights.NO_TREES,
     )
     progress("tables", 3, 3)
     return made
@@ -96,7 +96,16 @@ def learn(
     settings: Settings = Settings(),
     progress: Progress = lambda stage, done, of: None,
 ) -> Affinity:
-    """Tables of all histories, with weights that the last basket of each teaches to tables of what was before."""
+    """Tables of all histories, with weights that the last basket of each teaches to tables of what was before.
+
+    One processor is used: threads that wait for each other at every step stand still where others work as well, and
+    sums in another order are other bytes. `progress` is told the stage, how much of it is done, and of how much.
+    """
+    with threadpool_limits(1):
+        return _learned(histories, settings, progress)
+
+
+def _learned(histories: Sequence[History], settings: Settings, progress: Progress) -> Affinity:
     chosen = _chosen(histories, settings)
     depths = max(1, min(MOST_DEPTH, settings.most_people // max(1, len(chosen))))
     taught: list[weights.Examples] = []

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from consent.suggest import features
-from consent.suggest.model import Feature, Model
+from consent.suggest.model import WITHOUT_TABLES, Feature, Model
 from consent.suggest.signals import Behaviour, Bought
 from hq.learning.purchases import History
 from wire.affinity import Trees, column
@@ -21,6 +21,8 @@ from wire.affinity import Trees, column
 Rows = npt.NDArray[np.float32]
 
 
+LEAST_PEOPLE = 40
+NO_TREES = Trees(b"", b"", b"", b"")
 TREES = 60
 LEAVES = 15
 SHARES = (0.0, 0.5, 1.0)  # of the trees in the score
@@ -98,9 +100,12 @@ def together(several: Sequence[Examples]) -> Examples:
 def learned(found: Examples, seed: int, progress: Callable[[str, int, int], None]) -> Weights:
     """Linear weights and trees, and which of them, or both, foretold best what a fifth of the people bought.
 
-    That fifth taught neither of those that were compared.
+    That fifth taught neither of those that were compared. Where too little is told, the weights are those of a store
+    without tables.
     """
     kept = _kept(found, seed)
+    if not _teaches(found, kept):
+        return Weights(column("f", list(WITHOUT_TABLES.linear)), NO_TREES, 0.0)
     linear, trees = _linear(found, kept), _trees(found, kept, seed)
     progress("weights", 1, 2)
     rest = ~kept
@@ -109,9 +114,15 @@ def learned(found: Examples, seed: int, progress: Callable[[str, int, int], None
     share = SHARES[int(np.argmax(worth))]
     everybody = np.ones_like(kept)
     slopes = _linear(found, everybody).slopes
-    shipped = grown(_trees(found, everybody, seed)) if share else Trees(b"", b"", b"", b"")
+    shipped = grown(_trees(found, everybody, seed)) if share else NO_TREES
     progress("weights", 2, 2)
     return Weights(column("f", slopes), shipped, share)
+
+
+def _teaches(found: Examples, kept: npt.NDArray[np.bool_]) -> bool:
+    """Whether there is enough to compare: people on both sides, and something bought and something not."""
+    both = len(found.wanted) >= LEAST_PEOPLE and not kept.all()
+    return both and bool(found.bought[kept].any()) and not found.bought[kept].all()
 
 
 def _kept(found: Examples, seed: int) -> npt.NDArray[np.bool_]:

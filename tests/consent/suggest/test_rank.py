@@ -72,7 +72,7 @@ BEHAVIOURS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(BEHAVIOURS, st.sampled_from([None, SHOP]), st.randoms())
 def test_any_history_gives_one_order(behaviour, model, lot):
     """Whatever was bought, the order of lines changes nothing; scores fall, equal ones stand by item."""
@@ -87,7 +87,7 @@ def test_any_history_gives_one_order(behaviour, model, lot):
     assert all(1 <= len(one.reasons) <= 3 for one in found)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(BEHAVIOURS, st.sets(ITEMS), st.integers(0, 8))
 def test_only_what_is_allowed_is_ranked_and_keeps_its_score(behaviour, allowed, most):
     """What may not be shown leaves the scores and reasons of all others as they are."""
