@@ -44,6 +44,7 @@ from hq.settings import Settings
 from hq.sign_in_commands import PART as SIGN_IN
 from hq.systems_commands import PART as SYSTEMS
 from hq.tables import links, stores
+from hq.training_commands import PART as TRAINING
 from hq.webhooks_commands import PART as HOOKS
 from runtime import cli, config, logs
 from runtime.errors import EXIT_OK
@@ -56,7 +57,7 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, policy_commands.PART, PROPOSALS,
-    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES, FELT,
+    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES, FELT, TRAINING,
 )  # fmt: skip
 
 

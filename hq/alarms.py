@@ -33,6 +33,7 @@ class Alarm(StrEnum):
     CONSENT_BROKEN = "consent_broken"
     RULE_OFF = "rule_off"
     HOOK_GIVEN_UP = "hook_given_up"
+    MODEL_LEAVES = "model_leaves"
 
 
 # What an operator reads: what is wrong, and the first thing to do.
@@ -59,6 +60,8 @@ WORDS: dict[Alarm, str] = {
     "change cannot be opened. Mend what the detail says, then send again in the console, or `consentry-hq hook retry`.",
     Alarm.RULE_OFF: "A rule of suggestions felt creepy to too many members and was switched off in all stores of the "
     "policy. `consentry-hq felt POLICY` shows the counts; `--on RULE` switches it on again.",
+    Alarm.MODEL_LEAVES: "Somebody in the model of suggestions withdrew, and no new one could take its place. On the "
+    "sixth day it is taken out of all stores. `consentry-hq train card` says why; `consentry-hq train` tries again.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

@@ -64,6 +64,7 @@ class Place(StrEnum):
     SYSTEM_CALL = "system_calls.answer"
     HOOK = "hooks.secret"
     GONE_MEMBER = "gone_members.content"
+    TRAINING = "trainings.sealed_key"  # and what is sealed under it
 
 
 class Purpose(StrEnum):
@@ -74,6 +75,7 @@ class Purpose(StrEnum):
     EVENTS = "store_events"  # of events that name no member
     SHARES = "shares"
     CERTIFICATES = "certificates"  # the private keys of stores' certificates
+    TRAININGS = "trainings"  # of the keys of models
     SYSTEMS = "systems"  # what is kept for other systems and is no member's
 
 

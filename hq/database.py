@@ -49,6 +49,7 @@ from hq import recovery_tables as _recovery_tables  # noqa: F401 - likewise
 from hq import synthetic_tables as _synthetic_tables  # noqa: F401 - likewise
 from hq import systems_tables as _systems_tables  # noqa: F401 - likewise
 from hq import tables
+from hq import training_tables as _training_tables  # noqa: F401 - likewise
 from hq import web_tables as _web_tables  # noqa: F401 - likewise
 from hq.errors import DatabaseUnavailable
 

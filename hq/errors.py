@@ -61,6 +61,8 @@ class Reason(StrEnum):
     DELETED = "deleted"  # the member deleted it, later than this
     NO_CONSENT = "no-consent"  # this member has no live grant for it
     STALE = "stale"  # what was changed is not what was shown
+    TOO_FEW = "too_few"  # people to learn from without giving one away
+    WITHDRAWN = "withdrawn"  # somebody who is in it withdrew too long ago
     NO_PROFILE_BELOW_AGE = "no-profile-below-age"  # nothing is kept of who is not known to be old enough
 
 

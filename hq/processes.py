@@ -26,6 +26,7 @@ class Duty(StrEnum):
     CERTIFICATES = "certificates"  # asking issuers
     HOOKS = "hooks"  # telling other systems
     FIGURES = "figures"  # releasing what is due
+    TRAINING = "training"  # models for suggestions
 
 
 def renew(connection: Connection, own: bytes, now_ms: int) -> tuple[bytes, ...]:

@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated
@@ -134,8 +134,10 @@ def scope_of(said: Purchase) -> str:
             return SERVICE
 
 
-def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dict[str, Field]:
-    """The values that follow, by scope, of all of one member, the newest first; of scopes that a policy declares."""
+def lines(held: Sequence[Held], seal: Seal) -> Iterator[tuple[Purchase, Bought, bool]]:
+    """Each line of what one member bought and gave back, with what it stands in and whether it came back, in the order
+    of `held`. What is marked, and what came back of it, is left out.
+    """
     back: Counter[tuple[bytes, str]] = Counter()
     marked: set[tuple[bytes, str]] = set()
     for one in held:
@@ -143,19 +145,26 @@ def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dic
         if one.said.kind is Kind.RETURN and one.said.of_reference:
             for line in one.said.lines:
                 back[_bought(one.said, seal), line.item] += line.quantity
-    found: dict[str, list[Item]] = {HISTORY_STORE: [], HISTORY_ONLINE: [], RETURNS: []}
-    cases = []
     for one in held:
         said = one.said
         if said.kind is Kind.SERVICE:
-            if said.is_open and one.mark_of(WHOLE) is None:
-                cases.append((said.at_s, said.subject))
             continue
         of = one.id if said.kind is Kind.PURCHASE else _bought(said, seal)
         for line in said.lines:
             if (one.id, line.item) not in marked and (of, line.item) not in marked:
-                is_back = said.kind is Kind.RETURN or back[of, line.item] >= line.quantity
-                found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
+                yield said, line, said.kind is Kind.RETURN or back[of, line.item] >= line.quantity
+
+
+def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dict[str, Field]:
+    """The values that follow, by scope, of all of one member, the newest first; of scopes that a policy declares."""
+    found: dict[str, list[Item]] = {HISTORY_STORE: [], HISTORY_ONLINE: [], RETURNS: []}
+    for said, line, is_back in lines(held, seal):
+        found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
+    cases = [
+        (one.said.at_s, one.said.subject)
+        for one in held
+        if one.said.kind is Kind.SERVICE and one.said.is_open and one.mark_of(WHOLE) is None
+    ]
     types = {rule.id: rule.value_type for main in mains for rule in main.scopes}
     made = [
         _field(scope, Value(items=tuple(items[:_MOST_ITEMS])), max(one.at_s or 0 for one in items))

@@ -9,11 +9,12 @@ I/O: threading; the parts that it runs talk to the broker and the database.
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from hq import clock_job, outbox
+from hq import clock_job, outbox, training_job
 from hq.alarm_channels import channels
 from hq.alarm_delivery import Delivery
 from hq.alarm_watch import Watch
@@ -23,6 +24,8 @@ from hq.errors import DatabaseUnavailable
 from hq.figures_job import release_due
 from hq.heard import Heard
 from hq.keys import Keys
+from hq.learning import apart
+from hq.learning.errors import LearningFailed
 from hq.ledger_watch import LedgerWatch
 from hq.office import Office
 from hq.outbox import Outbox
@@ -47,6 +50,7 @@ _CLOCK_S = 2.0  # between two runs of the clock job
 _CERTIFICATES_S = 20.0  # between two looks for certificates to renew
 _HOOKS_S = 1.0  # between two looks for changes that other systems were not told of
 _FIGURES_S = 3600.0  # between two looks for figures that are due
+_TRAINING_S = 600.0  # between two looks for models that must leave or are to be learned anew
 _FIGURES_FIRST_S = 60.0  # after the start, and while there are more
 _FIGURES_MOST = 50  # tables at a time, so that another process may take over
 _FORGET_S = 600.0  # between two looks for what was kept for them long enough
@@ -108,6 +112,7 @@ class Service:
                 ("certificates", self._renew),
                 ("hooks", self._tell_systems),
                 ("figures", self._release),
+                ("training", self._train),
             )
         ]
         for thread in threads:
@@ -239,6 +244,19 @@ class Service:
                     if released:
                         _LOG.info("figures", released=released, refused=refused)
                         wait_s = _FIGURES_FIRST_S
+            except DatabaseUnavailable as error:
+                self._tell(error)
+
+    def _train(self) -> None:
+        """Keeps models lawful and fresh, in a thread of its own; what learns is another process."""
+        while not self._stop.wait(_TRAINING_S):
+            try:
+                if self._place.has(Duty.TRAINING, self._clock_ms()):
+                    learning = partial(apart.study, stop=self._stop)
+                    for one in training_job.tick(self._engine, self._keys, self._clock_ms, learning):
+                        _LOG.info("trained", version=one.card.number, in_force=one.is_in_force)
+            except LearningFailed as error:
+                _LOG.warning("training_failed", reason=error.text, remedy=error.remedy)
             except DatabaseUnavailable as error:
                 self._tell(error)
 

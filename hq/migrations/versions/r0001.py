@@ -279,6 +279,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "trainings",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("brand", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=16), nullable=False),
+        sa.Column("card", sa.Text(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("tables", sa.LargeBinary(), nullable=True),
+        sa.Column("people", sa.LargeBinary(), nullable=True),
+        sa.Column("checked_ms", sa.BigInteger(), nullable=False),
+        sa.Column("gone_ms", sa.BigInteger(), nullable=True),
+        sa.Column("published_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    with op.batch_alter_table("trainings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_trainings_brand"), ["brand"], unique=False)
+
+    op.create_table(
         "tries",
         sa.Column("who", sa.LargeBinary(length=32), nullable=False),
         sa.Column("what", sa.String(length=32), nullable=False),

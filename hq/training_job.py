@@ -1,0 +1,102 @@
+"""Keeps models lawful and fresh: a new one five days after somebody in it withdrew, and on the sixth day it is gone.
+
+    looked     every six hours: who of its people grants no more (`hq.training.look`)
+    day 5      a new model is learned without them; where it is refused, an alarm tells people
+    day 6      what still has them is destroyed, in all stores too: they go by each one's own history alone
+    each day   while none is in force, and each 30 days otherwise: a new one
+
+A model that was never made by a command is not made here either.
+
+I/O: sqlalchemy.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from hq import alarms, training, training_versions
+from hq.alarms import Alarm
+from hq.database import reading, writing
+from hq.errors import Refused
+from hq.keys import Keys
+from hq.learning.errors import LearningFailed
+from hq.training import DAY_MS, Learning, Trained
+from hq.training_versions import State, Version
+
+LOOK_MS = 6 * 3600 * 1000
+ANEW_MS = 5 * DAY_MS
+REGULAR_MS = 30 * DAY_MS
+WITHOUT_MS = DAY_MS  # between two tries while no model is in force
+MOST_KEPT = 3  # versions that may come back
+
+
+def tick(engine: Engine, keys: Keys, now_ms: Callable[[], int], learning: Learning) -> list[Trained]:
+    """Does what is due for each brand; what was trained. `now_ms` is asked anew for each step: learning takes a while.
+
+    Raises:
+        LearningFailed: there is no new model. DatabaseUnavailable: the next tick goes on.
+    """
+    with reading(engine) as connection:
+        brands = sorted({one.brand for one in training_versions.listed(connection)})
+    for brand in brands:
+        keep_lawful(engine, keys, brand, now_ms())
+    done = []
+    for brand in brands:
+        at_ms = now_ms()
+        if is_due(_listed(engine, brand), at_ms):
+            try:
+                found = training.train(engine, keys, brand, at_ms, learning, lambda stage, done, of: None)
+            except Refused as error:  # too few people, or somebody trained meanwhile; the list tells which
+                _tell(engine, brand, at_ms, error.reason.value)
+                continue
+            except LearningFailed:
+                _tell(engine, brand, at_ms, "learning failed")
+                raise
+            _tell(engine, brand, at_ms, "" if found.is_in_force else f"refused: {len(found.card.worse)} groups worse")
+            done.append(found)
+    return done
+
+
+def keep_lawful(engine: Engine, keys: Keys, brand: str, now_ms: int) -> None:
+    """Looks who withdrew, destroys what must leave or is not needed any more, and brings stores to what is in force."""
+    held = [one for one in _listed(engine, brand) if one.has_tables]
+    if any(now_ms >= one.checked_ms + LOOK_MS for one in held):
+        training.look(engine, keys, brand, now_ms)
+        held = [one for one in _listed(engine, brand) if one.has_tables]
+    kept = [one for one in held if one.state is State.KEPT]
+    over = [one for one in held if training.must_leave(one, now_ms)] + kept[MOST_KEPT:]
+    with writing(engine) as connection:
+        for one in {each.number: each for each in over}.values():
+            training_versions.destroy(connection, one)
+            if one.state is State.IN_FORCE:
+                alarms.raise_(connection, Alarm.MODEL_LEAVES, "", now_ms, f"{brand}: {one.number} was taken out")
+    if not all(one.is_published for one in _listed(engine, brand)):
+        training.publish(engine, keys, brand, now_ms)
+
+
+def is_due(versions: list[Version], now_ms: int) -> bool:
+    """Whether a brand is to get a new model now, by all of its versions."""
+    if not versions:
+        return False
+    tried_ms = max(one.made_ms for one in versions)
+    current = next((one for one in versions if one.state is State.IN_FORCE), None)
+    if current is None:
+        return any(one.state is State.OUT for one in versions) and now_ms >= tried_ms + WITHOUT_MS
+    if current.gone_ms is not None and now_ms >= current.gone_ms + ANEW_MS > tried_ms:
+        return True
+    return now_ms >= tried_ms + REGULAR_MS
+
+
+def _listed(engine: Engine, brand: str) -> list[Version]:
+    with reading(engine) as connection:
+        return training_versions.listed(connection, brand)
+
+
+def _tell(engine: Engine, brand: str, now_ms: int, trouble: str) -> None:
+    """Raises the alarm where people who withdrew are still in force; ends it where a new model is."""
+    with writing(engine) as connection:
+        current = training_versions.in_force(connection, brand)
+        if not trouble:
+            alarms.clear(connection, Alarm.MODEL_LEAVES, "", now_ms)
+        elif current is None or current.gone_ms is not None:
+            alarms.raise_(connection, Alarm.MODEL_LEAVES, "", now_ms, f"{brand}: {trouble}")
