@@ -119,7 +119,7 @@ def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Ne
 
     found = [
         one
-        for one in ranked(guard.clean(), lambda item: item not in own and guard.judge(item).is_free)
+        for one in ranked(guard.clean(), lambda item: item not in own and guard.allows(item))
         if one.place is not Place.ONCE
     ]
     if own:

@@ -98,11 +98,17 @@ class Guard:
         self._sorts: dict[int, Verdict] = {}  # by identity: a shelf has each sort once, and hashing one takes long
         self._signals: dict[str, bool] = {}
         self._own = _owned(behaviour.bought)
+        # Items of which more is known than their sort: most have none, and are judged by it alone.
+        self._noted = self._own.keys() | self._remembered.keys() | self._muted[Muting.ITEM]
+
+    def allows(self, item: str) -> bool:
+        """Whether `judge` says that the item is free."""
+        return self.judge(item) is _FREE
 
     def judge(self, item: str) -> Verdict:
         """The first rule that speaks against the item; `FREE`: none does."""
         harmless = self.harmless(item)
-        own = self._own_of(item) if harmless.is_free else None
+        own = self._own_of(item) if harmless is _FREE and item in self._own else None
         if own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own):
             return Verdict(GuardRule.NO_HABIT)
         return harmless
@@ -115,7 +121,9 @@ class Guard:
         verdict = self._sorts.get(id(sort))
         if verdict is None:
             verdict = self._sorts[id(sort)] = self._of_sort(sort)
-        return self._of_item(item, sort) if verdict.is_free else verdict
+        if verdict is not _FREE or not (sort.flags or item in self._noted):
+            return verdict
+        return self._of_item(item, sort)
 
     def clean(self) -> Behaviour:
         """What the member did, without anything that a flag guards, that is muted, or that no catalog knows."""
@@ -154,6 +162,8 @@ class Guard:
 
     def _of_sort(self, sort: Sort) -> Verdict:
         """What holds of every item of a sort."""
+        if not sort.flags:
+            return self._muted_sort(sort) or _FREE
         if NEVER in sort.flags:
             return Verdict(GuardRule.NEVER)
         for special in sorted(sort.specials):
@@ -164,12 +174,11 @@ class Guard:
         return self._muted_sort(sort) or _FREE
 
     def _muted_sort(self, sort: Sort) -> Verdict | None:
-        for rule, muted, names in (
-            (GuardRule.MUTED_CATEGORY, self._muted[Muting.CATEGORY], sort.path),
-            (GuardRule.MUTED_THEME, self._muted[Muting.THEME], sort.themes),
-        ):
-            if not muted.isdisjoint(names):
-                return Verdict(rule, next(name for name in names if name in muted))
+        categories, themes = self._muted[Muting.CATEGORY], self._muted[Muting.THEME]
+        if categories and not categories.isdisjoint(sort.path):
+            return Verdict(GuardRule.MUTED_CATEGORY, next(name for name in sort.path if name in categories))
+        if themes and not themes.isdisjoint(sort.themes):
+            return Verdict(GuardRule.MUTED_THEME, next(name for name in sort.themes if name in themes))
         return None
 
     def _of_item(self, item: str, sort: Sort) -> Verdict:
