@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hq import clock_job, notice, notices, policy_affected, policy_diff, policy_file, policy_schema, policy_versions
+from hq import (
+    clock_job,
+    notice,
+    notices,
+    policy_affected,
+    policy_diff,
+    policy_file,
+    policy_publishing,
+    policy_schema,
+    policy_versions,
+)
 from hq.command_line import Part, actions, command
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
@@ -110,7 +120,7 @@ def _bring(office: Office, draft: Draft, sure: bool, now_ms: int) -> int:
 def _tell(office: Office, draft: Draft, now_ms: int) -> None:
     """What it changes, and whom it concerns."""
     with reading(office.engine) as connection:
-        before = policy_versions.of(connection, draft.name)
+        before, draft = policy_versions.of(connection, draft.name), policy_publishing.carried(connection, draft)
         told = policy_diff.told(before, draft)
         named = {one.purpose for one in told}
         concerned, ages = policy_affected.count(connection, office.keys, before, draft, named, now_ms // 1000)
