@@ -50,7 +50,7 @@ def clear(connection: Connection, locked: Mapping[bytes, Locked], mains: Sequenc
     if not barred:
         return set()
     held = membership.fields(connection, barred)
-    membership.put_fields(connection, barred, {member: () for member in held})
+    membership.put_fields(connection, barred, dict.fromkeys(held, ()))
     found = set(held)
     for row in connection.execute(select(purchases).where(purchases.c.member.in_(sorted(barred)))).all():
         marks = marks_of(barred[row.member].seal, row.marks, row.member, row.id)

@@ -58,7 +58,9 @@ def test_every_country_of_the_union_has_an_age_from_13_to_16_and_a_source() -> N
     assert all(13 <= regulation.of(one).least_age <= 16 and one in regulation.laws() for one in EU)
     assert regulation.of("US").least_age == regulation.of("US-CA").least_age == 13
     assert all(len(one.source) > 10 for one in regulation.laws().values())
-    assert not {one.source for one in regulation.laws().values()} & {"GDPR Art. 8(1)"}, "which national law says no less"
+    assert not {one.source for one in regulation.laws().values()} & {"GDPR Art. 8(1)"}, (
+        "which national law says no less"
+    )
     proposed = {"NO": 15, "ES": 16}  # where it is not clear what is in force the higher holds
     assert {one: regulation.of(one).least_age for one in proposed} == proposed
     for unknown in ("", "XX", "XX-1"):
