@@ -163,7 +163,7 @@ def _looks(connection: Connection, keys: Keys, policy: str, since_ms: int, most:
         )
     )
     found = 0
-    for chunk in connection.execution_options(yield_per=_AT_ONCE).execute(wanted).partitions(_AT_ONCE):
+    for chunk in connection.execute(wanted.execution_options(yield_per=_AT_ONCE)).partitions():
         for body in event_bodies.open_(connection, keys, chunk):
             try:
                 said = schema.decode(Disclosure, body) if body is not None else None
