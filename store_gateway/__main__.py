@@ -33,7 +33,6 @@ from store_gateway.replica import Replica
 from store_gateway.settings import Settings
 from store_gateway.streams import Door, Streams
 from wire import query
-from wire.errors import WireError
 
 PROGRAM = "consentry-gateway"
 CONFIG = Path("/etc/consentry/gateway.toml")
@@ -139,13 +138,11 @@ def _unpair(settings: Settings, tablet: str | None) -> int:
 
 
 def _explain(settings: Settings, handle: str | None, item: str | None, role: str) -> int:
-    try:
-        named = from_text(handle or "", _HANDLE_BYTES)
-        asked = query.Explain(bytes.fromhex(handle or "") if named is None else named, item or "", role)
-        reply = operator.ask(settings.runtime_dir / OPERATOR, asked)
-    except (ValueError, WireError) as error:
+    named = from_text(handle or "", _HANDLE_BYTES)
+    if named is None or item is None or not 1 <= len(item.encode()) <= _ID_BYTES or not 1 <= len(role) <= _ID_BYTES:
         remedy = "name a visit's handle, as the card's address on a tablet has it, and an item of the catalog"
-        raise UnavailableError("no visit or no item", remedy) from error
+        raise UnavailableError("no visit or no item", remedy)
+    reply = operator.ask(settings.runtime_dir / OPERATOR, query.Explain(named, item, role))
     if isinstance(reply, query.Withheld):
         raise UnavailableError("nothing may be told of that visit", "the member must let this role see suggestions")
     if not isinstance(reply, query.Explained):
