@@ -51,6 +51,7 @@ _CERTIFICATES_S = 20.0  # between two looks for certificates to renew
 _HOOKS_S = 1.0  # between two looks for changes that other systems were not told of
 _FIGURES_S = 3600.0  # between two looks for figures that are due
 _TRAINING_S = 600.0  # between two looks for models that must leave or are to be learned anew
+_TRAINING_AGAIN_S = 3000.0  # after one that failed
 _FIGURES_FIRST_S = 60.0  # after the start, and while there are more
 _FIGURES_MOST = 50  # tables at a time, so that another process may take over
 _FORGET_S = 600.0  # between two looks for what was kept for them long enough
@@ -257,6 +258,7 @@ class Service:
                         _LOG.info("trained", version=one.card.number, in_force=one.is_in_force)
             except LearningFailed as error:
                 _LOG.warning("training_failed", reason=error.text, remedy=error.remedy)
+                self._stop.wait(_TRAINING_AGAIN_S)
             except DatabaseUnavailable as error:
                 self._tell(error)
 

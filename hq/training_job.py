@@ -34,13 +34,14 @@ def tick(engine: Engine, keys: Keys, now_ms: Callable[[], int], learning: Learni
     """Does what is due for each brand; what was trained. `now_ms` is asked anew for each step: learning takes a while.
 
     Raises:
-        LearningFailed: there is no new model. DatabaseUnavailable: the next tick goes on.
+        LearningFailed: a brand got no new model, when all had their turn. DatabaseUnavailable: the next tick goes on.
     """
     with reading(engine) as connection:
         brands = sorted({one.brand for one in training_versions.listed(connection)})
     for brand in brands:
         keep_lawful(engine, keys, brand, now_ms())
-    done = []
+    done: list[Trained] = []
+    failed: LearningFailed | None = None
     for brand in brands:
         at_ms = now_ms()
         if is_due(_listed(engine, brand), at_ms):
@@ -49,11 +50,14 @@ def tick(engine: Engine, keys: Keys, now_ms: Callable[[], int], learning: Learni
             except Refused as error:  # too few people, or somebody trained meanwhile; the list tells which
                 _tell(engine, brand, at_ms, error.reason.value)
                 continue
-            except LearningFailed:
+            except LearningFailed as error:
                 _tell(engine, brand, at_ms, "learning failed")
-                raise
+                failed = error  # the other brands have their turn first
+                continue
             _tell(engine, brand, at_ms, "" if found.is_in_force else f"refused: {len(found.card.worse)} groups worse")
             done.append(found)
+    if failed is not None:
+        raise failed
     return done
 
 

@@ -156,14 +156,17 @@ class View:
 
 
 def histories(rows: Iterable[Row]) -> list[tuple[tuple[int, tuple[str, ...]], ...]]:
-    """The baskets of each person, as they are learned from: nobody is named in them any more."""
+    """The baskets of each person, as they are learned from: nobody is named in them any more.
+
+    In the order of what is in them, so that the order tells nothing, and the same purchases give the same model.
+    """
     found: dict[bytes, dict[int, tuple[int, list[str]]]] = {}
     for row in rows:
         found.setdefault(row.person, {}).setdefault(row.basket, (row.day, []))[1].append(row.item)
-    return [
+    return sorted(
         tuple((day, tuple(dict.fromkeys(items))) for _, (day, items) in sorted(baskets.items()))
         for baskets in found.values()
-    ]
+    )
 
 
 def _may_be_used(rule: ScopeRule, is_own_grant: bool) -> bool:

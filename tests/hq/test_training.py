@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import secrets
 import shutil
 import zlib
@@ -52,7 +53,7 @@ from wire.member import Muted
 from wire.sync import Collection, instance
 
 SHOP = System("shop", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
-PEOPLE = 32
+PEOPLE = 26
 NAME, MAIL = "Xanthippe-Zwölfaxt", "canary@letters.example"
 CATALOG = [
     *({"id": f"i-{number}", "name": f"Thing {number}", "path": ["All", f"c-{number % 4}"]} for number in range(16)),
@@ -92,6 +93,11 @@ def sent(hq: Headquarters, rows: list[dict[str, object]]) -> None:
     assert not purchases_intake.take(hq.engine, hq.keys, SHOP, lines, hq.now_ms).refused
 
 
+def things(number: int, visit: int) -> Iterator[str]:
+    """What somebody buys: one of two kinds of things, others each time."""
+    return (f"i-{8 * (number % 2) + (number + visit + place) % 8}" for place in range(3))
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Headquarters]:
     """A folder with an HQ whose members buy what two kinds of people buy, and that HQ."""
@@ -104,9 +110,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Headquarters
     with writing(hq.engine) as connection:
         collections.give(connection, STORE, Collection.CATALOG, "main")
     assert importer.run(hq.engine, hq.keys, map(member, range(PEOPLE)), hq.now_ms).taken == PEOPLE
-    things = lambda kind, first: (f"i-{8 * kind + (first + place) % 8}" for place in range(3))  # noqa: E731
     visits = [(number, visit) for number in range(PEOPLE) for visit in range(4)]
-    sent(hq, [bought(hq, one, 10 * (visit + 1), *things(one % 2, one + visit)) for one, visit in visits])
+    sent(hq, [bought(hq, one, 10 * (visit + 1), *things(one, visit)) for one, visit in visits])
     hq.engine.dispose()
     return folder, hq
 
@@ -235,7 +240,9 @@ def test_no_name_reaches_the_model_its_card_or_what_is_told(
             said.out.encode(), said.err.encode(), *(one for one in row if isinstance(one, bytes))]  # fmt: skip
     for secret in (NAME.encode(), MAIL.encode(), b"canary-member", b"for Xan", *references.values()):
         assert all(secret not in one and secret.hex().encode() not in one for one in seen)
-    assert "about 30 people" in said.out and "32" not in said.out, "rounded, so that no two cards tell of one person"
+    assert "about 20 people" in said.out and not re.search(r"\b26\b", said.out), (
+        "rounded, so that no two cards tell of one person"
+    )
     assert "everybody" in said.out and "0.5: guessing" not in said.out, "too few for the test of who is in it"
     assert all(one.people >= 20 for one in found.groups)
 
@@ -329,9 +336,7 @@ def test_an_earlier_version_comes_back_unless_somebody_left_it_long_ago(hq: Head
     """A withdrawal of less than six days does not hinder it, and the days go on counting."""
     first = train(hq)
     before = in_store(hq)
-    sent(hq, [bought(hq, number, 1, "i-1", "i-9") for number in range(PEOPLE)])
-    hq.now_ms += 1000
-    second = train(hq)
+    second = train(hq, lambda asked, progress: plain(Asked(tuple(one[:-1] for one in asked.histories)), progress))
     assert in_store(hq) != before
     assert training.roll_back(hq.engine, hq.keys, "main", None, hq.now_ms).number == first.card.number
     assert in_store(hq) == before and states(hq) == ["in-force", "kept"]
@@ -342,16 +347,18 @@ def test_an_earlier_version_comes_back_unless_somebody_left_it_long_ago(hq: Head
     with pytest.raises(Refused, match="withdrawn"):
         training.roll_back(hq.engine, hq.keys, "main", first.card.number, hq.now_ms)
     assert states(hq) == ["kept", "in-force"]
-    hq.check()
 
 
 @pytest.mark.long
-def test_learning_in_a_process_of_its_own_finds_the_same(studied: tuple[Asked, Found]) -> None:
+def test_learning_in_a_process_of_its_own_finds_a_model(studied: tuple[Asked, Found]) -> None:
     """And one that fails there says so here, without a word of what it was given."""
     asked, found = studied
     stages: set[str] = set()
-    apart_found = apart.study(asked, lambda stage, done, of: stages.add(stage))
-    assert apart_found.parts == found.parts and apart_found.groups == found.groups and "comparison" in stages
+    there = apart.study(asked, lambda stage, done, of: stages.add(stage))
+    here, model = affinity.decode(found.parts.get), affinity.decode(there.parts.get)
+    assert here is not None and model is not None and model.names == here.names
+    assert [(one.name, one.people) for one in there.groups] == [(one.name, one.people) for one in found.groups]
+    assert {"tables", "comparison"} <= stages
     with pytest.raises(LearningFailed, match="ended without a model"):
         apart.study(Asked((((2, ("i-1",)), (1, ("i-2",))),)), quietly)
 
