@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
-from consent.suggest.model import Knob, Model
+from consent.suggest.model import LEAST_POPULAR, Knob, Model
 from consent.suggest.signals import Behaviour
 
-MOST_OWN = 160  # candidates from the own past; a record holds 128 entries a list
-MOST_NEW = 40  # by each of two tables
-MOST_SEEDS = 60  # own items that say what goes with them
-_LEAST_SHARE = 1e-4
+MOST_OWN = 128  # candidates from the own past; a record holds 128 entries a list
+MOST_NEW = 25  # by each of two tables
+MOST_SEEDS = 40  # own items that say what goes with them
+MOST_LAST = 20  # items of the last basket that do
 _NO_OWN = Own(0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
 
 Row = tuple[float, ...]
@@ -69,7 +69,7 @@ def situation(behaviour: Behaviour, model: Model) -> Situation:
         now_day,
         max(1.0, visit_gap),
         _goes_with(model, _seeds({item: one.habit for item, one in own.items()})),
-        _goes_with(model, _seeds(last)),
+        _goes_with(model, _seeds(last, MOST_LAST)),
         _goes_with(model, _seeds(dict.fromkeys(basket, 1.0))),
         _goes_with(model, _seeds(dict.fromkeys(wishlist, 1.0))),
         _similar(model, {item: one.habit for item, one in own.items()}),
@@ -78,11 +78,22 @@ def situation(behaviour: Behaviour, model: Model) -> Situation:
     )
 
 
-def _seeds(weights: Mapping[int, float]) -> list[tuple[int, float]]:
+def _seeds(weights: Mapping[int, float], most: int = MOST_SEEDS) -> list[tuple[int, float]]:
     """The weightiest items, with weights that sum to 1."""
-    seeds = nlargest(MOST_SEEDS, weights.items(), key=lambda one: (one[1], -one[0]))
+    seeds = strongest(weights, most)
     whole = sum(weight for _, weight in seeds)
     return [(item, weight / whole) for item, weight in seeds] if whole > 0 else []
+
+
+def strongest(weights: Mapping[int, float], most: int) -> list[tuple[int, float]]:
+    """The greatest weights, the greatest first; of equal ones the lower number."""
+    if len(weights) > most:
+        least = nlargest(most, weights.values())[-1]  # numbers alone are compared much faster than pairs
+        listed = [one for one in weights.items() if one[1] >= least]
+    else:
+        listed = list(weights.items())
+    listed.sort(key=lambda one: (-one[1], one[0]))
+    return listed[:most]
 
 
 def _goes_with(model: Model, seeds: list[tuple[int, float]]) -> dict[int, float]:
@@ -105,7 +116,7 @@ def likeness(model: Model, weights: Mapping[int, float]) -> list[tuple[int, floa
     get = near.get
     known = model.items
     scales = model.members.scales
-    for item, weight in weights.items():
+    for item, weight in strongest(weights, MOST_SEEDS):
         if item >= known:
             continue
         rows, listed = model.members.entries(item)
@@ -134,10 +145,10 @@ def candidates(found: Situation, model: Model) -> list[int]:
     """The items that may be wanted next: own ones, and new ones by each table. In order of their numbers."""
     chosen = set(found.own)
     if len(chosen) > MOST_OWN:
-        chosen = set(nlargest(MOST_OWN, chosen, key=lambda item: (found.own[item].habit, -item)))
+        chosen = {item for item, _ in strongest({item: one.habit for item, one in found.own.items()}, MOST_OWN)}
     for table in (found.goes_with, found.similar, found.goes_with_basket, found.goes_with_wishlist):
-        new = [one for one in table.items() if one[0] not in chosen]
-        chosen.update(item for item, _ in nlargest(MOST_NEW, new, key=lambda one: (one[1], -one[0])))
+        new = {item: weight for item, weight in table.items() if item not in chosen}
+        chosen.update(item for item, _ in strongest(new, MOST_NEW))
     chosen.update(model.most_popular)
     chosen.update(found.wishlist)
     return sorted(chosen - found.basket)
@@ -162,7 +173,7 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     made: list[Row] = []
     for item in listed:
         named = item < known
-        popular = log(max(model.popular[item], _LEAST_SHARE)) if named else log(_LEAST_SHARE)
+        popular = model.popular[item] if named else LEAST_POPULAR
         goes_with = log1p(100.0 * found.goes_with.get(item, 0.0))
         table = (
             popular,

@@ -4,6 +4,7 @@ Pure: no I/O, no clock.
 """
 
 import hashlib
+import math
 from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -13,6 +14,10 @@ from wire import schema
 from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
 
 Node = tuple[int, float, "Node", "Node"] | float
+
+
+LEAST_POPULAR = math.log(1e-4)
+MOST_POPULAR = 30  # that are candidates for everybody
 
 
 class Feature(IntEnum):
@@ -100,7 +105,7 @@ class Model:
     index: dict[str, int]
     decay: Decay
     knobs: tuple[float, ...]
-    popular: "array[float]"
+    popular: "array[float]"  # the log of the share of people
     trend: "array[float]"
     again: "array[float]"
     gap_days: "array[float]"
@@ -128,7 +133,7 @@ class Model:
         columns = floats(affinity.columns)
         knobs = (*floats(affinity.knobs), *DEFAULT_KNOBS[len(affinity.knobs) // 4 :])
         clusters = Rows.of(affinity.clusters)
-        popular = columns[0::ITEM_COLUMNS]
+        popular = array("f", (math.log(max(share, 1e-4)) for share in columns[0::ITEM_COLUMNS]))
         names = tuple(affinity.names)
         return cls(
             version=hashlib.sha256(schema.encode(affinity)).hexdigest()[:16],
@@ -149,7 +154,9 @@ class Model:
             sizes=words(affinity.sizes),
             linear=tuple(floats(affinity.linear)),
             trees=_trees(affinity),
-            most_popular=tuple(sorted(range(len(names)), key=lambda item: (-popular[item], names[item]))[:60]),
+            most_popular=tuple(
+                sorted(range(len(names)), key=lambda item: (-popular[item], names[item]))[:MOST_POPULAR]
+            ),
         )
 
     def season(self, item: int, month: int) -> float:

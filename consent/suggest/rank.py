@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import mul
 
 from consent.suggest import features, reasons
 from consent.suggest.features import Row, Situation
@@ -27,7 +28,7 @@ DECLINED = 0.35  # for each time that its category was declined
 UNANSWERED = 0.04
 TAKEN = 0.3
 MOST_TALLY = 4.0  # nothing is lost for ever, nor carries all before it
-MOST_TREED = 60  # of the best by the linear weights; trees cost more
+MOST_TREED = 40  # of the best by the linear weights; trees cost more
 
 
 class Place(StrEnum):
@@ -73,10 +74,14 @@ def rank(
     listed = [item for item, name in named.items() if allowed is None or allowed(name)]
     rows = features.rows(found, model, listed)
     tallies = {name: tallied(one) for name, one in behaviour.tallies} if category is not None else {}
+    shares, came_back = found.basket or found.wishlist, found.past.came_back
     scored: list[tuple[float, str, int, Row]] = []
     for item, row, score in zip(listed, rows, scores(model, rows), strict=True):
         name = named[item]
-        score += _shared(found, item) - CAME_BACK * found.past.came_back.get(name, 0)
+        if shares:
+            score += _shared(found, item)
+        if came_back:
+            score -= CAME_BACK * came_back.get(name, 0)
         if near is not None and near(name):
             score += NEAR
         if tallies and category is not None:
@@ -95,6 +100,7 @@ def _best(
     near: Callable[[str], bool] | None,
 ) -> Iterable[Ranked]:
     left = dict.fromkeys(Place, most)
+    kept: list[tuple[float, str, int, Row, Place, int]] = []
     for score, name, item, row in scored:
         own = found.own.get(item)
         times = 0 if own is None else own.times
@@ -103,7 +109,10 @@ def _best(
             continue
         for one in (place,) if apart else tuple(Place):
             left[one] -= 1
-        why = reasons.reasons(found, model, item, row, near is not None and near(name))
+        kept.append((score, name, item, row, place, times))
+    seeds = reasons.Seeds.of(found, model, [item for _, _, item, *_ in kept])
+    for score, name, item, row, place, times in kept:
+        why = reasons.reasons(found, model, seeds, item, row, near is not None and near(name))
         yield Ranked(name, score, place, why, times)
 
 
@@ -112,7 +121,7 @@ def scores(model: Model, rows: list[Row]) -> list[float]:
     if not model.linear:
         return [0.0] * len(rows)
     intercept, *weights = model.linear
-    linear = [intercept + sum(map(float.__mul__, weights, row)) for row in rows]
+    linear = [intercept + sum(map(mul, weights, row)) for row in rows]
     if not model.trees:
         return linear
     order = sorted(range(len(rows)), key=lambda place: -linear[place])

@@ -3,10 +3,11 @@
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consent.suggest.features import Row, Situation
+from consent.suggest.features import MOST_SEEDS, Row, Situation, strongest
 from consent.suggest.model import Feature, Model
 
 MOST_REASONS = 3
@@ -40,19 +41,38 @@ class Reason:
     item: str | None = None
 
 
-def reasons(found: Situation, model: Model, item: int, row: Row, near: bool) -> tuple[Reason, ...]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Seeds:
+    """For what is to be explained, the item that speaks most for each: bought, in the online basket, or wished for."""
+
+    bought: Mapping[int, int]
+    basket: Mapping[int, int]
+    wishlist: Mapping[int, int]
+
+    @classmethod
+    def of(cls, found: Situation, model: Model, items: Collection[int]) -> "Seeds":
+        """Found once for all the items: a walk through the tables for each would take milliseconds."""
+        wanted = frozenset(items)
+        habits = {item: own.habit for item, own in found.own.items()}
+        return cls(
+            _speaking(model, wanted - found.own.keys(), dict(strongest(habits, MOST_SEEDS))),
+            _speaking(model, wanted, dict.fromkeys(found.basket, 1.0)),
+            _speaking(model, wanted, dict.fromkeys(found.wishlist, 1.0)),
+        )
+
+
+def reasons(found: Situation, model: Model, seeds: Seeds, item: int, row: Row, near: bool) -> tuple[Reason, ...]:
     """What mattered for an item, the strongest first; never empty."""
     told: list[Reason] = []
     if item in found.wishlist:
         told.append(Reason(ReasonKind.ON_WISHLIST))
-    for table, seeds, kind in (
-        (found.goes_with_basket, found.basket, ReasonKind.WITH_BASKET),
-        (found.goes_with_wishlist, found.wishlist, ReasonKind.WITH_WISHLIST),
+    for table, speaking, kind in (
+        (found.goes_with_basket, seeds.basket, ReasonKind.WITH_BASKET),
+        (found.goes_with_wishlist, seeds.wishlist, ReasonKind.WITH_WISHLIST),
     ):
-        if table.get(item, 0.0) >= _GOES_WITH_FROM:
-            seed = _strongest(model, item, dict.fromkeys(seeds, 1.0))
-            told += [Reason(kind, None, _name(found, model, seed))] if seed is not None else []
-    told += _own(found, model, item) if item in found.own else _others(found, model, item)
+        if item in speaking and table.get(item, 0.0) >= _GOES_WITH_FROM:
+            told.append(Reason(kind, None, _name(found, model, speaking[item])))
+    told += _own(found, model, item) if item in found.own else _others(found, model, seeds, item)
     if model.dated and row[Feature.SEASON] >= 1.0:
         told.append(Reason(ReasonKind.SEASON, _month(found)))
     if near:
@@ -74,13 +94,11 @@ def _own(found: Situation, model: Model, item: int) -> list[Reason]:
     return told
 
 
-def _others(found: Situation, model: Model, item: int) -> list[Reason]:
+def _others(found: Situation, model: Model, seeds: Seeds, item: int) -> list[Reason]:
     told: list[tuple[float, Reason]] = []
     goes_with = found.goes_with.get(item, 0.0)
-    if goes_with >= _GOES_WITH_FROM:
-        seed = _strongest(model, item, {one: own.habit for one, own in found.own.items()})
-        if seed is not None:
-            told.append((goes_with, Reason(ReasonKind.WITH_BOUGHT, None, _name(found, model, seed))))
+    if goes_with >= _GOES_WITH_FROM and item in seeds.bought:
+        told.append((goes_with, Reason(ReasonKind.WITH_BOUGHT, None, _name(found, model, seeds.bought[item]))))
     similar = found.similar.get(item, 0.0)
     if similar > 0.0:
         told.append((similar, Reason(ReasonKind.SIMILAR)))
@@ -88,17 +106,18 @@ def _others(found: Situation, model: Model, item: int) -> list[Reason]:
     return [one for _, one in told]
 
 
-def _strongest(model: Model, item: int, seeds: dict[int, float]) -> int | None:
-    """The seed that most speaks for the item."""
-    best, strongest = None, 0.0
+def _speaking(model: Model, wanted: frozenset[int], seeds: Mapping[int, float]) -> dict[int, int]:
+    """For each wanted item the seed with which it goes most; of equal ones the lower number."""
+    best: dict[int, tuple[float, int]] = {}
     for seed, weight in sorted(seeds.items()):
-        if seed >= model.items or seed == item:
+        if seed >= model.items:
             continue
         items, weights, scale = model.goes_with.row(seed)
-        for other, one in zip(items, weights, strict=True):
-            if other == item and one * scale * weight > strongest:
-                best, strongest = seed, one * scale * weight
-    return best
+        for item in wanted.intersection(items):
+            told = weights[items.index(item)] * scale * weight
+            if item != seed and told > best.get(item, (0.0, 0))[0]:
+                best[item] = (told, seed)
+    return {item: seed for item, (_, seed) in best.items()}
 
 
 def _name(found: Situation, model: Model, item: int) -> str:

@@ -15,8 +15,8 @@ from sklearn.decomposition import TruncatedSVD  # type: ignore[import-untyped]
 from hq.learning.purchases import Floats, Whole
 from wire.affinity import Neighbours, column
 
-MOST_BESIDE = 60  # items beside an item
-MOST_IN_CLUSTER = 250
+MOST_BESIDE = 50  # items beside an item
+MOST_IN_CLUSTER = 200
 _AT_ONCE = 1024  # rows that are dense at a time
 _DIMENSIONS = 40
 
