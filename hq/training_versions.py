@@ -198,7 +198,7 @@ _VERSIONS = select(
 )
 
 
-def _version(row: Row[Any]) -> Version:
+def _version(row: Any) -> Version:
     return Version(
         row.number, row.brand, State(row.state), row.made_ms, row.digest, row.checked_ms, row.gone_ms,
         bool(row.is_published), bool(row.has_tables),
