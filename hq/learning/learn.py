@@ -32,7 +32,8 @@ class Settings:
     """
 
     clusters_of: int = LEAST_CLUSTER
-    support: int = 10  # of 5, 10 and 20 the least that halves what a membership test tells, and costs no recall
+    named: int = 5  # people who bought an item, before it has figures of its own
+    support: int = 10  # of 5, 10 and 20 the least that much weakens a membership test at little cost
     now_known: bool = True
     seed: int = 7
     most_people: int = 6000
@@ -112,12 +113,12 @@ def _learned(histories: Sequence[History], settings: Settings, progress: Progres
     shortened = [one for one in histories if len(one.baskets) > 1]
     for depth in range(depths):
         shortened = [one.before() if len(one.baskets) > 1 else one for one in shortened]
-        model = Model.of(tables(laid_out(shortened, settings.support), settings, progress))
+        model = Model.of(tables(laid_out(shortened, settings.named), settings, progress))
         cut = [one.cut(depth) for one in chosen if len(one.baskets) > depth + 1]
         told = partial(progress, "examples")
         taught.append(weights.examples(cut, model, settings.now_known, told))
     found = weights.learned(weights.together(taught), settings.seed, progress)
-    made = tables(laid_out(histories, settings.support), settings, progress)
+    made = tables(laid_out(histories, settings.named), settings, progress)
     knobs = affinity.floats(made.knobs)
     knobs[Knob.TREES_SHARE] = found.share
     return replace(made, knobs=column("f", knobs), linear=found.linear, trees=found.trees)
