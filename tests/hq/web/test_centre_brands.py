@@ -83,15 +83,17 @@ def test_the_language_of_a_choice_is_that_of_the_notice(place: Place) -> None:
         assert (newest.choice.brand, newest.proof.notice_language) == (brand, language)
 
 
-def test_the_first_page_tells_what_suggestions_alone_let_staff_see(place: Place) -> None:
-    """Whatever was given is named, for whichever purpose; in both languages."""
-    place.hq.grant("cleo", "suggest", "size.shoe")
-    place.hq.later(1)
+def test_the_first_page_tells_what_staff_may_see_and_not_what_is_only_used(place: Place) -> None:
+    """What was given to suggestions alone is used and never shown; given to help it is named; in both languages."""
     cleo = place.signed_in("cleo")
-    for language, bare, seen in (
+    words = (
         ("en", "nothing else of yours", "Then they may see your shoe size."),
-        ("de", "sonst nichts", "Ihre Schuhgröße"),
-    ):
-        page = cleo.get("/", headers={"Accept-Language": language}).text
-        sentence = re.search(r'id="sentence">([^<]*)<', page)[1]  # type: ignore[index]
-        assert seen in sentence and bare not in sentence
+        ("de", "Sonst sieht es nichts von Ihnen", "Ihre Schuhgröße"),
+    )
+    for purpose, is_seen in (("suggest", False), ("assist", True)):
+        place.hq.grant("cleo", purpose, "size.shoe")
+        place.hq.later(1)
+        for language, bare, seen in words:
+            page = cleo.get("/", headers={"Accept-Language": language}).text
+            sentence = re.search(r'id="sentence">([^<]*)<', page)[1]  # type: ignore[index]
+            assert (seen in sentence, bare in sentence) == (is_seen, not is_seen)

@@ -67,9 +67,13 @@ def test_what_can_be_chosen_is_told_and_recorded(versions: Place) -> None:
     assert presence["ask"] == "never"
     assert set(presence) == {"notice", "brand", "purpose", "language", "label", "what", "how", "why", "benefit", "full",
                              "details", "scopes", "ask"}  # fmt: skip
-    assert {"scope": "diet", "special": "health or belief", "retention_days": 365, "most_items": 6} in listed[1][
-        "scopes"
-    ]
+    assert {
+        "scope": "diet",
+        "special": "health or belief",
+        "retention_days": 365,
+        "most_items": 6,
+        "shown": True,
+    } in listed[1]["scopes"]
     assert served(versions, "ben") == [(one["purpose"], "de", "app") for one in listed]
     choice["changes"][0] |= {"notice": presence["notice"], "language": "de"}
     assert app.patch("/api/v1/me/choices", json=choice).status_code == 200
