@@ -17,6 +17,8 @@ from hq.learning.findings import Asked, Found, Progress
 _POLL_S = 0.5
 _NICER = 10
 _END_S = 5.0
+# A thread for each of many cores would be more than HQ's unit lets it have. Whoever set them keeps what they set.
+_THREADS = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
 
 
 def study(asked: Asked, progress: Progress, stop: Event | None = None) -> Found:
@@ -25,6 +27,8 @@ def study(asked: Asked, progress: Progress, stop: Event | None = None) -> Found:
     Raises:
         LearningFailed: it ended without a model, or was stopped.
     """
+    for name, number in _THREADS.items():
+        os.environ.setdefault(name, number)
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
     learner = spawning.Process(target=_learn, args=(theirs,), name="consentry-hq-learning", daemon=True)

@@ -350,8 +350,10 @@ def test_an_earlier_version_comes_back_unless_somebody_left_it_long_ago(hq: Head
 
 
 @pytest.mark.long
-def test_learning_in_a_process_of_its_own_finds_a_model(studied: tuple[Asked, Found]) -> None:
-    """And one that fails there says so here, without a word of what it was given."""
+def test_learning_in_a_process_of_its_own_finds_a_model(
+    hq: Headquarters, studied: tuple[Asked, Found], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command waits for it, and tells how far it is; one that fails there says so here."""
     asked, found = studied
     stages: set[str] = set()
     there = apart.study(asked, lambda stage, done, of: stages.add(stage))
@@ -359,10 +361,16 @@ def test_learning_in_a_process_of_its_own_finds_a_model(studied: tuple[Asked, Fo
     assert here is not None and model is not None and model.names == here.names
     assert [(one.name, one.people) for one in there.groups] == [(one.name, one.people) for one in found.groups]
     assert {"tables", "comparison"} <= stages
+    assert training_commands.PART.runs["train", ""](hq.office, _chosen(), hq.now_ms) == 0
+    said = capsys.readouterr()
+    assert "model 1 is in force" in said.out and "comparison" in said.err and in_store(hq)
     with pytest.raises(LearningFailed, match="ended without a model"):
         apart.study(Asked((((2, ("i-1",)), (1, ("i-2",))),)), quietly)
 
 
 def _run(hq: Headquarters, action: str) -> None:
-    chosen = argparse.Namespace(brand=None, version=None)
-    training_commands.PART.runs["train", action](hq.office, chosen, hq.now_ms)
+    training_commands.PART.runs["train", action](hq.office, _chosen(), hq.now_ms)
+
+
+def _chosen() -> argparse.Namespace:
+    return argparse.Namespace(brand=None, version=None)
