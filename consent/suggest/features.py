@@ -14,7 +14,7 @@ from consent.suggest.history import Own, Past, fold, usual_gap, weigh
 from consent.suggest.model import LEAST_POPULAR, Knob, Model
 from consent.suggest.signals import Behaviour
 
-MOST_OWN = 128  # candidates from the own past; a record holds 128 entries a list
+MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
 MOST_NEW = 25  # by each of two tables
 MOST_SEEDS = 40  # own items that say what goes with them
 MOST_LAST = 20  # items of the last basket that do

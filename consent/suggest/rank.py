@@ -28,7 +28,8 @@ DECLINED = 0.35  # for each time that its category was declined
 UNANSWERED = 0.04
 TAKEN = 0.3
 MOST_TALLY = 4.0  # nothing is lost for ever, nor carries all before it
-MOST_TREED = 40  # of the best by the linear weights; trees cost more
+LEAST_TREED = 32  # of the best by the linear weights; trees cost more
+TREED_EACH = 4  # and so many for each that is asked for, where these are more
 
 
 class Place(StrEnum):
@@ -76,7 +77,7 @@ def rank(
     tallies = {name: tallied(one) for name, one in behaviour.tallies} if category is not None else {}
     shares, came_back = found.basket or found.wishlist, found.past.came_back
     scored: list[tuple[float, str, int, Row]] = []
-    for item, row, score in zip(listed, rows, scores(model, rows), strict=True):
+    for item, row, score in zip(listed, rows, scores(model, rows, TREED_EACH * most), strict=True):
         name = named[item]
         if shares:
             score += _shared(found, item)
@@ -116,7 +117,7 @@ def _best(
         yield Ranked(name, score, place, why, times)
 
 
-def scores(model: Model, rows: list[Row]) -> list[float]:
+def scores(model: Model, rows: list[Row], treed: int = LEAST_TREED) -> list[float]:
     """The log odds of each row: by the linear weights, and for the best of them by the trees, where there are any."""
     if not model.linear:
         return [0.0] * len(rows)
@@ -124,14 +125,15 @@ def scores(model: Model, rows: list[Row]) -> list[float]:
     linear = [intercept + sum(map(mul, weights, row)) for row in rows]
     if not model.trees:
         return linear
+    treed = max(treed, LEAST_TREED)
     order = sorted(range(len(rows)), key=lambda place: -linear[place])
     share = model.knobs[Knob.TREES_SHARE]
-    for place in order[:MOST_TREED]:
+    for place in order[:treed]:
         linear[place] = share * grown(model, rows[place]) + (1.0 - share) * linear[place]
-    if len(order) > MOST_TREED:  # the others stay behind the best of them, in their order
-        floor = min(linear[place] for place in order[:MOST_TREED]) - 1e-6
-        step = linear[order[MOST_TREED]] - floor
-        for place in order[MOST_TREED:]:
+    if len(order) > treed:  # the others stay behind the best of them, in their order
+        floor = min(linear[place] for place in order[:treed]) - 1e-6
+        step = linear[order[treed]] - floor
+        for place in order[treed:]:
             linear[place] = min(linear[place], linear[place] - step)
     return linear
 
