@@ -18,7 +18,7 @@ from benchmarks import suggestions_retail
 from benchmarks.report import Row, machine
 from benchmarks.suggestions_baskets import PARTS, Baskets, BasketsError, read
 from benchmarks.suggestions_measures import NAMES, RESAMPLES, Interval, Measured, differences, measured
-from benchmarks.suggestions_runs import GUARDED, MEMBERSHIP, METHODS, Ran, RunError
+from benchmarks.suggestions_runs import GUARDED, MEMBERSHIP, METHODS, Place, Ran, RunError
 from benchmarks.suggestions_runs import run as run_apart
 from benchmarks.suggestions_told import Found, Method, Sorts, as_json, lines
 
@@ -52,7 +52,7 @@ tuning or learning; memory above the baskets themselves; and ours minus TIFU-KNN
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures and prints; exit 0. A bad file: one line with the remedy, exit 1."""
+    """Measures and prints; exit 0. A bad file: one line with the remedy, exit 1; so too where a part failed."""
     parser = argparse.ArgumentParser(
         prog="suggestions", description=ABOUT, epilog=ENTERS, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     title = "Online Retail" if chosen.file is None else chosen.file.name
     try:
         baskets = suggestions_retail.baskets() if chosen.file is None else read(chosen.file)
-        found = find(title, fewer(baskets) if chosen.quick else baskets, names, chosen)
-    except (BasketsError, RunError) as error:
+        found, failed = find(title, fewer(baskets) if chosen.quick else baskets, names, chosen)
+    except BasketsError as error:
         print(f"suggestions: {error}", file=sys.stderr)
         return 1
     if chosen.json:
@@ -87,20 +87,40 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{time.strftime('%Y-%m-%d', time.gmtime())}: {machine()}\n")
         print("\n".join(lines(found)))
-    return 0
+    for error in failed:
+        print(f"suggestions: {error}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def find(title: str, baskets: Baskets, names: Sequence[str], chosen: argparse.Namespace) -> Found:
-    """All that was asked for. Raises: RunError."""
-    ran = {name: run_apart(name, METHODS[name], baskets, chosen.strict) for name in names}
+def find(
+    title: str, baskets: Baskets, names: Sequence[str], chosen: argparse.Namespace
+) -> tuple[Found, list[RunError]]:
+    """All that was asked for, and what failed: that is left out, and takes nothing else with it."""
+    failed: list[RunError] = []
+
+    def tried(name: str, place: Place, *arguments: object) -> Ran | None:
+        try:
+            return run_apart(name, place, *arguments)
+        except RunError as error:
+            failed.append(error)
+            return None
+
+    tries = {name: tried(name, METHODS[name], baskets, chosen.strict) for name in names}
+    ran = {name: one for name, one in tries.items() if one is not None}
     methods = {name: method(one, baskets) for name, one in ran.items()}
-    guarded = membership = None
-    if chosen.guard:
-        guarded = sorts(run_apart("guard", GUARDED, ran[OURS].gave[2], baskets, chosen.seed))
-    if chosen.membership:
-        membership = run_apart("membership", MEMBERSHIP, baskets, chosen.seed).gave
+    guarded = tried("guard", GUARDED, ran[OURS].gave[2], baskets, chosen.seed) if chosen.guard and OURS in ran else None
+    membership = tried("membership", MEMBERSHIP, baskets, chosen.seed) if chosen.membership else None
     apart = against({name: one.measured for name, one in methods.items()}, chosen.seed, chosen.resamples)
-    return Found(title, baskets, chosen.strict, methods, apart, guarded, membership)
+    found = Found(
+        title,
+        baskets,
+        chosen.strict,
+        methods,
+        apart,
+        sorts(guarded) if guarded is not None else None,
+        membership.gave if membership is not None else None,
+    )
+    return found, failed
 
 
 def fewer(baskets: Baskets) -> Baskets:

@@ -7,11 +7,10 @@ import random
 from collections.abc import Callable
 from statistics import median
 
-from hq.learning.membership import attack
-
 from benchmarks.suggestions_baskets import Baskets
 from benchmarks.suggestions_ours import histories
 from hq.learning.learn import Settings, learn
+from hq.learning.membership import attack
 
 
 def attacked(baskets: Baskets, seed: int, told: Callable[[str], None]) -> dict[str, float]:
@@ -21,7 +20,7 @@ def attacked(baskets: Baskets, seed: int, told: Callable[[str], None]) -> dict[s
     half = len(everybody) // 2
     members, others = everybody[:half], everybody[half : 2 * half]
     tables = learn(members, Settings(), lambda stage, done, of: told(f"{stage}: {done} of {of}"))
-    found = attack(tables, members, others, seed)
+    found = attack(tables, members, others)
     sizes = found.cluster_sizes or (0,)
     return {
         "AUC of the membership test": found.auc,
