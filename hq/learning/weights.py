@@ -23,7 +23,7 @@ Rows = npt.NDArray[np.float32]
 
 LEAST_PEOPLE = 40
 NO_TREES = Trees(b"", b"", b"", b"")
-TREES = 40
+TREES = 60
 LEAVES = 15
 SHARES = (0.0, 0.5, 1.0)  # of the trees in the score
 
@@ -151,7 +151,7 @@ def _linear(found: Examples, which: npt.NDArray[np.bool_]) -> _Line:
 
 def _trees(found: Examples, which: npt.NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=0.15, min_samples_leaf=200, l2_regularization=5.0,
+        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=0.1, min_samples_leaf=200, l2_regularization=5.0,
         random_state=seed, early_stopping=False,
     ).fit(found.rows[which], found.bought[which], _say(found, which))  # fmt: skip
 
