@@ -21,6 +21,7 @@ from hq.learning.weights import behaviour
 from wire.affinity import Affinity
 
 MOST_ITEMS = 60
+MOST_PEOPLE = 3000  # of each side; of more some by lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Membership:
     cluster_sizes: tuple[int, ...]
 
 
-def attack(affinity: Affinity, members: Sequence[History], others: Sequence[History]) -> Membership:
+def attack(affinity: Affinity, members: Sequence[History], others: Sequence[History], seed: int = 7) -> Membership:
     """How well tables learned from `members` alone tell them from `others`, people of the same kind.
 
     Raises:
@@ -45,11 +46,15 @@ def attack(affinity: Affinity, members: Sequence[History], others: Sequence[Hist
         raise ValueError("members and others, at least one of each")
     model = Model.of(affinity)
     signs = ("near a cluster", "held by clusters", "pairs of items")
-    inside = np.asarray([_signs(model, one) for one in members])
-    outside = np.asarray([_signs(model, one) for one in others])
+    inside = np.asarray([_signs(model, one) for one in _some(members, seed)])
+    outside = np.asarray([_signs(model, one) for one in _some(others, seed)])
     told = [(*_told(inside[:, at], outside[:, at]), sign) for at, sign in enumerate(signs)]
     auc, advantage, sign = max(told)
     return Membership(auc, advantage, sign, tuple(model.sizes))
+
+
+def _some(people: Sequence[History], seed: int) -> list[History]:
+    return [people[at] for at in np.random.default_rng(seed).permutation(len(people))[:MOST_PEOPLE]]
 
 
 def _signs(model: Model, history: History) -> tuple[float, float, float]:
