@@ -57,10 +57,15 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(inner)
+        # All else that is allotted to the Internet lies there: not the translations of a network of one's own
+        # (64:ff9b:1::/48), nor the old forms that carry IPv4 (::/96, ::ffff:0:0:0/96), nor site-local ones.
+        if address not in _UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class HttpPost:
