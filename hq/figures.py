@@ -34,6 +34,8 @@ from hq.figures_tables import figure_budgets, figure_cells, figure_releases, fig
 
 # (population, purpose, first day, day after the last one) -> what is to be counted.
 Collect = Callable[[Population, str, int, int], Iterable[Episode]]
+# Of whom and about what: figures of one such count the same things.
+Kind = tuple[Population, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def release(
 ) -> Release:  # fmt: skip
     """Releases a table, in a transaction that writes; one that was released is the same again, whatever changed since.
 
-    `collect` is asked for the table's purpose, and for those of which figures of these days were released (`beside`).
+    `collect` is asked for the table's population and purpose, and for those of which figures of these days were
+    released (`beside`).
 
     Raises:
         Refused: it is too early, there is no such table, or the budget of one of its days is spent.
@@ -144,8 +147,8 @@ def release(
     boxes = counting.boxes(sheet.population, sheet.span, sheet.axis)
     others = [
         other.members(box)
-        for purpose, held in _beside(connection, sheet, first, end).items()
-        for other in [Counting(collect(sheet.population, purpose, first, end))]
+        for (population, purpose), held in _beside(connection, sheet, first, end).items()
+        for other in [Counting(collect(population, purpose, first, end))]
         for box in held
     ]
     safe = releasable(counting, boxes, _released(connection, sheet, first, end), wanted.least, others)
@@ -228,34 +231,30 @@ def window(span: Span) -> tuple[int, int]:
     return min(one.first for one in around), max(one.end for one in around)
 
 
-def beside(connection: Connection, sheet: Sheet) -> list[str]:
-    """The other purposes of which figures of this population were released over these days."""
+def beside(connection: Connection, sheet: Sheet) -> list[Kind]:
+    """The other populations and purposes of which figures were released over these days."""
     return sorted(_beside(connection, sheet, *window(sheet.span)))
 
 
-def _beside(connection: Connection, sheet: Sheet, first: int, end: int) -> dict[str, list[Box]]:
-    return {
-        purpose: held
-        for purpose, held in _boxes(connection, sheet.population, first, end).items()
-        if purpose != sheet.purpose
-    }
+def _beside(connection: Connection, sheet: Sheet, first: int, end: int) -> dict[Kind, list[Box]]:
+    found = _boxes(connection, first, end)
+    return {kind: held for kind, held in found.items() if kind != (sheet.population, sheet.purpose)}
 
 
 def _released(connection: Connection, sheet: Sheet, first: int, end: int) -> list[Box]:
-    return _boxes(connection, sheet.population, first, end).get(sheet.purpose, [])
+    return _boxes(connection, first, end).get((sheet.population, sheet.purpose), [])
 
 
-def _boxes(connection: Connection, population: Population, first: int, end: int) -> dict[str, list[Box]]:
+def _boxes(connection: Connection, first: int, end: int) -> dict[Kind, list[Box]]:
     cells = figure_cells.c
-    wanted = select(figure_cells).where(
-        cells.population == population.value, cells.first_day >= first, cells.first_day < end
-    )
-    found: dict[str, list[Box]] = {}
+    wanted = select(figure_cells).where(cells.first_day >= first, cells.first_day < end)
+    found: dict[Kind, list[Box]] = {}
     for row in connection.execute(wanted):
         span = Span(SpanKind(row.span), row.first_day)
         if span.end <= end:
             outcome = Outcome(row.outcome) if row.outcome else None
-            found.setdefault(row.purpose, []).append(Box(span, Axis(row.axis), row.value, outcome))
+            kind = Population(row.population), row.purpose
+            found.setdefault(kind, []).append(Box(span, Axis(row.axis), row.value, outcome))
     return found
 
 

@@ -94,15 +94,15 @@ def release(engine: Engine, keys: Keys, sheet: Sheet, now_ms: int) -> Release:
         drawn = figures_noise.noise(rules.epsilon_micro, sheet.sensitivity)
         figures.check_budget(connection, sheet, drawn, rules.budget_micro)
         episodes = {
-            purpose: figures_counts.collect(connection, keys, sheet.population, purpose, first, end, now_ms)
-            for purpose in (sheet.purpose, *figures.beside(connection, sheet))
+            (population, purpose): figures_counts.collect(connection, keys, population, purpose, first, end, now_ms)
+            for population, purpose in ((sheet.population, sheet.purpose), *figures.beside(connection, sheet))
         }
 
     with writing(engine) as connection:
 
         def collect(population: Population, purpose: str, first: int, end: int) -> list[Episode]:
-            if purpose in episodes:
-                return episodes[purpose]
+            if (population, purpose) in episodes:
+                return episodes[population, purpose]
             # Released by somebody else since it was read above.
             return figures_counts.collect(connection, keys, population, purpose, first, end, now_ms)
 

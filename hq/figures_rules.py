@@ -2,8 +2,8 @@
 
 Withheld is what fewer than k stand behind; what differs from a released figure that holds it, or that it holds, by
 fewer than k; and what would leave fewer than k, but somebody, when all released parts are taken from the whole. Of a
-figure that is of another kind (another axis, another purpose) nobody knows beforehand whether it holds the other: where
-it happens to, by the members, and fewer than k are left, but somebody, it is withheld, too.
+figure that is of another kind (another axis, purpose or population) nobody knows beforehand whether it holds the other:
+where it happens to, by the members, and fewer than k are left, but somebody, it is withheld, too.
 
 Pure: no I/O, no clock.
 """
@@ -20,7 +20,7 @@ def releasable(
     """Those of the wanted boxes that may be released beside the released ones, wholes first, then many before few.
 
     least: k, how many must stand behind each figure and each difference. others: who stands behind each released figure
-    of other purposes.
+    of other purposes and populations.
     """
     held, apart = list(released), list(others)
     found = []

@@ -174,6 +174,25 @@ def test_what_two_purposes_differ_in_is_not_few(engine: Engine) -> None:
     assert all(Outcome.NONE not in one.outcomes for one in assist.lines)
 
 
+def test_what_two_populations_differ_in_is_not_few(engine: Engine) -> None:
+    """Sixty were asked and granted, these and three more granted: whoever subtracts would learn of the three."""
+    kept = (Outcome.KEPT, Outcome.WITHDRAWN)
+    granted = [replace(one, outcome=kept[number % 2]) for number, one in enumerate(asked(60, Outcome.GIVEN))]
+    three = [replace(one, member=b"late" + one.member) for one in granted[:3]]
+    held = {ASKED: [*asked(60, Outcome.GIVEN), *asked(40, Outcome.REFUSED, 9)], Population.GIVEN: [*granted, *three]}
+
+    def of(population: Population, purpose: str, first: int, end: int) -> list[Episode]:
+        return held[population] if purpose == "presence" else []
+
+    def told(population: Population) -> list[figures.Line]:
+        sheet = Sheet(population, "presence", MONTH, Axis.ALL)
+        with writing(engine) as connection:
+            return list(figures.release(connection, sheet, of, LATER_MS, QUIET).lines)
+
+    assert set(told(ASKED)[0].outcomes) == {Outcome.GIVEN, Outcome.REFUSED}
+    assert [one.count for one in told(Population.GIVEN)] in ([], [None]), "the whole less who was asked is three"
+
+
 def test_a_differencing_attack_over_time_finds_nobody(engine: Engine) -> None:
     """Days, weeks and the month, each split: who takes one from the other is left with ten or more, or with nobody."""
     episodes = [*MIXED, *asked(4, Outcome.REFUSED, 10, "mail", "s-2")]
