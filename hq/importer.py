@@ -166,7 +166,7 @@ class _Batch:
         self._presence = notices_proof.of_presence(connection)
         told = notices_proof.told(connection, locked, self._presence)
         self._told = {one.about.id for one in locked.values() if one.reference in told}
-        self._texts: set[bytes] = set()  # notices that are known
+        self._texts: set[tuple[bytes, str | None, str | None]] = set()  # notices that pass, with brand and purpose
         self.untold: list[bytes] = []  # who brings a phone, and is told of presence by whoever imports
         self.entries: list[Entry] = []
         self.phones: list[tuple[str, bytes]] = []
@@ -249,9 +249,11 @@ class _Batch:
 
     def _check_notices(self, member: str, line: Line, grants: list[Choice]) -> None:
         """Whoever imports says what was shown: it must be known, and clear of which policy a phone is told."""
-        for one in {choice.notice for choice in grants} - self._texts:
-            notices_proof.check_known(self._connection, one)
-            self._texts.add(one)
+        for one in grants:
+            about = one.notice, one.brand, one.purpose
+            if about not in self._texts:
+                notices_proof.check_known(self._connection, one)
+                self._texts.add(about)
         is_told = member in self._told or any(choice.purpose == PRESENCE for choice in grants)
         if line.phones and not is_told and len(self._presence) != 1:
             raise notices_proof.not_served()

@@ -8,7 +8,7 @@ I/O: sqlalchemy.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, insert, select, update
@@ -17,7 +17,7 @@ from hq import ledger_facts, synthetic_choices
 from hq.custody import Place, Seal, bound
 from hq.ledger_proof import Proof
 from hq.membership import Locked
-from hq.state import Choice, Event
+from hq.state import CLOSING, Choice, Event, EventKind, grant_time, is_closing
 from hq.synthetic_choices import is_synthetic
 from hq.tables import chain_heads, consent_events
 from wire import cbor, schema
@@ -26,6 +26,7 @@ ZERO_HASH = bytes(32)
 CHAIN = "consent_events"
 _CONTEXT = b"consentry/consent-event/1"
 _CHUNK = 500  # bound parameters of one statement
+_SKEW_S = 300  # a clock elsewhere may be ahead by so much
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,7 +49,7 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
     """Appends the events whose ids are not there yet, and returns how many that were.
 
     `locked`: their members, whose row locks the caller holds; the choices are sealed under their keys. It is part of
-    the caller's transaction: all of it or nothing is written.
+    the caller's transaction: all of it or nothing is written. What was chosen by a clock that is ahead was chosen now.
     """
     listed = list(entries)
     nobodys = {one for one, found in locked.items() if is_synthetic(found.about.id)}
@@ -63,6 +64,7 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
         chunk = ids[start : start + _CHUNK]
         for known in connection.scalars(select(consent_events.c.id).where(consent_events.c.id.in_(chunk))):
             del wanted[known]
+    wanted = {one.event.id: one for one in _on_time(connection, list(wanted.values()), locked)}
     rows = []
     for entry in wanted.values():
         number += 1
@@ -88,6 +90,48 @@ def append(connection: Connection, entries: Iterable[Entry], locked: Mapping[byt
         first = number - len(rows) + 1
         ledger_facts.note(connection, enumerate(((one.member, one.event) for one in wanted.values()), first))
     return kept + len(rows)
+
+
+def _on_time(connection: Connection, entries: list[Entry], locked: Mapping[bytes, Locked]) -> list[Entry]:
+    """These, with the times of choice that hold.
+
+    What closes something was chosen now at the latest. Where it was chosen now it is no earlier than what it ends, even
+    if that was written by a clock ahead of this one. What opens something may be a little ahead of now, and is now.
+    """
+    found = [replace(one, event=_not_ahead(one.event)) for one in entries]
+    now = [one for one in found if is_closing(one.event.choice) and one.event.chosen_s == one.event.recorded_s]
+    later: set[bytes] = set()
+    for start in range(0, len(now), _CHUNK):
+        chunk = now[start : start + _CHUNK]
+        since_s = min(one.event.recorded_s for one in chunk)
+        wanted = select(consent_events.c.member).where(
+            consent_events.c.member.in_({one.member for one in chunk}), consent_events.c.chosen_s > since_s
+        )
+        later.update(connection.scalars(wanted))
+    if not later:
+        return found
+    before = of_members(connection, {one: locked[one] for one in later})
+    late = {one.event.id for one in now if one.member in later}
+    return [
+        replace(one, event=_no_earlier(one.event, before[one.member])) if one.event.id in late else one for one in found
+    ]
+
+
+def _not_ahead(event: Event) -> Event:
+    now_s, chosen_s = event.recorded_s, event.chosen_s
+    if chosen_s is None or chosen_s <= now_s or (not is_closing(event.choice) and chosen_s > now_s + _SKEW_S):
+        return event
+    choice = event.choice
+    if choice.kind is EventKind.GRANT and now_s < choice.from_s <= chosen_s:
+        choice = replace(choice, from_s=now_s)
+    return replace(event, chosen_s=now_s, choice=choice)
+
+
+def _no_earlier(event: Event, before: Iterable[Event]) -> Event:
+    opens = EventKind.GRANT if event.choice.kind in CLOSING else event.choice.kind
+    opens = EventKind.UNMUTE if opens is EventKind.MUTE else opens
+    latest_s = max((grant_time(one) for one in before if one.choice.kind is opens), default=event.recorded_s)
+    return replace(event, chosen_s=max(event.recorded_s, latest_s))
 
 
 _HASHED = ("number", "id", "member", "method", "chosen_s", "recorded_s", "choice")

@@ -15,7 +15,7 @@ from hq.errors import Reason, Refused
 from hq.ledger import Entry
 from hq.notices import DAY_MS, first_ms
 from hq.notices_tables import notice_servings, policy_notices, policy_versions
-from hq.state import PRESENCE, EventKind
+from hq.state import PRESENCE, Choice, EventKind
 from hq.tables import notices
 
 # Who says what was shown to a member elsewhere; everybody else has shown it here, and that was recorded.
@@ -36,12 +36,12 @@ def check(connection: Connection, entries: Iterable[Entry], now_ms: int) -> None
         if event.choice.kind is not EventKind.GRANT or event.method == OF_NOBODY:
             continue
         if event.method in VOUCHING:
-            check_known(connection, event.choice.notice)
+            check_known(connection, event.choice)
             continue
         hashed = event.choice.notice
         chosen_ms = now_ms if event.chosen_s is None else min(now_ms, event.chosen_s * 1000 + SKEW_MS)
         at_ms = first_ms(connection, entry.member, [hashed]).get(hashed)
-        if at_ms is None or at_ms > chosen_ms or not _is_in_force(connection, hashed, event.choice.purpose or ""):
+        if at_ms is None or at_ms > chosen_ms or not _is_in_force(connection, event.choice):
             raise not_served()
 
 
@@ -74,12 +74,19 @@ def prove(connection: Connection, entries: Sequence[Entry], now_ms: int) -> None
     record(connection, entries, now_ms)
 
 
-def check_known(connection: Connection, hashed: bytes) -> None:
-    """Passes the hash of a notice whose text is kept.
+def check_known(connection: Connection, choice: Choice) -> None:
+    """Passes a grant by a notice whose text is kept: of another platform, or ours for this very brand and purpose.
 
     Raises:
-        Refused: the text is not known; `keep` makes it so.
+        Refused: the text is not known (`keep` makes it so), or is ours and about something else.
     """
+    hashed = choice.notice
+    ours = select(policy_notices.c.policy, policy_notices.c.purpose).where(policy_notices.c.notice == hashed)
+    found = connection.execute(ours.distinct()).all()
+    if any(one.purpose == choice.purpose and choice.brand in (None, one.policy) for one in found):
+        return
+    if found:
+        raise Refused(Reason.UNKNOWN_NOTICE, "notice", "a notice of this brand and purpose, or another platform's")
     if connection.scalar(select(notices.c.hash).where(notices.c.hash == hashed)) is None:
         raise Refused(Reason.UNKNOWN_NOTICE, "notice", "the SHA-256 of a notice whose text HQ keeps (notice keep)")
 
@@ -150,10 +157,13 @@ def not_served() -> Refused:
     return Refused(Reason.NOTICE_NOT_SERVED, "notice", "the notice that is in force, served to this member before")
 
 
-def _is_in_force(connection: Connection, hashed: bytes, purpose: str) -> bool:
+def _is_in_force(connection: Connection, choice: Choice) -> bool:
+    """Whether the grant's notice is its brand's present one of its purpose."""
     wanted = select(policy_notices.c.policy, func.max(policy_notices.c.version)).where(
-        policy_notices.c.notice == hashed, policy_notices.c.purpose == purpose
+        policy_notices.c.notice == choice.notice, policy_notices.c.purpose == (choice.purpose or "")
     )
+    if choice.brand is not None:
+        wanted = wanted.where(policy_notices.c.policy == choice.brand)
     for policy, version in connection.execute(wanted.group_by(policy_notices.c.policy)).all():
         newest = select(func.max(policy_versions.c.version)).where(policy_versions.c.policy == policy)
         if connection.scalar(newest) == version:

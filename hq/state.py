@@ -82,6 +82,16 @@ _STATED = {
 CLOSING = frozenset({EventKind.WITHDRAWAL, EventKind.REFUSAL})
 
 
+def is_closing(choice: Choice) -> bool:
+    """Whether it takes something away: also the switch to quiet, a name that is never shown, and a mute."""
+    return (
+        choice.kind in CLOSING
+        or choice.kind is EventKind.MUTE
+        or choice.mode is Mode.QUIET
+        or choice.name_choice is NameChoice.NEVER
+    )
+
+
 def channel_of(purpose: str) -> str | None:
     """The channel of a purpose about contacts; None of others."""
     return purpose.removeprefix(CONTACT) if purpose.startswith(CONTACT) else None

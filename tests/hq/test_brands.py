@@ -1,5 +1,6 @@
 """Two brands in two countries: what is granted to one never serves the other, to the last record of its stores."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from hq import ledger, ledger_check, membership
+from hq import importer, ledger, ledger_check, membership, publication
 from hq.database import reading, writing
 from hq.door import Grant, check_refusal
 from hq.errors import Reason, Refused
@@ -103,6 +104,38 @@ def test_one_choice_for_stores_of_both_brands_is_two_events(two: Headquarters) -
     with reading(two.engine) as connection:
         told = connection.execute(select(consent_facts.c.brand, consent_facts.c.store)).all()
     assert sorted(map(tuple, told)) == [("main", STORE), ("nord", VIENNA)]
+
+
+def test_a_notice_of_one_brand_or_purpose_proves_no_grant_of_another(two: Headquarters) -> None:
+    """Neither for who chose here nor in an import; nothing of it is recorded."""
+    with reading(two.engine) as connection:
+        policies = publication.Policies(connection)
+        hashes = {
+            (brand, one.id): one.notice or b""
+            for brand in BRANDS
+            for one in policies.main(brand).purposes  # type: ignore[union-attr]
+        }
+    shown, other = hashes["main", "presence"], hashes["nord", "presence"]
+    assert shown != other
+    two.office.add_member("m-1", 18, "DE", two.now_ms)
+    two.serve("m-1", store=STORE)
+    two.later(5)
+    wanted = Grant("presence", (VIENNA,), ROLES, until_days=365, chosen_s=two.now_s, notice=shown)
+    for method, reason in (("app", Reason.NOTICE_NOT_SERVED), ("command", Reason.UNKNOWN_NOTICE)):
+        with pytest.raises(Refused) as caught:
+            two.office.grant("m-1", wanted, two.now_ms, method)
+        assert caught.value.reason is reason
+    grant = {"purpose": "presence", "stores": [VIENNA], "roles": list(ROLES), "until_days": 365}
+    rows = [
+        {"member": "m-1", "chosen": two.now_s, "grants": [{**grant, "notice": one.hex()}]}
+        for one in (shown, hashes["nord", "insight"], other)
+    ]
+    report = importer.run(two.engine, two.keys, [json.dumps(one).encode() for one in rows], two.now_ms)
+    assert [(one.line, one.reason) for one in report.refused] == [
+        (1, Reason.UNKNOWN_NOTICE),
+        (2, Reason.UNKNOWN_NOTICE),
+    ]
+    assert [one.choice.notice for one in events_of(two, "m-1")] == [other]
 
 
 def test_a_store_that_changes_hands_keeps_nobody(two: Headquarters) -> None:

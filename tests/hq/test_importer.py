@@ -138,6 +138,18 @@ def test_a_quiet_without_a_time_counts_from_now_and_an_open_does_not_beat_it(hq:
     assert hq.record("m-1") is None
 
 
+def test_a_mistyped_year_of_a_withdrawal_locks_nobody_out(hq: Headquarters) -> None:
+    """What closes was chosen now at the latest: what the member gives after it stands."""
+    year = hq.now_s + 3650 * 86_400
+    closing = {"member": "m-1", "chosen": year, "mode": "quiet", "name": "never", "withdrawals": [{}]}
+    importer.run(hq.engine, hq.keys, lines(row("m-1"), closing), hq.now_ms)
+    assert hq.record("m-1") is None
+    hq.later(60)
+    importer.run(hq.engine, hq.keys, lines(row("m-1", chosen=hq.now_s)), hq.now_ms)
+    found = hq.record("m-1")
+    assert found is not None and (found.mode, len(found.statements)) == (Mode.OPEN, 2)
+
+
 def test_one_member_on_two_lines_of_a_batch_has_both(hq: Headquarters) -> None:
     """The second line adds to the first."""
     second = {"member": "m-1", "grants": [{"purpose": "assist", "scopes": ["language"], "stores": [STORE],

@@ -10,7 +10,7 @@ from sqlalchemy import text as sql
 from hq import ledger, own_profile, records
 from hq import staff as people
 from hq.database import open_database, reading, writing
-from hq.door import Grant
+from hq.door import Grant, check_refusal
 from hq.errors import DatabaseUnavailable, Reason, Refused
 from hq.ledger_tables import consent_facts
 from hq.tables import consent_events, outbox
@@ -113,6 +113,41 @@ def test_a_late_import_does_not_bring_a_withdrawn_member_back(hq: Headquarters) 
     late = Grant("presence", (STORE,), ROLES, until_days=365, chosen_s=NOON_MS // 1000 + 5)
     hq.office.grant("m-1", late, hq.now_ms)
     assert hq.record("m-1") is None
+
+
+def test_a_slower_clock_takes_back_what_a_faster_one_recorded(hq: Headquarters) -> None:
+    """Of two programs of HQ one is ten minutes behind: what is taken back there is gone all the same."""
+    hq.join("m-1", "size.shoe")
+    hq.later(600)
+    hq.grant("m-1", "assist", "size.shoe", "language")
+    hq.office.set_mode("m-1", Mode.OPEN, hq.now_ms)
+    behind_ms = hq.now_ms - 600_000
+    hq.office.set_mode("m-1", Mode.QUIET, behind_ms)
+    assert hq.record("m-1") is None
+    hq.later(60)
+    hq.office.set_mode("m-1", Mode.OPEN, hq.now_ms)
+    record = hq.record("m-1")
+    assert record is not None and {one.purpose for one in record.statements} == {"presence", "assist"}
+    hq.office.refuse("m-1", check_refusal("assist"), behind_ms)
+    record = hq.record("m-1")
+    assert record is not None and {one.purpose for one in record.statements} == {"presence"}
+    hq.check()
+
+
+def test_what_was_chosen_by_a_clock_a_little_ahead_was_chosen_now(hq: Headquarters) -> None:
+    """It is as good as any other; and an end that was mistyped by ten years is one of today."""
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
+    ahead = Grant("presence", (STORE,), ROLES, until_days=365, chosen_s=hq.now_s + 200)
+    hq.office.grant("m-1", ahead, hq.now_ms)
+    record = hq.record("m-1")
+    assert record is not None
+    assert [(one.from_s, one.chosen_s) for one in record.statements] == [(hq.now_s, hq.now_s)]
+    hq.later(60)
+    hq.office.withdraw("m-1", hq.now_ms, chosen_s=hq.now_s + 3650 * 86_400)
+    assert hq.record("m-1") is None
+    hq.later(60)
+    hq.grant("m-1", "presence")
+    assert hq.record("m-1") is not None, "the member may come back"
 
 
 def test_two_stores_know_a_member_by_unrelated_names(hq: Headquarters) -> None:
