@@ -130,8 +130,8 @@ def decide(
     """
     with writing(engine) as connection:
         reach = Reach(connection, system)
-        references = keys.custody.references(connection, {str(one.said.get("member", "")) for one in batch})
-        locked = membership.lock(connection, keys.custody, references.values())
+        named = {str(one.said.get("member", "")) for one in batch}
+        references, locked = membership.lock_named(connection, keys.custody, named)
         judge = _Judge(connection, keys, locked, now_ms)
         found, refused = [], []
         for line in batch:

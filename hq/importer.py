@@ -138,8 +138,7 @@ class _Batch:
         self._policies = publication.Policies(connection)
         self._history = History(connection)
         self._mains = all_policies(connection)
-        references = keys.custody.references(connection, names)
-        locked = membership.lock(connection, keys.custody, references.values())
+        references, locked = membership.lock_named(connection, keys.custody, names)
         # An id that was merged into another one stands for that one.
         self._led = {name: locked[one].about.id for name, one in references.items() if one in locked}
         self._known = {one.about.id: one for one in locked.values()}

@@ -98,7 +98,22 @@ def _found(
 
 def lock_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> dict[bytes, Locked]:
     """The same of members by the ids that people use."""
-    return lock(connection, custody, custody.references(connection, ids).values())
+    return lock_named(connection, custody, ids)[1]
+
+
+def lock_named(
+    connection: Connection, custody: Custody, ids: Iterable[str]
+) -> tuple[dict[str, bytes], dict[bytes, Locked]]:
+    """Whom each of these ids means, and their locked rows; who is not a member is in neither."""
+    wanted = set(ids)
+    references = custody.references(connection, wanted)
+    while True:
+        locked = lock(connection, custody, references.values())
+        # While this waited for a row, a merge may have let the id lead to somebody else.
+        now = custody.references(connection, wanted)
+        if now == references:
+            return references, locked
+        references = now
 
 
 def read_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> dict[bytes, Locked]:
@@ -130,6 +145,20 @@ def survivors(connection: Connection, listed: Iterable[bytes]) -> dict[bytes, by
     """Into whom each of these was merged; who was not is not in the answer."""
     wanted = select(merges.c.member, merges.c.survivor).where(merges.c.member.in_(sorted(listed)))
     return {row.member: row.survivor for row in connection.execute(wanted)}
+
+
+def lock_with_survivors(
+    connection: Connection, custody: Custody, listed: Iterable[bytes]
+) -> tuple[dict[bytes, bytes], dict[bytes, Locked]]:
+    """Into whom each of these was merged, and the locked rows of all of them."""
+    wanted = set(listed)
+    led = survivors(connection, wanted)
+    while True:
+        locked = lock(connection, custody, wanted | set(led.values()))
+        now = survivors(connection, wanted)  # as in `lock_named`
+        if now == led:
+            return led, locked
+        led = now
 
 
 def make(connection: Connection, custody: Custody, people: Iterable[About], now_ms: int) -> dict[bytes, Locked]:

@@ -44,8 +44,7 @@ class _Batch:
         self._system = system.id
         self._reach = Reach(connection, system)
         named = {str(one.said.get("member", "")) for one in batch}
-        self._references = keys.custody.references(connection, named)
-        self._locked = membership.lock(connection, keys.custody, self._references.values())
+        self._references, self._locked = membership.lock_named(connection, keys.custody, named)
         events = ledger.of_members(connection, self._locked)
         self._standing = {one: fold(events[one]) for one in self._locked}
         self._gone = membership.gone(connection, self._locked)

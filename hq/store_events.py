@@ -67,8 +67,7 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     told = [one for one in fresh if one.kind in _FOLDED]
     known = _members(connection, store, {one.pseudonym for one in fresh if one.pseudonym is not None})
     concerned = {known[one.pseudonym] for one in told if one.pseudonym in known}
-    survivors = membership.survivors(connection, concerned)
-    locked = membership.lock(connection, keys.custody, concerned | set(survivors.values()))
+    survivors, locked = membership.lock_with_survivors(connection, keys.custody, concerned)
     acts = [one for one in told if one.kind in _ACTS]
     _fold(connection, keys, store, batch.incarnation, acts, known, survivors, locked, now_ms)
     help_state.take(connection, store, known, told, now_ms)

@@ -63,8 +63,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
     with writing(engine) as connection:
         reach, history = Reach(connection, system), History(connection)
         named = {str(one.said.get("member", "")) for one in batch}
-        references = keys.custody.references(connection, named)
-        locked = membership.lock(connection, keys.custody, references.values())
+        references, locked = membership.lock_named(connection, keys.custody, named)
         refused: list[Problem] = []
         entries: list[Entry] = []
         for line in batch:

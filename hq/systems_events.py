@@ -42,8 +42,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
     with writing(engine) as connection:
         reach = Reach(connection, system)
         named = {str(one.said.get("member", "")) for one in batch}
-        references = keys.custody.references(connection, named)
-        locked = membership.lock(connection, keys.custody, references.values())
+        references, locked = membership.lock_named(connection, keys.custody, named)
         standing = {one: fold(events) for one, events in ledger.of_members(connection, locked).items()}
         held = membership.fields(connection, locked)
         gone = membership.gone(connection, locked)

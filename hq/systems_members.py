@@ -33,8 +33,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
     """Adds members, or corrects age and jurisdiction of those known; one transaction. Raises: DatabaseUnavailable."""
     with writing(engine) as connection:
         named = {str(one.said.get("member", "")) for one in batch}
-        references = keys.custody.references(connection, named)
-        locked = membership.lock(connection, keys.custody, references.values())
+        references, locked = membership.lock_named(connection, keys.custody, named)
         refused = []
         new: dict[str, About] = {}
         changed: dict[bytes, About] = {}

@@ -2,20 +2,22 @@
 
     {"from": "m-2", "into": "m-1"}
 
-No grant comes across. A grant of the survivor stays where the other said nothing of it, or granted as much; what the
-other withdrew, refused, muted or made quieter holds from now on. What belongs to the person moves
-(`systems_merge_moved`). The merged id leads to the survivor; its row, key and consent events stay, so that what stores
-recorded of it stays readable, and they end with the survivor.
+No grant comes across. A grant of the survivor stays where the other said nothing of it, or granted as much and ended
+nothing after it; what the other withdrew or refused holds from when that was, what it muted or made quieter from now
+on. What belongs to the person moves (`systems_merge_moved`), save a profile of who is known to be below the age for
+one. The merged id leads to the survivor; its row, key and consent events stay, so that what stores recorded of it stays
+readable, and they end with the survivor.
 
 I/O: sqlalchemy, and the system's random generator.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import door, ledger, membership, publication, purchases, systems_merge_moved
+from hq import door, ledger, membership, office, profile_age, publication, purchases, systems_merge_moved
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
@@ -23,7 +25,7 @@ from hq.ledger import Entry
 from hq.membership import About, Gone, Locked
 from hq.purchases_tables import purchases as purchase_rows
 from hq.purchases_told import SURFACE, Held, name
-from hq.state import Choice, Event, EventKind, Standing, closes, fold
+from hq.state import CLOSING, Choice, Event, EventKind, Standing, closes, fold
 from hq.systems_intake import Taken, problem
 from hq.systems_line import Line, Row
 from hq.systems_tables import merges
@@ -56,19 +58,19 @@ def merge(engine: Engine, keys: Keys, merged: str, survivor: str, now_ms: int) -
         Refused: one of them is no member. DatabaseUnavailable: nothing was changed.
     """
     with writing(engine) as connection:
-        references = keys.custody.references(connection, [merged, survivor])
+        references, locked = membership.lock_named(connection, keys.custody, [merged, survivor])
         for field, one in (("from", merged), ("into", survivor)):
             if one not in references:
                 raise Refused(Reason.UNKNOWN_MEMBER, field, "the id of a member")
         if references[merged] == references[survivor]:
             return False
-        locked = membership.lock(connection, keys.custody, references.values())
         theirs, ours = locked[references[merged]], locked[references[survivor]]
         recognised = systems_merge_moved.recognised(connection, theirs, now_ms // 1000)
         _choices(connection, ours, theirs, now_ms)
         locked[ours.reference] = _about(connection, ours, theirs.about)
         _profile(connection, ours, theirs)
         _purchases(connection, ours, theirs)
+        _clear(connection, locked[ours.reference], theirs.about, ours.about)
         systems_merge_moved.move(connection, ours, theirs, phones_too=recognised)
         for table in (phones, profiles, help_calls, *OF_SIGNING_IN):
             connection.execute(delete(table).where(table.c.member == theirs.reference))
@@ -116,9 +118,8 @@ def least(ours: list[Event], theirs: list[Event], now_s: int) -> Iterator[tuple[
                 scopes = (scope,) if scope else None
                 stores = (one.store,) if one.store else None
                 yield door.check_withdrawal(one.purpose, scopes, stores, matter[3]), now_s
-    for each in theirs:
-        if each.choice.kind is EventKind.REFUSAL:
-            yield each.choice, each.chosen_s
+    # At their own times: a grant of the other from before them, told after this, stands no more than it did there.
+    yield from dict.fromkeys((one.choice, one.chosen_s) for one in theirs if one.choice.kind in CLOSING)
     if any(one.choice.mode is not None for one in theirs) and other.mode < mine.mode:
         yield Choice(kind=EventKind.MODE, mode=other.mode), now_s
     if any(one.choice.name_choice is not None for one in theirs) and other.name_choice < mine.name_choice:
@@ -185,6 +186,14 @@ def _profile(connection: Connection, ours: Locked, theirs: Locked) -> None:
     membership.put_fields(
         connection, {ours.reference: ours}, {ours.reference: found.values()}, {ours.reference: deleted}
     )
+
+
+def _clear(connection: Connection, ours: Locked, *said: About) -> None:
+    """Removes what came together where either was known to be below the age for a profile."""
+    known = min((one.age_at_least for one in said if one.age_at_least), default=0)
+    if known:
+        one = replace(ours, about=replace(ours.about, age_at_least=known))
+        profile_age.clear(connection, {ours.reference: one}, office.all_policies(connection))
 
 
 def _named(ours: Locked, one: Held) -> bytes:

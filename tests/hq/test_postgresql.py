@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, delete, select, update
 from sqlalchemy import text as sql
 
-from hq import clock_job, help_state, membership, proposals, publication, records, recovering, tree_check
+from hq import clock_job, help_state, membership, proposals, publication, records, recovering, systems_merge, tree_check
 from hq.database import open_database, reading, writing
 from hq.errors import DatabaseUnavailable
 from hq.outbox import Outbox
@@ -165,6 +165,32 @@ def test_a_change_waits_for_another_change_of_the_same_member(hq: Headquarters) 
             with pytest.raises(TimeoutError):
                 same.result(0.5)
         same.result(20)
+    hq.check()
+
+
+def test_who_waited_for_a_merge_acts_on_the_survivor(hq: Headquarters) -> None:
+    """A second merge of the same id and a withdrawal, all begun before the first merge was done."""
+    for member in ("m-1", "m-2", "m-3"):
+        hq.join(member, "size.shoe")
+    hq.later(10)
+    calls: list[Callable[[], object]] = [
+        lambda: systems_merge.merge(hq.engine, hq.keys, "m-2", "m-1", hq.now_ms),
+        lambda: systems_merge.merge(hq.engine, hq.keys, "m-2", "m-3", hq.now_ms),
+        lambda: hq.office.withdraw("m-2", hq.now_ms, purpose="presence"),
+    ]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        waiting = []
+        with writing(hq.engine) as connection:
+            membership.lock_by_id(connection, hq.keys.custody, ["m-2"])
+            for call in calls:  # one after the other, each behind the one before
+                waiting.append(pool.submit(call))
+                with pytest.raises(TimeoutError):
+                    waiting[-1].result(0.5)
+        done = [one.result(20) for one in waiting]
+    assert done[:2] == [True, True]
+    assert [hq.record(one) for one in ("m-1", "m-2", "m-3")] == [None] * 3
+    with reading(hq.engine) as connection:
+        assert len(set(hq.keys.custody.references(connection, ["m-1", "m-2", "m-3"]).values())) == 1
     hq.check()
 
 

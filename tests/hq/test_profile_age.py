@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from hq import importer, own_profile, profile_age, purchases_intake, systems_events, systems_members, systems_merge
-from hq.database import reading
+from hq.database import reading, writing
 from hq.errors import Reason, Refused
-from hq.membership import About, fields, lock_by_id
+from hq.membership import About, change, fields, lock_by_id
 from hq.office import all_policies
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_intake import Taken
@@ -155,6 +156,19 @@ def test_what_waits_for_an_age_is_the_members_to_see_and_delete(hq: Headquarters
     hq.office.change_age("kim", 18, "DE", hq.now_ms)
     record = hq.record("kim")
     assert record is not None and {one.scope for one in record.fields} == set(SCOPES) - {"size.shoe"}
+
+
+@pytest.mark.parametrize(("first", "second"), [(18, 14), (0, 14), (14, 0)])
+def test_a_merge_keeps_no_profile_where_either_was_known_to_be_below(hq: Headquarters, first: int, second: int) -> None:
+    """Also where the other's age is not known, and what is the member's is therefore not known."""
+    filled(hq, "kim")
+    hq.office.add_member("kim-2", second, "DE", hq.now_ms)
+    with writing(hq.engine) as connection:  # as it came in before anybody asked for an age
+        (kim,) = lock_by_id(connection, hq.keys.custody, ["kim"]).values()
+        change(connection, [replace(kim, about=About("kim", first, "DE"))])
+    assert systems_merge.merge(hq.engine, hq.keys, "kim-2", "kim", hq.now_ms)
+    assert (values(hq, "kim"), held(hq, "kim")) == (set(), [])
+    hq.check()
 
 
 def test_the_age_is_that_of_the_law_or_of_the_laxest_policy_above_it(hq: Headquarters) -> None:

@@ -140,6 +140,23 @@ def test_where_one_age_is_unknown_that_of_both_is(hq: Headquarters) -> None:
     assert hq.record("m-1") is None
 
 
+def test_what_the_other_withdrew_does_not_come_back_by_what_is_told_late(hq: Headquarters) -> None:
+    """The other withdrew what the survivor never chose; an older grant of the other is told after the merge."""
+    hq.join("m-1")
+    hq.join("m-2")
+    before = hq.now_s
+    hq.later(60)
+    hq.office.withdraw("m-2", hq.now_ms, scopes=("size.shoe",))
+    hq.later(60)
+    merged(hq)
+    grant = {"purpose": "assist", "scopes": ["size.shoe"], "stores": [STORE], "roles": list(ROLES)}
+    grant |= {"chosen": before, "from": before, "until": hq.now_s + 9999}
+    row = json.dumps({"member": "m-2", "grants": [grant]}).encode()
+    assert importer.run(hq.engine, hq.keys, [row], hq.now_ms).taken == 1
+    assert {one.purpose for one in standing(hq, "m-1").statements} == {"presence"}
+    hq.check()
+
+
 def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
     """Also over two steps: every key is destroyed, and the ids are nobody's."""
     for member in ("m-1", "m-2", "m-3"):
@@ -298,9 +315,15 @@ def _spoken(listed: list[Event]) -> set[tuple[str, str]]:
 
 
 @settings(max_examples=50)
-@given(events(1), events(2))
-def test_a_merge_allows_nothing_that_one_of_both_did_not(ours: list[Event], theirs: list[Event]) -> None:
-    """Neither now nor when the shorter grant has ended; and what the other never spoke of is as it was."""
+@given(events(1), events(2), events(4))
+def test_a_merge_allows_nothing_that_one_of_both_did_not(
+    ours: list[Event], theirs: list[Event], more: list[Event]
+) -> None:
+    """Neither now nor when the shorter grant has ended; what the other never spoke of is as it was; and of an older
+    grant of the other that is told after the merge no more stands than the other's withdrawals left of it.
+    """
+    ended = [one for one in theirs if one.choice.kind is EventKind.WITHDRAWAL]
+    late = [one for one in more if one.choice.kind is EventKind.GRANT]
     made = [
         Event(bytes([3, number] + [0] * 14), "merge", chosen_s, _NOW_S, choice)
         for number, (choice, chosen_s) in enumerate(systems_merge.least(ours, theirs, _NOW_S))
@@ -310,3 +333,5 @@ def test_a_merge_allows_nothing_that_one_of_both_did_not(ours: list[Event], thei
         assert left <= _allowed(ours, at_s)
         assert left & _spoken(theirs) <= _allowed(theirs, at_s)
         assert left - _spoken(theirs) == _allowed(ours, at_s) - _spoken(theirs)
+        after = _allowed([*ours, *made, *late], at_s)
+        assert after <= _allowed(ours, at_s) | _allowed([*ended, *late], at_s)
