@@ -7,7 +7,7 @@ I/O: sqlalchemy.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from hq import membership, publication
 from hq.custody import Place, bound
@@ -17,7 +17,20 @@ from hq.keys import Keys
 from hq.membership import Locked
 from hq.office import all_policies
 from hq.purchases_tables import purchases
-from hq.purchases_told import WHOLE, Held, Mark, Marked, Marks, Purchase, emptied, fields, marks_of, name, renewed
+from hq.purchases_told import (
+    WHOLE,
+    Held,
+    Mark,
+    Marked,
+    Marks,
+    Purchase,
+    bought,
+    emptied,
+    fields,
+    marks_of,
+    name,
+    renewed,
+)
 from wire import schema
 
 MOST_OF_A_MEMBER = 5000
@@ -34,6 +47,11 @@ def of_members(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[b
 def deleted(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Held]]:
     """What each deleted, with nothing left in it: no system tells it again. Raises: SealBroken."""
     return {member: [one for one in listed if one.is_deleted] for member, listed in _rows(connection, locked)}
+
+
+def with_deleted(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[bytes, list[Held]]:
+    """All of each, the newest first, and what they deleted among them. Raises: SealBroken."""
+    return {member: newest_first(listed) for member, listed in _rows(connection, locked)}
 
 
 def _rows(connection: Connection, locked: Mapping[bytes, Locked]) -> Iterable[tuple[bytes, list[Held]]]:
@@ -127,13 +145,23 @@ def forget_one(engine: Engine, keys: Keys, member: str, purchase: bytes, now_ms:
         if not locked:
             raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
         ((whose, one),) = locked.items()
-        found = next((each for each in of_members(connection, locked)[whose] if each.id == purchase), None)
+        held = of_members(connection, locked)[whose]
+        found = next((each for each in held if each.id == purchase), None)
         if found is None:
             raise Refused(Reason.UNKNOWN_PURCHASE, "purchase", "a purchase of this member")
         content = one.seal.close(schema.encode(emptied(found.said)), bound(Place.PURCHASE, whose, purchase))
         connection.execute(update(purchases).where(purchases.c.id == purchase).values(content=content))
+        outlive(connection, purchase, [each.id for each in held if bought(each.said, one.seal) == purchase])
         put_marks(connection, one, purchase, {WHOLE: Mark.DELETED})
         publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
+
+
+def outlive(connection: Connection, purchase: bytes, returns: Sequence[bytes]) -> None:
+    """What is left of a deleted purchase stays as long as these returns of it, which without it would be told again."""
+    until = connection.scalar(select(func.max(purchases.c.until_ms)).where(purchases.c.id.in_(returns)))
+    if until is not None:
+        mine = purchases.c.id == purchase, purchases.c.until_ms < until
+        connection.execute(update(purchases).where(*mine).values(until_ms=until))
 
 
 def remove(connection: Connection, locked: Mapping[bytes, Locked], ids: Iterable[bytes]) -> int:
@@ -149,10 +177,10 @@ def renew(
 ) -> dict[bytes, Locked]:
     """Brings the profiles of these members up to their purchases; returns whose changed, for the caller to publish.
 
-    `known`: all of each as it is now, the newest first, where the caller has read it.
+    `known`: all of each as it is now (`with_deleted`), where the caller has read it.
     """
     mains = all_policies(connection)
-    held = of_members(connection, locked) if known is None else known
+    held = with_deleted(connection, locked) if known is None else known
     before = membership.fields(connection, locked)
     made = {one: renewed(before.get(one, ()), fields(held[one], locked[one].seal, mains)) for one in locked}
     changed = {one: found for one, found in made.items() if found is not None}

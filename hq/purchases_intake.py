@@ -23,7 +23,7 @@ from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.membership import Locked
-from hq.purchases_told import MOST_LINES, ONLINE, Bought, Held, Kind, Purchase, name, scope_of
+from hq.purchases_told import MOST_LINES, ONLINE, Bought, Held, Kind, Purchase, bought, name, scope_of
 from hq.state import Standing, fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
@@ -48,10 +48,9 @@ class _Batch:
         events = ledger.of_members(connection, self._locked)
         self._standing = {one: fold(events[one]) for one in self._locked}
         self._gone = membership.gone(connection, self._locked)
-        held = purchases.of_members(connection, self._locked)
-        self._known = {one: {each.id: each for each in held[one]} for one in self._locked}
-        deleted = purchases.deleted(connection, self._locked)
-        self._deleted = {one: {each.id for each in deleted[one]} for one in self._locked}
+        held = purchases.with_deleted(connection, self._locked)
+        self._known = {one: {each.id: each for each in held[one] if not each.is_deleted} for one in self._locked}
+        self._deleted = {one: {each.id: each for each in held[one] if each.is_deleted} for one in self._locked}
 
     def take(self) -> Taken:
         """Takes what is good of it."""
@@ -79,18 +78,23 @@ class _Batch:
                 refused.append(problem(line, error))
         written = {one: found for one, found in changed.items() if found}
         for whose, found in written.items():
-            purchases.put(self._connection, self._locked[whose], found.values(), self._known[whose])
+            one = self._locked[whose]
+            purchases.put(self._connection, one, found.values(), self._known[whose])
+            for made, (said, _) in found.items():
+                of = bought(said, one.seal)
+                if of in self._deleted[whose]:
+                    purchases.outlive(self._connection, of, [made])
         locked = {one: self._locked[one] for one in written}
         touched = purchases.renew(self._connection, locked, {one: self._held(one, written[one]) for one in written})
         publication.refresh(self._connection, self._keys, touched, self._now_ms)
         return Taken(sum(map(len, written.values())), refused)
 
     def _held(self, whose: bytes, changed: dict[bytes, tuple[Purchase, int]]) -> list[Held]:
-        """All of a member as it is now, the newest first."""
+        """All of a member as it is now, the newest first and the deleted among them."""
         known = dict(self._known[whose])
         for made, (said, _) in changed.items():
             known[made] = Held(made, said, known[made].marks if made in known else {})
-        return purchases.newest_first(known.values())
+        return purchases.newest_first([*known.values(), *self._deleted[whose].values()])
 
     def _told(self, one: Locked, made: bytes) -> Purchase | None:
         held: Held | None = self._known[one.reference].get(made)

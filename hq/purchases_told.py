@@ -123,6 +123,11 @@ def name(seal: Seal, store: str, reference: str) -> bytes:
     return seal.name(b"purchase\x00" + store.encode() + b"\x00" + reference.encode())
 
 
+def bought(said: Purchase, seal: Seal) -> bytes | None:
+    """The id of the purchase that a return points at; None: it points at none, or is no return."""
+    return name(seal, said.of_store, said.of_reference) if said.of_reference else None
+
+
 def scope_of(said: Purchase) -> str:
     """The scope under which this may be kept."""
     match said.kind:
@@ -136,27 +141,32 @@ def scope_of(said: Purchase) -> str:
 
 def lines(held: Sequence[Held], seal: Seal) -> Iterator[tuple[Purchase, Bought, bool]]:
     """Each line of what one member bought and gave back, with what it stands in and whether it came back, in the order
-    of `held`. What is marked, and what came back of it, is left out.
+    of `held`. What is marked, and what came back of it, is left out, and so is what came back of a purchase that the
+    member deleted, where that is in `held` too.
     """
+    gone = {one.id for one in held if one.is_deleted}
     back: Counter[tuple[bytes, str]] = Counter()
     marked: set[tuple[bytes, str]] = set()
     for one in held:
         marked.update((one.id, line.item) for line in one.said.lines if one.mark_of(line.item) is not None)
-        if one.said.kind is Kind.RETURN and one.said.of_reference:
+        of = bought(one.said, seal)
+        if of is not None:
             for line in one.said.lines:
-                back[_bought(one.said, seal), line.item] += line.quantity
+                back[of, line.item] += line.quantity
     for one in held:
         said = one.said
-        if said.kind is Kind.SERVICE:
+        of = one.id if said.kind is Kind.PURCHASE else bought(said, seal) or b""
+        if said.kind is Kind.SERVICE or of in gone:
             continue
-        of = one.id if said.kind is Kind.PURCHASE else _bought(said, seal)
         for line in said.lines:
             if (one.id, line.item) not in marked and (of, line.item) not in marked:
                 yield said, line, said.kind is Kind.RETURN or back[of, line.item] >= line.quantity
 
 
 def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dict[str, Field]:
-    """The values that follow, by scope, of all of one member, the newest first; of scopes that a policy declares."""
+    """The values that follow, by scope, of all of one member, the newest first and the deleted among them; of scopes
+    that a policy declares.
+    """
     found: dict[str, list[Item]] = {HISTORY_STORE: [], HISTORY_ONLINE: [], RETURNS: []}
     for said, line, is_back in lines(held, seal):
         found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
@@ -175,11 +185,6 @@ def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dic
         texts = tuple(dict.fromkeys(subject for _, subject in cases))[:_MOST_TEXTS]
         made.append(_field(SERVICE, Value(texts=texts), max(at_s for at_s, _ in cases)))
     return {one.scope: one for one in made}
-
-
-def _bought(said: Purchase, seal: Seal) -> bytes:
-    """The id of the purchase that a return points at."""
-    return name(seal, said.of_store, said.of_reference)
 
 
 def _field(scope: str, value: Value, at_s: int) -> Field:

@@ -133,6 +133,26 @@ def test_one_purchase_is_deleted_for_good_and_the_others_stay(hq: Headquarters) 
     hq.check()
 
 
+@pytest.mark.parametrize("is_told_before", [True, False])
+def test_what_came_back_of_a_deleted_purchase_reaches_no_store(hq: Headquarters, is_told_before: bool) -> None:
+    """Told before or after, and for as long as the return is there; what came back of another purchase does."""
+    hq.join("m-1", "history.store", "returns")
+    of = lambda reference: {"kind": "return", "of": {"reference": reference, "store": STORE}}  # noqa: E731
+    returns = [bought(hq, "m-1", "3", "boots", **of("1")), bought(hq, "m-1", "4", "scarf", **of("2"))]
+    sent(hq, [bought(hq, "m-1", "1", "boots", at=hq.now_s - 9 * DAY_S), bought(hq, "m-1", "2", "scarf")])
+    if is_told_before:
+        sent(hq, returns)
+    (boots,) = [one for one in held(hq, "m-1") if one.said.reference == "1"]
+    purchases.forget_one(hq.engine, hq.keys, "m-1", boots.id, hq.now_ms)
+    if not is_told_before:
+        assert sent(hq, returns).new == 2
+    assert shown(hq, "m-1") == {"history.store": [("scarf", True)], "returns": [("scarf", True)]}
+    (back,) = [one for one in held(hq, "m-1") if one.said.reference == "3"]
+    with reading(hq.engine) as connection:
+        until = {one.id: one.until_ms for one in connection.execute(purchases_tables.purchases.select())}
+    assert until[boots.id] >= until[back.id], "what is left of it, so that this stays so"
+
+
 def test_without_purpose_or_live_grant_nothing_is_kept(hq: Headquarters) -> None:
     """Refused by name: no policy's purpose, no grant, a grant withdrawn, a store of another brand, nobody."""
     hq.join("m-1", "history.store")
