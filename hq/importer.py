@@ -160,7 +160,7 @@ class _Batch:
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
         self._touched: set[str] = set()
         self._edited: set[str] = set()
-        self._aged: set[str] = set()  # whose age was said
+        self._aged: set[str] = set()  # whose age was said, or where they are, which says what the age is worth
         self._choices: list[tuple[str, Choice, int | None]] = []
         self._presence = notices_proof.of_presence(connection)
         told = notices_proof.told(connection, locked, self._presence)
@@ -197,7 +197,7 @@ class _Batch:
         if len(self._secrets[member]) + len(fresh) > MAX_PHONES:
             raise Refused(Reason.TOO_MANY, "phones", f"at most {MAX_PHONES} phones of a member")
         mails = self._fresh_addresses(member, line)
-        if line.age_at_least is not None:
+        if line.age_at_least is not None or (line.jurisdiction is not None and about.age_at_least):
             self._aged.add(member)
         self._about[member] = about
         self._touched.add(member)

@@ -37,7 +37,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         refused = []
         new: dict[str, About] = {}
         changed: dict[bytes, About] = {}
-        aged: set[bytes] = set()  # whose age was said
+        aged: set[bytes] = set()  # whose age was said, or where they are, which says what the age is worth
         for line in batch:
             try:
                 row = Row(line.said, "member age_at_least jurisdiction")
@@ -51,7 +51,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                         raise Refused(Reason.FORBIDDEN, "member", "a member who is new, or a system of all brands")
                     before = changed.get(reference, locked[reference].about)
                     changed[reference] = _about(row, before)
-                    if "age_at_least" in row:
+                    if "age_at_least" in row or ("jurisdiction" in row and changed[reference].age_at_least):
                         aged.add(reference)
             except Refused as error:
                 refused.append(problem(line, error))

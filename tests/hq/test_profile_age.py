@@ -103,6 +103,23 @@ def by_system(hq: Headquarters, age: int) -> None:
     assert systems_members.take(hq.engine, hq.keys, everything, lines(row), hq.now_ms).refused == []
 
 
+def moved_by_system(hq: Headquarters, age: int) -> None:
+    """Another system does, and where the member is only afterwards."""
+    everything = System("shop", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
+    rows = [{"member": "kim", "age_at_least": age, "jurisdiction": "GB"}, {"member": "kim", "jurisdiction": "DE"}]
+    for row in rows:
+        assert values(hq, "kim") == set(SCOPES)
+        assert systems_members.take(hq.engine, hq.keys, everything, lines(row), hq.now_ms).refused == []
+
+
+def moved_by_import(hq: Headquarters, age: int) -> None:
+    """An import does, and where the member is only afterwards."""
+    rows = [{"member": "kim", "age_at_least": age, "jurisdiction": "GB"}, {"member": "kim", "jurisdiction": "DE"}]
+    for row in rows:
+        assert values(hq, "kim") == set(SCOPES)
+        assert importer.run(hq.engine, hq.keys, [json.dumps(row).encode()], hq.now_ms).refused == ()
+
+
 def by_import(hq: Headquarters, age: int) -> None:
     """An import does, after a line that still brought a value."""
     profile = {"size.shoe": {"value": "37", "collected": hq.now_s}}
@@ -110,7 +127,10 @@ def by_import(hq: Headquarters, age: int) -> None:
     assert importer.run(hq.engine, hq.keys, [json.dumps(one).encode() for one in rows], hq.now_ms).refused == ()
 
 
-@pytest.mark.parametrize(("corrected", "age"), [(by_command, 13), (by_command, 9), (by_system, 13), (by_import, 9)])
+@pytest.mark.parametrize(
+    ("corrected", "age"),
+    [(by_command, 13), (by_command, 9), (by_system, 13), (by_import, 9), (moved_by_system, 14), (moved_by_import, 14)],
+)
 def test_who_turns_out_to_be_below_loses_the_profile_everywhere(
     hq: Headquarters, corrected: Callable[[Headquarters, int], None], age: int
 ) -> None:
