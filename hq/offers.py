@@ -15,6 +15,7 @@ from consent.suggest.shelf import Shelf, ShelfMaker
 from consent.visit import NOTHING_DENIED, Visit
 from hq import catalogs, records
 from hq.records import Instance
+from hq.tables import instances
 from hq.tables import records as record_rows
 from wire import affinity, schema
 from wire.catalog import CatalogItem, inherited, is_group_key
@@ -38,11 +39,13 @@ def around(connection: Connection, store: str) -> Around:
     if place not in _shelves:
         _make_room(_shelves)
         _shelves[place] = _read(connection, store, sold)
-    if model_place not in _models:
+    _forget_models(connection)
+    model = _models.get(model_place)
+    if model is None and tables:
         _make_room(_models)
-        _models[model_place] = _model(connection, tables)
+        model = _models[model_place] = _model(connection, tables)
     shelf, names = _shelves[place]
-    return Around(shelf=shelf, name=names.get, model=_models[model_place])
+    return Around(shelf=shelf, name=names.get, model=model)
 
 
 def offers(member: Member, role: str, visit: Visit, policy: Policy, now_s: int, of: Around) -> Offered:
@@ -57,6 +60,14 @@ def offers(member: Member, role: str, visit: Visit, policy: Policy, now_s: int, 
 
 def _place(listed: list[Instance]) -> _Place:
     return tuple((one.wrapped.hex(), one.id, one.seq) for one in listed)
+
+
+def _forget_models(connection: Connection) -> None:
+    """Of tables that were taken out or made anew nothing is kept: who withdrew may be in them."""
+    wanted = select(instances).where(instances.c.collection == int(Collection.AFFINITY))
+    current = set(_place([records.from_row(row) for row in connection.execute(wanted)]))
+    for place in [one for one in _models if not current.issuperset(one)]:
+        _models.pop(place, None)
 
 
 def _make_room(kept: dict[_Place, tuple[Shelf, dict[str, str]]] | dict[_Place, Model | None]) -> None:

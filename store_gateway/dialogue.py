@@ -323,7 +323,10 @@ class Dialogue:
             if ended:
                 self.keeper.hello_soon(now_mono_s)  # HQ's newest root is to be compared
             return True
-        return self.vault.holdings.sweep()
+        if self.vault.holdings.sweep():
+            return True
+        at_ms = self.keeper.trusted_ms(now_mono_s)
+        return at_ms is not None and self.vault.sweep_memories(at_ms, now_mono_s)
 
     # --- the end of a cache ------------------------------------------------------------------------------------------
 

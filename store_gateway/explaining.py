@@ -1,8 +1,9 @@
 """Tells an operator which rule decided about a suggestion, as a look of the role in which they ask: recorded before.
 
-Catalog, policy and what was said of the item in this store are told to whoever may be shown suggestions. What follows
-from purchases is told only where the role may see these purchases themselves; what the member said of themselves, by a
-mute, a special grant or their age, is told to nobody: it looks like any other item that was not chosen.
+Catalog and policy are told to whoever may be shown suggestions. What follows from purchases is told only where the
+role may see these purchases themselves, and what was said of the item in this store only where it may see all that the
+item can have been suggested from. What the member said of themselves, by a mute, a special grant or their age, is told
+to nobody: it looks like any other item that was not chosen, and changes nothing of what the other rules say.
 
 I/O: the cache, through the replica.
 """
@@ -120,12 +121,14 @@ class Explaining:
         rule = told.verdict.rule
         if told.is_chosen and told.place is not None:
             return Explained(CHOSEN, flags, SuggestedPlace(told.place.value), told.position)
-        if rule in _OF_THE_ITEM or rule in _OF_THE_STORE:
+        if rule in _OF_THE_ITEM:
             return Explained(rule.value, flags)
 
         def sees(scope: str) -> bool:
             return isinstance(decide(member, denied, scope, asked.role, visit, policy, now_ms // 1000), Allow)
 
+        if rule in _OF_THE_STORE and all(sees(scope) for scope in offered.SOURCES if _was_let(member, scope)):
+            return Explained(rule.value, flags)
         # As `decide` has it for a card: what is used for suggestions is not shown by that.
         used = offered.sources(member, denied, asked.role, visit, policy, now_ms // 1000) or frozenset()
         if all(sees(scope) for scope in _PURCHASES if scope in used):
@@ -134,6 +137,12 @@ class Explaining:
             if told.off is not None:
                 return Explained(SWITCHED_OFF, flags, off=told.off)
         return Explained(NOT_CHOSEN, flags)
+
+
+def _was_let(member: Member, scope: str) -> bool:
+    """Whether any choice, still in force or not, lets some role have suggestions made from a scope."""
+    choices = [one.scopes for one in member.statements if one.purpose == SUGGEST]
+    return any(scope in scopes or not scopes for scopes in choices)
 
 
 def _refusal(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_ms: int) -> Rule:

@@ -16,6 +16,7 @@ from consent.visit import Visit
 from store_gateway.core.presence import Presence
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
+from store_gateway.memories import ends_memory, lets_suggest
 from store_gateway.offers import Offers
 from store_gateway.standing import Standing
 from wire import query
@@ -34,6 +35,7 @@ class Keeper(Protocol):
     """What is needed of the replica."""
 
     def policy(self) -> Policy | None: ...
+    def trusted_ms(self, now_mono_s: float) -> int | None: ...
     def record(self, now_mono_s: float, *entries: Entry) -> int: ...
 
 
@@ -152,9 +154,10 @@ class Looks:
     def flush(self, now_mono_s: float) -> None:
         """Records the refused looks, and what was suggested in vain; where that fails they wait for the next time.
 
-        Of a member who went meanwhile nothing more is said.
+        Of a member who went meanwhile, or took back the leave to suggest, nothing more is said.
         """
-        self._silent = [one for one in self._silent if one[1] is not None and self._is_member(one[1])]
+        now_ms = self._keeper.trusted_ms(now_mono_s) or 0
+        self._silent = [one for one in self._silent if one[1] is not None and self._lets_suggest(one[1], now_ms)]
         waiting = [*self._waiting, *self._silent]
         if waiting:
             try:
@@ -164,11 +167,14 @@ class Looks:
             self._waiting.clear()
             self._silent.clear()
 
-    def _is_member(self, pseudonym: bytes) -> bool:
+    def _lets_suggest(self, pseudonym: bytes, now_ms: int) -> bool:
+        policy = self._keeper.policy()
         member, denied = self._standing.record(pseudonym)
         if self._presence.visit(pseudonym) is None:
             self._standing.drop(pseudonym)
-        return member is not None and not denied.everything
+        if policy is None or member is None or ends_memory(denied):
+            return False
+        return lets_suggest(member, policy, policy.store.store, now_ms // 1000)
 
     def _build(self, session: Session, pseudonym: bytes, section: Section | None, now_ms: int) -> Built | Deny | None:
         policy = self._keeper.policy()

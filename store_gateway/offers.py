@@ -7,13 +7,14 @@ suggests gets item ids, times and counts (`consent.offered`).
 I/O: the cache, through the replica and the assortment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from consent import offered
 from consent.offered import NOTHING_OFFERED, Around, Offered
 from consent.suggest import choose
 from consent.suggest.choose import Told
+from consent.suggest.memory import Came, after
 from consent.suggest.model import Model
 from consent.suggest.shelf import Shelf
 from consent.visit import Denied, Visit
@@ -159,10 +160,15 @@ class Offers:
         scopes = offered.sources(member, denied, role, visit, policy, now_s)
         if scopes is None:
             return None
-        around = self._around(self._visits.get(visit.handle) or _Visit(pseudonym))
+        held = self._visits.get(visit.handle) or _Visit(pseudonym)
+        around = self._around(held)
         on_terms = offered.terms(member, denied, role, visit, policy, now_s, around)
         did = offered.behaviour(member, scopes, now_s)
-        return choose.explain(item, did, on_terms, around.shelf, around.model, offered.rules(policy))
+        rules = offered.rules(policy)
+        if not Offered(answers=held.answers).stands(item):  # a no of this visit, as the next will know it
+            memory = after(on_terms.memory, item, Came.DECLINED, now_s // _DAY_S, rules)
+            on_terms = replace(on_terms, memory=memory)
+        return choose.explain(item, did, on_terms, around.shelf, around.model, rules)
 
     # --- what became of it -------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 RECENT_MEMBERS = 256  # decoded, for the few who are present: at most some megabytes
 _DAY_MS = 86_400_000
+_SWEPT = 16  # memories in one slice: some milliseconds
 _MODE_AT = 2  # a member's body begins: map of n, key 0, mode
 _MODES = {mode.value: mode for mode in Mode}
 
@@ -148,7 +149,7 @@ class Vault:
     def _note_member(self, pseudonym: bytes, member: Member | None) -> None:
         if member is not None and self.denials.any_of(pseudonym):
             self.denials.fold(pseudonym, member)
-        if member is None or not lets_suggest(member):
+        if member is None or not lets_suggest(member, self.policy, self._store):
             self.memories.erase(pseudonym)
 
     def _note_policy(self, key: bytes, body: bytes | None, touched: Touched) -> None:
@@ -272,8 +273,23 @@ class Vault:
         for _, pseudonym, body in entries:
             if pseudonym is not None and isinstance(body, SuggestionOutcome):
                 member, denied = self.member(pseudonym), self.denials.of(pseudonym)
-                if member is not None and lets_suggest(member) and not ends_memory(denied):
+                lets = member is not None and lets_suggest(member, self.policy, self._store, at_ms // 1000)
+                if lets and not ends_memory(denied):
                     self.memories.note(pseudonym, body, at_ms // _DAY_MS, self._rules())
+
+    def sweep_memories(self, at_ms: int, now_mono_s: float) -> bool:
+        """Once a day, some at a time: forgets what time alone ended; whether there may be more. Raises: CacheError."""
+        day = at_ms // _DAY_MS
+        found = self.memories.unswept(day, _SWEPT)
+        if found:
+            with self.writing(now_mono_s):
+                for pseudonym in found:
+                    member = self.member(pseudonym)
+                    if member is None or not lets_suggest(member, self.policy, self._store, at_ms // 1000):
+                        self.memories.erase(pseudonym)
+                    else:
+                        self.memories.tidy(pseudonym, day, self._rules())
+        return bool(found)
 
     def _rules(self) -> SuggestionPolicy:
         return (self.policy.main.suggestions if self.policy is not None else None) or DEFAULT

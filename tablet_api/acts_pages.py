@@ -28,7 +28,7 @@ def make() -> pages.Part:
     part.app_template_global("places")(suggested_texts.places)
     part.app_template_global("because")(suggested_texts.because)
     part.app_template_global("answered")(suggested_texts.answered)
-    part.app_template_global("theme_called")(suggested_texts.theme)
+    part.app_template_global("themes_called")(suggested_texts.themes)
 
     @part.post("/visits/<handle>/introduction")
     def introduction(handle: str) -> Response:

@@ -29,6 +29,7 @@ _PLAIN: Final[dict[SuggestedKind, str]] = {
     SuggestedKind.SEASON: mark("Fits the season"),
 }
 _OFTEN: Final = mark("Bought %(count)s times")
+_EVERY_DAY: Final = mark("Buys this about every day")
 _EVERY_DAYS: Final = mark("Buys this about every %(count)s days")
 _EVERY_WEEK: Final = mark("Buys this about every week")
 _EVERY_WEEKS: Final = mark("Buys this about every %(count)s weeks")
@@ -40,7 +41,7 @@ _MONTHS: Final = (
     mark("Often bought in October"), mark("Often bought in November"), mark("Often bought in December"),
 )  # fmt: skip
 _ANSWERS: Final[dict[Response, str]] = {Response.TAKEN: mark("They take it")}
-# What people call a theme. One that is not here is named by its id.
+# What people call a theme. One that is not here is not named: its id may say what nobody is to read aloud.
 _THEMES: Final[dict[str, str]] = {
     "alcohol": mark("Everything with alcohol"),
     "baby": mark("All baby things"),
@@ -55,8 +56,8 @@ _THEMES: Final[dict[str, str]] = {
     "weight-loss": mark("Everything for losing weight"),
     "wedding": mark("Everything for weddings"),
 }
-_THEME: Final = mark("Everything about %(theme)s")
-_WEEK_FROM, _WEEKS_FROM, _MONTHS_FROM = 6, 10, 63  # days
+_THEME: Final = mark("Nothing of this kind")
+_WEEK_FROM, _WEEKS_FROM, _MONTHS_FROM = 6, 11, 63  # days
 _MONTH_DAYS = 30.4
 _MOST_SAID = 2
 
@@ -78,10 +79,12 @@ def because(told: Mapping[str, Any]) -> str:
     return " · ".join(dict.fromkeys(reason(one) for one in told["reasons"][:_MOST_SAID]))
 
 
-def theme(name: str) -> str:
-    """What people call a theme."""
-    known = _THEMES.get(name)
-    return gettext(known) if known is not None else gettext(_THEME, theme=name)
+def themes(names: Sequence[str]) -> dict[str, str]:
+    """What people call each theme, by what they read; of those that have no word the first."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(gettext(_THEMES.get(name, _THEME)), name)
+    return found
 
 
 def answered(value: str | None) -> str:
@@ -109,7 +112,7 @@ def reason(told: Mapping[str, Any]) -> str:
 def _every(days: int) -> str:
     """Rounded as people say it."""
     if days < _WEEK_FROM:
-        return gettext(_EVERY_DAYS, count=max(days, 2))
+        return gettext(_EVERY_DAYS, count=days) if days > 1 else gettext(_EVERY_DAY)
     if days < _WEEKS_FROM:
         return gettext(_EVERY_WEEK)
     if days < _MONTHS_FROM:

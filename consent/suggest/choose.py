@@ -30,7 +30,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Why an item is suggested or not. `verdict`: the guard's, before all else.
+    """Why an item is suggested or not. `verdict`: the guard's as it may be told (`Guard.told`), before all else.
 
     `place` and `position` (from 1): where it stands among the likeliest of that place; None: it is not among them.
     `is_chosen`: whether it stands on the card. `off`: the rule that is switched off or rests and that kept it away.
@@ -75,7 +75,7 @@ def explain(
 ) -> Told:
     """Which rule decided about one item, by the very calls that choose."""
     guard = Guard(behaviour, terms, shelf, policy)
-    verdict = guard.judge(item)
+    verdict = guard.told(item)
     if not verdict.is_free:
         return Told(verdict)
     found = _ranked(guard, shelf, model, max(policy.most_due, policy.most_new) + _SPARE, near)
@@ -109,8 +109,8 @@ def inputs(policy: SuggestionPolicy, zone: str | None, stage: str | None, scopes
 def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Near | None) -> list[Ranked]:
     """The likeliest of what the guard lets through, of both places, the likeliest first.
 
-    Items that a flag guards and that were bought are ranked apart, with their own purchases; all others without these,
-    so that nothing else follows from them.
+    Items that a flag guards are suggested to who bought them alone: ranked apart, with their own purchases. All others
+    are ranked without these, so that nothing else follows from them; and others' habits suggest nothing guarded.
     """
     own = guard.own()
 
@@ -119,7 +119,7 @@ def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Ne
 
     found = [
         one
-        for one in ranked(guard.clean(), lambda item: item not in own and guard.allows(item))
+        for one in ranked(guard.clean(), lambda item: not guard.is_guarded(item) and guard.allows(item))
         if one.place is not Place.ONCE
     ]
     if own:

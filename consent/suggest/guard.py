@@ -108,10 +108,30 @@ class Guard:
     def judge(self, item: str) -> Verdict:
         """The first rule that speaks against the item; `FREE`: none does."""
         harmless = self.harmless(item)
-        own = self._own_of(item) if harmless is _FREE and item in self._own else None
-        if own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own):
+        if harmless is _FREE and self._is_no_habit(item):
             return Verdict(GuardRule.NO_HABIT)
         return harmless
+
+    def told(self, item: str) -> Verdict:
+        """As `judge`, for who explains it: by what follows from no mute, age or special grant, where that says no.
+
+        So a mute changes nothing of what is told of an item that is not suggested anyway. Of a no in the store after
+        what follows from purchases, so that who may see these alone is told the same with and without it.
+        """
+        sort = self._shelf.sort(item)
+        if sort is None or NEVER in sort.flags:
+            return self.judge(item)
+        verdict = self._of_purchases(item, sort)
+        if verdict is _FREE and self._is_no_habit(item):
+            verdict = Verdict(GuardRule.NO_HABIT)
+        if verdict is _FREE:
+            verdict = self._of_memory(item)
+        return self.judge(item) if verdict is _FREE else verdict
+
+    def is_guarded(self, item: str) -> bool:
+        """Whether a flag guards the item, or nobody knows it."""
+        sort = self._shelf.sort(item)
+        return sort is None or bool(sort.flags)
 
     def harmless(self, item: str) -> Verdict:
         """As `judge`, without asking whether purchases are a habit: whether it does no harm to be shown at all."""
@@ -185,11 +205,18 @@ class Guard:
         """What holds of this one item, of a sort that is free."""
         if item in self._muted[Muting.ITEM]:
             return Verdict(GuardRule.MUTED_ITEM)
+        verdict = self._of_purchases(item, sort)
+        return self._of_memory(item) if verdict is _FREE else verdict
+
+    def _of_purchases(self, item: str, sort: Sort) -> Verdict:
         own = self._own_of(item)
         if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(own):
             return Verdict(GuardRule.ONLY_IF_BOUGHT)
         if own is not None and own.returned >= max(1, self._occasions(own)):
             return Verdict(GuardRule.RETURNED)
+        return _FREE
+
+    def _of_memory(self, item: str) -> Verdict:
         remembered = self._remembered.get(item)
         if remembered is not None:
             day = self._behaviour.now_day
@@ -204,6 +231,11 @@ class Guard:
         own = self._own.get(item)
         sort = self._shelf.sort(item) if own is not None else None
         return None if sort is None or sort.specials else own
+
+    def _is_no_habit(self, item: str) -> bool:
+        """Whether something of it was bought and kept, yet not as a habit."""
+        own = self._own_of(item)
+        return own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own)
 
     def _is_habit(self, own: _Own | None) -> bool:
         return own is not None and self._occasions(own) >= self._policy.habit_baskets

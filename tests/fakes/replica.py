@@ -100,7 +100,7 @@ class FakeReplica:
             self.members.pop(pseudonym, None)
         else:
             self.members[pseudonym] = member
-        if member is None or not lets_suggest(member):
+        if member is None or not self._lets(member):
             self.memories.pop(pseudonym, None)
         modes = {pseudonym: member.mode if member is not None else None}
         return Changes(members=frozenset({pseudonym}), modes=modes, urgent=True)
@@ -194,9 +194,12 @@ class FakeReplica:
             member = self.members.get(pseudonym or b"")
             if pseudonym is not None and isinstance(body, sync.SuggestionOutcome) and member is not None:
                 day = (self.trusted_ms(now_mono_s) or 0) // 86_400_000
-                if lets_suggest(member) and not ends_memory(self.denied(pseudonym)):
+                if self._lets(member, day * 86_400) and not ends_memory(self.denied(pseudonym)):
                     came = Came(body.response.value)
                     self.memories[pseudonym] = after(self.memory(pseudonym), body.item, came, day, DEFAULT)
+
+    def _lets(self, member: Member, now_s: int = 0) -> bool:
+        return lets_suggest(member, self._policy, self._policy.store.store if self._policy else "", now_s)
 
     def staff(self, associate: str) -> Staff | None:
         """An associate's record."""

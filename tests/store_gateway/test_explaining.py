@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
+
 from store_gateway.errors import CacheReason
 from store_gateway.gateway import Asker, Checking
 from store_gateway.operator import explained_text
 from tests.store_gateway.test_acts import card_of, only, sells
-from tests.store_gateway.test_offers import CUP, HISTORY, SCOPE, SOAP, TEA, regular, suggesting
+from tests.store_gateway.test_offers import CUP, HISTORY, SCOPE, SOAP, TEA, lets, regular, suggested, suggesting
 from tests.world import Person, World
-from wire import query
-from wire.items import MuteKind
+from wire import acts, query
+from wire.items import MuteKind, Response
 from wire.member import Member, Muted
 from wire.policy import Section
 from wire.query import RefusedReason
@@ -88,6 +90,46 @@ def test_what_members_said_of_themselves_is_told_to_nobody() -> None:
     assert rule(world, TEA) == "chosen"
     assert explain(world, CUP) == explain(world, "brush")
     assert rule(world, "knife") == "not-chosen"
+
+
+def declining(item: str, response: Response = Response.DECLINED) -> tuple[World, Person]:
+    """A store in which a regular said no to an item of their card."""
+    world = World(suggesting())
+    person = regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert item in [one.item for one in suggested(world, tablet, handle)]
+    assert world.ask(acts.Respond(tablet.session, handle, item, response)) == query.Accepted()
+    return world, person
+
+
+def test_what_members_said_changes_nothing_of_what_else_is_told() -> None:
+    """Never bought, bought once, and declined: with a mute and below the age each is told as without."""
+    muted = ((MuteKind.ITEM, "gin"), (MuteKind.ITEM, SOAP), (MuteKind.ITEM, CUP), (MuteKind.THEME, "sport"))
+    for mutes, age in (((), 18), ((), 16), *(((Muted(*one),), 18) for one in muted)):
+        world, person = declining(CUP)
+        sells(world, gin=("only_if_bought", "adult"))
+        world.changes(person, statements=shows_history(person).statements, mutes=mutes, age_at_least=age)
+        found = [rule(world, item) for item in ("gin", SOAP, CUP)]
+        assert found == ["only-if-bought", "no-habit", "declined"], (mutes, age)
+
+
+def test_what_came_of_a_withheld_history_is_not_told() -> None:
+    """Declined of what another role may have suggested: to this one it is told as of what nobody bought."""
+    world, person = declining(TEA)
+    sells(world, brush=())
+    kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    world.changes(person, statements=(*kept, lets(person, SCOPE), lets(person, HISTORY, roles=("manager",))))
+    assert explain(world, TEA) == explain(world, "brush")
+
+
+@pytest.mark.parametrize("response", [Response.DECLINED, Response.NOT_FOR_ME])
+def test_a_no_of_this_visit_is_not_called_chosen(response: Response) -> None:
+    """It went from the card; who may see the purchases is told that it was declined, and not whether for good."""
+    world, person = declining(TEA, response)
+    assert rule(world, TEA) == "not-chosen"
+    world.changes(person, statements=shows_history(person).statements)
+    assert (rule(world, TEA), rule(world, CUP)) == ("declined", "chosen")
 
 
 def test_who_may_not_be_shown_suggestions_is_as_one_who_never_was() -> None:

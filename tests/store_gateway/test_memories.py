@@ -17,13 +17,15 @@ from wire.orders import ExportResult
 from wire.sync import EventKind, Outcome, Verb
 
 ITEM = "tea-of-nobody-else"
+DAY_MS = 86_400_000
 MUTE = Mute(MuteKind.ITEM, ITEM, "ada", "tablet-1")
 
 
 def suggestible() -> Member:
     """A member who lets the store suggest."""
     found = a_member(Mode.OPEN)
-    return replace(found, statements=(*found.statements, replace(found.statements[0], purpose="suggest")))
+    leave = replace(found.statements[0], purpose="suggest", scopes=("suggestions",))
+    return replace(found, statements=(*found.statements, leave))
 
 
 def became(response: Response, item: str = ITEM) -> SuggestionOutcome:
@@ -62,7 +64,9 @@ def test_it_is_kept_with_the_event_over_a_restart_and_sealed(
         assert ITEM.encode() not in content and ADA not in content
 
 
-@pytest.mark.parametrize("way", ["gone", "withdrawn at HQ", "all withdrawn here", "suggestions withdrawn here"])
+@pytest.mark.parametrize(
+    "way", ["gone", "withdrawn at HQ", "a history is left", "all withdrawn here", "suggestions withdrawn here"]
+)
 def test_it_goes_with_the_leave_to_suggest(remembering: Line, hq: FakeHQ, way: str) -> None:
     """And nothing is remembered of who gave none; the others' stays."""
     line = remembering
@@ -74,6 +78,11 @@ def test_it_goes_with_the_leave_to_suggest(remembering: Line, hq: FakeHQ, way: s
             line.tell(hq.member(ADA, replace(found, statements=tuple(
                 replace(one, state=State.WITHDRAWN) if one.purpose == "suggest" else one for one in found.statements
             ))))  # fmt: skip
+        case "a history is left":
+            found = suggestible()
+            history = replace(found.statements[-1], scopes=("history.store",))
+            gone = replace(found.statements[-1], state=State.WITHDRAWN)
+            line.tell(hq.member(ADA, replace(found, statements=(found.statements[0], history, gone))))
         case "all withdrawn here":
             line.replica.deny(ADA, None, WITHDRAWAL, line.now_s)
         case _:
@@ -82,6 +91,30 @@ def test_it_goes_with_the_leave_to_suggest(remembering: Line, hq: FakeHQ, way: s
     line.replica.record(line.now_s, (EventKind.OUTCOME, ADA, became(Response.IGNORED)))
     assert items(line) == []
     assert items(line, BEN) == [(ITEM, 1, 0)]
+
+
+def test_what_only_time_ended_goes_within_a_day(remembering: Line, hq: FakeHQ) -> None:
+    """The leave ran out, or all that is remembered is older than its rests; nobody has to come back for it."""
+    line = remembering
+    vault = line.replica._hq.vault
+    at_ms = line.replica.trusted_ms(line.now_s)
+    assert vault is not None and at_ms is not None
+    found = suggestible()
+    soon = replace(found.statements[-1], until_s=at_ms // 1000 + 60)
+    line.tell(hq.member(ADA, replace(found, statements=(found.statements[0], soon))))
+    while vault.sweep_memories(at_ms, line.now_s):
+        pass
+    assert (items(line), items(line, BEN)) == ([(ITEM, 1, 0)], [(ITEM, 1, 0)])
+    assert not vault.sweep_memories(at_ms + 1, line.now_s), "once a day"
+    while vault.sweep_memories(at_ms + DAY_MS, line.now_s):
+        pass
+    assert (items(line), items(line, BEN)) == ([], [(ITEM, 1, 0)])
+    far = replace(found.statements[-1], until_s=at_ms // 1000 + 9_999 * 86_400)
+    line.tell(hq.member(BEN, replace(found, statements=(found.statements[0], far))))
+    line.replica.work(100, line.now_s)
+    while vault.sweep_memories(at_ms + 400 * DAY_MS, line.now_s):
+        pass
+    assert (items(line, BEN), list(vault._cache.local("memories"))) == ([], [])
 
 
 def test_an_export_names_what_is_remembered(remembering: Line, hq: FakeHQ) -> None:

@@ -210,6 +210,28 @@ def test_the_leave_to_suggest_withdrawn_at_hq_clears_the_open_card_and_the_memor
     assert not world.replica.memory(person.pseudonym).items
 
 
+@pytest.mark.parametrize("kind", ["here", "of two scopes", "run out"])
+def test_after_the_leave_to_suggest_nothing_more_is_said_or_remembered(kind: str) -> None:
+    """The visit ends without a word, and HQ gets no item of it; the leave to use a history is no leave to suggest."""
+    world = World(suggesting())
+    person = regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert suggested(world, tablet, handle)
+    before, now_s = outcomes(world), world.now_ms // 1000
+    kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    gone = replace(lets(person, SCOPE), state=State.WITHDRAWN, chosen_s=now_s - 1)
+    if kind == "here":
+        assert world.ask(query.Withdraw(tablet.session, handle, SCOPE)) == query.Accepted()
+    elif kind == "of two scopes":
+        world.changes(person, statements=(*kept, lets(person, HISTORY), gone))
+    else:
+        world.changes(person, statements=(*kept, replace(lets(person, HISTORY, SCOPE), until_s=now_s + 9)))
+    world.passes(300)
+    assert outcomes(world) == before
+    assert kind == "run out" or not world.replica.memory(person.pseudonym).items
+
+
 def test_what_cannot_be_recorded_as_shown_is_not_shown() -> None:
     """The card and what it suggests are one transaction."""
     world = World(suggesting())

@@ -56,6 +56,18 @@ def test_who_bought_it_regularly_gets_it_again_but_nothing_follows_from_it() -> 
     assert left(with_it, "i1") == left(without, "i1")
 
 
+def test_nothing_guarded_is_new_for_anybody() -> None:
+    """Neither to who is of age nor to who granted the special category: what others buy is no reason for it."""
+    terms = Terms(age_at_least=18, specials=frozenset({"health"}))
+    plain = choose(PAST, terms, shelf(NAMES), TABLES, WIDE)
+    for flag in ("adult", "special:health"):
+        sold = shelf(NAMES, i4=(flag,))
+        guarded = choose(PAST, terms, sold, TABLES, WIDE)
+        assert "i4" in shown(plain) and "i4" not in shown(guarded)
+        told = explain("i4", PAST, terms, sold, TABLES, WIDE)
+        assert (told.verdict.is_free, told.place, told.is_chosen) == (True, None, False)
+
+
 def test_a_rule_that_is_off_makes_no_suggestion() -> None:
     """Neither as what mattered most nor as a further reason; resting holds in its zone and at its stage alone."""
     everywhere = choose(PAST, FREE, shelf(NAMES), TABLES, WIDE)
@@ -149,8 +161,9 @@ def test_nothing_flagged_is_shown_or_named_nor_does_anything_follow_from_it(
         assert all(
             flag.removeprefix("special:") in terms.specials for flag in told.flags if flag.startswith("special:")
         )
-        if told.flags and one.place is Place.DUE_AGAIN:
+        if told.flags:
             own.add(one.item)
+            assert one.place is Place.DUE_AGAIN, "others' habits suggest what is guarded"
             assert [(each.kind, each.number, each.item) for each in one.reasons] == [(ReasonKind.OFTEN, None, None)]
         for reason in one.reasons:
             assert reason.item is None or not flagged(sold, reason.item), "a reason names what is guarded"
