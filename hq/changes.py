@@ -33,7 +33,7 @@ ERASURE = "erasure"  # the method of the event that ends a member
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Gone:
-    """Who was erased, and of which brands they were."""
+    """Who was erased, and of which brands they had chosen something."""
 
     id: Annotated[str, Size(1, 64)]
     brands: Annotated[tuple[Annotated[str, Size(1, 40)], ...], Count(1000)]
@@ -186,7 +186,9 @@ def _erased(connection: Connection, custody: Custody, row: Any, reach: Reach) ->
         return None
     seal = custody.to_open(connection, Purpose.SYSTEMS)
     gone = schema.decode(Gone, seal.open(content, bound(Place.GONE_MEMBER, row.id)))
-    if not reach.system.is_everywhere and not reach.brands & set(gone.brands):
+    # Whom a system added itself, and who never chose anything, is of no brand that HQ knows.
+    may_have_added = reach.system.may(Right.MEMBERS)
+    if not reach.system.is_everywhere and not may_have_added and not reach.brands & set(gone.brands):
         return None
     return Change(row.number, "erased", gone.id, row.recorded_s, row.chosen_s, row.method)
 

@@ -83,6 +83,16 @@ def test_a_system_hears_of_its_own_brand_alone(hq: Headquarters) -> None:
     assert {one.member for one in told(hq, system=own)} == {"m-1", "m-3"}
 
 
+def test_whom_a_brands_system_may_have_added_it_hears_the_end_of(hq: Headquarters) -> None:
+    """Also of who never chose anything; a system that adds nobody does not."""
+    hq.office.add_member("m-1", 18, "DE", hq.now_ms)
+    erasure.erase(hq.engine, hq.keys, "m-1", hq.now_ms)
+    brands = frozenset({hq.draft.name})
+    adds = System("app", frozenset({Right.CHANGES, Right.MEMBERS}), brands, frozenset())
+    assert [(one.kind, one.member) for one in told(hq, system=adds)] == [("erased", "m-1")]
+    assert told(hq, system=System("crm", CRM.rights, brands, frozenset())) == []
+
+
 def test_a_system_of_one_store_hears_what_ends_for_the_whole_brand(hq: Headquarters) -> None:
     """Else it would go on by a grant at its store that a withdrawal or a refusal for the brand has ended."""
     hq.join("m-1", "size.shoe")
