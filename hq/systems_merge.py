@@ -24,7 +24,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.membership import About, Gone, Locked
 from hq.purchases_tables import purchases as purchase_rows
-from hq.purchases_told import SURFACE, Held, name
+from hq.purchases_told import SURFACE, Held, name, scope_of
 from hq.state import CLOSING, Choice, Event, EventKind, Standing, closes, fold
 from hq.systems_intake import Taken, problem
 from hq.systems_line import Line, Row
@@ -172,20 +172,35 @@ def _about(connection: Connection, ours: Locked, theirs: About) -> Locked:
 
 
 def _profile(connection: Connection, ours: Locked, theirs: Locked) -> None:
-    """Of two values of one scope the one that was confirmed last; what does not fit is left out."""
-    held = membership.fields(connection, {ours.reference: ours, theirs.reference: theirs})
-    found: dict[str, Field] = {one.scope: one for one in held.get(ours.reference, ())}
-    for one in held.get(theirs.reference, ()):
+    """Of two values of one scope the one that was confirmed last; what does not fit is left out, and what the other
+    deleted later.
+    """
+    both = {ours.reference: ours, theirs.reference: theirs}
+    held, gone = membership.fields(connection, both), membership.gone(connection, both)
+    mine = (_left(one, gone[theirs.reference]) for one in held.get(ours.reference, ()))
+    found: dict[str, Field] = {one.scope: one for one in mine if one is not None}
+    for one in (_left(one, gone[ours.reference]) for one in held.get(theirs.reference, ())):
+        if one is None:
+            continue
         before = found.get(one.scope)
         if one.surface != SURFACE and (before is None or before.confirmed_s < one.confirmed_s):
             with_it = found | {one.scope: one}
             if sum(len(schema.encode(each)) for each in with_it.values()) <= door.MAX_PROFILE_BYTES:
                 found = with_it
-    gone = membership.gone(connection, {theirs.reference: theirs})[theirs.reference]
-    deleted = [Gone(*what, at_s) for what, at_s in gone.items()]
+    deleted = [Gone(*what, at_s) for what, at_s in gone[theirs.reference].items()]
     membership.put_fields(
         connection, {ours.reference: ours}, {ours.reference: found.values()}, {ours.reference: deleted}
     )
+
+
+def _left(one: Field, gone: Mapping[tuple[str, str], int]) -> Field | None:
+    """What is left of a value where this was deleted; None: nothing."""
+    if one.collected_s <= gone.get((one.scope, ""), -1):
+        return None
+    items = tuple(each for each in one.value.items or () if (each.at_s or 0) > gone.get((one.scope, each.item), -1))
+    if items == (one.value.items or ()):
+        return one
+    return replace(one, value=replace(one.value, items=items)) if items else None
 
 
 def _clear(connection: Connection, ours: Locked, *said: About) -> None:
@@ -205,11 +220,15 @@ def _is_deleted(known: Mapping[bytes, Held], made: bytes) -> bool:
 
 
 def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
-    """All of both, with the marks of either; what either deleted stays deleted."""
+    """All of both, with the marks of either; what either deleted stays deleted, by itself or with a whole scope."""
     both = {ours.reference: ours, theirs.reference: theirs}
     held, gone = purchases.of_members(connection, both), purchases.deleted(connection, both)
     known = {one.id: one for one in (*held[ours.reference], *gone[ours.reference])}
-    told = [one for one in held[theirs.reference] if not _is_deleted(known, _named(ours, one))]
+    whole = membership.gone(connection, both)[ours.reference]  # that of both: the profiles are one by now
+    over = {
+        one.id for listed in held.values() for one in listed if one.said.at_s <= whole.get((scope_of(one.said), ""), -1)
+    }
+    told = [one for one in held[theirs.reference] if one.id not in over and not _is_deleted(known, _named(ours, one))]
     told += gone[theirs.reference]
     wanted = select(purchase_rows.c.id, purchase_rows.c.until_ms).where(purchase_rows.c.member == theirs.reference)
     until_ms = {row.id: row.until_ms for row in connection.execute(wanted)}
@@ -219,4 +238,5 @@ def _purchases(connection: Connection, ours: Locked, theirs: Locked) -> None:
             made = _named(ours, one)
             marks = dict(one.marks) | (dict(known[made].marks) if made in known and not one.is_deleted else {})
             purchases.put_marks(connection, ours, made, marks)
+    purchases.remove(connection, {ours.reference: ours}, over)
     connection.execute(delete(purchase_rows).where(purchase_rows.c.member == theirs.reference))

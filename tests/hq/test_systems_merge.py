@@ -18,6 +18,7 @@ from hq import (
     membership,
     moments,
     notices,
+    own_profile,
     purchases,
     questions,
     receipts,
@@ -35,7 +36,7 @@ from hq.systems_intake import Taken
 from hq.systems_line import Line
 from hq.tables import phones
 from tests.fakes.store import FakeStore
-from tests.hq.headquarters import NOON_MS, ROLES, STORE, Headquarters, text
+from tests.hq.headquarters import NOON_MS, ROLES, STORE, Headquarters, items, text, texts
 from tests.hq.test_purchases import bought, held, sent, shop
 from wire import schema
 from wire.events import HandOverReason
@@ -155,6 +156,29 @@ def test_what_the_other_withdrew_does_not_come_back_by_what_is_told_late(hq: Hea
     assert importer.run(hq.engine, hq.keys, [row], hq.now_ms).taken == 1
     assert {one.purpose for one in standing(hq, "m-1").statements} == {"presence"}
     hq.check()
+
+
+def test_what_either_deleted_is_not_there_as_the_others_older_copy(hq: Headquarters, shop: None) -> None:
+    """Values, entries of lists and purchases, whichever of the two deleted them; what is newer stays."""
+    for member in ("m-1", "m-2"):
+        hq.join(member, "size.shoe", "language", "wishlist", "history.store")
+        hq.office.set_profile(
+            member, [text("size.shoe", "40"), texts("language", "de"), items("wishlist", "Hat", "Scarf")], hq.now_ms
+        )
+        assert sent(hq, [bought(hq, member, member, "boots")]).new == 1
+    hq.later(100)
+    assert own_profile.forget(hq.office, "m-2", ["size.shoe", "history.store"], hq.now_ms) == 2
+    assert own_profile.forget(hq.office, "m-1", ["language"], hq.now_ms) == 1
+    assert own_profile.drop_item(hq.office, "m-2", "wishlist", "i-0", hq.now_ms)
+    hq.later(100)
+    hq.office.set_profile("m-1", [texts("language", "en", at_s=hq.now_s)], hq.now_ms)
+    assert merged(hq).new == 1
+    with reading(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, ["m-1"])
+        left = {one.scope: one.value for found in membership.fields(connection, locked).values() for one in found}
+    assert (set(left), left["language"].texts) == ({"language", "wishlist"}, ("en",))
+    assert [one.label for one in left["wishlist"].items or ()] == ["Scarf"]
+    assert held(hq, "m-1") == []
 
 
 def test_who_was_merged_ends_with_the_survivor(hq: Headquarters) -> None:
