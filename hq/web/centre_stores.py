@@ -57,7 +57,7 @@ def make() -> pages.Part:
 
     @part.get("/centre/stores/add/<store>")
     def offered(store: str) -> Response:
-        """The QR code leads here: one tap adds the store."""
+        """The page behind the QR code leads here: one tap adds the store."""
         who = centre_who.member()
         with asking.reading() as connection:
             door = leavings.door(connection, store, asking.now_ms())
