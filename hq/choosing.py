@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hq import choices, door, ledger, membership, publication
+from hq import choices, door, gpc, ledger, membership, publication
 from hq.choosing_tables import chosen_stores
 from hq.database import reading, writing
 from hq.door import MOST_STORES, Grant
 from hq.errors import Reason, Refused
 from hq.ledger_proof import Evidence, Proof
 from hq.membership import Locked
-from hq.office import Office
+from hq.office import Office, all_policies
 from hq.state import fold, is_wide
 from hq.tables import stores
 from wire import synthetic
@@ -169,6 +169,14 @@ def withdraw(
         member, now_ms, purpose=purpose, scopes=scopes, stores=stores, brand=brand, method=method,
         proof=_proof(None, method),
     )  # fmt: skip
+
+
+def stay_off(office: Office, member: str, now_ms: int, method: str) -> None:
+    """Takes back the use by partners, with all below it that a policy declares, everywhere."""
+    with reading(office.engine) as connection:
+        purposes = gpc.named(one.id for main in all_policies(connection) for one in main.purposes)
+    for purpose in purposes:
+        withdraw(office, member, now_ms, method, purpose=purpose)
 
 
 def refuse(office: Office, member: str, wish: Wish, now_ms: int, method: str) -> bytes:

@@ -4,13 +4,13 @@ Pure: no I/O, no clock.
 """
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
 from hq.ledger_proof import Proof, Status
-from hq.state import NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind, is_wide
+from hq.state import CLOSING, NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind, is_wide
 from hq.synthetic_choices import is_synthetic
 from wire import schema, synthetic
 from wire.errors import WireError
@@ -146,12 +146,14 @@ def check_scopes(choice: Choice, main: MainPolicy, zones: Set[str], notice: byte
 def check_withdrawal(
     purpose: str | None, scopes: tuple[str, ...] | None, stores: tuple[str, ...] | None, brand: str | None = None
 ) -> Choice:
-    """A withdrawal as a choice; None means all. It needs no policy: a withdrawal is never refused for what it names.
+    """A withdrawal as a choice; None or nothing named means all.
+
+    It needs no policy: a withdrawal is never refused for what it names.
 
     Raises:
         Refused: a name that cannot be one.
     """
-    return _checked(Choice(kind=EventKind.WITHDRAWAL, purpose=purpose, scopes=scopes, stores=stores, brand=brand))
+    return _closing(EventKind.WITHDRAWAL, purpose, scopes, stores, brand)
 
 
 def check_refusal(
@@ -161,13 +163,40 @@ def check_refusal(
     brand: str | None = None,
     notice: bytes | None = None,
 ) -> Choice:
-    """A refusal as a choice; None means all of that purpose. `notice`: the hash of the text that was shown, 32 bytes.
+    """A refusal as a choice; None or nothing named means all of that purpose.
+
+    `notice`: the hash of the text that was shown, 32 bytes.
 
     Raises:
         Refused: a name that cannot be one.
     """
-    made = Choice(kind=EventKind.REFUSAL, purpose=purpose, scopes=scopes, stores=stores, brand=brand)
+    made = _closing(EventKind.REFUSAL, purpose, scopes, stores, brand)
     return _checked(replace(made, notice=NO_NOTICE if notice is None else notice))
+
+
+def _closing(
+    kind: EventKind,
+    purpose: str | None,
+    scopes: tuple[str, ...] | None,
+    stores: tuple[str, ...] | None,
+    brand: str | None,
+) -> Choice:
+    """Scopes of a purpose that has none are left out: with them it would end nothing."""
+    has_scopes = purpose is None or not (is_wide(purpose) or purpose in WITHOUT_SCOPE)
+    named = scopes if has_scopes else None
+    return _checked(Choice(kind=kind, purpose=purpose, scopes=named or None, stores=stores or None, brand=brand))
+
+
+def for_brands(choice: Choice, brand_of: Callable[[str], str | None]) -> list[Choice]:
+    """The same, and what ends a purpose about a whole brand at a store ends it for the store's brand: never nothing.
+
+    `brand_of`: the brand of a store; None: no such store.
+    """
+    if choice.kind not in CLOSING or choice.stores is None or not is_wide(choice.purpose or ""):
+        return [choice]
+    stated = [choice.brand] if choice.brand is not None else [brand_of(store) for store in choice.stores]
+    brands = sorted({one for one in stated if one is not None})
+    return [replace(choice, stores=None, brand=one) for one in brands] or [choice]
 
 
 def check_proof(proof: Proof) -> Proof:

@@ -62,14 +62,10 @@ def judge(events: Iterable[Event]) -> Heard:
         return Heard(to_record=True, answer=Answer.NOT_ASKED, since_s=None)
     first = min(signals, key=lambda one: one.recorded_s)
     last_s = max(one.recorded_s for one in signals)
-    chosen = [one for one in listed if one.method in OWN_METHODS and _is_about(one.choice)]
-    methods = {one.id: one.method for one in listed}
-    again = any(methods.get(one.event) not in OWN_METHODS for one in _shared(listed))
+    answers = {one.id for one in listed if _is_answer(one, signals)}
+    again = any(one.event not in answers for one in _shared(listed))
     conflicts = bool(_shared(one for one in listed if one.method != METHOD and one.recorded_s <= last_s))
-    answered = any(
-        (one.chosen_s or one.recorded_s) >= first.recorded_s and not _is_before(one, first) for one in chosen
-    )
-    answer = Answer.GIVEN if answered else Answer.OPEN if conflicts else Answer.NOT_ASKED
+    answer = Answer.GIVEN if answers else Answer.OPEN if conflicts else Answer.NOT_ASKED
     return Heard(to_record=again, answer=answer, since_s=first.recorded_s)
 
 
@@ -83,15 +79,40 @@ def _is_about(choice: Choice) -> bool:
     return choice.purpose is not None and is_sale_or_share(choice.purpose)
 
 
-def _is_before(one: Event, first: Event) -> bool:
+def _is_answer(one: Event, signals: Iterable[Event]) -> bool:
+    """Whether the member chose this themself after a signal that is about the same brand."""
+    return (
+        one.method in OWN_METHODS
+        and _is_about(one.choice)
+        and any(_is_same_brand(one.choice, each.choice) and _is_after(one, each) for each in signals)
+    )
+
+
+def _is_same_brand(one: Choice, other: Choice) -> bool:
+    return one.brand is None or other.brand is None or one.brand == other.brand
+
+
+def _is_after(one: Event, signal: Event) -> bool:
     """A grant of the very second of the signal loses against it, so it was no answer to it."""
-    return one.choice.kind is EventKind.GRANT and (one.chosen_s or one.recorded_s) <= first.recorded_s
+    chosen_s = one.recorded_s if one.chosen_s is None else one.chosen_s
+    return chosen_s > signal.recorded_s or (chosen_s == signal.recorded_s and one.choice.kind is not EventKind.GRANT)
 
 
 def was_heard(connection: Connection, member: bytes) -> bool:
     """Whether a signal of this member's, by HQ's reference, was recorded before."""
     of_theirs = consent_events.c.member == member, consent_events.c.method == METHOD
     return connection.scalar(select(consent_events.c.number).where(*of_theirs).limit(1)) is not None
+
+
+def is_news(connection: Connection, keys: Keys, member: bytes) -> bool:
+    """Whether one more signal of a browser of this member's, by HQ's reference, would end something or is the first."""
+    found = membership.opened(connection, keys.custody, [member])
+    return member in found and judge(ledger.of_members(connection, found)[member]).to_record
+
+
+def named(purposes: Iterable[str]) -> list[str]:
+    """What a signal withdraws: `media`, and of these purposes all below it."""
+    return list(dict.fromkeys([PURPOSE, *(one for one in purposes if is_sale_or_share(one))]))
 
 
 def hear(
@@ -110,8 +131,7 @@ def hear(
     heard = judge(ledger.of_members(connection, locked)[member])
     if not heard.to_record:
         return heard
-    named = dict.fromkeys([PURPOSE, *(one for one in purposes if is_sale_or_share(one))])
-    entries = [Entry(member, _withdrawal(purpose, now_ms)) for purpose in named]
+    entries = [Entry(member, _withdrawal(purpose, now_ms)) for purpose in named(purposes)]
     ledger.append(connection, entries, locked)
     publication.refresh(connection, keys, locked, now_ms, urgent=True)
     return judge(ledger.of_members(connection, locked)[member])

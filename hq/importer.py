@@ -179,7 +179,8 @@ class _Batch:
             for one in choices_of(self._policies, frame, grant.notice)
         ]
         self._check_notices(member, line, [choice for choice, _ in choices])
-        choices += line.choices
+        for closed, chosen_s in line.choices:
+            choices += [(one, chosen_s) for one in door.for_brands(closed, self._policies.name)]
         for field in line.fields:
             door.check_field(field, self._mains)
         before = self._about.get(member, About(member, 0, ""))

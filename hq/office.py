@@ -197,7 +197,10 @@ class Office:
     def refuse(
         self, member: str, refusal: Choice, now_ms: int, method: str = "command", proof: Proof = BY_THE_MEMBER
     ) -> bytes:
-        """Records that the member was asked and said no (`door.check_refusal`); it ends what stands of it."""
+        """Records that the member was asked and said no (`door.check_refusal`); it ends what stands of it.
+
+        The id of the consent event; of several, the first.
+        """
         return self._choose(member, refusal, now_ms, None, method, proof)
 
     def withdraw(
@@ -215,7 +218,8 @@ class Office:
     ) -> bytes:
         """Records a withdrawal and takes out what it ends, on the fast lane; what is not named means all.
 
-        Without a time of choice it was chosen now: no later than this can it have been.
+        Without a time of choice it was chosen now: no later than this can it have been. The id of the consent event;
+        of several, the first: a purpose about a whole brand ends for the brand of each store (`door.for_brands`).
         """
         choice = door.check_withdrawal(purpose, scopes or None, stores or None, brand)
         return self._choose(member, choice, now_ms, chosen_s, method, proof)
@@ -252,11 +256,13 @@ class Office:
         self, member: str, choice: Choice, now_ms: int, chosen_s: int | None, method: str,
         proof: Proof = BY_THE_MEMBER,
     ) -> bytes:  # fmt: skip
-        event = _event(choice, method, now_ms // 1000 if chosen_s is None else chosen_s, now_ms, proof)
+        when_s = now_ms // 1000 if chosen_s is None else chosen_s
         with self._change(member, now_ms, urgent=True) as (connection, locked):
-            entries = History(connection).proved([Entry(_only(locked).reference, event)], now_ms)
+            made = door.for_brands(choice, publication.Policies(connection).name)
+            events = [_event(one, method, when_s, now_ms, proof) for one in made]
+            entries = History(connection).proved([Entry(_only(locked).reference, one) for one in events], now_ms)
             ledger.append(connection, entries, locked)
-        return event.id
+        return events[0].id
 
     # --- profile -------------------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ def _said(row: Row, reach: Reach, history: History, now_s: int) -> list[_Said]:
     if state is _State.GIVEN:
         found = _grants(row, reach, history, stores, brand, chosen_s, now_s)
     else:
-        found = [_closing(row, state, *place) for place in _places(reach, stores, brand)]
+        found = _ended(row, reach, state, stores, brand)
     return [_Said(one, chosen_s, METHOD) for one in found]
 
 
@@ -134,12 +134,8 @@ def _signals(
         chosen_s = _ended_s(row, now_ms // 1000)
     except Refused:
         chosen_s = now_ms // 1000
-    declared = (each.id for main in reach.mains for each in main.purposes if gpc.is_sale_or_share(each.id))
-    ended = [
-        door.check_withdrawal(purpose, None, *place)
-        for purpose in dict.fromkeys([gpc.PURPOSE, *declared])
-        for place in _places(reach, (), None)
-    ]
+    purposes = gpc.named(each.id for main in reach.mains for each in main.purposes)
+    ended = [door.check_withdrawal(purpose, None, None, brand) for purpose in purposes for brand in _brands(reach)]
     proof = Proof(surface=reach.system.id, evidence=Evidence.HEADER, text="Sec-GPC: 1")
     return [_made(one, _Said(each, chosen_s, gpc.METHOD), proof, now_ms) for each in ended]
 
@@ -180,6 +176,25 @@ def _floor(reach: Reach, stores: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(one.id for one in roles if one.sees_floor and one.id != synthetic.ROLE)
 
 
+def _ended(row: Row, reach: Reach, state: _State, stores: tuple[str, ...], brand: str | None) -> list[Choice]:
+    """What a line ends, each once. A system of single stores that names none ends what is for their brands as well."""
+    found = [
+        each
+        for place in _places(reach, stores, brand)
+        for each in door.for_brands(_closing(row, state, *place), reach.policies.name)
+    ]
+    is_all = not (row.text("purpose", "", most_bytes=64) or row.texts("scopes") or stores or brand)
+    if state is _State.WITHDRAWN and is_all:
+        declared = (each.id for main in reach.mains for each in main.purposes if is_wide(each.id))
+        wide = dict.fromkeys([gpc.PURPOSE, *declared])
+        found += [
+            door.check_withdrawal(one, None, None, each)
+            for each in sorted(reach.brands - reach.brands_in_full)
+            for one in wide
+        ]
+    return list(dict.fromkeys(found))
+
+
 def _closing(row: Row, state: _State, stores: tuple[str, ...] | None, brand: str | None) -> Choice:
     scopes = row.texts("scopes") or None
     if state is _State.WITHDRAWN:
@@ -198,6 +213,11 @@ def _places(
         return [(None, None)]
     own = [(None, one) for one in sorted(reach.system.brands)]
     return [*own, (tuple(sorted(reach.system.stores)), None)] if reach.system.stores else [*own]
+
+
+def _brands(reach: Reach) -> list[str | None]:
+    """For which brands something about a whole brand ends. A system of single stores ends it for theirs."""
+    return [None] if reach.system.is_everywhere else [*sorted(reach.brands | reach.system.brands)]
 
 
 def _notice(row: Row) -> bytes | None:
@@ -225,8 +245,10 @@ def _entry(one: Locked, said: _Said, row: Row, system: System, now_ms: int) -> E
 
 
 def _made(one: Locked, said: _Said, proof: Proof, now_ms: int) -> Entry:
-    # Of what is said and when: the same line again, from whichever policy's version, is the same event.
+    # Of what is said, how and when: the same line again, from whichever policy's version, is the same event; what a
+    # line says and what its signal says are two.
     stated = replace(said.choice, policy_version=0)
-    made = one.seal.name(b"system\x00" + str(said.chosen_s).encode() + b"\x00" + schema.encode(stated))
+    kind = b"signal" if said.method == gpc.METHOD else b"system"
+    made = one.seal.name(kind + b"\x00" + str(said.chosen_s).encode() + b"\x00" + schema.encode(stated))
     event = Event(made[:_EVENT_BYTES], said.method, said.chosen_s, now_ms // 1000, said.choice, door.check_proof(proof))
     return Entry(one.reference, event)

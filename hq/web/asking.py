@@ -108,7 +108,7 @@ def optional_member() -> Member | None:
     """The same where pages are for everybody; None: nobody is signed in. Their browser's signal is heard."""
     if "member" not in g:
         found = g.member = _found_member()
-        if found is not None and found.method == BROWSER and gpc() and not was_heard(found):
+        if found is not None and found.method == BROWSER and gpc() and is_news(found):
             hear(found)
     known: Member | None = g.member
     return known
@@ -160,6 +160,12 @@ def was_heard(found: Member) -> bool:
     """Whether a browser of this member's sent that signal before."""
     with reading() as connection:
         return signals.was_heard(connection, found.reference)
+
+
+def is_news(found: Member) -> bool:
+    """Whether the browser's signal says what was not recorded yet."""
+    with reading() as connection:
+        return signals.is_news(connection, parts().keys, found.reference)
 
 
 def hear(found: Member) -> signals.Heard:

@@ -127,7 +127,7 @@ def make() -> pages.Part:
         who = centre_who.member()
         pages.form(AnswerAsked)
         office = centre_who.counter()
-        choosing.withdraw(office, who.id, asking.now_ms(), who.method, purpose=gpc.PURPOSE)
+        choosing.stay_off(office, who.id, asking.now_ms(), who.method)
         return centre_pages.changed(centre_who.HOME, _STAYS_OFF, lambda: _home(who))
 
     @part.post("/centre/proposals")

@@ -36,8 +36,7 @@ def signal(found: Member) -> gpc.Heard | None:
         return None
     with asking.reading() as connection:
         one = choices.opened(connection, asking.parts().keys, found.id)
-        heard = gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])
-    return asking.hear(found) if heard.to_record and asking.gpc() else heard
+        return gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])
 
 
 def standing(found: Member) -> choices.Choices:

@@ -98,6 +98,25 @@ def test_what_another_system_brings_later_does_not_beat_the_signal(member: Headq
     assert "media" not in in_force(member)
 
 
+def test_another_signal_on_record_answers_nothing(member: Headquarters) -> None:
+    """What a platform heard for another brand, or before the member's yes was known, is no answer: only a later yes."""
+    partners(member, "app")
+    member.later(60)
+    for brand, ago_s in (("other", 0), (None, 3600)):
+        member.office.withdraw(
+            "m-1", member.now_ms, purpose="media", brand=brand, chosen_s=member.now_s - ago_s, method=gpc.METHOD
+        )
+    member.later(60)
+    assert "media" in in_force(member)
+    assert signal(member).answer is Answer.OPEN
+    assert "media" not in in_force(member)
+    member.later(60)
+    partners(member, "app")
+    member.later(60)
+    assert signal(member).answer is Answer.GIVEN
+    assert "media" in in_force(member)
+
+
 def test_a_signal_of_nobody_is_refused(hq: Headquarters) -> None:
     """The member was erased meanwhile."""
     with pytest.raises(Refused):

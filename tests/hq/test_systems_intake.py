@@ -1,5 +1,6 @@
 """What other systems bring beside purchases: consent, members, values, events, items, associates."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -7,7 +8,10 @@ import pytest
 from sqlalchemy import func, select
 
 from hq import (
+    choosing,
+    door,
     gpc,
+    importer,
     ledger,
     membership,
     own_profile,
@@ -19,8 +23,9 @@ from hq import (
     systems_members,
     systems_shop,
 )
+from hq.choosing import Wish
 from hq.database import reading, writing
-from hq.door import MAX_PROFILE_BYTES
+from hq.door import MAX_PROFILE_BYTES, Grant
 from hq.errors import Reason, Refused
 from hq.state import Event, fold
 from hq.systems import EVERY_BRAND, OWN_SURFACES, Right, System
@@ -129,6 +134,67 @@ def test_withdrawal_refusal_and_the_browsers_signal(hq: Headquarters) -> None:
     assert [one.method for one in events(hq, "m-1")].count("gpc") == 1
 
 
+def test_a_line_and_its_signal_are_two_events(hq: Headquarters) -> None:
+    """Although both withdraw the same at the same time; sent again they say nothing new."""
+    hq.join("m-1")
+    rows = [{"member": "m-1", "purpose": "media", "state": "withdrawn", "chosen": hq.now_s, "gpc": True}]
+    assert [sent(hq, rows, systems_consent.take).new for _ in range(2)] == [2, 0]
+    assert sorted(one.method for one in events(hq, "m-1"))[-2:] == ["gpc", "import"]
+
+
+def test_what_ends_at_a_store_ends_for_its_brand_where_the_brand_was_meant(hq: Headquarters) -> None:
+    """Contacts and media are for a whole brand: no way to take them back at a store is taken and does nothing."""
+    hq.join("m-1", "size.shoe")
+    near = replace(CMP, brands=frozenset(), stores=frozenset({STORE}))
+
+    def says(system: System, **line: object) -> Report:
+        return sent(hq, [{"member": "m-1", "chosen": hq.now_s, **line}], systems_consent.take, system)
+
+    lists = {"purpose": "contact.email", "stores": [STORE]}
+    wish = Wish("contact.email", (STORE,))
+    imported = json.dumps({"member": "m-1", "withdrawals": [lists]}).encode()
+    ways: dict[str, Callable[[], object]] = {
+        "member takes back": lambda: choosing.withdraw(
+            hq.office, "m-1", hq.now_ms, "app", purpose="contact.email", stores=(STORE,)
+        ),
+        "member says no": lambda: choosing.refuse(hq.office, "m-1", wish, hq.now_ms, "app"),
+        "withdrawn": lambda: says(CMP, state="withdrawn", **lists),
+        "refused": lambda: says(CMP, state="refused", **lists),
+        "of a store": lambda: says(near, state="withdrawn", purpose="contact.email"),
+        "import": lambda: importer.run(hq.engine, hq.keys, [imported], hq.now_ms),
+        "all": lambda: says(near, state="withdrawn"),
+    }
+    left: dict[str, list[str]] = {}
+    for way, close in ways.items():
+        hq.now_ms += 1000
+        for purpose in ("contact.email",) if left else ("media", "contact.email"):
+            hq.office.grant("m-1", Grant(purpose, (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+        hq.now_ms += 1000
+        close()
+        left[way] = [one.purpose for one in fold(events(hq, "m-1")).wide]
+    assert left == {way: ["media"] for way in ways} | {"all": []}
+    hq.now_ms += 1000
+    hq.office.grant("m-1", Grant("media", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+    hq.now_ms += 1000
+    choosing.remove_store(hq.office, "m-1", STORE, hq.now_ms, "app")
+    assert [one.purpose for one in fold(events(hq, "m-1")).wide] == ["media"], "the brand is not the store"
+    says(near, state="refused", purpose="insight", gpc=True)
+    assert not fold(events(hq, "m-1")).wide
+
+
+def test_what_is_named_by_mistake_never_lets_something_stand(hq: Headquarters) -> None:
+    """A refusal that names no scope and no store, and scopes of a purpose that has none."""
+    hq.join("m-1", "size.shoe")
+    hq.grant("m-1", "insight")
+    hq.office.grant("m-1", Grant("media", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+    hq.later(1)
+    hq.office.refuse("m-1", door.check_refusal("assist", (), ()), hq.now_ms)
+    hq.office.withdraw("m-1", hq.now_ms, purpose="insight", scopes=("size.shoe",))
+    hq.office.withdraw("m-1", hq.now_ms, purpose="media", scopes=("size.shoe",))
+    standing = fold(events(hq, "m-1"))
+    assert (standing.wide, {one.purpose for one in standing.statements}) == ((), {"presence"})
+
+
 def test_what_ends_something_is_taken_whatever_its_time_and_a_signal_whatever_its_line(hq: Headquarters) -> None:
     """Without a time, or with one that has not come, it ends now; the signal ends `media` and all below it."""
     hq.join("m-1", "size.shoe")
@@ -156,6 +222,11 @@ def test_what_ends_something_is_taken_whatever_its_time_and_a_signal_whatever_it
     hq.later(1)
     assert sent(hq, [given(hq, "m-1", chosen=hq.now_s)], systems_consent.take).new == 1
     assert {one.purpose for one in fold(events(hq, "m-1")).statements} == {"presence", "assist"}, "it may begin anew"
+    shared = [one | {"chosen": hq.now_s} for one in shared]
+    assert sent(hq, shared, systems_consent.take).taken == 2
+    hq.later(1)
+    choosing.stay_off(hq.office, "m-1", hq.now_ms, "preference-centre")
+    assert fold(events(hq, "m-1")).wide == (), "the no to the browser's question ends the same"
 
 
 def test_what_a_platform_may_not_say_is_refused_by_name(hq: Headquarters) -> None:

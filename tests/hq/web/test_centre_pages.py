@@ -11,6 +11,7 @@ from hq import choices, erasure, felt, gpc, ledger, looks, membership, questions
 from hq.choices import Choices
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
+from hq.door import Grant
 from hq.looks import LookReason, Section
 from hq.state import Event, EventKind, fold
 from runtime.base64url import to_text
@@ -442,6 +443,13 @@ def test_a_browsers_signal_is_heard_by_whatever_it_opens(place: Place) -> None:
         for _ in range(2):
             assert browser.get(path, headers=signal).status_code == 200
         assert [(one.method, one.choice.purpose) for one in events(place, member)] == [(gpc.METHOD, "media")]
+    place.hq.later(1)
+    brought = Grant("media", (), until_days=9, chosen_s=place.hq.now_s, brand="main")
+    place.hq.office.grant(member, brought, place.hq.now_ms, "import")
+    place.hq.later(1)
+    assert "media" in given(place, member)
+    assert browser.get("/sessions", headers=signal).status_code == 200
+    assert "media" not in given(place, member), "what somebody else brought is no answer of the member's"
 
 
 def test_everything_ends_with_one_form(place: Place, ada: FlaskClient) -> None:
