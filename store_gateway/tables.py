@@ -1,7 +1,8 @@
 """Keeps the tables of others' habits in memory, from which suggestions are ranked.
 
 The parts are read from the cache in slices, and made into a model aside: it takes about a second for 20,000 items.
-Until that is done, and where what HQ sent is refused, the model before serves; without any the own past alone counts.
+Until that is done, and for a day where what HQ sent is refused, the model before serves; without any the own past alone
+counts.
 
 I/O: the cache, through the shelf.
 """
@@ -18,8 +19,10 @@ from wire.errors import WireError
 Aside = Callable[[Callable[[], None]], None]
 PARTS_AT_ONCE = 4  # 48 KiB each: under a millisecond
 AGAIN_S = 5.0  # after what could not be read: perhaps its other parts are on their way; then twice as long each time
-LONGEST_S = 320.0
+MOST_DOUBLED = 6
+UNREAD_S = 86_400.0  # refused for so long: the model before may be one that HQ took back
 TOLD_AT = 4  # refusals: for more than a minute
+_UNREADABLE = (WireError, ArithmeticError, LookupError, ValueError, MemoryError)
 
 _log = Log("tables")
 
@@ -37,13 +40,14 @@ class Tables:
     def __init__(self, parts: Parts, aside: Aside) -> None:
         self._parts = parts
         self._aside = aside
-        self._stamp: Stamp = ()
+        self._stamp: Stamp | None = ()  # None: what was read last was refused
         self._read: dict[str, bytes] | None = None  # while parts are read
         self._making = False
         self._made: list[Model | None] = []
         self._again_mono_s = 0.0
         self._refused = False
         self._refusals = 0  # one after the other
+        self._refused_mono_s = 0.0  # the first of them
         self.model: Model | None = None
 
     def work(self, now_mono_s: float) -> bool:
@@ -75,7 +79,7 @@ class Tables:
         try:
             told = affinity.decode(read.get)
             self._made.append(None if told is None else Model.of(told))
-        except WireError:
+        except _UNREADABLE:
             self._refused = True
             self._made.append(self.model)
 
@@ -87,7 +91,11 @@ class Tables:
             self._refusals = 0
             _log.info("tables_read", items=self.model.items if self.model is not None else 0)
             return
-        self._stamp, self._refused, self._refusals = (), False, self._refusals + 1
-        self._again_mono_s = now_mono_s + min(LONGEST_S, AGAIN_S * 2 ** (self._refusals - 1))
+        if not self._refusals:
+            self._refused_mono_s = now_mono_s
+        if now_mono_s >= self._refused_mono_s + UNREAD_S:
+            self.model = None
+        self._stamp, self._refused, self._refusals = None, False, self._refusals + 1
+        self._again_mono_s = now_mono_s + AGAIN_S * 2 ** min(MOST_DOUBLED, self._refusals - 1)
         if self._refusals == TOLD_AT:
             _log.warning("tables_refused", remedy="publish them anew: consentry-hq affinity publish")

@@ -12,6 +12,7 @@ from enum import IntEnum
 from consent.suggest.history import Decay
 from wire import schema
 from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
+from wire.errors import Reason, WireError
 
 Node = tuple[int, float, "Node", "Node"] | float
 
@@ -129,7 +130,7 @@ class Model:
 
     @classmethod
     def of(cls, affinity: Affinity) -> "Model":
-        """The tables as ranking reads them."""
+        """The tables as ranking reads them. Raises: WireError: weights of features that this program does not know."""
         columns = floats(affinity.columns)
         knobs = (*floats(affinity.knobs), *DEFAULT_KNOBS[len(affinity.knobs) // 4 :])
         clusters = Rows.of(affinity.clusters)
@@ -197,6 +198,8 @@ def _turned(rows: Rows, items: int) -> Rows:
 
 def _trees(affinity: Affinity) -> tuple[Node, ...]:
     features = array("b", affinity.trees.features)
+    if max(features, default=-1) >= len(Feature):
+        raise WireError(Reason.SHAPE, f"expected trees of at most {len(Feature)} features")
     values, children = floats(affinity.trees.values), shorts(affinity.trees.children)
     made: list[Node] = [0.0] * len(features)
     for node in range(len(features) - 1, -1, -1):  # children stand behind their parent

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from demo import goods
-from store_gateway.tables import AGAIN_S, TOLD_AT, Tables
+from store_gateway.tables import AGAIN_S, TOLD_AT, UNREAD_S, Tables
 from tests.fakes.replica import FakeShelf
 from wire import affinity
 
@@ -61,6 +61,26 @@ def test_parts_that_are_not_whole_leave_what_was_there(part: bytes | None, caplo
     worked(tables, now_s)
     assert tables.model is not None and tables.model is not before
     assert tables.model.version == before.version
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["refused", "taken back"])
+def test_what_is_refused_for_a_day_leaves_no_tables(gone: bool) -> None:
+    """However often it is refused; and what HQ takes back meanwhile is gone at the next look."""
+    shelf = FakeShelf()
+    tables = Tables(shelf, lambda work: work())
+    shelf.parts = dict(PARTS)
+    worked(tables, 0.0)
+    shelf.parts = {affinity.HEAD: b"refused"}
+    worked(tables, 1.0)
+    if gone:
+        shelf.parts = {}
+        worked(tables, 1.0 + AGAIN_S)
+    else:
+        tables._refusals = 1_100  # five days of them
+        worked(tables, UNREAD_S)
+        assert tables.model is not None
+        worked(tables, UNREAD_S + 400.0)
+    assert tables.model is None
 
 
 def test_the_first_part_has_the_name_that_is_asked_for() -> None:

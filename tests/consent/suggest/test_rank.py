@@ -12,6 +12,7 @@ from consent.suggest.rank import Place, ReasonKind, rank
 from consent.suggest.signals import Behaviour, Bought, Tally
 from wire import affinity
 from wire.affinity import Affinity, Neighbours, Trees, column
+from wire.errors import WireError
 
 NAMES = tuple(f"item-{number:02d}" for number in range(40))
 WEIGHTS = {
@@ -38,6 +39,16 @@ def shop(names=NAMES, **changed):
         Trees(b"", b"", b"", b""),
     )
     return Model.of(replace(told, **changed))
+
+
+def test_trees_of_features_that_are_not_known_are_refused():
+    """When the tables come, and not when a card is made."""
+    trees = Trees(
+        column("H", [0]), bytes([len(Feature), 255, 255]), column("f", [0.5, 1, 2]), column("H", [1, 2, 0, 0, 0, 0])
+    )
+    with pytest.raises(WireError):
+        shop(trees=trees)
+    assert shop(trees=replace(trees, features=bytes([len(Feature) - 1, 255, 255])))
 
 
 SHOP = shop()
