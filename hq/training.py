@@ -25,6 +25,10 @@ from wire.sync import Collection, instance, is_store
 
 DAY_MS = 86_400_000
 LEAVE_MS = 6 * DAY_MS  # so long after somebody withdrew no store has the tables any more; seven days are allowed
+REGULAR_MS = 30 * DAY_MS  # after which a model is learned anew
+OLDEST_MS = (
+    REGULAR_MS + LEAVE_MS
+)  # deleted purchases, later gifts and mutes, and what was flagged later are out by then
 _TOLD_EVERY = 1000
 
 Learning = Callable[[Asked, Progress], Found]
@@ -62,6 +66,7 @@ def train(engine: Engine, keys: Keys, brand: str, now_ms: int, learning: Learnin
         raise Refused(Reason.TOO_FEW, "members", hint)
     found = learning(Asked(told, twin), progress)
     with writing(engine) as connection:
+        training_versions.lock(connection, brand)
         now = training_versions.in_force(connection, brand)
         if (None if now is None else now.number) != against:
             raise Refused(Reason.STALE, "brand", "no other model put in force meanwhile; train again")
@@ -108,10 +113,11 @@ def roll_back(engine: Engine, keys: Keys, brand: str, number: int | None, now_ms
     """Puts an earlier version in force again, the newest where `number` is None; looks first who of it withdrew.
 
     Raises:
-        Refused: there is none, its tables are gone, or somebody in it withdrew six days ago or earlier.
+        Refused: there is none, its tables are gone, it is too old, or somebody in it withdrew six days ago or earlier.
     """
     look(engine, keys, brand, now_ms)
     with writing(engine) as connection:
+        training_versions.lock(connection, brand)
         kept = [one for one in training_versions.listed(connection, brand) if one.state is State.KEPT]
         if number is not None:
             wanted = training_versions.of(connection, brand, number)
@@ -120,7 +126,7 @@ def roll_back(engine: Engine, keys: Keys, brand: str, number: int | None, now_ms
             hint = "a version that was in force before, and whose tables were not destroyed"
             raise Refused(Reason.UNKNOWN_VERSION, "VERSION", hint)
         if must_leave(kept[0], now_ms):
-            hint = "a version in which nobody withdrew six days ago or earlier: such tables do not come back"
+            hint = "a version of the last 36 days, in which nobody withdrew six days ago or earlier"
             raise Refused(Reason.WITHDRAWN, "VERSION", hint)
         training_versions.put_in_force(connection, kept[0])
     publish(engine, keys, brand, now_ms)
@@ -147,8 +153,9 @@ def look(engine: Engine, keys: Keys, brand: str, now_ms: int) -> None:
 
 
 def must_leave(version: Version, now_ms: int) -> bool:
-    """Whether somebody in it withdrew so long ago that no store may have it any more."""
-    return version.gone_ms is not None and now_ms >= version.gone_ms + LEAVE_MS
+    """Whether no store may have it any more: somebody in it withdrew too long ago, or it is too old."""
+    is_left = version.gone_ms is not None and now_ms >= version.gone_ms + LEAVE_MS
+    return is_left or now_ms >= version.made_ms + OLDEST_MS
 
 
 def brands(engine: Engine) -> list[str]:

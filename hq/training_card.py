@@ -29,8 +29,8 @@ NOT_FOR = (
 class Card:
     """One version's card. `against`: the version it was compared with; None: each one's own history alone.
 
-    `people`, `baskets`: rounded down to tens. `first`, `last`: months. `clusters`: how many, and people in the
-    smallest, the middle and the largest.
+    `people`, `baskets`, `items`, `left_out`: rounded down to tens. `first`, `last`: months. `clusters`: how
+    many, and people in the smallest, the middle and the largest.
     """
 
     number: int
@@ -69,8 +69,8 @@ def card_of(empty: Card, told: Sequence[Told], left_out: int, found: Found) -> C
         digest=affinity.version(found.parts.get) or "",
         people=_rounded(len(told)),
         baskets=_rounded(len(days)),
-        items=0 if names is None else len(names.names),
-        left_out=left_out,
+        items=0 if names is None else _rounded(len(names.names)),
+        left_out=_rounded(left_out),
         first=_month(min(days, default=0)),
         last=_month(max(days, default=0)),
         groups=tuple(replace(one, people=_rounded(one.people)) for one in found.groups),
@@ -101,7 +101,7 @@ def text(card: Card) -> Iterator[str]:
         return
     yield (
         f"learned from about {card.people} people, {card.baskets} baskets and {card.items} items, "
-        f"{card.first} to {card.last}; {card.left_out} items were left out: flagged, or in no catalog"
+        f"{card.first} to {card.last}; about {card.left_out} items were left out: flagged, or in no catalog"
     )
     against = "each one's own history alone" if card.against is None else f"model {card.against}"
     yield f"recall at 10 of the last basket, which neither knew; compared with {against}:"

@@ -3,7 +3,8 @@
     looked     every six hours: who of its people grants no more (`hq.training.look`)
     day 5      a new model is learned without them; where it is refused, an alarm tells people
     day 6      what still has them is destroyed, in all stores too: they go by each one's own history alone
-    each day   while none is in force, and each 30 days otherwise: a new one
+    day 30     a new model is learned in any case, and tried again each day; on day 36 the old one is destroyed
+    each day   while none is in force: a new one
 
 A model that was never made by a command is not made here either.
 
@@ -20,13 +21,12 @@ from hq.database import reading, writing
 from hq.errors import Refused
 from hq.keys import Keys
 from hq.learning.errors import LearningFailed
-from hq.training import DAY_MS, Learning, Trained
+from hq.training import DAY_MS, REGULAR_MS, Learning, Trained
 from hq.training_versions import State, Version
 
 LOOK_MS = 6 * 3600 * 1000
 ANEW_MS = 5 * DAY_MS
-REGULAR_MS = 30 * DAY_MS
-WITHOUT_MS = DAY_MS  # between two tries while no model is in force
+AGAIN_MS = DAY_MS  # between two tries while no model is in force, or one that is too old
 MOST_KEPT = 3  # versions that may come back
 
 
@@ -39,7 +39,11 @@ def tick(engine: Engine, keys: Keys, now_ms: Callable[[], int], learning: Learni
     with reading(engine) as connection:
         brands = sorted({one.brand for one in training_versions.listed(connection)})
     for brand in brands:
-        keep_lawful(engine, keys, brand, now_ms())
+        at_ms = now_ms()
+        try:
+            keep_lawful(engine, keys, brand, at_ms)
+        except Refused as error:  # a version was destroyed meanwhile; the next tick sees what is there
+            _tell(engine, brand, at_ms, error.reason.value)
     done: list[Trained] = []
     failed: LearningFailed | None = None
     for brand in brands:
@@ -66,10 +70,11 @@ def keep_lawful(engine: Engine, keys: Keys, brand: str, now_ms: int) -> None:
     held = [one for one in _listed(engine, brand) if one.has_tables]
     if any(now_ms >= one.checked_ms + LOOK_MS for one in held):
         training.look(engine, keys, brand, now_ms)
-        held = [one for one in _listed(engine, brand) if one.has_tables]
-    kept = [one for one in held if one.state is State.KEPT]
-    over = [one for one in held if training.must_leave(one, now_ms)] + kept[MOST_KEPT:]
     with writing(engine) as connection:
+        training_versions.lock(connection, brand)
+        held = [one for one in training_versions.listed(connection, brand) if one.has_tables]
+        kept = [one for one in held if one.state is State.KEPT]
+        over = [one for one in held if training.must_leave(one, now_ms)] + kept[MOST_KEPT:]
         for one in {each.number: each for each in over}.values():
             training_versions.destroy(connection, one)
             if one.state is State.IN_FORCE:
@@ -85,10 +90,10 @@ def is_due(versions: list[Version], now_ms: int) -> bool:
     tried_ms = max(one.made_ms for one in versions)
     current = next((one for one in versions if one.state is State.IN_FORCE), None)
     if current is None:
-        return any(one.state is State.OUT for one in versions) and now_ms >= tried_ms + WITHOUT_MS
+        return any(one.state is State.OUT for one in versions) and now_ms >= tried_ms + AGAIN_MS
     if current.gone_ms is not None and now_ms >= current.gone_ms + ANEW_MS > tried_ms:
         return True
-    return now_ms >= tried_ms + REGULAR_MS
+    return now_ms >= current.made_ms + REGULAR_MS and now_ms >= tried_ms + AGAIN_MS
 
 
 def _listed(engine: Engine, brand: str) -> list[Version]:
@@ -97,10 +102,9 @@ def _listed(engine: Engine, brand: str) -> list[Version]:
 
 
 def _tell(engine: Engine, brand: str, now_ms: int, trouble: str) -> None:
-    """Raises the alarm where people who withdrew are still in force; ends it where a new model is."""
+    """Raises the alarm where no new model came: the one in force grows too old; ends it where one did."""
     with writing(engine) as connection:
-        current = training_versions.in_force(connection, brand)
         if not trouble:
             alarms.clear(connection, Alarm.MODEL_LEAVES, "", now_ms)
-        elif current is None or current.gone_ms is not None:
+        else:
             alarms.raise_(connection, Alarm.MODEL_LEAVES, "", now_ms, f"{brand}: {trouble}")

@@ -170,11 +170,20 @@ def note(connection: Connection, number: int, checked_ms: int, gone_ms: int | No
     connection.execute(_of(number).values(checked_ms=checked_ms, gone_ms=gone_ms))
 
 
+def lock(connection: Connection, brand: str) -> None:
+    """Has others wait who would change versions of this brand, until this transaction ends."""
+    held = select(trainings.c.number).where(trainings.c.brand == brand).order_by(trainings.c.number)
+    connection.execute(held.with_for_update()).all()
+
+
 def put_in_force(connection: Connection, version: Version) -> None:
-    """Makes it the one that stores get, and keeps the one before."""
+    """Makes it the one that stores get, and keeps the one before. Raises: Refused: destroyed meanwhile."""
+    lock(connection, version.brand)
     here = (trainings.c.brand == version.brand) & (trainings.c.state == State.IN_FORCE.value)
     connection.execute(update(trainings).where(here).values(state=State.KEPT.value))
-    connection.execute(_of(version.number).values(state=State.IN_FORCE.value, published_ms=None))
+    wanted = _of(version.number).where(trainings.c.sealed_key.is_not(None))
+    if not connection.execute(wanted.values(state=State.IN_FORCE.value, published_ms=None)).rowcount:
+        raise _destroyed()
 
 
 def destroy(connection: Connection, version: Version) -> None:
@@ -212,8 +221,12 @@ def _of(number: int) -> Any:
 def _row(connection: Connection, number: int) -> Row[Any]:
     row = connection.execute(select(trainings).where(trainings.c.number == number)).first()
     if row is None or row.sealed_key is None:
-        raise Refused(Reason.UNKNOWN_VERSION, "VERSION", "a version whose tables were not destroyed")
+        raise _destroyed()
     return row
+
+
+def _destroyed() -> Refused:
+    return Refused(Reason.UNKNOWN_VERSION, "VERSION", "a version whose tables were not destroyed")
 
 
 def _key(connection: Connection, custody: Custody, row: Row[Any]) -> VersionKey:

@@ -65,7 +65,9 @@ def groups(histories: Sequence[History]) -> Iterator[tuple[str, Members]]:
         is_last = at == len(edges) - 2
         found = np.flatnonzero((bought >= low) & ((bought <= high) if is_last else (bought < high)))
         if len(found):
-            yield f"purchases: {bought[found].min()} to {bought[found].max()}", found
+            # the most is one person's own number, which no card tells
+            end = "and more" if is_last else f"to {bought[found].max()}"
+            yield f"purchases: {bought[found].min()} {end}", found
     months = np.asarray([_a_month(one.before()) for one in histories])
     for name, low, high in (
         ("visits: under 1 a month", 0.0, 1.0), ("visits: 1 to 3 a month", 1.0, 3.0),

@@ -1,5 +1,7 @@
 """What is told of each item: how popular, how often bought again and after how long, in which months.
 
+Each person counts once for an item, whatever they bought of it, and each of the five sums is rounded to tens by lot
+(`hq.learning.lots`): of any item what is told comes out otherwise without one person with a chance of a half at most.
 Every figure is drawn towards that of all items, the more the fewer people stand behind it.
 
 Pure: no I/O, no clock.
@@ -7,25 +9,30 @@ Pure: no I/O, no clock.
 
 import numpy as np
 
-from hq.learning.purchases import Floats, Purchases
+from hq.learning import lots
+from hq.learning.purchases import Floats, Purchases, Whole
 from wire.affinity import MONTHS
 
 LATE_DAYS = 60
 LATE_SHARE = 0.2  # of each person's baskets, where days are not known
 SEASON_DAYS = 60  # less tells nothing of months; a month without purchases stays as all year
-DRAWN = 10.0  # people's worth of what holds for all items
+DRAWN = 20.0  # people's worth of what holds for all items
+DRAWN_MONTHS = 120.0
+LEAST_LEFT = 0.25  # of the odds over all items, however the lots fall
+MOST_APART = 1.5  # logs of days, by which a person's usual gap may differ from all
+_LATE, _AGAIN, _GAPS, _SEASONS = 1, 2, 3, 4
 
 
 def columns(purchases: Purchases) -> Floats:
     """A row an item: share of people, doublings of it of late, log odds to be bought again, usual gap in days."""
-    number = len(purchases.names)
-    people = np.bincount(_distinct(purchases)[1], minlength=number).astype(float)
-    popular = people / max(1, purchases.people)
+    popular = purchases.told / max(1, purchases.people)
     return np.column_stack([popular, _trend(purchases), _again(purchases), _gaps(purchases)])
 
 
-def _distinct(purchases: Purchases) -> tuple[np.ndarray, np.ndarray]:
-    return purchases.once().nonzero()  # type: ignore[no-any-return]
+def _people(purchases: Purchases) -> Floats:
+    """How many bought each item, in the mean, as far as is told."""
+    found: Floats = purchases.told + (lots.STEP - 1)
+    return found
 
 
 def _trend(purchases: Purchases) -> Floats:
@@ -34,48 +41,47 @@ def _trend(purchases: Purchases) -> Floats:
         late = purchases.days > purchases.days.max() - LATE_DAYS
     else:
         late = purchases.baskets >= np.ceil(purchases.lengths[purchases.persons] * (1.0 - LATE_SHARE)) - 1e-9
-    whole = np.bincount(purchases.items, minlength=number).astype(float)
-    newest = np.bincount(purchases.items[late], minlength=number).astype(float)
-    share = late.mean() if len(late) else 1.0
-    found: Floats = np.log2((newest + DRAWN * share) / (whole * share + DRAWN * share + 1e-12))
+    once = np.unique(purchases.persons[late] * max(1, number) + purchases.items[late])
+    newest = np.bincount(once % max(1, number), minlength=number).astype(float)
+    share = _coarse(newest.sum() / max(1.0, purchases.told.sum() + (lots.STEP - 1) * number))
+    newest = lots.rounded(newest, purchases.seed, _LATE)
+    found: Floats = np.log2((newest + DRAWN * share + 1e-12) / (_people(purchases) * share + DRAWN * share + 1e-12))
     return np.clip(found, -6.0, 6.0)
 
 
 def _again(purchases: Purchases) -> Floats:
-    """The log odds that whoever bought it has it in a later basket: repeats of all later baskets."""
+    """The log odds that whoever bought it has it in a later one: the mean over people of repeats of later baskets."""
     number = len(purchases.names)
-    once = purchases.once()
-    times = purchases.matrix(np.ones(len(purchases.items)))
-    first = purchases.matrix(np.zeros(len(purchases.items)))
-    key = purchases.persons * max(1, number) + purchases.items
-    order = np.lexsort((purchases.baskets, key))
+    key, order = _by_person(purchases)
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
-    first_basket = purchases.baskets[order][starts]
-    chances_each = purchases.lengths[purchases.persons[order][starts]] - 1 - first_basket
-    chances = np.bincount(purchases.items[order][starts], weights=chances_each, minlength=number)
-    repeats = np.asarray((times - once - first).sum(axis=0)).ravel()
-    overall = (repeats.sum() + 1.0) / (chances.sum() + 2.0)
-    share = (repeats + DRAWN * overall) / (chances + DRAWN)
-    share = np.clip(share, 1e-4, 1.0 - 1e-4)
+    times = np.diff([*starts, len(order)])
+    firsts = order[starts]
+    chances = purchases.lengths[purchases.persons[firsts]] - 1 - purchases.baskets[firsts]
+    able = chances > 0
+    shares, items = (times[able] - 1) / chances[able], purchases.items[firsts][able]
+    overall = min(0.999, _coarse((shares.sum() + 1.0) / (len(shares) + 2.0)))
+    apart = np.bincount(items, weights=shares - overall, minlength=number).astype(np.float64)
+    share = overall + lots.rounded(apart, purchases.seed, _AGAIN) / (_people(purchases) + DRAWN)
+    share = np.clip(share, LEAST_LEFT * overall, 1.0 - LEAST_LEFT * (1.0 - overall))
     found: Floats = np.log(share / (1.0 - share))
     return found
 
 
 def _gaps(purchases: Purchases) -> Floats:
     number = len(purchases.names)
-    if not purchases.dated or not len(purchases.items):
-        return np.zeros(number)
-    key = purchases.persons * number + purchases.items
-    order = np.lexsort((purchases.baskets, key))
+    key, order = _by_person(purchases)
     same = key[order][1:] == key[order][:-1]
-    gaps = np.diff(purchases.days[order])[same]
-    items = purchases.items[order][1:][same]
-    if not len(gaps):
+    if not purchases.dated or not same.any():
         return np.zeros(number)
-    logs = np.log1p(gaps)
-    whole, listed = np.bincount(items, weights=logs, minlength=number), np.bincount(items, minlength=number)
-    found: Floats = np.expm1((whole + DRAWN * logs.mean()) / (listed + DRAWN))
-    return found
+    logs = np.log1p(np.diff(purchases.days[order])[same])
+    whose, place = np.unique(key[order][1:][same], return_inverse=True)
+    means = np.bincount(place, weights=logs) / np.bincount(place)
+    overall = _coarse(means.mean())
+    apart = np.clip(means - overall, -MOST_APART, MOST_APART) / MOST_APART
+    sums = np.bincount(whose % number, weights=apart, minlength=number).astype(np.float64)
+    told = lots.rounded(sums, purchases.seed, _GAPS)
+    found: Floats = np.expm1(overall + MOST_APART * np.clip(told / (_people(purchases) + DRAWN), -1.0, 1.0))
+    return np.maximum(0.0, found)
 
 
 def seasons(purchases: Purchases) -> bytes:
@@ -84,8 +90,25 @@ def seasons(purchases: Purchases) -> bytes:
     if not purchases.dated or not len(purchases.days) or np.ptp(purchases.days) < SEASON_DAYS:
         return b""
     months = (np.mod(purchases.days, 365.2425) / 30.436875).astype(np.int64) % MONTHS
-    counts = np.bincount(purchases.items * MONTHS + months, minlength=number * MONTHS).reshape(number, MONTHS)
-    whole = counts.sum(axis=0) / counts.sum()
+    _, place, times = np.unique(
+        purchases.persons * number + purchases.items, return_inverse=True, return_counts=True
+    )  # fmt: skip
+    cells = np.bincount(purchases.items * MONTHS + months, weights=1.0 / times[place], minlength=number * MONTHS)
+    counts: Floats = cells.astype(np.float64).reshape(number, MONTHS)
+    whole = np.round(counts.sum(axis=0) / counts.sum(), 3)
+    counts = lots.rounded(counts, purchases.seed, _SEASONS)
     expected = np.outer(counts.sum(axis=1), whole)
-    doublings = np.log2((counts + DRAWN * whole + 1e-9) / (expected + DRAWN * whole + 1e-9))
+    doublings = np.log2((counts + DRAWN_MONTHS * whole + 1e-9) / (expected + DRAWN_MONTHS * whole + 1e-9))
+    doublings[:, whole == 0.0] = 0.0
     return bytes(np.clip(np.round(128 + 16 * doublings), 0, 255).astype(np.uint8))
+
+
+def _by_person(purchases: Purchases) -> tuple[Whole, Whole]:
+    """A number for each person and item, and the order by it, then by basket."""
+    key = purchases.persons * max(1, len(purchases.names)) + purchases.items
+    return key, np.lexsort((purchases.baskets, key))
+
+
+def _coarse(share: float) -> float:
+    """What holds for all items, so roughly that nobody changes it alone."""
+    return max(0.01, round(float(share), 2))

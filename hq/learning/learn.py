@@ -32,7 +32,7 @@ class Settings:
     """
 
     clusters_of: int = LEAST_CLUSTER
-    named: int = 5  # people who bought an item, before it has figures of its own
+    named: int = 10  # people who bought an item, before it has figures of its own
     support: int = 10  # of 5, 10 and 20 the least that much weakens a membership test at little cost
     now_known: bool = True
     seed: int = 7
@@ -54,7 +54,9 @@ def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affi
     progress("tables", 0, 3)
     once, habits = purchases.once(), purchases.habits(settings.decay)
     columns = item_tables.columns(purchases)
-    goes_with = neighbours.goes_with(once, settings.support, settings.goes_with_power, settings.goes_with_drawn)
+    goes_with = neighbours.goes_with(
+        once, purchases, settings.support, settings.goes_with_power, settings.goes_with_drawn
+    )
     progress("tables", 1, 3)
     wanted = max(1, min(MOST_CLUSTERS, purchases.people // settings.people_a_cluster))
     found = neighbours.clusters(habits, once, wanted, settings.clusters_of, settings.support, settings.seed)

@@ -12,7 +12,8 @@ from scipy import sparse  # type: ignore[import-untyped]
 from sklearn.cluster import MiniBatchKMeans  # type: ignore[import-untyped]
 from sklearn.decomposition import TruncatedSVD  # type: ignore[import-untyped]
 
-from hq.learning.purchases import Floats, Whole
+from hq.learning import lots
+from hq.learning.purchases import Floats, Purchases, Whole
 from wire.affinity import Neighbours, column
 
 MOST_BESIDE = 50  # items beside an item
@@ -52,19 +53,23 @@ def strongest(row: "np.ndarray", most: int) -> "tuple[np.ndarray, np.ndarray]":
     return places, row[places]
 
 
-def goes_with(once: "sparse.csr_array", support: int, power: float, drawn: float) -> Neighbours:
+def goes_with(
+    once: "sparse.csr_array", purchases: Purchases, support: int, power: float, drawn: float
+) -> Neighbours:  # fmt: skip
     """For each item the others that the same people buy, against what their popularity alone would make.
 
-    `power` 0.5 is the cosine; less favours the popular. `drawn`: people's worth of doubt about each pair.
+    `power` 0.5 is the cosine; less favours the popular. `drawn`: people's worth of doubt about each pair. People are
+    counted in steps, by lot (`hq.learning.lots`).
     """
-    people = np.asarray(once.sum(axis=0)).ravel()
+    people = purchases.told + (lots.STEP - 1)
     turned = once.T.tocsr()
     lists = []
     for start in range(0, once.shape[1], _AT_ONCE):
         both = (turned[start : start + _AT_ONCE] @ once).toarray()
         for place, row in enumerate(both, start):
             row[place] = 0.0
-            row[row < support] = 0.0
+            row = lots.pairs_below(row, place, support, purchases.seed)
+            row[row > 0] += support - 1
             told = row / (people[place] ** (1.0 - power) * people**power) * (row / (row + drawn))
             lists.append(strongest(told, MOST_BESIDE))
     return packed(lists)

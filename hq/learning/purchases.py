@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import sparse  # type: ignore[import-untyped]
 
 from consent.suggest.history import Decay, habits
+from hq.learning import lots
 from wire.affinity import MAX_ITEMS
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +52,8 @@ class History:
 class Purchases:
     """One entry for each item of each basket, by person, then basket. `names`: items bought by enough people.
 
+    `told`: by how many people each was bought, rounded down to tens by lot; `seed`: of the lots.
+
     `persons`, `items`: numbers; `baskets`: the place of the basket in the person's history; `days`: of the basket, or
     all 0; `lengths`: how many baskets each person has.
     """
@@ -62,6 +65,8 @@ class Purchases:
     items: Whole
     days: Whole
     lengths: Whole
+    told: Floats
+    seed: int
 
     @property
     def people(self) -> int:
@@ -88,12 +93,18 @@ class Purchases:
 
 
 def laid_out(histories: Sequence[History], support: int) -> Purchases:
-    """The purchases, of items that at least `support` people bought; the most bought where there are too many."""
+    """The purchases, of items that at least `support` people bought, as rounded down to tens by lot: of nine never, of
+    nineteen always. The most bought where there are too many.
+    """
     bought = Counter(item for one in histories for item in {item for basket in one.baskets for item in basket})
-    wide = sorted(
-        (-people, item) for item, people in bought.items() if people >= support and 1 <= len(item.encode()) <= 64
-    )
-    names = tuple(item for _, item in wide[:MAX_ITEMS])
+    seed, known = lots.drawn_from(histories), sorted(bought)
+    counts = lots.below(np.asarray([bought[item] for item in known], np.float64), seed, 0).tolist()
+    wide = sorted(  # by what is told: the order by more would tell more
+        (-people, item)
+        for item, people in zip(known, counts, strict=True)
+        if people >= max(support, lots.STEP) and 1 <= len(item.encode()) <= 64
+    )[:MAX_ITEMS]
+    names = tuple(item for _, item in wide)
     index = {name: number for number, name in enumerate(names)}
     dated = bool(histories) and all(one.days is not None for one in histories)
     persons, baskets, items, days = [], [], [], []
@@ -114,4 +125,6 @@ def laid_out(histories: Sequence[History], support: int) -> Purchases:
         np.asarray(items, np.int64),
         np.asarray(days, np.int64),
         np.asarray([len(one.baskets) for one in histories], np.int64),
+        np.asarray([-people for people, _ in wide], np.float64),
+        seed,
     )

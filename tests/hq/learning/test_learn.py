@@ -10,7 +10,7 @@ from consent.suggest import rank as ranking
 from consent.suggest.features import candidates, rows, situation
 from consent.suggest.model import Feature, Model
 from consent.suggest.rank import rank
-from hq.learning import weights
+from hq.learning import lots, weights
 from hq.learning.learn import History, Settings, learn, tables
 from hq.learning.membership import attack
 from hq.learning.purchases import laid_out
@@ -58,9 +58,9 @@ def test_learning_again_gives_the_same_bytes():
 
 
 def test_nothing_of_few_people_is_in_the_tables():
-    """An item of four people is not named, a pair of four does not stand, and clusters have twenty people or more."""
-    histories = [*people(100), *[History((("rare", "any-01"), ("any-02",)), (18_000, 18_010))] * 4]
-    histories += [History((("fair", "any-03"),), (18_000,))] * 5
+    """An item of nine people is not named, a pair of four does not stand, and clusters have twenty people or more."""
+    histories = [*people(100), *[History((("rare", "any-01"), ("any-02",)), (18_000, 18_010))] * 9]
+    histories += [History((("fair", "any-03"),), (18_000,))] * 19
     made = tables(laid_out(histories, 5), FEW, lambda *one: None)
     assert "rare" not in made.names
     assert "fair" in made.names
@@ -121,6 +121,40 @@ def test_a_row_has_a_number_for_each_feature(shop):
     assert np.isfinite(told).all()
     assert any(row[Feature.NEW] for row in told)
     assert any(not row[Feature.NEW] for row in told)
+
+
+def test_two_models_do_not_tell_what_somebody_bought_who_left():
+    """Of what changes between both as much was never theirs: the lots fall anew for all items. Of no item is told how
+    many people bought it, in its figures, in its order, or beside others."""
+    histories = people(150, seed=3)
+    theirs = {item for basket in histories[37].baskets for item in basket}
+    told = [
+        tables(laid_out(some, 10), Settings(), lambda *one: None)
+        for some in (histories, (*histories[:37], *histories[38:]))
+    ]
+    shares = [dict(zip(one.names, affinity.floats(one.columns)[::4], strict=True)) for one in told]
+    counts = [{name: round(share * number) for name, share in one.items()}
+              for one, number in zip(shares, (150, 149), strict=True)]  # fmt: skip
+    assert all(count % 10 == 0 and count >= 10 for one in counts for count in one.values())
+    both = set.union(*map(set, counts))
+    fewer = {name for name in both if counts[1].get(name, 0) < counts[0].get(name, 0)}
+    assert len(fewer - theirs) > len(fewer & theirs)
+    assert {name for name in both if counts[1].get(name, 0) > counts[0].get(name, 0)}
+    assert [list(one) == sorted(one, key=lambda name: (-one[name], name)) for one in counts] == [True, True]
+
+
+def test_what_is_told_changes_by_one_person_as_seldom_as_is_said():
+    """One more person makes another number in one of ten lots; a pair is told the same from either side."""
+    counts = np.full(20_000, 34.0)
+    for rounding in (lots.rounded, lots.below):
+        more, fewer = rounding(counts, 1, 0), rounding(counts - 1, 1, 0)
+        assert 0.08 < float(np.mean(more != fewer)) < 0.12
+        assert set(np.unique(more) % 10) == {0}
+    assert lots.below(counts, 1, 0).max() <= 34
+    assert lots.rounded(counts, 1, 0).mean() == pytest.approx(34, abs=0.2)
+    square = np.stack([lots.pairs_below(np.full(300, 14.0), place, 10, 9) for place in range(300)])
+    assert (square == square.T).all()
+    assert 0.4 < float(np.mean(square == 10)) < 0.6
 
 
 def test_a_membership_test_finds_who_is_told_apart(shop):
