@@ -17,7 +17,7 @@ from typing import Annotated
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import catalogs, ledger, membership, purchases
+from hq import catalogs, ledger, membership, purchases, regulation
 from hq.contacts_rules import (
     DEFAULT,
     LONGEST_DAYS,
@@ -38,7 +38,7 @@ from hq.importer import Problem
 from hq.keys import Keys
 from hq.membership import Locked
 from hq.purchases_told import Kind
-from hq.state import CONTACT, Standing, fold
+from hq.state import CONTACT, Event, Standing, fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
@@ -187,7 +187,7 @@ class _Judge:
     def __init__(self, connection: Connection, keys: Keys, locked: Mapping[bytes, Locked], now_ms: int) -> None:
         self._connection, self._keys, self._locked, self._now_ms = connection, keys, locked, now_ms
         events = ledger.of_members(connection, locked)
-        self._standing = {one: fold(events[one]) for one in locked}
+        self._standing = {one: fold(_counting(events[one], locked[one])) for one in locked}
         self._before = {one: [(said.channel, at_ms) for said, at_ms in _made(connection, locked[one], now_ms)]
                         for one in locked}  # fmt: skip
         self._rules: dict[str, Rules] = {}
@@ -259,8 +259,17 @@ class _Judge:
         )
 
 
+def _counting(events: Sequence[Event], one: Locked) -> list[Event]:
+    """Those that count at the member's age."""
+    about = one.about
+    return [each for each in events if regulation.counts_now(each, about.age_at_least, about.jurisdiction)]
+
+
 def is_granted(standing: Standing, channel: str, brand: str, brand_of: Callable[[str], str | None], now_s: int) -> bool:
-    """Whether the member wants to be contacted by this channel for this brand now. Doubt is no."""
+    """Whether the member wants to be contacted by this channel for this brand now. Doubt is no.
+
+    `standing` is of the events that count at the member's age.
+    """
     for one in (*standing.wide, *standing.statements):
         if one.purpose == CONTACT + channel and one.from_s <= now_s < one.until_s:
             whose = brand_of(one.store) if one.store else standing.brands.get(one.event)

@@ -15,12 +15,13 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from hq import addresses, door, ledger, membership, notices_proof, profile_age, publication
+from hq import addresses, door, ledger, membership, notices_proof, profile_age, publication, regulation
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.ledger_proof import Party
 from hq.membership import About, Locked
 from hq.notices_history import History
 from hq.office import all_policies, choices_of
@@ -173,14 +174,15 @@ class _Batch:
     def add(self, line: Line) -> list[Refused]:
         """Takes a line; why values were left out of it. Raises: Refused, and then it changed nothing here."""
         member = self._led.get(line.member, line.member)
-        choices = [
-            (self._history.as_shown(one, grant.chosen_s) if grant.notice is None else one, grant.chosen_s)
-            for grant, frame in line.grants
+        grants = [
+            (self._history.as_shown(one, grant.chosen_s) if grant.notice is None else one, grant.chosen_s, number)
+            for number, (grant, frame) in enumerate(line.grants)
             for one in choices_of(self._policies, frame, grant.notice)
         ]
-        self._check_notices(member, line, [choice for choice, _ in choices])
-        for closed, chosen_s in line.choices:
-            choices += [(one, chosen_s) for one in door.for_brands(closed, self._policies.name)]
+        self._check_notices(member, line, [choice for choice, _, _ in grants])
+        closed = [
+            (one, chosen_s) for choice, chosen_s in line.choices for one in door.for_brands(choice, self._policies.name)
+        ]
         for field in line.fields:
             door.check_field(field, self._mains)
         before = self._about.get(member, About(member, 0, ""))
@@ -190,6 +192,7 @@ class _Batch:
             before.jurisdiction if line.jurisdiction is None else line.jurisdiction,
         )
         fields, left_out = self._kept(about, line)
+        agreed, too_young = _of_age(about, grants)
         profile = self._profiles[member] | {field.scope: field for field in fields}
         sizes = self._sizes_of(member) | {field.scope: len(schema.encode(field)) for field in fields}
         if sum(sizes.values()) > door.MAX_PROFILE_BYTES:
@@ -211,8 +214,8 @@ class _Batch:
         self.addresses += [(member, address) for address in mails]
         self._holders |= dict.fromkeys(mails, member)
         self._held[member] = self._held.get(member, 0) + len(mails)
-        self._choices += [(member, choice, chosen_s) for choice, chosen_s in choices]
-        return left_out
+        self._choices += [(member, choice, chosen_s) for choice, chosen_s in (*agreed, *closed)]
+        return [*too_young, *left_out]
 
     def _kept(self, about: About, line: Line) -> tuple[list[Field], list[Refused]]:
         """The values that are taken, and why others are not."""
@@ -289,6 +292,20 @@ class _Batch:
         made = (_entry(by_id[name], choice, chosen_s, self._now_ms) for name, choice, chosen_s in self._choices)
         self.entries = self._history.proved(made, self._now_ms)
         return locked
+
+
+def _of_age(
+    about: About, grants: Iterable[tuple[Choice, int | None, int]]
+) -> tuple[list[tuple[Choice, int | None]], list[Refused]]:  # fmt: skip
+    """The grants that the member can make at their age, and why others are left out, each with its place."""
+    kept, left_out = [], {}
+    for choice, chosen_s, number in grants:
+        try:
+            regulation.check(choice, Party.MEMBER, about.age_at_least, about.jurisdiction)
+            kept.append((choice, chosen_s))
+        except Refused as error:
+            left_out[number] = Refused(error.reason, f"grants[{number}]", error.hint)
+    return kept, list(left_out.values())
 
 
 def _entry(one: Locked, choice: Choice, chosen_s: int | None, now_ms: int) -> Entry:

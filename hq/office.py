@@ -172,7 +172,8 @@ class Office:
 
         Its notice was served to the member before, or `method` vouches for that (`notices_proof.prove`).
         One for each brand and jurisdiction that the stores are of. A parent's or delegate's, where the law does not
-        let them agree, is recorded as invalid and allows nothing.
+        let them agree, is recorded as invalid and allows nothing; the member's own of contacts and media is refused
+        while they are below the age, or it is not known.
         """
         frame = door.check_times(grant, now_ms // 1000)
         with self._change(member, now_ms, urgent=True) as (connection, locked):
@@ -182,6 +183,8 @@ class Office:
             choices = choices_of(policies, frame, grant.notice, reserved=is_synthetic(member))
             if grant.notice is None and method in notices_proof.VOUCHING:
                 choices = [history.as_shown(one, grant.chosen_s) for one in choices]
+            for one in choices:
+                regulation.check(one, proof.by, about.age_at_least, about.jurisdiction)
             events = [
                 _event(
                     regulation.judged(one, proof.by, about.age_at_least, about.jurisdiction),

@@ -18,14 +18,14 @@ from enum import Enum
 
 from sqlalchemy import Engine
 
-from hq import door, gpc, ledger, membership, notices_proof, publication
+from hq import door, gpc, ledger, membership, notices_proof, publication, regulation
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.importer import Problem
 from hq.keys import Keys
 from hq.ledger import Entry
-from hq.ledger_proof import Evidence, Proof
+from hq.ledger_proof import Evidence, Party, Proof
 from hq.membership import Locked
 from hq.notices_history import History
 from hq.office import choices_of
@@ -71,7 +71,10 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
             try:
                 row = Row(line.said, _KEYS)
                 one = _member(row, references, locked)
-                made = [_entry(one, each, row, system, now_ms) for each in _said(row, reach, history, now_ms // 1000)]
+                said = _said(row, reach, history, now_ms // 1000)
+                for each in said:
+                    regulation.check(each.choice, Party.MEMBER, one.about.age_at_least, one.about.jurisdiction)
+                made = [_entry(one, each, row, system, now_ms) for each in said]
                 notices_proof.check(connection, made, now_ms)
                 entries += made
             except Refused as error:

@@ -8,12 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hq import collections, contacts, contacts_rules, contacts_tables, erasure, systems_shop, webhooks
+from hq import (
+    collections,
+    contacts,
+    contacts_rules,
+    contacts_tables,
+    erasure,
+    importer,
+    systems_consent,
+    systems_shop,
+    webhooks,
+)
 from hq.contacts import Decision
 from hq.contacts_rules import DAY_MS, EVERY_CHANNEL, Cap, Denied, Rules, of_caps, of_hours
 from hq.database import writing
 from hq.door import Grant
 from hq.errors import Reason, Refused
+from hq.ledger_proof import Party, Proof
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_line import Line
 from tests.hq.headquarters import DAY_S, STORE, Headquarters
@@ -52,6 +63,34 @@ def test_without_a_live_grant_for_this_channel_and_brand_it_is_denied(hq: Headqu
         [],
         [("member", Reason.UNKNOWN_MEMBER), ("brand", Reason.FORBIDDEN), ("member", Reason.MALFORMED)],
     )
+
+
+@pytest.mark.parametrize("age", [0, 14])
+def test_a_yes_of_ones_own_counts_from_the_age_on_and_a_parents_before(hq: Headquarters, age: int) -> None:
+    """Every door refuses it below; what stood from before does not count while they are below, or nobody knows."""
+    hq.join("m-1")
+    agreed(hq)
+    hq.office.change_age("m-1", age, "DE", hq.now_ms)
+    assert asked(hq).denied is Denied.CONSENT
+    for purpose in ("contact.email", "media"):
+        grant = Grant(purpose, (), until_days=365, chosen_s=hq.now_s, brand="main")
+        with pytest.raises(Refused) as caught:
+            hq.office.grant("m-1", grant, hq.now_ms)
+        assert caught.value.reason is Reason.NO_PROFILE_BELOW_AGE
+    said = {"member": "m-1", "purpose": "media", "state": "given", "brand": "main", "chosen": hq.now_s}
+    (problem,) = systems_consent.take(hq.engine, hq.keys, CRM, [Line(1, said)], hq.now_ms).refused
+    assert problem.reason is Reason.NO_PROFILE_BELOW_AGE
+    media = {"purpose": "media", "stores": [STORE], "until_days": 365}
+    row = json.dumps({"member": "m-1", "chosen": hq.now_s, "mode": "quiet", "grants": [media]}).encode()
+    report = importer.run(hq.engine, hq.keys, [row], hq.now_ms)
+    assert (report.taken, [(one.field, one.reason) for one in report.left_out]) == (
+        1, [("grants[0]", Reason.NO_PROFILE_BELOW_AGE)],
+    )  # fmt: skip
+    parents = Grant("contact.email", (), until_days=365, chosen_s=hq.now_s, brand="main")
+    hq.office.grant("m-1", parents, hq.now_ms, proof=Proof(by=Party.PARENT, by_reference="p-1"))
+    assert asked(hq).denied is None
+    hq.office.change_age("m-1", 16, "DE", hq.now_ms)
+    assert asked(hq).denied is Denied.CAP, "of age, what they said themselves counts again"
 
 
 def test_what_was_allowed_counts_until_it_was_not_sent(hq: Headquarters) -> None:
