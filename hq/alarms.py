@@ -60,8 +60,8 @@ WORDS: dict[Alarm, str] = {
     "change cannot be opened. Mend what the detail says, then send again in the console, or `consentry-hq hook retry`.",
     Alarm.RULE_OFF: "A rule of suggestions felt creepy to too many members and was switched off in all stores of the "
     "policy. `consentry-hq felt POLICY` shows the counts; `--on RULE` switches it on again.",
-    Alarm.MODEL_LEAVES: "No new model of suggestions could take the place of one that is old, or that somebody left. On "
-    "the sixth day it is taken out of all stores. `consentry-hq train card` says why; `consentry-hq train` tries again.",
+    Alarm.MODEL_LEAVES: "No new model of suggestions could take the place of one that is old, or that somebody left. "
+    "On the sixth day it leaves all stores. `consentry-hq train card` says why; `consentry-hq train` tries again.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 
