@@ -1,15 +1,19 @@
 """What pages say of whom nothing is known yet, and of a list that is full; without a browser, in both languages."""
 
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, choosing
+from hq import choices, choosing, sessions
 from hq.console_roles import Role
-from hq.database import reading
+from hq.database import open_database, reading, writing
 from hq.door import MOST_STORES
-from tests.hq.web.place import Place
+from hq.web import app as application
+from runtime.base64url import to_text
+from tests.hq.web.place import ALWAYS, Place
 
 GERMAN = {"Accept-Language": "de"}
 # What a new member's pages say, in English and German.
@@ -61,6 +65,25 @@ def test_an_empty_list_of_the_console_says_so(place: Place, path: str) -> None:
         shown = page(client, place, path, german)
         assert ("page empty" in shown) and ("<tbody" not in shown)
         assert (text in shown) is not german
+
+
+def test_an_hq_without_a_policy_says_how_one_comes(place: Place, tmp_path: Path) -> None:
+    """A new one, where nothing was published."""
+    engine = open_database(f"sqlite:///{tmp_path}/new.db")
+    try:
+        with writing(engine) as connection:
+            secret = sessions.begin_staff(connection, "p-1", "Nora", Role.PRIVACY, ALWAYS, place.hq.now_ms)
+        client = application.create(
+            engine, place.hq.keys, lambda: place.hq.now_ms, place.settings, version="0", mono=time.monotonic
+        ).test_client()
+        client.set_cookie("__Host-consentry-staff", to_text(secret), secure=True)
+        for german in (False, True):
+            shown = page(client, place, "/console/policy", german)
+            assert "page empty" in shown and "<tbody" not in shown
+            assert ("No policy yet" in shown) is not german
+            assert "consentry-hq policy publish" in shown
+    finally:
+        engine.dispose()
 
 
 def test_the_fifty_first_store_is_refused_in_words(place: Place) -> None:
