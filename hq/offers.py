@@ -101,6 +101,6 @@ def _model(connection: Connection, tables: list[Instance]) -> Model | None:
 
     try:
         told = affinity.decode(part)
+        return None if told is None else Model.of(told)
     except WireError:
-        return None  # the parts of a publication that has not ended
-    return None if told is None else Model.of(told)
+        return None  # the parts of a publication that has not ended, or tables of a later program
