@@ -43,3 +43,7 @@ def console(opened: Callable[..., Page], place: Place, look: Callable[[Page, str
         look(page, f"{name}-tablet")
     page = opened("wide", "/console/refused", member=None, staff=Role.INTEGRATOR)
     look(page, "console-refused")
+    console_world.call(place)
+    page.goto("/console/hooks")
+    page.get_by_role("heading", name="Dead letters").wait_for()
+    look(page, "console-hooks")

@@ -5,15 +5,16 @@ I/O: the database of the test.
 
 import random
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from hq import exports, figures, looks, membership, questions, receipts, systems, systems_refused
+from hq import exports, figures, looks, membership, questions, receipts, systems, systems_refused, webhooks
 from hq.alarms import Alarm, raise_
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
-from hq.errors import Reason
+from hq.errors import HookNotTaken, Reason
 from hq.figures import Rules, Sheet
 from hq.figures_model import DAY_S, OUTCOMES, Axis, Episode, Outcome, Population, SpanKind, span_of
 from hq.figures_noise import MICRO
@@ -22,9 +23,10 @@ from hq.importer import Problem
 from hq.log_tables import withdrawals_applied
 from hq.looks import LookReason, Section
 from hq.questions import QuestionKind
-from hq.systems import Right
+from hq.systems import EVERY_BRAND, Right
 from hq.tables import links, stores
 from tests.hq.web.place import Place
+from wire.member import Mode
 from wire.sync import Readiness
 
 PRIVACY: Final = Colleague("privacy-1", Role.PRIVACY)
@@ -116,6 +118,26 @@ def ask(place: Place) -> None:
         ):  # fmt: skip
             questions.ask(connection, hq.keys, locked, event, kind, said, "en", hq.now_ms - ago * _DAY_MS)
     exports.ask(hq.engine, hq.keys, "ada", hq.now_ms - 3 * _DAY_MS)
+
+
+def call(place: Place) -> None:
+    """Two systems are called when Ada changes something: one took it, one is gone."""
+    hq = place.hq
+    with writing(hq.engine) as connection:
+        for name, label, url in (
+            ("crm", "CRM", "https://crm.example.com/consentry"),
+            ("mailing", "Mailing", "https://mailing.example.com/hooks/consent"),
+        ):
+            systems.add(connection, name, label, [Right.CHANGES], [EVERY_BRAND], [], hq.now_ms)
+            webhooks.add(connection, hq.keys.custody, name, url, hq.now_ms)
+
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        if "mailing" in url:
+            raise HookNotTaken("the hook refused", "status 410", gone=True)
+
+    for mode in (Mode.QUIET, Mode.OPEN):
+        hq.office.set_mode("ada", mode, hq.now_ms)
+        webhooks.Hooks(hq.engine, hq.keys.custody, post).tick(hq.now_ms)
 
 
 def _figures(place: Place, weeks: int) -> None:
