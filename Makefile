@@ -59,7 +59,7 @@ format: setup  ## put the code in order
 	$(BIN)/ruff format
 
 test: setup check $(VENV)/.sslyze  ## all that ends within 20 minutes on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(ARGS)
 
 fast: setup  ## the tests that need no other program, in seconds
 	$(BIN)/python -m pytest -q -m "not long and not system and not browser" $(ARGS)

@@ -14,7 +14,7 @@ from wire.suggested import SuggestedPlace
 _Word = Annotated[str, Size(1, 64)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explain:
     """Why an item is suggested, or not, on the card of a visit for a role; on the operator's socket only.
 
@@ -24,6 +24,9 @@ class Explain:
     handle: Annotated[bytes, Size(16, 16)]
     item: _Word
     role: _Word
+
+    def __repr__(self) -> str:
+        return "Explain(…)"
 
 
 @dataclass(frozen=True, slots=True)

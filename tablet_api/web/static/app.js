@@ -93,6 +93,9 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) {
   });
 }
 
+// A question that was given up is told by the events above; htmx also refuses its promise, with nothing, which nobody holds.
+window.addEventListener("unhandledrejection", (event) => event.reason === undefined && event.preventDefault());
+
 // --- what the stream says ---
 
 function held(said) {
