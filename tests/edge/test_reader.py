@@ -63,7 +63,7 @@ class _Reading:
             outcome: counters[f"reads_{outcome.value}"] for outcome in Outcome if counters[f"reads_{outcome.value}"]
         }
 
-    async def until(self, condition, seconds=8.0):
+    async def until(self, condition, seconds=20.0):
         """Waits for it."""
         async with asyncio.timeout(seconds):
             while not condition():

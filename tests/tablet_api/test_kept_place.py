@@ -112,7 +112,8 @@ def test_a_new_call_sounds_once_unless_the_tablet_is_muted(opened: Open, gateway
     expect(page.locator("#announce")).to_have_text("Help is wanted: Children’s wear")
     assert page.evaluate("notes") == 2
     page.get_by_role("button", name="Menu").click()
-    page.get_by_label("Sound when help is wanted").uncheck()
+    with page.expect_response("**/choices"):
+        page.get_by_label("Sound when help is wanted").uncheck()
     page.reload()
     page.evaluate(count)
     page.get_by_role("button", name="Menu").click()

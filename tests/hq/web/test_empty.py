@@ -86,6 +86,7 @@ def test_an_hq_without_a_policy_says_how_one_comes(place: Place, tmp_path: Path)
         engine.dispose()
 
 
+@pytest.mark.long
 def test_the_fifty_first_store_is_refused_in_words(place: Place) -> None:
     """By the page in the reader's language, which says what to do; the app's call has the reason."""
     hq, draft = place.hq, place.hq.draft
