@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from wire.schema import Range, Size
+from wire.suggestions import Stage
 
 
 class MuteKind(StrEnum):
@@ -38,13 +39,37 @@ class Response(StrEnum):
     NOT_FOR_ME = "not-for-me"  # and no suggestion of it any more: the mute is an event of its own
 
 
+class SuggestedKind(StrEnum):
+    """Why an item is suggested. `number`, where one belongs to it, is named behind it."""
+
+    EVERY = "every"  # days: about so often they buy it
+    OFTEN = "often"  # in so many of their purchases
+    DUE = "due"  # days: their usual time is over
+    LATELY = "lately"  # days since they bought it
+    SEASON = "season"  # month, 1 to 12
+    SIMILAR = "similar"  # shoppers with similar baskets like it
+    WITH_BOUGHT = "goes-with"  # something that they bought
+    WITH_BASKET = "goes-with-basket"
+    WITH_WISHLIST = "goes-with-wishlist"
+    ON_WISHLIST = "on-wishlist"
+    POPULAR = "popular"
+    NEAR = "near"  # it stands in the zone where they are
+
+
 @dataclass(frozen=True, slots=True)
 class SuggestionOutcome:
-    """Body of OUTCOME: what the member made of a suggested item; `zone` where the visit was, if that was known."""
+    """Body of OUTCOME: what the member made of a suggested item; `zone` where the visit was, if that was known.
+
+    stage: how far the shopper was when it was suggested, where that could be told. reason: what mattered most for it,
+    the rule that it is counted by; None: not suggested by the store itself, or told by a box before there was a word
+    for it.
+    """
 
     item: Annotated[str, Size(1, 64)]
     response: Response
     zone: Annotated[str, Size(1, 64)] | None
+    stage: Stage | None = None
+    reason: SuggestedKind | None = None
 
 
 class ItemList(StrEnum):

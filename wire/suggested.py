@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from wire.items import Response
+from wire.items import SuggestedKind as SuggestedKind
 from wire.schema import Count, Range, Size
 
 MOST_REASONS = 3
@@ -22,23 +23,6 @@ class SuggestedPlace(StrEnum):
 
     DUE_AGAIN = "due-again"
     NEW = "new"
-
-
-class SuggestedKind(StrEnum):
-    """Why an item is suggested. `number`, where one belongs to it, is named behind it."""
-
-    EVERY = "every"  # days: about so often they buy it
-    OFTEN = "often"  # in so many of their purchases
-    DUE = "due"  # days: their usual time is over
-    LATELY = "lately"  # days since they bought it
-    SEASON = "season"  # month, 1 to 12
-    SIMILAR = "similar"  # shoppers with similar baskets like it
-    WITH_BOUGHT = "goes-with"  # something that they bought
-    WITH_BASKET = "goes-with-basket"
-    WITH_WISHLIST = "goes-with-wishlist"
-    ON_WISHLIST = "on-wishlist"
-    POPULAR = "popular"
-    NEAR = "near"  # it stands in the zone where they are
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,6 +6,7 @@ Pure: no I/O, no clock.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from wire.schema import Count, Range, Size
@@ -19,6 +20,15 @@ Permille = Annotated[int, Range(0, 1_000)]
 MOST_REMEMBERED = 256
 MOST_RULES = 64
 MOST_RESTING = 256
+
+
+class Stage(StrEnum):
+    """How far a shopper is on the way to buying something."""
+
+    BROWSING = "browsing"
+    CHOOSING = "choosing"
+    BUYING = "buying"
+    AFTER = "after"
 
 
 @dataclass(frozen=True, slots=True)

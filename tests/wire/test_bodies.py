@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import MAIN, STORE, STORE_POLICY, instances, member, members, statement, text_field
-from wire import schema
+from wire import cbor, schema
 from wire.errors import WireError
+from wire.items import Response, SuggestedKind, SuggestionOutcome
 from wire.member import Field, Item, Member, Staff, Statement, Value
 from wire.policy import MAIN_KEY, MainPolicy, StorePolicy, store_key
+from wire.suggestions import Stage
 from wire.sync import MAX_BODY_BYTES
 
 BODIES = (Member, Staff, MainPolicy, StorePolicy)
@@ -74,3 +76,14 @@ def test_a_statement_of_unknown_time_is_told_from_one_of_1970():
     untimed, first = statement("diet", chosen_s=None), statement("diet", chosen_s=0)
     assert schema.decode(Statement, schema.encode(untimed)).chosen_s is None
     assert schema.decode(Statement, schema.encode(first)).chosen_s == 0
+
+
+def test_an_outcome_of_an_earlier_box_is_read_and_bears_no_stage_and_no_reason():
+    """What a store told before it knew of either decodes as it did, and encodes to the same bytes."""
+    before = cbor.write({0: "tea", 1: "shown", 2: "drinks"})
+    found = schema.decode(SuggestionOutcome, before)
+    assert (found.stage, found.reason) == (None, None)
+    assert schema.encode(found) == before
+    told = SuggestionOutcome("tea", Response.TAKEN, None, Stage.AFTER, SuggestedKind.DUE)
+    assert schema.encode(told) == cbor.write({0: "tea", 1: "taken", 3: "after", 4: "due"})
+    assert schema.decode(SuggestionOutcome, schema.encode(told)) == told
