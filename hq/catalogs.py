@@ -1,4 +1,4 @@
-"""Reads what the catalogs of a brand or a store say of an item, with the flags of its categories and themes.
+"""Reads what the catalogs of a brand or a store say of an item, with what its categories and themes add.
 
 I/O: sqlalchemy.
 """
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from hq import records
 from hq.tables import instances, store_instances, stores
 from wire import schema
-from wire.catalog import CatalogGroup, CatalogItem, GroupKind, group_key, inherited
+from wire.catalog import CatalogGroup, CatalogItem, Grouped, GroupKind, group_key, grouped, inherited
 from wire.errors import WireError
 from wire.flags import NEVER
 from wire.items import MuteKind
@@ -23,25 +23,22 @@ class Catalogs:
 
     def __init__(self, connection: Connection, titles: Sequence[str]) -> None:
         self._connection, self._titles = connection, titles
-        self._groups: dict[tuple[GroupKind, str], tuple[str, ...]] = {}
+        self._groups: dict[tuple[GroupKind, str], Grouped] = {}
 
     def item(self, item: str) -> CatalogItem | None:
-        """What they say of an item, with all flags that count; None: nothing that can be read."""
+        """What they say of an item, with all that its groups add; None: nothing that can be read."""
         for title in self._titles:
             body = records.body(self._connection, title, item.encode())
             if body is not None:
-                return inherited(schema.decode(CatalogItem, body), self.flags_of)
+                return inherited(schema.decode(CatalogItem, body), self.group_of)
         return None
 
-    def flags_of(self, what: GroupKind, name: str) -> tuple[str, ...]:
-        """The flags of a category or a theme; of a record that cannot be read, the strictest."""
+    def group_of(self, what: GroupKind, name: str) -> Grouped:
+        """What they say of a category or a theme; of a record that cannot be read, the strictest."""
         if (what, name) not in self._groups:
-            found: dict[str, None] = {}
-            for title in self._titles:
-                body = records.body(self._connection, title, group_key(what, name))
-                if body is not None:
-                    found.update(dict.fromkeys(_flags(body)))
-            self._groups[what, name] = tuple(found)
+            held = [records.body(self._connection, title, group_key(what, name)) for title in self._titles]
+            told = [(_group(body) or CatalogGroup(what, name, (NEVER,))) for body in held if body is not None]
+            self._groups[what, name] = grouped(told)
         return self._groups[what, name]
 
     def holding(self, wanted: Callable[[Sequence[str]], bool]) -> set[Muted]:
@@ -54,7 +51,7 @@ class Catalogs:
             told = _read(body)
             if isinstance(told, CatalogGroup) and wanted(told.flags):
                 found.add(Muted(MuteKind(told.what.value), told.id))
-            elif isinstance(told, CatalogItem) and wanted(inherited(told, self.flags_of).flags):
+            elif isinstance(told, CatalogItem) and wanted(inherited(told, self.group_of).flags):
                 found.update(Muted(MuteKind.CATEGORY, one) for one in told.path)
                 found.update(Muted(MuteKind.THEME, one) for one in told.themes)
         return found
@@ -95,8 +92,3 @@ def _group(body: bytes) -> CatalogGroup | None:
         return schema.decode(CatalogGroup, body)
     except WireError:
         return None  # written by a later version
-
-
-def _flags(body: bytes) -> tuple[str, ...]:
-    told = _group(body)
-    return (NEVER,) if told is None else told.flags

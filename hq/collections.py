@@ -25,6 +25,7 @@ from wire.sync import MAX_BODY_BYTES, Collection, instance, is_store
 AT_ONCE = 500
 _LISTS = ("path", "themes", "flags")
 _TEXTS = ("name", "picture", "page")
+_ZONE = "zone"
 
 
 def catalog_lines(lines: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -54,11 +55,13 @@ def line_of(told: Any, where: str) -> tuple[bytes, bytes]:
     group = group_of(told)
     if group is None:
         return _item(told, where)
-    if told.keys() != {group.value, "flags"} or not isinstance(told["flags"], list):
-        raise Refused(Reason.MALFORMED, where, f"{group.value}, and its flags (a list of texts)")
+    may = {_ZONE} if group is GroupKind.CATEGORY else set[str]()
+    if told.keys() - may != {group.value, "flags"} or not isinstance(told["flags"], list):
+        hint = f"{group.value}, and its flags (a list of texts){', perhaps zone' if may else ''}"
+        raise Refused(Reason.MALFORMED, where, hint)
     name = group_name(told[group.value], where)
     try:
-        return group_key(group, name), schema.encode(CatalogGroup(group, name, tuple(told["flags"])))
+        return group_key(group, name), schema.encode(CatalogGroup(group, name, tuple(told["flags"]), told.get(_ZONE)))
     except WireError as error:
         raise Refused(Reason.MALFORMED, where, error.hint) from error
 
@@ -77,8 +80,8 @@ def group_name(name: Any, where: str) -> str:
 
 
 def _item(told: Any, where: str) -> tuple[bytes, bytes]:
-    expected = "id, name, and where known path, themes, flags (lists of texts), picture, page"
-    if not isinstance(told, dict) or not {"id", "name"} <= told.keys() <= {"id", *_LISTS, *_TEXTS}:
+    expected = "id, name, and where known path, themes, flags (lists of texts), picture, page, zone"
+    if not isinstance(told, dict) or not {"id", "name"} <= told.keys() <= {"id", *_LISTS, *_TEXTS, _ZONE}:
         raise Refused(Reason.MALFORMED, where, expected)
     lists = [told.get(name, []) for name in _LISTS]
     if not isinstance(told["id"], str) or not all(isinstance(one, list) for one in lists):
@@ -86,7 +89,7 @@ def _item(told: Any, where: str) -> tuple[bytes, bytes]:
     path, themes, flags = map(tuple, lists)
     name, picture, page = (told.get(one, "") for one in _TEXTS)
     try:
-        body = schema.encode(CatalogItem(name, path, themes, flags, picture, page))
+        body = schema.encode(CatalogItem(name, path, themes, flags, picture, page, told.get(_ZONE)))
     except WireError as error:
         raise Refused(Reason.MALFORMED, where, error.hint) from error
     return key_of(told["id"], where), body

@@ -76,7 +76,7 @@ def _make_room(kept: dict[_Place, tuple[Shelf, dict[str, str]]] | dict[_Place, M
 
 
 def _read(connection: Connection, store: str, sold: list[Instance]) -> tuple[Shelf, dict[str, str]]:
-    flags_of = catalogs.of_store(connection, store).flags_of
+    group_of = catalogs.of_store(connection, store).group_of
     maker, names = ShelfMaker(), dict[str, str]()
     for catalog in sold:
         keys = records.keys_of(connection, catalog)
@@ -88,8 +88,8 @@ def _read(connection: Connection, store: str, sold: list[Instance]) -> tuple[She
                 item, told = row.key.decode(), schema.decode(CatalogItem, keys.open(row.key, row.seq, row.body) or b"")
             except (WireError, UnicodeDecodeError):
                 continue  # written by a later version
-            whole = inherited(told, flags_of)
-            maker.put(item, whole.path, whole.themes, whole.flags)
+            whole = inherited(told, group_of)
+            maker.put(item, whole.path, whole.themes, whole.flags, whole.zone)
             names.setdefault(item, whole.name)
     return maker.made(), names
 

@@ -57,7 +57,7 @@ class Assortment:
     def name(self, item: str) -> str | None:
         """The name of an item as it is now; None: it is not what `sorts` says, so that nobody knows what guards it."""
         told, sort = self._shelf.item(item), self.sorts.sort(item)
-        same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags))
+        same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags), told.zone)
         return told.name if told is not None and same else None
 
     @property
@@ -95,7 +95,7 @@ class Assortment:
                 self._again_mono_s = now_mono_s + min(AGAIN_S, AGAIN_EACH_S * len(self._known))
                 return False
             item, told = one
-            self._sorting.put(item, told.path, told.themes, told.flags)
+            self._sorting.put(item, told.path, told.themes, told.flags, told.zone)
             if is_offered(told):
                 self._read.append((_folded(told.name), CatalogLine(item, told.name, told.path, told.themes)))
         return True

@@ -1,4 +1,4 @@
-"""What the catalogs of the store say of items, with the flags of their categories and themes, and which to offer.
+"""What the catalogs of the store say of items, with what their categories and themes add, and which to offer.
 
 I/O: the cache file, through the vault.
 """
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from store_gateway.vault import Vault
 from wire import schema
-from wire.catalog import CatalogGroup, CatalogItem, GroupKind, group_key, inherited
+from wire.catalog import CatalogGroup, CatalogItem, Grouped, GroupKind, group_key, grouped, inherited
 from wire.errors import WireError
 from wire.flags import ADULT, NEVER, guarding
 from wire.sync import Collection
@@ -28,8 +28,8 @@ class Shelf:
     def __init__(self, vault: Callable[[], Vault | None], failing: Callable[[], AbstractContextManager[None]]) -> None:
         self._vault = vault
         self._failing = failing
-        self._flags: dict[tuple[GroupKind, str], tuple[str, ...]] = {}  # as the catalogs said at …
-        self._flags_at: Stamp = ()
+        self._groups: dict[tuple[GroupKind, str], Grouped] = {}  # as the catalogs said at …
+        self._groups_at: Stamp = ()
 
     def stamp(self) -> Stamp:
         """What changes with the catalog's content; empty: there is none, or it cannot be read now."""
@@ -53,13 +53,13 @@ class Shelf:
         return found
 
     def item(self, item: str) -> CatalogItem | None:
-        """What the catalog says of an item, with all flags that count for it; None: nothing."""
+        """What the catalog says of an item, with all that its categories and themes add; None: nothing."""
         vault = self._vault()
         found: CatalogItem | None = None
         if vault is not None:
             with self._failing():
                 told = vault.catalog_item(item)
-                found = None if told is None else inherited(told, self._flags_of(vault))
+                found = None if told is None else inherited(told, self._group_of(vault))
         return found
 
     def walk(self) -> Iterator[tuple[str, CatalogItem]]:
@@ -77,27 +77,26 @@ class Shelf:
                         item, told = key.decode(), schema.decode(CatalogItem, body)
                     except (WireError, UnicodeDecodeError):
                         continue
-                    yield item, inherited(told, self._flags_of(vault))
+                    yield item, inherited(told, self._group_of(vault))
 
-    def _flags_of(self, vault: Vault) -> Callable[[GroupKind, str], tuple[str, ...]]:
-        """The flags of a category or a theme in all catalogs together; of what cannot be read, the strictest."""
+    def _group_of(self, vault: Vault) -> Callable[[GroupKind, str], Grouped]:
+        """What all catalogs together say of a category or a theme; of what cannot be read, the strictest."""
         stamp = self.stamp()
-        if stamp != self._flags_at:
-            self._flags, self._flags_at = {}, stamp
+        if stamp != self._groups_at:
+            self._groups, self._groups_at = {}, stamp
 
-        def flags(what: GroupKind, name: str) -> tuple[str, ...]:
-            if (what, name) not in self._flags:
+        def group(what: GroupKind, name: str) -> Grouped:
+            if (what, name) not in self._groups:
                 key, holdings = group_key(what, name), vault.holdings
                 held = [holdings.body(one, key) for one in holdings.of(Collection.CATALOG)]
-                told = [_read(body) for body in held if body is not None]
-                self._flags[what, name] = tuple(dict.fromkeys(flag for one in told for flag in one))
-            return self._flags[what, name]
+                self._groups[what, name] = grouped(_read(what, name, body) for body in held if body is not None)
+            return self._groups[what, name]
 
-        return flags
+        return group
 
 
-def _read(body: bytes) -> tuple[str, ...]:
+def _read(what: GroupKind, name: str, body: bytes) -> CatalogGroup:
     try:
-        return schema.decode(CatalogGroup, body).flags
+        return schema.decode(CatalogGroup, body)
     except WireError:
-        return (NEVER,)
+        return CatalogGroup(what, name, (NEVER,))

@@ -30,7 +30,10 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogItem:
-    """One item. `path`: its category from the widest to the narrowest; `picture`, `page`: empty where there is none."""
+    """One item. `path`: its category from the widest to the narrowest; `picture`, `page`: empty where there is none.
+
+    `zone`: where it stands, by the id that the store's policy gives that zone; None: as its category says.
+    """
 
     name: Text
     path: Annotated[tuple[Name, ...], Count(8)]
@@ -38,15 +41,28 @@ class CatalogItem:
     flags: Flags
     picture: Reference
     page: Reference  # where associates see the stock
+    zone: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogGroup:
-    """A category or a theme, by the name that items bear it under. Its flags are those of every item in it."""
+    """A category or a theme, by the name that items bear it under. Its flags are those of every item in it.
+
+    `zone`: of a category, where its items stand that say no other, nor a narrower category of theirs.
+    """
 
     what: GroupKind
     id: Name
     flags: Flags
+    zone: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """What catalogs together say of a category or a theme: all flags, and the first zone that one names."""
+
+    flags: tuple[str, ...] = ()
+    zone: str | None = None
 
 
 def group_key(what: GroupKind, name: str) -> bytes:
@@ -60,13 +76,28 @@ def is_group_key(key: bytes) -> bool:
     return key.startswith(_GROUP_MARK)
 
 
-def inherited(item: CatalogItem, flags_of: Callable[[GroupKind, str], Iterable[str]]) -> CatalogItem:
-    """The item with all flags that count for it: its own, then those of its categories and themes, each once.
+def grouped(told: Iterable[CatalogGroup]) -> Grouped:
+    """What several catalogs say of one category or theme, put together."""
+    flags: dict[str, None] = {}
+    zone: str | None = None
+    for one in told:
+        flags.update(dict.fromkeys(one.flags))
+        zone = one.zone if zone is None else zone
+    return Grouped(tuple(flags), zone)
 
-    They may be more than a record may hold: the result is for reading.
+
+def inherited(item: CatalogItem, group_of: Callable[[GroupKind, str], Grouped]) -> CatalogItem:
+    """The item with all that counts for it: its flags, then those of its categories and themes, each once; its zone, or
+    that of the narrowest category that has one.
+
+    The flags may be more than a record may hold: the result is for reading.
     """
     flags = dict.fromkeys(item.flags)
+    zone = item.zone
+    for name in reversed(item.path):
+        zone = group_of(GroupKind.CATEGORY, name).zone if zone is None else zone
     for what, names in ((GroupKind.CATEGORY, item.path), (GroupKind.THEME, item.themes)):
         for name in names:
-            flags.update(dict.fromkeys(flags_of(what, name)))
-    return item if len(flags) == len(item.flags) else replace(item, flags=tuple(flags))
+            flags.update(dict.fromkeys(group_of(what, name).flags))
+    same = len(flags) == len(item.flags) and zone == item.zone
+    return item if same else replace(item, flags=tuple(flags), zone=zone)

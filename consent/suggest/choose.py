@@ -49,14 +49,13 @@ def choose(
     shelf: Shelf,
     model: Model | None,
     policy: SuggestionPolicy,
-    near: Near | None = None,
 ) -> Chosen:
-    """What goes on the card now. `near`: whether an item stands in the zone of the visit; None: not known."""
+    """What goes on the card now. Of what is as likely that comes first which stands in the zone of the visit."""
     off = switched_off(policy, terms.zone, terms.stage)
     if EVERYTHING in off:
         return Chosen()
     most = max(policy.most_due, policy.most_new) + (_SPARE if off else 0)
-    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, most, near)
+    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, most, _near(shelf, terms.zone, off))
     left = [one for one in (_without(each, off) for each in found) if one is not None]
     return Chosen(
         due=tuple(one for one in left if one.place is Place.DUE_AGAIN)[: policy.most_due],
@@ -71,22 +70,22 @@ def explain(
     shelf: Shelf,
     model: Model | None,
     policy: SuggestionPolicy,
-    near: Near | None = None,
 ) -> Told:
     """Which rule decided about one item, by the very calls that choose."""
     guard = Guard(behaviour, terms, shelf, policy)
     verdict = guard.told(item)
     if not verdict.is_free:
         return Told(verdict)
-    found = _ranked(guard, shelf, model, max(policy.most_due, policy.most_new) + _SPARE, near)
+    off = switched_off(policy, terms.zone, terms.stage)
+    most = max(policy.most_due, policy.most_new) + _SPARE
+    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, off))
     mine = next((one for one in found if one.item == item), None)
     if mine is None:
         return Told(verdict)
     position = [one.item for one in found if one.place is mine.place].index(item) + 1
-    off = switched_off(policy, terms.zone, terms.stage)
     if EVERYTHING in off or _without(mine, off) is None:
         return Told(verdict, mine.place, position, off=EVERYTHING if EVERYTHING in off else mine.reasons[0].kind)
-    chosen = choose(behaviour, terms, shelf, model, policy, near)
+    chosen = choose(behaviour, terms, shelf, model, policy)
     return Told(verdict, mine.place, position, any(one.item == item for one in (*chosen.due, *chosen.new)))
 
 
@@ -126,6 +125,11 @@ def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Ne
         apart = ranked(guard.owning(own), lambda item: item in own)
         found += [_quietly(one) for one in apart if one.place is Place.DUE_AGAIN]
     return sorted(found, key=lambda one: (-one.score, one.item))
+
+
+def _near(shelf: Shelf, zone: str | None, off: frozenset[str]) -> Near | None:
+    """Whether an item stands in the zone of the visit; None: not known, or it is not to matter."""
+    return None if ReasonKind.NEAR in off else shelf.stands_in(zone)
 
 
 def _quietly(one: Ranked) -> Ranked:

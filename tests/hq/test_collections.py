@@ -19,7 +19,7 @@ from hq.tables import outbox
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
 from wire import schema, tree
-from wire.catalog import CatalogItem
+from wire.catalog import CatalogGroup, CatalogItem
 from wire.sync import Collection, Records
 
 CATALOG = "catalog/main"
@@ -117,13 +117,23 @@ def test_a_model_is_a_folder_of_parts(hq: Headquarters, tmp_path: Path) -> None:
     [
         [b"{"], [b"[]"], [b"7"], [b'{"id": "1"}'], [line("1"), line("1")], [line("")], [line("x" * 65)],
         [line("1", path="Shoes")], [line("1", path=[1])], [line("1", colour="red")], [line("1", picture=None)],
-        [b'{"id": 1, "name": "x"}'],
+        [b'{"id": 1, "name": "x"}'], [line("1", zone="")], [line("1", zone=7)],
+        [b'{"category": "Wine", "flags": [], "zone": 7}'], [b'{"theme": "feast", "flags": [], "zone": "cellar"}'],
     ],
 )  # fmt: skip
 def test_a_catalog_that_is_malformed_anywhere_is_refused_whole(lines: list[bytes]) -> None:
     """The line is named, and nothing is published."""
     with pytest.raises(Refused, match="line"):
         collections.catalog_lines([line("2"), *lines])
+
+
+def test_a_line_says_where_an_item_or_a_category_stands() -> None:
+    """By the id of a zone; who says nothing of it says what they said before it could be said."""
+    lines = [line("1", zone="shoes"), line("2"), b'{"category": "Wine", "flags": [], "zone": "cellar"}']
+    shoes, plain, wine = collections.catalog_lines(lines).values()
+    assert [schema.decode(CatalogItem, one).zone for one in (shoes, plain)] == ["shoes", None]
+    assert schema.decode(CatalogGroup, wine).zone == "cellar"
+    assert plain == schema.encode(CatalogItem("Item 2", (), (), (), "", ""))
 
 
 def test_a_node_that_was_changed_outside_is_found(hq: Headquarters) -> None:

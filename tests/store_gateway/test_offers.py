@@ -84,6 +84,23 @@ def test_a_regular_purchase_is_suggested_with_its_reason_and_under_the_catalogs_
     assert SCOPE in shown.scopes and "suggest" in shown.purposes and HISTORY not in shown.scopes
 
 
+def test_what_stands_where_they_are_comes_first_among_equals() -> None:
+    """By the zone that the catalog says of an item; it says so where nothing weightier fills the line."""
+    world = World(suggesting())
+    person = regular(world)
+    alike = bought(world.now_ms // 1000, (*((ago, item) for ago in (70, 49, 28) for item in (TEA, CUP)), (7, SOAP)))
+    world.changes(person, fields=(*(one for one in person.member.fields if one.scope != HISTORY), alike))
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert ids(suggested(world, tablet, handle)) == [CUP, TEA]
+    world.replica.shelf.items[TEA] = replace(world.replica.shelf.items[TEA], zone="shoes")
+    world.settle()
+    tea, cup = suggested(world, tablet, handle)
+    assert (tea.item, cup.item) == (TEA, CUP)
+    said = [SuggestedKind.NEAR in {reason.kind for reason in one.suggested.reasons} for one in (tea, cup)]
+    assert said == [True, False]
+
+
 @pytest.mark.parametrize("kind", ["no grant of the list", "of another role", "of another zone", "withdrawn here"])
 def test_what_may_not_be_used_here_suggests_nothing_and_looks_like_nothing(kind: str) -> None:
     """A history withheld from this role or zone feeds no suggestion: the card equals that of who bought nothing."""

@@ -282,6 +282,31 @@ def test_flags_of_categories_and_themes_hold_for_what_is_in_them_old_and_new(hq:
     assert {name for name, _ in line.replica.shelf.walk()} == {"old", "later"}
 
 
+def test_an_item_stands_where_it_or_its_narrowest_category_says(hq: FakeHQ, tmp_path: Path) -> None:
+    """Of several catalogs the first that names a zone; a theme is nowhere."""
+    for name in ("drinks", "rest"):
+        hq.add_instance(Collection.CATALOG, name)
+
+    def item(zone: str | None, *path: str) -> bytes:
+        return schema.encode(CatalogItem("Item", path, ("feast",), (), "", "", zone))
+
+    def group(what: GroupKind, name: str, zone: str | None) -> tuple[bytes, bytes]:
+        return group_key(what, name), schema.encode(CatalogGroup(what, name, (), zone))
+
+    items = {"own": item("till", "Drinks", "Wine"), "wine": item(None, "Drinks", "Wine"), "rum": item(None, "Drinks"),
+             "rope": item(None)}  # fmt: skip
+    hq.commit(*(("catalog/drinks", name.encode(), body) for name, body in items.items()))
+    hq.commit(("catalog/drinks", *group(GroupKind.CATEGORY, "Wine", None)),
+              ("catalog/drinks", *group(GroupKind.CATEGORY, "Drinks", "shelf")))  # fmt: skip
+    hq.commit(("catalog/rest", *group(GroupKind.CATEGORY, "Wine", "cellar")),
+              ("catalog/rest", *group(GroupKind.THEME, "feast", "hall")))  # fmt: skip
+    line = begun(hq, tmp_path / "cache")
+    line.up()
+    assert line.live()
+    found = {name: told.zone for name, told in line.replica.shelf.walk()}
+    assert found == {"own": "till", "wine": "cellar", "rum": "shelf", "rope": None}
+
+
 # --- leases --------------------------------------------------------------------------------------------------------
 
 

@@ -10,11 +10,11 @@ from wire.affinity import FORMAT, Affinity, Neighbours, Trees, column
 TODAY = 20_000
 
 
-def shelf(items: Iterable[str], **flags: Iterable[str]) -> Shelf:
-    """Each item in a category of its own name in capitals and the theme "all"; flags by item."""
-    maker = ShelfMaker()
+def shelf(items: Iterable[str], standing: Mapping[str, str] | None = None, **flags: Iterable[str]) -> Shelf:
+    """Each item in a category of its own name in capitals and the theme "all"; zones and flags by item."""
+    maker, zones = ShelfMaker(), standing or {}
     for item in items:
-        maker.put(item, ("Shop", item.upper()), ("all", f"t-{item}"), flags.get(item, ()))
+        maker.put(item, ("Shop", item.upper()), ("all", f"t-{item}"), flags.get(item, ()), zones.get(item))
     return maker.made()
 
 

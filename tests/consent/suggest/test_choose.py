@@ -1,5 +1,6 @@
 """What goes on a card: nothing that is guarded, nothing that follows from it, and what policy leaves of the rest."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -45,6 +46,32 @@ def test_it_works_from_the_first_purchase_and_without_tables() -> None:
     assert shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
     assert "i4" not in shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
     assert shown(choose(PAST, FREE, shelf(NAMES), None, DEFAULT)) == ["i1", "i2"]
+
+
+def test_of_what_is_as_likely_that_comes_first_which_stands_in_the_zone_of_the_visit() -> None:
+    """It says so; what is likelier by more stays before it; elsewhere, or with the rule off, nothing changes."""
+    names = ("i0", *(f"e{number}" for number in range(6)))
+    alike = model(names, {0: dict.fromkeys(range(1, 7), 200)})
+    alike = replace(alike, popular=array("f", [-2.0] * 7), clusters=alike.clusters, linear=(-3.0,) + (0.0,) * 25)
+    sold = shelf(names, standing={"e4": "shoes", "i0": "shoes"})
+    did = behaviour(*bought("i0", 20, 10), wishlist=("e2",))
+
+    def new(zone: str | None, policy: SuggestionPolicy = WIDE) -> list[str]:
+        return [one.item for one in choose(did, replace(FREE, zone=zone), sold, alike, policy).new]
+
+    assert new("shoes")[:3] == ["e2", "e4", "e0"]
+    assert (
+        new("bags") == new(None) == new("shoes", replace(WIDE, rules_off=("near",))) == sorted(names[1:], key=_wished)
+    )
+    near = choose(did, replace(FREE, zone="shoes"), sold, alike, WIDE)
+    assert {one.item for one in (*near.due, *near.new) if ReasonKind.NEAR in {each.kind for each in one.reasons}} == {
+        "e4", "i0"
+    }  # fmt: skip
+    assert explain("e4", did, replace(FREE, zone="shoes"), sold, alike, WIDE).position == 2
+
+
+def _wished(name: str) -> tuple[bool, str]:
+    return name != "e2", name
 
 
 def test_who_bought_it_regularly_gets_it_again_but_nothing_follows_from_it() -> None:
