@@ -1,0 +1,64 @@
+"""What a member did and shares, in time: the events from which a stage and a cohort are concluded, and nothing else.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+HOUR_S = 3_600
+DAY_S = 24 * HOUR_S
+
+
+class Act(StrEnum):
+    """What was done."""
+
+    BASKET = "basket"  # put into the online basket
+    WISHLIST = "wishlist"  # put on the wish list
+    BOUGHT = "bought"  # and kept
+    RETURNED = "returned"
+    SERVICE = "service"  # a service case was opened, and is open
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Event:
+    """One thing that was done. `item` None: of a service case, which names none. `at_s`: Unix seconds UTC, None: not
+    known. `quantity`: of the item; of service cases how many there are.
+    """
+
+    act: Act
+    item: str | None
+    at_s: int | None
+    quantity: int = 1
+
+    def __repr__(self) -> str:
+        return "Event(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Journey:
+    """What was done until `now_s`, in any order. `calls`: they ask for help on this visit, now.
+
+    What has no time, or lies in the future, says nothing: `within` leaves it out.
+    """
+
+    events: tuple[Event, ...]
+    now_s: int
+    calls: bool = False
+
+    def __repr__(self) -> str:
+        return f"Journey({len(self.events)} events)"
+
+    def within(self, act: Act, length_s: int) -> list[tuple[int, Event]]:
+        """The events of one kind of the last `length_s` seconds, each with its time."""
+        since_s, now_s = self.now_s - length_s, self.now_s
+        return [
+            (one.at_s, one)
+            for one in self.events
+            if one.act is act and one.at_s is not None and since_s < one.at_s <= now_s
+        ]
+
+    def only(self, is_signal: Callable[[str], bool]) -> "Journey":
+        """The same without the events of items of which nothing may follow."""
+        return replace(self, events=tuple(one for one in self.events if one.item is None or is_signal(one.item)))
