@@ -44,7 +44,7 @@ from wire.errors import WireError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 _RETRY_S: Final = 1
-_POLICY: Final = "; ".join((*web_frame.POLICY, "img-src 'self'", "form-action 'none'"))
+_POLICY: Final = "; ".join((*web_frame.POLICY, "img-src 'self'", "media-src blob:", "form-action 'none'"))
 _UNTOLD: Final = frozenset({"/api/v1/floor/acks"})  # not in the log: each tablet says so all the time
 HEADERS: Final = web_frame.HEADERS | {
     "Content-Security-Policy": _POLICY,

@@ -4,7 +4,7 @@ import { Card } from "./card.js";
 import "./codes.js";
 import { Floor, rowsOf } from "./floor.js";
 import { clearPin, codeFromAddress, pairWith } from "./gate.js";
-import { acknowledge, chime, maySleep, stayAwake } from "./glass.js";
+import { acknowledge, afterPicture, chime, maySleep, stayAwake } from "./glass.js";
 import { Lease } from "./lease.js";
 import "./sheet.js";
 import { Stream } from "./stream.js";
@@ -154,11 +154,9 @@ function silent() {
 
 function openCard(handle) {
   floor.select(handle);
-  if (document.body.dataset.view !== "card") {
-    document.body.dataset.view = "card";
-    history.pushState({ card: true }, "", "/#card");
-  }
+  document.body.dataset.view = "card";
   card.open(handle);
+  afterPicture(() => "view" in document.body.dataset && !history.state?.card && history.pushState({ card: true }, "", "/#card"));
 }
 
 function cardClosed() {

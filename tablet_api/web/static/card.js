@@ -1,5 +1,6 @@
 // The card of one visit: fetched when it is opened, and again when the box says that it changed.
 
+import { afterPicture } from "./glass.js";
 import { $, say, toast } from "./words.js";
 
 const handleOf = (path) => /^\/visits\/([^/?]+)/.exec(path)?.[1];
@@ -30,7 +31,7 @@ export class Card {
   open(handle) {
     if (this.handle !== handle) this.#forget();
     this.handle = handle;
-    this.refresh();
+    afterPicture(() => handle === this.handle && this.refresh()); // what was chosen is seen first
   }
 
   // htmx asks one question at a time for the same place; what changes meanwhile is asked once more.
