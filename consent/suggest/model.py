@@ -9,13 +9,11 @@ from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from consent.suggest.forest import Grove, Node, groves
 from consent.suggest.history import Decay
 from wire import schema
 from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
 from wire.errors import Reason, WireError
-
-Node = tuple[int, float, "Node", "Node"] | float
-
 
 LEAST_POPULAR = math.log(1e-4)
 MOST_POPULAR = 30  # that are candidates for everybody
@@ -117,7 +115,7 @@ class Model:
     lengths: "array[float]"  # of each cluster's vector
     sizes: "array[int]"
     linear: tuple[float, ...]
-    trees: tuple[Node, ...]
+    trees: tuple[Grove, ...]
     most_popular: tuple[int, ...] = field(default=())
 
     def __repr__(self) -> str:
@@ -196,18 +194,13 @@ def _turned(rows: Rows, items: int) -> Rows:
     return Rows(counts, found, bytes(weights), rows.scales)
 
 
-def _trees(affinity: Affinity) -> tuple[Node, ...]:
+def _trees(affinity: Affinity) -> tuple[Grove, ...]:
     features = array("b", affinity.trees.features)
     if max(features, default=-1) >= len(Feature):
         raise WireError(Reason.SHAPE, f"expected trees of at most {len(Feature)} features")
     values, children = floats(affinity.trees.values), shorts(affinity.trees.children)
-    made: list[Node] = [0.0] * len(features)
-    for node in range(len(features) - 1, -1, -1):  # children stand behind their parent
-        if features[node] < 0:
-            made[node] = values[node]
-        else:
-            made[node] = (features[node], values[node], made[children[2 * node]], made[children[2 * node + 1]])
-    return tuple(made[root] for root in shorts(affinity.trees.roots))
+    nodes = [Node(*one) for one in zip(features, values, children[0::2], children[1::2], strict=True)]
+    return groves(shorts(affinity.trees.roots), nodes)
 
 
 # The weights without any table: how often, how lately, and whether it is due.

@@ -13,6 +13,7 @@ from operator import mul
 
 from consent.suggest import features, reasons
 from consent.suggest.features import Row, Situation
+from consent.suggest.forest import grown
 from consent.suggest.model import WITHOUT_TABLES, Knob, Model
 from consent.suggest.reasons import Reason as Reason
 from consent.suggest.reasons import ReasonKind as ReasonKind
@@ -129,23 +130,13 @@ def scores(model: Model, rows: list[Row], treed: int = LEAST_TREED) -> list[floa
     order = sorted(range(len(rows)), key=lambda place: -linear[place])
     share = model.knobs[Knob.TREES_SHARE]
     for place in order[:treed]:
-        linear[place] = share * grown(model, rows[place]) + (1.0 - share) * linear[place]
+        linear[place] = share * grown(model.trees, rows[place]) + (1.0 - share) * linear[place]
     if len(order) > treed:  # the others stay behind the best of them, in their order
         floor = min(linear[place] for place in order[:treed]) - 1e-6
         step = linear[order[treed]] - floor
         for place in order[treed:]:
             linear[place] = min(linear[place], linear[place] - step)
     return linear
-
-
-def grown(model: Model, row: Row) -> float:
-    """What the trees add up to."""
-    whole = 0.0
-    for node in model.trees:
-        while node.__class__ is tuple:
-            node = node[2] if row[node[0]] <= node[1] else node[3]
-        whole += node  # type: ignore[operator]
-    return whole
 
 
 def _shared(found: Situation, item: int) -> float:
