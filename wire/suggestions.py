@@ -20,6 +20,8 @@ Permille = Annotated[int, Range(0, 1_000)]
 MOST_REMEMBERED = 256
 MOST_RULES = 64
 MOST_RESTING = 256
+FLOOR_DAYS = 28  # four of each weekday
+REST_DAYS = 28
 
 
 class Stage(StrEnum):
@@ -41,11 +43,15 @@ class SpecialScope:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """A rule rests in a zone, at a stage of the shopper's journey, or in both; None: in all of them."""
+    """A rule rests in a zone, at a stage of the shopper's journey, or in both; None: in all of them.
+
+    until_day: HQ let it rest and takes it back after this day; None: whoever wrote the policy did.
+    """
 
     rule: Word
     zone: Word | None
     stage: Word | None
+    until_day: Day | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class SuggestionPolicy:
     in fewer than `habit_baskets` purchases, or longer than `habit_days` ago, is no habit. `felt_most` and
     `felt_permille`: a rule that felt creepy to more members than so many, and to more than so many of a thousand looks
     at it, within `felt_days`, is switched off in all stores. `floor_permille`: a rule whose suggestions are taken less
-    often, of at least `floor_shown` shown, rests. `rules_off` and `rules_resting` are written by HQ, too.
+    often, of at least `floor_shown` shown within `floor_days` (None: FLOOR_DAYS), rests for `rest_days` (None:
+    REST_DAYS). `rules_off` and `rules_resting` are written by HQ, too.
     """
 
     most_due: Annotated[int, Range(0, 10)] = 3
@@ -75,6 +82,8 @@ class SuggestionPolicy:
     felt_days: Annotated[int, Range(1, 3_650)] = 90
     floor_permille: Permille = 0
     floor_shown: Times = 200
+    floor_days: Annotated[int, Range(1, 3_650)] | None = None
+    rest_days: Rest | None = None
 
 
 DEFAULT = SuggestionPolicy()  # of a policy that says nothing of suggestions
