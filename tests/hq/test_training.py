@@ -390,6 +390,25 @@ def test_what_was_destroyed_meanwhile_is_not_put_in_force(hq: Headquarters) -> N
         assert [one.detail for one in open_alarms(connection)] == ["main: unknown_version"]
 
 
+def test_what_learns_is_told_nothing_of_where_hq_keeps_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process inherits of the environment what its libraries read, and no open file but its end of the pair."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/hq")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    says = (
+        "import os, sys; from multiprocessing.connection import Connection; asking = Connection(int(sys.argv[1]));"
+        "told = [*map('='.join, os.environ.items()), *(os.readlink(f'/proc/self/fd/{one}') for one in range(3, 50)"
+        " if os.path.exists(f'/proc/self/fd/{one}'))]; asking.recv(); [asking.send((one, 0, 0)) for one in told]"
+    )
+    monkeypatch.setattr(apart, "_LEARN", says)
+    told: list[str] = []
+    with Path(__file__).open(), pytest.raises(LearningFailed, match="ended without a model"):
+        apart.study(Asked(()), lambda one, done, of: told.append(one))
+    names = {one.partition("=")[0] for one in told if "=" in one}
+    assert {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} <= names <= {*apart._KEPT, "LC_CTYPE", "PWD", "SHLVL", "_"}
+    assert "OMP_NUM_THREADS=1" in told
+    assert not [one for one in told if one.startswith("/") and not one.startswith("/dev/")]
+
+
 @pytest.mark.long
 def test_learning_in_a_process_of_its_own_finds_a_model(
     hq: Headquarters, studied: tuple[Asked, Found], capsys: pytest.CaptureFixture[str]
