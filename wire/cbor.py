@@ -7,7 +7,7 @@ trailing bytes, and whatever does not re-encode to the very same bytes.
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
 import cbor2
@@ -16,9 +16,16 @@ from wire.errors import Reason, WireError
 
 MAX_DEPTH = 12  # the deepest of our messages nests 9 levels
 _MAX_KEY = 23  # a map key is one byte on the wire
+MOST_KEYS = _MAX_KEY + 1  # of a map
 _MAX_UINT = 2**64 - 1
 _MIN_INT = -(2**63)
 _PLAIN = frozenset({bytes, str, bool, type(None)})
+UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP = (kind << 5 for kind in range(6))
+TRUE, FALSE, NULL = b"\xf5", b"\xf4", b"\xf6"
+_SHORT = {  # the heads of numbers below 256
+    kind: tuple(bytes((kind | number,)) if number < 24 else bytes((kind | 24, number)) for number in range(256))
+    for kind in (UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP)
+}
 
 
 class _NoTags(Mapping[int, Any]):
@@ -57,19 +64,30 @@ def encode(value: Value) -> bytes:
     return cbor2.dumps(value)
 
 
-def write(value: Value) -> bytes:
-    """The same of what is known to have a form, its maps ascending, since it was made so: nothing is looked at."""
-    return cbor2.dumps(value)
-
-
 def decode(encoded: bytes) -> Value:
     """The value of which `encoded` is the deterministic encoding, whole.
 
     Raises:
         WireError: with reason `cbor`, for anything else.
     """
+    value = load(encoded)
+    _check(value, MAX_DEPTH)
+    if cbor2.dumps(value) != encoded:
+        raise WireError(Reason.CBOR, "not the deterministic encoding")
+    return cast(Value, value)
+
+
+def load(encoded: bytes) -> object:
+    """What some CBOR without tags and indefinite lengths says, in whatever form: for a caller who judges the form.
+
+    It is the deterministic one if it holds nothing but what `Value` lists, its maps' keys ascend from 0 to 23, and it
+    is no longer than that form would be: each longer head of the same number is.
+
+    Raises:
+        WireError: with reason `cbor`.
+    """
     try:
-        value = cbor2.loads(
+        return cbor2.loads(
             encoded,
             semantic_decoders=_NO_TAGS,
             max_depth=MAX_DEPTH,
@@ -78,10 +96,36 @@ def decode(encoded: bytes) -> Value:
         )
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise WireError(Reason.CBOR, "not CBOR") from error
-    _check(value, MAX_DEPTH)
-    if cbor2.dumps(value) != encoded:
-        raise WireError(Reason.CBOR, "not the deterministic encoding")
-    return value  # type: ignore[no-any-return]
+
+
+def head(kind: int, number: int) -> bytes:
+    """The shortest head (RFC 8949, section 3) of a kind, 1 to 9 bytes: a whole number itself, or a length below 2^64.
+
+    `kind` is the major type in its place: `UINT`, `NEGATIVE` (of -1 less the number), `BYTES`, `TEXT`, `ARRAY`, `MAP`.
+    """
+    if number < 256:
+        return _SHORT[kind][number]
+    if number < 1 << 16:
+        return ((kind | 25) << 16 | number).to_bytes(3, "big")
+    if number < 1 << 32:
+        return ((kind | 26) << 32 | number).to_bytes(5, "big")
+    return ((kind | 27) << 64 | number).to_bytes(9, "big")
+
+
+def head_bytes(number: int) -> int:
+    """How long the shortest head for a number or a length is: 1, 2, 3, 5 or 9 bytes."""
+    if number < 24:
+        return 1
+    if number < 1 << 8:
+        return 2
+    if number < 1 << 16:
+        return 3
+    return 5 if number < 1 << 32 else 9
+
+
+def array(encoded: Sequence[bytes]) -> bytes:
+    """The encoding of an array, of the encodings of its elements."""
+    return head(ARRAY, len(encoded)) + b"".join(encoded)
 
 
 def _check(value: object, depth: int) -> None:

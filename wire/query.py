@@ -279,7 +279,8 @@ def frame(number: int, message: Request | Reply) -> bytes:
     Raises:
         WireError: out of bounds, or larger than a frame may be.
     """
-    encoded = cbor.encode([number, _KINDS[type(message)].value, schema.to_plain(message)])
+    kind = _KINDS[type(message)].value
+    encoded = cbor.array([cbor.encode(number), cbor.encode(kind), schema.encode(message)])
     if len(encoded) > MAX_FRAME_BYTES:
         raise WireError(Reason.SIZE, f"a frame has at most {MAX_FRAME_BYTES} bytes")
     return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded

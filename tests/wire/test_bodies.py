@@ -80,10 +80,10 @@ def test_a_statement_of_unknown_time_is_told_from_one_of_1970():
 
 def test_an_outcome_of_an_earlier_box_is_read_and_bears_no_stage_and_no_reason():
     """What a store told before it knew of either decodes as it did, and encodes to the same bytes."""
-    before = cbor.write({0: "tea", 1: "shown", 2: "drinks"})
+    before = cbor.encode({0: "tea", 1: "shown", 2: "drinks"})
     found = schema.decode(SuggestionOutcome, before)
     assert (found.stage, found.reason) == (None, None)
     assert schema.encode(found) == before
     told = SuggestionOutcome("tea", Response.TAKEN, None, Stage.AFTER, SuggestedKind.DUE)
-    assert schema.encode(told) == cbor.write({0: "tea", 1: "taken", 3: "after", 4: "due"})
+    assert schema.encode(told) == cbor.encode({0: "tea", 1: "taken", 3: "after", 4: "due"})
     assert schema.decode(SuggestionOutcome, schema.encode(told)) == told

@@ -149,6 +149,55 @@ def test_only_an_optional_field_may_be_missing(number):
             schema.from_plain(Thing, plain)
 
 
+@given(instances(Thing))
+def test_what_is_written_is_what_the_library_writes(thing):
+    """Our own writing and that of cbor2 give the same bytes."""
+    encoded = schema.encode(thing)
+    assert cbor.encode(cbor.decode(encoded)) == encoded
+
+
+@pytest.mark.parametrize("encoded", [b"\x98\x02\x42xy\x61a", b"\x82\x58\x02xy\x61a", b"\x82\x42xy\x79\x00\x01a"])
+def test_a_row_is_read_in_its_shortest_form_alone(encoded):
+    """A length in more bytes than it needs is refused, though it says the same."""
+    assert schema.decode(Row, b"\x82\x42xy\x61a") == Row(b"xy", Word.A)
+    with pytest.raises(WireError) as caught:
+        schema.decode(Row, encoded)
+    assert caught.value.reason is Reason.CBOR
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: b"\xb8\x08" + said[1:],  # its length in two bytes
+        lambda said: said[:1] + b"\x18" + said[1:],  # the first key in two
+        lambda said: said[:1] + said[3:5] + said[1:3] + said[5:],  # the first two keys turned
+        lambda said: said[:1] + b"\x00\xf8\x15" + said[3:],  # true in two bytes
+        lambda said: said[:3] + b"\xf5" + said[4:],  # the key 1 as true, which Python takes for equal
+        lambda said: said[:3] + b"\xf9\x3c\x00" + said[4:],  # as a float
+        lambda said: said[:4] + b"\xf9\x42\x00" + said[5:],  # the value 3 as a float
+    ],
+)
+def test_a_map_is_read_in_its_one_form_alone(change):
+    """Longer heads, other orders and other types that Python takes for equal are refused as no deterministic CBOR."""
+    encoded = schema.encode(THING)
+    assert encoded[:5] == b"\xa8\x00\xf5\x01\x03"
+    with pytest.raises(WireError) as caught:
+        schema.decode(Thing, change(encoded))
+    assert caught.value.reason is Reason.CBOR
+
+
+@given(instances(Thing), st.integers(0, 60), st.binary(max_size=3))
+def test_reading_at_once_refuses_what_strict_reading_refuses(thing, at, put):
+    """Whatever is put into an encoding: what is read is deterministic CBOR by the slow way too."""
+    said = schema.encode(thing)
+    changed = said[:at] + put + said[at + 1 :]
+    try:
+        schema.decode(Thing, changed)
+    except WireError:
+        return
+    assert cbor.encode(cbor.decode(changed)) == changed
+
+
 @given(st.binary(max_size=80))
 def test_noise_raises_only_wire_error(noise):
     """Bytes from anywhere are refused, never an accident."""
