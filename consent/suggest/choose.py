@@ -8,24 +8,45 @@ Pure: no I/O, no clock.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from consent.suggest.cohort import cohorts
 from consent.suggest.guard import Guard, Terms, Verdict
+from consent.suggest.journey import COHORT, STAGE
 from consent.suggest.model import Model
 from consent.suggest.rank import Place, Ranked, Reason, ReasonKind, rank
 from consent.suggest.shelf import Shelf
 from consent.suggest.signals import Behaviour
+from consent.suggest.stage import FIRST, NOT_AGAIN, just_bought, stage
+from wire.concluded import Concluded
 from wire.suggestions import SuggestionPolicy
 
 EVERYTHING = "suggestions"  # as a rule: off, nothing is suggested
-_SPARE = 8  # asked for beyond what policy shows where rules are off, so that some may be left out
+_SPARE = 8  # asked for beyond what policy shows where some are left out, or others come first
 Near = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Chosen:
-    """What is suggested: what is due again and what would be new, each the likeliest first."""
+    """What is suggested: what is due again and what would be new, each the likeliest first, or what the stage prefers.
+
+    `stage` and `cohorts`: what was concluded from the member's journey, where that may be.
+    """
 
     due: tuple[Ranked, ...] = ()
     new: tuple[Ranked, ...] = ()
+    stage: Concluded | None = None
+    cohorts: tuple[Concluded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Standing:
+    """What holds for one request. `off`: rules. `first`: kinds of reasons that lead, by the stage. `bare`: categories
+    of which nothing is new now.
+    """
+
+    stage: Concluded | None
+    off: frozenset[str]
+    first: frozenset[ReasonKind] = frozenset()
+    bare: frozenset[str | None] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +72,19 @@ def choose(
     policy: SuggestionPolicy,
 ) -> Chosen:
     """What goes on the card now. Of what is as likely that comes first which stands in the zone of the visit."""
-    off = switched_off(policy, terms.zone, terms.stage)
-    if EVERYTHING in off:
+    guard = Guard(behaviour, terms, shelf, policy)
+    standing = _standing(guard, behaviour, terms, shelf, policy)
+    if EVERYTHING in standing.off:
         return Chosen()
-    most = max(policy.most_due, policy.most_new) + (_SPARE if off else 0)
-    found = _ranked(Guard(behaviour, terms, shelf, policy), shelf, model, most, _near(shelf, terms.zone, off))
-    left = [one for one in (_without(each, off) for each in found) if one is not None]
+    most = max(policy.most_due, policy.most_new) + (_SPARE if standing.off or standing.first else 0)
+    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, standing.off), standing, behaviour)
+    left = [one for one in (_without(each, standing.off) for each in found) if one is not None]
+    journey = behaviour.journey
     return Chosen(
         due=tuple(one for one in left if one.place is Place.DUE_AGAIN)[: policy.most_due],
         new=tuple(one for one in left if one.place is Place.NEW)[: policy.most_new],
+        stage=standing.stage,
+        cohorts=cohorts(journey.only(guard.is_signal)) if journey is not None and COHORT in journey.concludes else (),
     )
 
 
@@ -76,9 +101,10 @@ def explain(
     verdict = guard.told(item)
     if not verdict.is_free:
         return Told(verdict)
-    off = switched_off(policy, terms.zone, terms.stage)
+    standing = _standing(guard, behaviour, terms, shelf, policy)
+    off = standing.off
     most = max(policy.most_due, policy.most_new) + _SPARE
-    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, off))
+    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, off), standing, behaviour)
     mine = next((one for one in found if one.item == item), None)
     if mine is None:
         return Told(verdict)
@@ -105,26 +131,50 @@ def inputs(policy: SuggestionPolicy, zone: str | None, stage: str | None, scopes
     return frozenset(scopes) - switched_off(policy, zone, stage)
 
 
-def _ranked(guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Near | None) -> list[Ranked]:
-    """The likeliest of what the guard lets through, of both places, the likeliest first.
+def _standing(guard: Guard, behaviour: Behaviour, terms: Terms, shelf: Shelf, policy: SuggestionPolicy) -> _Standing:
+    """What follows from the stage, which comes from the journey where it may be told, and else from `terms`."""
+    journey = behaviour.journey
+    if journey is None or STAGE not in journey.concludes:
+        return _Standing(None, switched_off(policy, terms.zone, terms.stage))
+    journey = journey.only(guard.is_signal)
+    found = stage(journey)
+    now = None if found is None else found.stage
+    off = switched_off(policy, terms.zone, now)
+    if now is None:
+        return _Standing(found, off)
+    bare = frozenset(map(shelf.category, just_bought(journey))) if now in NOT_AGAIN else frozenset()
+    return _Standing(found, off, FIRST.get(now, frozenset()), bare - {None})
+
+
+def _ranked(
+    guard: Guard, shelf: Shelf, model: Model | None, most: int, near: Near | None, standing: _Standing, did: Behaviour
+) -> list[Ranked]:
+    """The likeliest of what the guard lets through, of both places: what the stage prefers, then the likeliest first.
 
     Items that a flag guards are suggested to who bought them alone: ranked apart, with their own purchases. All others
     are ranked without these, so that nothing else follows from them; and others' habits suggest nothing guarded.
     """
-    own = guard.own()
+    own, bare = guard.own(), standing.bare
+    known = frozenset(one.item for one in did.bought) if bare else frozenset()
 
     def ranked(behaviour: Behaviour, allowed: Callable[[str], bool]) -> tuple[Ranked, ...]:
         return rank(behaviour, model, allowed, most, category=shelf.category, near=near, apart=True)
 
-    found = [
-        one
-        for one in ranked(guard.clean(), lambda item: not guard.is_guarded(item) and guard.allows(item))
-        if one.place is not Place.ONCE
-    ]
+    def is_open(item: str) -> bool:
+        if bare and item not in known and shelf.category(item) in bare:
+            return False
+        return not guard.is_guarded(item) and guard.allows(item)
+
+    found = [one for one in ranked(guard.clean(), is_open) if one.place is not Place.ONCE]
     if own:
         apart = ranked(guard.owning(own), lambda item: item in own)
         found += [_quietly(one) for one in apart if one.place is Place.DUE_AGAIN]
-    return sorted(found, key=lambda one: (-one.score, one.item))
+    first = standing.first
+    return sorted(found, key=lambda one: (_is_behind(one, first), -one.score, one.item))
+
+
+def _is_behind(one: Ranked, first: frozenset[ReasonKind]) -> bool:
+    return bool(first) and not any(each.kind in first for each in one.reasons)
 
 
 def _near(shelf: Shelf, zone: str | None, off: frozenset[str]) -> Near | None:

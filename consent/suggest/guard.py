@@ -147,11 +147,11 @@ class Guard:
 
     def clean(self) -> Behaviour:
         """What the member did, without anything that a flag guards, that is muted, or that no catalog knows."""
-        return self._behaving(self._is_signal, self._is_signal)
+        return self._behaving(self.is_signal, self.is_signal)
 
     def owning(self, items: frozenset[str]) -> Behaviour:
         """The same with the purchases of these guarded items, which then speak for themselves and for nothing else."""
-        return self._behaving(lambda item: item in items or self._is_signal(item), self._is_signal)
+        return self._behaving(lambda item: item in items or self.is_signal(item), self.is_signal)
 
     def own(self) -> frozenset[str]:
         """Items that a flag guards, that were bought, and that may be suggested: on their own account alone."""
@@ -167,7 +167,8 @@ class Guard:
             tallies=by_category(self._terms.memory, self._shelf),
         )
 
-    def _is_signal(self, item: str) -> bool:
+    def is_signal(self, item: str) -> bool:
+        """Whether anything may follow from what was done with the item: no flag guards it, and it is not muted."""
         found = self._signals.get(item)
         if found is None:
             sort = self._shelf.sort(item)

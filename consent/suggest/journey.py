@@ -6,7 +6,10 @@ Pure: no I/O, no clock.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
+STAGE: Final = "stage"  # what may be concluded, by the scopes and rules of these names
+COHORT: Final = "cohort"
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 
@@ -40,12 +43,15 @@ class Event:
 class Journey:
     """What was done until `now_s`, in any order. `calls`: they ask for help on this visit, now.
 
+    `concludes`: which of `STAGE` and `COHORT` may be concluded from it.
+
     What has no time, or lies in the future, says nothing: `within` leaves it out.
     """
 
     events: tuple[Event, ...]
     now_s: int
     calls: bool = False
+    concludes: frozenset[str] = frozenset((STAGE, COHORT))
 
     def __repr__(self) -> str:
         return f"Journey({len(self.events)} events)"

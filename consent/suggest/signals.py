@@ -5,6 +5,8 @@ Pure: no I/O, no clock.
 
 from dataclasses import dataclass
 
+from consent.suggest.journey import Journey
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Bought:
@@ -39,7 +41,7 @@ class Behaviour:
     """What a member did and shares. `now_day` None: the day of the next basket is not known.
 
     `basket` is the online basket: it says what else may be wanted and is never suggested itself. `tallies`: by
-    category, each once.
+    category, each once. `journey`: the same in time, for what may be concluded of it; None: nothing may.
     """
 
     bought: tuple[Bought, ...] = ()
@@ -47,6 +49,7 @@ class Behaviour:
     wishlist: tuple[str, ...] = ()
     now_day: int | None = None
     tallies: tuple[tuple[str, Tally], ...] = ()
+    journey: Journey | None = None
 
     def __repr__(self) -> str:
         return "Behaviour(…)"

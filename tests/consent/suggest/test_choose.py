@@ -11,18 +11,29 @@ from hypothesis import strategies as st
 from consent.suggest import choose as choosing
 from consent.suggest.choose import Chosen, choose, explain, inputs
 from consent.suggest.guard import GuardRule, Terms
+from consent.suggest.journey import COHORT, DAY_S, STAGE, Act, Event, Journey
 from consent.suggest.model import Model
 from consent.suggest.rank import Place, ReasonKind
-from consent.suggest.shelf import Shelf
+from consent.suggest.shelf import Shelf, ShelfMaker
 from consent.suggest.signals import Behaviour
 from tests.consent.suggest.shop import TODAY, behaviour, bought, model, shelf
-from wire.suggestions import DEFAULT, Resting, SuggestionPolicy
+from wire.concluded import Evidence
+from wire.suggestions import DEFAULT, Resting, Stage, SuggestionPolicy
 
 NAMES = tuple(f"i{number}" for number in range(12))
 WIDE = replace(DEFAULT, most_due=10, most_new=10)
 FREE = Terms()
 TABLES = model(NAMES, {item: {(item + step) % 12: 200 - step for step in range(1, 6)} for item in range(12)})
 PAST = behaviour(*bought("i1", 60, 45, 30, 15), *bought("i2", 60, 30), *bought("i3", 15))
+
+
+NOW_S = TODAY * DAY_S + 60_000
+
+
+def journey(*events: tuple[Act, str, int], concludes: tuple[str, ...] = (STAGE, COHORT)) -> Journey:
+    """What was done with each item so many hours ago."""
+    told = tuple(Event(act, item, NOW_S - hours * 3_600) for act, item, hours in events)
+    return Journey(told, NOW_S, concludes=frozenset(concludes))
 
 
 def shown(chosen: Chosen) -> list[str]:
@@ -113,6 +124,58 @@ def test_a_rule_that_is_off_makes_no_suggestion() -> None:
     assert choose(PAST, FREE, shelf(NAMES), TABLES, replace(WIDE, rules_off=(choosing.EVERYTHING,))) == Chosen()
 
 
+def test_what_goes_with_basket_and_wish_list_comes_first_to_who_is_choosing() -> None:
+    """Of the likeliest those lead that go with what was put there; to who bought lately nothing of that sort is new."""
+    did = behaviour(*bought("i1", 60, 45, 30, 15), basket=("i6",), wishlist=("i9",))
+    plain = choose(did, FREE, shelf(NAMES), TABLES, WIDE)
+    kinds = {ReasonKind.WITH_BASKET, ReasonKind.WITH_WISHLIST, ReasonKind.ON_WISHLIST}
+
+    def leads(chosen: Chosen) -> list[bool]:
+        return [not kinds.isdisjoint(each.kind for each in one.reasons) for one in chosen.new]
+
+    rare = replace(TABLES, popular=array("f", [float(-number) for number in range(12)]))
+    choosing_now = replace(did, journey=journey((Act.BASKET, "i6", 80), (Act.WISHLIST, "i9", 90)))
+    for tables in (TABLES, rare):
+        led = choose(choosing_now, FREE, shelf(NAMES), tables, WIDE)
+        assert led.stage is not None and (led.stage.stage, led.stage.number) == (Stage.CHOOSING, 1)
+        assert leads(led) == sorted(leads(led), reverse=True) and True in leads(led)
+        assert leads(choose(did, FREE, shelf(NAMES), tables, WIDE)) != leads(led)
+        assert {*shown(led)} == {*shown(choose(did, FREE, shelf(NAMES), tables, WIDE))}
+        for one in led.new:
+            told = explain(one.item, choosing_now, FREE, shelf(NAMES), tables, WIDE)
+            assert told.is_chosen and told.position == [each.item for each in led.new].index(one.item) + 1
+    hidden = replace(choosing_now, journey=replace(choosing_now.journey or journey(), concludes=frozenset()))
+    assert choose(hidden, FREE, shelf(NAMES), TABLES, WIDE) == plain
+
+
+def test_to_who_just_bought_nothing_of_that_category_is_new() -> None:
+    """What they buy regularly of it may still be due; two days later all is as before."""
+    sold = ShelfMaker()
+    for number, name in enumerate(NAMES):
+        sold.put(name, ("shop", "tea" if number % 2 else "cups"), (), ())
+    stands = sold.made()
+    before = choose(PAST, FREE, stands, TABLES, WIDE)
+    assert {stands.category(one.item) for one in before.new} == {"tea", "cups"}
+    after = replace(PAST, journey=journey((Act.BOUGHT, "i1", 20)))
+    found = choose(after, FREE, stands, TABLES, WIDE)
+    assert found.stage is not None and (found.stage.stage, found.stage.evidence) == (Stage.AFTER, Evidence.BOUGHT)
+    assert {stands.category(one.item) for one in found.new} == {"cups"}
+    assert found.due == before.due and "i1" in shown(found)
+    assert not explain("i5", after, FREE, stands, TABLES, WIDE).is_chosen
+    past = replace(PAST, journey=journey((Act.BOUGHT, "i1", 50)))
+    assert choose(past, FREE, stands, TABLES, WIDE) == before
+
+
+def test_a_rule_rests_at_the_stage_that_was_concluded() -> None:
+    """And at no other; where none can be told, it rests."""
+    kind = choose(PAST, FREE, shelf(NAMES), TABLES, WIDE).due[0].reasons[0].kind
+    resting = replace(WIDE, rules_resting=(Resting(kind.value, None, "browsing"),))
+    for done, rests in (((Act.WISHLIST, "i9", 400), True), ((Act.WISHLIST, "i9", 90), False), (None, True)):
+        did = replace(PAST, journey=journey(*([done] if done is not None else [])))
+        found = choose(did, FREE, shelf(NAMES), TABLES, resting)
+        assert rests == all(each.kind is not kind for one in (*found.due, *found.new) for each in one.reasons)
+
+
 def test_a_scope_that_is_off_is_not_read() -> None:
     """A rule may be a scope: nothing is made from it then."""
     policy = replace(DEFAULT, rules_off=("history.online",), rules_resting=(Resting("wishlist", "shoes", None),))
@@ -154,9 +217,14 @@ LINES = st.builds(
     st.sampled_from([False, False, False, False, True]),
 )
 LISTED = st.lists(st.sampled_from((*NAMES, "unknown")), max_size=3, unique=True).map(tuple)
+JOURNEYS = st.none() | st.lists(
+    st.tuples(st.sampled_from(list(Act)), st.sampled_from((*NAMES[:6], "unknown")), st.integers(-10, 3_000)), max_size=8
+).map(lambda events: journey(*events))
 PASTS = st.builds(
-    lambda lines, basket, wishlist: Behaviour(tuple(one for each in lines for one in each), basket, wishlist, TODAY),
-    st.lists(LINES, min_size=1, max_size=10), LISTED, LISTED,
+    lambda lines, basket, wishlist, done: Behaviour(
+        tuple(one for each in lines for one in each), basket, wishlist, TODAY, journey=done
+    ),
+    st.lists(LINES, min_size=1, max_size=10), LISTED, LISTED, JOURNEYS,
 )  # fmt: skip
 TERMS = st.builds(
     Terms,
@@ -220,12 +288,14 @@ def dropped(did: Behaviour, *items: str) -> Behaviour:
         bought=tuple(one for one in did.bought if one.item not in items),
         basket=tuple(one for one in did.basket if one not in items),
         wishlist=tuple(one for one in did.wishlist if one not in items),
+        journey=did.journey and did.journey.only(lambda item: item not in items),
     )
 
 
 def left(chosen: Chosen, *items: str) -> bytes:
     """What is chosen beside these items, to the last digit."""
-    return repr([[one for one in place if one.item not in items] for place in (chosen.due, chosen.new)]).encode()
+    places = [[one for one in place if one.item not in items] for place in (chosen.due, chosen.new)]
+    return repr((places, chosen.stage, chosen.cohorts)).encode()
 
 
 def test_policy_is_kept_by_default() -> None:
