@@ -33,6 +33,7 @@ class Alarm(StrEnum):
     CONSENT_BROKEN = "consent_broken"
     RULE_OFF = "rule_off"
     HOOK_GIVEN_UP = "hook_given_up"
+    CHANGE_UNREADABLE = "change_unreadable"
     MODEL_LEAVES = "model_leaves"
 
 
@@ -58,6 +59,9 @@ WORDS: dict[Alarm, str] = {
     "Run `consentry-hq consent verify`, and compare the database with a backup.",
     Alarm.HOOK_GIVEN_UP: "Another system was not told what members changed: it took nothing for three days, or a "
     "change cannot be opened. Mend what the detail says, then send again in the console, or `consentry-hq hook retry`.",
+    Alarm.CHANGE_UNREADABLE: "Another system asked for members' changes, and some do not open: their rows or keys were "
+    "changed outside of HQ. It was told all others. Restore them from a backup; `consentry-hq consent check` opens all "
+    "and ends this.",
     Alarm.RULE_OFF: "A rule of suggestions felt creepy to too many members and was switched off in all stores of the "
     "policy. `consentry-hq felt POLICY` shows the counts; `--on RULE` switches it on again.",
     Alarm.MODEL_LEAVES: "No new model of suggestions could take the place of one that is old, or that somebody left. "

@@ -53,16 +53,19 @@ def why_ask(
         newest = max(given, key=_since)
         return Why.CHANGED if _changed_since(newest, told) else None
     left_s = _left_s(listed, purpose, brand, store)
-    ended = max(found, key=_since, default=None)
-    if ended is None or _since(ended) < left_s:
+    # By HQ's own clock: one that was ahead of it, or a time that nobody knows, makes no rest longer or shorter.
+    recorded_s = {one.id: one.recorded_s for one in listed}
+    at_s = {one: min(recorded_s[one.event], one.since_s or recorded_s[one.event]) for one in found}
+    ended = max(found, key=at_s.__getitem__, default=None)
+    if ended is None or at_s[ended] < left_s:
         return Why.NEVER if left_s < 0 else _after_leaving(left_s, told, now_s)
     match ended.status:
         case Status.REFUSED:
-            return Why.EXPIRED if now_s >= _since(ended) + REFUSAL_RESTS_S else None
+            return Why.EXPIRED if now_s >= at_s[ended] + REFUSAL_RESTS_S else None
         case Status.EXPIRED:
             return Why.EXPIRED
         case _:
-            return _after_leaving(max(left_s, _since(ended)), told, now_s)
+            return _after_leaving(max(left_s, at_s[ended]), told, now_s)
 
 
 def _since(one: Stand) -> int:
@@ -91,8 +94,8 @@ def _left_s(events: list[Event], purpose: str, brand: str, store: str | None) ->
             if one.choice.kind is EventKind.WITHDRAWAL
             and one.choice.purpose in (None, purpose)
             and one.choice.brand in (None, brand)
-            and one.choice.scopes is None
-            and (one.choice.stores is None or (store is not None and store in one.choice.stores))
+            and not one.choice.scopes
+            and (not one.choice.stores or (store is not None and store in one.choice.stores))
         ),
         default=-1,
     )

@@ -7,28 +7,36 @@ I/O: sqlalchemy.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from sqlalchemy import Connection, delete, insert, select
 
 from hq import ledger
+from hq.alarms import Alarm, raise_
 from hq.changes_tables import gone_members
-from hq.custody import Custody, Place, Purpose, bound
+from hq.custody import Custody, Place, Purpose, Seal, bound
+from hq.custody_tables import member_keys
+from hq.errors import SealBroken
 from hq.ledger_tables import consent_facts
 from hq.membership import About, Locked
 from hq.state import CLOSING, Choice, Event, EventKind
 from hq.systems import Right, System
 from hq.systems_intake import Reach
-from hq.systems_tables import systems
+from hq.systems_tables import merges, systems
 from hq.tables import chain_heads, members
+from runtime.logs import Log
 from wire import schema
+from wire.errors import WireError
 from wire.member import Mode, NameChoice
 from wire.schema import Count, Size
 
+_LOG = Log("changes")
 KEPT_MS = 30 * 86_400_000
 MOST_AT_ONCE = 500
 ERASURE = "erasure"  # the method of the event that ends a member
+MERGE = "merge"  # that of the one that ends an id which leads to another member from then on
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,7 +50,7 @@ class Gone:
 @dataclass(frozen=True, slots=True, repr=False)
 class Change:
     """One change as a system may know it. `kind`: given, renewed, refused, withdrawn, invalidated, mode, name, mute,
-    unmute, erased. Of a withdrawal None means all. Times are Unix seconds UTC.
+    unmute, merged, erased. Of a withdrawal None means all. Times are Unix seconds UTC.
     """
 
     number: int
@@ -60,15 +68,19 @@ class Change:
     mode: str | None = None
     name: str | None = None
     muted: tuple[str, str] | None = None  # item, category or theme, and its id
+    into: str | None = None  # of merged: the id that this one leads to now
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Page:
-    """Some changes, in ascending number. `next`: the cursor to go on with; `more`: there are further ones now."""
+    """Some changes, in ascending number. `next`: the cursor to go on with; `more`: there are further ones now;
+    `unreadable`: the numbers of those that HQ cannot open, of members whom the system knows.
+    """
 
     changes: tuple[Change, ...]
     next: int
     more: bool
+    unreadable: tuple[int, ...] = ()
 
 
 def newest(connection: Connection) -> int:
@@ -80,35 +92,114 @@ def newest(connection: Connection) -> int:
 def after(connection: Connection, custody: Custody, system: System, cursor: int, most: int = MOST_AT_ONCE) -> Page:
     """What this system may know of the `most` events after the cursor; what it may not is passed over.
 
-    Raises: SealBroken.
+    So is what does not open, and is counted: nobody's withdrawal waits behind a row that was changed.
     """
     rows = ledger.since(connection, cursor, most + 1)
     more, rows = len(rows) > most, rows[:most]
-    whose = {row.member for row in rows}
-    seals = custody.of_members(connection, whose)
-    ids: dict[bytes, str] = {}
-    for one in connection.execute(select(members.c.id, members.c.content).where(members.c.id.in_(sorted(whose)))):
-        if one.content is not None and one.id in seals:
-            opened = seals[one.id].open(one.content, bound(Place.MEMBER, one.id))
-            ids[one.id] = schema.decode(About, opened).id
-    reach = Reach(connection, system)
-    known = _known(connection, reach, whose)
+    told = _Told(connection, custody, system, {row.member for row in rows})
     found: list[Change] = []
+    unreadable: list[int] = []
     for row in rows:
-        if row.member in ids:  # else erased, perhaps since the seals were read
-            event = ledger.event_of(row, seals[row.member])
-            change = _change(row.number, ids[row.member], event, reach, is_known=row.member in known)
-        else:
-            change = _erased(connection, custody, row, reach)
+        try:
+            change = told.change(row)
+        except (SealBroken, WireError):
+            if row.member in told.known:
+                unreadable.append(row.number)
+            continue
         if change is not None:
             found.append(change)
-    return Page(tuple(found), rows[-1].number if rows else cursor, more)
+    return Page(tuple(found), rows[-1].number if rows else cursor, more, tuple(unreadable))
 
 
-def _known(connection: Connection, reach: Reach, whose: set[bytes]) -> set[bytes]:
+def note_unreadable(connection: Connection, system: str, page: Page, now_ms: int) -> None:
+    """Tells operators what of a page did not open, in a transaction that writes."""
+    stated = f"system={system} changes={len(page.unreadable)} first={page.unreadable[0]}"
+    raise_(connection, Alarm.CHANGE_UNREADABLE, "", now_ms, stated)
+    _LOG.error(
+        "change_unreadable", system=system, changes=len(page.unreadable), first=page.unreadable[0],
+        remedy="see whether rows were changed outside of HQ, then: consentry-hq consent check",
+    )  # fmt: skip
+
+
+class _Told:
+    """What a page is made with: whose events they are, into whom those were merged, and whom the system knows."""
+
+    def __init__(self, connection: Connection, custody: Custody, system: System, whose: set[bytes]) -> None:
+        self._connection = connection
+        self._custody = custody
+        self._reach = Reach(connection, system)
+        wanted = select(merges.c.member, merges.c.survivor, merges.c.at_ms)
+        self._led = {row.member: row for row in connection.execute(wanted.where(merges.c.member.in_(sorted(whose))))}
+        survivors = whose | {row.survivor for row in self._led.values()}
+        self._merged: dict[bytes, set[bytes]] = {}
+        for row in connection.execute(wanted.where(merges.c.survivor.in_(sorted(survivors)))):
+            self._merged.setdefault(row.survivor, set()).add(row.member)
+        self._seals = _seals(connection, custody, survivors)
+        opens = select(members.c.id, members.c.content).where(members.c.id.in_(sorted(survivors)))
+        self._content = {row.id: row.content for row in connection.execute(opens) if row.content is not None}
+        everybody = survivors.union(*self._merged.values())
+        chosen = everybody if system.is_everywhere else _who_chose(connection, self._reach, everybody)
+        self._chosen = chosen
+        # Whoever knew an id knows the member whom it leads to.
+        self.known = {one for one in whose if one in chosen or self._merged.get(one, set()) & chosen}
+
+    def change(self, row: Any) -> Change | None:
+        """What is told of an event; None: nothing. Raises: SealBroken, WireError."""
+        if row.member not in self._content:  # erased, perhaps since the keys were read
+            return _erased(self._connection, self._custody, row, self._reach)
+        event = ledger.event_of(row, self._seal(row.member))
+        merge = self._led.get(row.member)
+        if merge is not None and _is_merge(event, merge.at_ms):
+            return self._as_merged(row, event, merge.survivor)
+        return _change(row.number, self._id(row.member), event, self._reach, is_known=row.member in self.known)
+
+    def _as_merged(self, row: Any, event: Event, survivor: bytes) -> Change | None:
+        """Told to whoever knew the id, or may have added it; of an id that led on to this one, too."""
+        system = self._reach.system
+        if not (system.may(Right.MEMBERS) or self._merged.get(survivor, set()) & self._chosen):
+            return None
+        return Change(
+            row.number, "merged", self._id(row.member), event.recorded_s, event.chosen_s, event.method,
+            into=self._id(survivor),
+        )  # fmt: skip
+
+    def _id(self, member: bytes) -> str:
+        opened = self._seal(member).open(self._content[member], bound(Place.MEMBER, member))
+        return schema.decode(About, opened).id
+
+    def _seal(self, member: bytes) -> Seal:
+        found = self._seals.get(member)
+        if found is None:
+            raise SealBroken("a member's key does not open", "see whether rows were changed outside of HQ")
+        return found
+
+
+def _seals(connection: Connection, custody: Custody, whose: set[bytes]) -> dict[bytes, Seal]:
+    """The seal of each whose key opens; who was erased has none."""
+    try:
+        return custody.of_members(connection, whose)
+    except SealBroken:
+        found = {}
+    for row in connection.execute(select(member_keys).where(member_keys.c.member.in_(sorted(whose)))):
+        with suppress(SealBroken):
+            found[row.member] = custody.member(row.member, row.wrapped)
+    return found
+
+
+def _is_merge(event: Event, at_ms: int) -> bool:
+    """Whether it is the event by which all of a merged id ended."""
+    choice = event.choice
+    names_all = choice.purpose is None and choice.scopes is None and choice.stores is None and choice.brand is None
+    return (
+        event.method == MERGE
+        and event.recorded_s == at_ms // 1000
+        and choice.kind is EventKind.WITHDRAWAL
+        and names_all
+    )
+
+
+def _who_chose(connection: Connection, reach: Reach, whose: set[bytes]) -> set[bytes]:
     """Which of them ever chose something of a brand or a store that is open to the system."""
-    if reach.system.is_everywhere:
-        return whose
     wanted = select(consent_facts.c.member, consent_facts.c.store, consent_facts.c.brand).where(
         consent_facts.c.member.in_(sorted(whose))
     )
@@ -210,6 +301,6 @@ def _plain(one: Change) -> dict[str, Any]:
         "scopes": None if one.scopes is None else list(one.scopes),
         "stores": None if one.stores is None else list(one.stores), "brand": one.brand, "until": one.until_s,
         "notice": None if one.notice is None else one.notice.hex(), "mode": one.mode, "name": one.name,
-        "muted": None if one.muted is None else {"what": one.muted[0], "id": one.muted[1]},
+        "muted": None if one.muted is None else {"what": one.muted[0], "id": one.muted[1]}, "into": one.into,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}

@@ -105,6 +105,8 @@ def _check(office: Office, chosen: argparse.Namespace, now_ms: int) -> int | Non
             print(f"{done} of {total} members")
 
     report = ledger_check.run(office.engine, office.keys, now_ms, mend=mend, progress=progress)
+    with writing(office.engine) as connection:  # it opened every event: none is left that does not
+        clear(connection, Alarm.CHANGE_UNREADABLE, "", now_ms)
     for (store, fault), count in sorted(report.faults.items()):
         print(f"{store or 'hq'}: {fault.value}: {count}{' written anew' if mend else ''}")
     found = sum(report.faults.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
 from hq.ledger_proof import Proof, Status
-from hq.state import CLOSING, NO_NOTICE, WITHOUT_SCOPE, Choice, EventKind, is_wide
+from hq.state import CLOSING, NO_NOTICE, Choice, EventKind, has_scopes, is_wide
 from hq.synthetic_choices import is_synthetic
 from wire import schema, synthetic
 from wire.errors import WireError
@@ -82,8 +82,7 @@ def check_times(grant: Grant, now_s: int) -> Choice:
     if until_s <= now_s:
         raise Refused(Reason.ALREADY_OVER, "until", "an end that has not passed")
     check_stores(grant)
-    wide = is_wide(grant.purpose)
-    if (not grant.scopes) != (wide or grant.purpose in WITHOUT_SCOPE):
+    if bool(grant.scopes) != has_scopes(grant.purpose):
         expected = "at least one scope, but for presence, insight, contacts and media, which have none"
         raise Refused(Reason.MALFORMED, "scopes", expected)
     if len(set(grant.scopes)) != len(grant.scopes):
@@ -182,8 +181,7 @@ def _closing(
     brand: str | None,
 ) -> Choice:
     """Scopes of a purpose that has none are left out: with them it would end nothing."""
-    has_scopes = purpose is None or not (is_wide(purpose) or purpose in WITHOUT_SCOPE)
-    named = scopes if has_scopes else None
+    named = scopes if purpose is None or has_scopes(purpose) else None
     return _checked(Choice(kind=kind, purpose=purpose, scopes=named or None, stores=stores or None, brand=brand))
 
 

@@ -20,6 +20,7 @@ from hq.state import (
     closing_time,
     fold,
     grant_time,
+    has_scopes,
     is_wide,
 )
 from wire.member import Statement
@@ -96,16 +97,15 @@ def refused_until(
     """Until when nobody asks again for this, 90 days after the last refusal, Unix seconds; None: it was not refused.
 
     A refusal of more counts for its parts; a grant that was chosen later ends the rest. A refusal whose time is not
-    known, or was in the future, was made when it was recorded.
+    known was made when it was recorded. The rest of one whose time is ahead of that, because what it ended was written
+    by a faster clock, begins when it was recorded.
     """
     listed = list(events)
     refused = [
-        min(one.chosen_s if one.chosen_s is not None else one.recorded_s, one.recorded_s)
+        (one.recorded_s if one.chosen_s is None else one.chosen_s, one.recorded_s)
         for one in listed
         if one.choice.kind is EventKind.REFUSAL and _covers(one, purpose, brand, store, scope)
     ]
-    if not refused:
-        return None
     granted = [
         grant_time(one)
         for one in listed
@@ -115,8 +115,9 @@ def refused_until(
         and (store is None or not one.choice.stores or store in one.choice.stores)
         and (scope is None or scope in (one.choice.scopes or ()))
     ]  # fmt: skip
-    last = max(refused)
-    return None if max(granted, default=-1) > last else last + REFUSAL_RESTS_S
+    agreed_s = max(granted, default=-1)
+    rests = [min(chosen_s, recorded_s) for chosen_s, recorded_s in refused if chosen_s >= agreed_s]
+    return max(rests) + REFUSAL_RESTS_S if rests else None
 
 
 def history(events: Iterable[Event], now_s: int) -> list[dict[str, Any]]:
@@ -182,7 +183,7 @@ def _refused(events: list[Event]) -> Iterator[Stand]:
     for one in events:
         choice = one.choice
         if choice.kind is EventKind.REFUSAL and choice.purpose is not None:
-            for store in choice.stores or ("",):
+            for store in (() if is_wide(choice.purpose) else choice.stores) or ("",):
                 key = (choice.purpose, store, choice.brand)
                 last[key] = max(last.get(key, one), one, key=lambda found: (_when(found), found.id))
     for (purpose, store, brand), one in sorted(last.items(), key=lambda row: (row[0][:2], row[0][2] or "")):
@@ -198,12 +199,12 @@ def _stand(
 
 
 def _covers(event: Event, purpose: str, brand: str | None, store: str | None, scope: str | None) -> bool:
-    choice = event.choice
+    choice = event.choice  # as `closes` reads it
     return (
         choice.purpose == purpose
         and (choice.brand is None or brand is None or choice.brand == brand)
-        and (choice.stores is None or store in choice.stores)
-        and (choice.scopes is None or scope in choice.scopes)
+        and (not choice.stores or store in choice.stores or is_wide(purpose))
+        and (not choice.scopes or scope in choice.scopes or not has_scopes(purpose))
     )
 
 

@@ -102,6 +102,11 @@ def is_wide(purpose: str) -> bool:
     return purpose == MEDIA or purpose.startswith(f"{MEDIA}.") or channel_of(purpose) is not None
 
 
+def has_scopes(purpose: str) -> bool:
+    """Whether a purpose is about values, so that its grants name scopes."""
+    return not (is_wide(purpose) or purpose in WITHOUT_SCOPE)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One consent event. `chosen_s` None: the time of choice is not known. `id` is 16 bytes, once in the world."""
@@ -207,11 +212,16 @@ def _is_closed(grant: Event, scope: str, store: str, closing: list[Event]) -> bo
 
 
 def closes(choice: Choice, purpose: str, scope: str, store: str, brand: str | None) -> bool:
-    """Whether a withdrawal or refusal, whenever it was, is about this; of the brand unknown on either side it is."""
+    """Whether a withdrawal or refusal, whenever it was, is about this; of the brand unknown on either side it is.
+
+    Events are for good, and older ones are worded as the door let them pass then: scopes beside a purpose that has
+    none, a store beside one that is for a whole brand, an empty list for all. What they name of that purpose, ends.
+    """
+    is_named = choice.purpose is not None
     return (
-        (choice.purpose is None or choice.purpose == purpose)
-        and (choice.scopes is None or scope in choice.scopes or choice.purpose == PRESENCE)
-        and (choice.stores is None or store in choice.stores)
+        (not is_named or choice.purpose == purpose)
+        and (not choice.scopes or scope in choice.scopes or (is_named and not has_scopes(purpose)))
+        and (not choice.stores or store in choice.stores or (is_named and not store))
         and (choice.brand is None or brand is None or choice.brand == brand)
     )
 

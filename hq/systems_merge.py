@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import door, ledger, membership, office, profile_age, publication, purchases, systems_merge_moved
+from hq import changes, door, ledger, membership, office, profile_age, publication, purchases, systems_merge_moved
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
@@ -25,7 +25,7 @@ from hq.ledger import Entry
 from hq.membership import About, Gone, Locked
 from hq.purchases_tables import purchases as purchase_rows
 from hq.purchases_told import SURFACE, Held, name, scope_of
-from hq.state import CLOSING, Choice, Event, EventKind, Standing, closes, fold
+from hq.state import CLOSING, Choice, Event, EventKind, Standing, closes, fold, grant_time, is_closing
 from hq.systems_intake import Taken, problem
 from hq.systems_line import Line, Row
 from hq.systems_tables import merges
@@ -34,7 +34,7 @@ from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
 from wire import schema
 from wire.member import MOST_MUTES, Field, Statement
 
-METHOD = "merge"
+METHOD = changes.MERGE
 _EVENT_BYTES = 16
 _Matter = tuple[str, str, str, str | None]  # purpose, scope ("": none), store ("": the whole brand), brand
 
@@ -105,7 +105,8 @@ def _choices(connection: Connection, ours: Locked, theirs: Locked, now_ms: int) 
     ]
     all_of_it = door.check_withdrawal(None, None, None)
     gone = Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, all_of_it)
-    ledger.append(connection, [*entries, Entry(theirs.reference, gone)], both)
+    # First that the id leads on, so that whoever is told of it knows whose the others are.
+    ledger.append(connection, [Entry(theirs.reference, gone), *entries], both)
 
 
 def least(ours: list[Event], theirs: list[Event], now_s: int) -> Iterator[tuple[Choice, int | None]]:
@@ -120,13 +121,25 @@ def least(ours: list[Event], theirs: list[Event], now_s: int) -> Iterator[tuple[
                 yield door.check_withdrawal(one.purpose, scopes, stores, matter[3]), now_s
     # At their own times: a grant of the other from before them, told after this, stands no more than it did there.
     yield from dict.fromkeys((one.choice, one.chosen_s) for one in theirs if one.choice.kind in CLOSING)
-    if any(one.choice.mode is not None for one in theirs) and other.mode < mine.mode:
-        yield Choice(kind=EventKind.MODE, mode=other.mode), now_s
-    if any(one.choice.name_choice is not None for one in theirs) and other.name_choice < mine.name_choice:
-        yield Choice(kind=EventKind.NAME, name_choice=other.name_choice), now_s
+    modes = [grant_time(one) for one in (*ours, *theirs) if one.choice.mode is not None]
+    if any(one.choice.mode is not None for one in theirs):
+        mode = Choice(kind=EventKind.MODE, mode=min(mine.mode, other.mode))
+        yield mode, _since(mode, modes, now_s)
+    names = [grant_time(one) for one in (*ours, *theirs) if one.choice.name_choice is not None]
+    if any(one.choice.name_choice is not None for one in theirs):
+        name_choice = Choice(kind=EventKind.NAME, name_choice=min(mine.name_choice, other.name_choice))
+        yield name_choice, _since(name_choice, names, now_s)
     fresh = [one for one in other.mutes if one not in mine.mutes]
     for muted in fresh[: MOST_MUTES - len(mine.mutes)]:
         yield door.check_mute(EventKind.MUTE, muted), now_s
+
+
+def _since(switch: Choice, times: Iterable[int], now_s: int) -> int | None:
+    """When the lower of two switches was chosen: as late as the later of both, so that neither's older one that is
+    told after this counts, and a newer one does. What hides all is chosen now.
+    """
+    latest_s = max(times)
+    return now_s if is_closing(switch) else (latest_s if latest_s >= 0 else None)
 
 
 def _all(standing: Standing) -> Iterable[Statement]:

@@ -1,8 +1,8 @@
 """Calls other systems when members changed something: signed, in order, tried again for three days, never lost.
 
 A hook stands where its cursor is (hq.changes): one message is under way at a time, and says the same in each try. What
-was not taken for three days is kept as a dead letter, and the next message goes on; so is, after an hour, a single
-change whose seal does not open. Several HQ processes may run it: who sends puts the next try off first.
+was not taken for three days is kept as a dead letter, and the next message goes on; so is at once what does not open
+of a message, and the rest of it is said. Several HQ processes may run it: who sends puts the next try off first.
 
 Source: Standard Webhooks 1.0 (headers, signature, secrets).
 
@@ -28,7 +28,7 @@ from hq.changes_tables import dead_letters, hooks
 from hq.custody import Custody, Place, Purpose, bound
 from hq.database import reading, writing
 from hq.errors import DatabaseUnavailable, HookNotTaken, Reason, Refused, SealBroken
-from hq.systems import Right, System
+from hq.systems import Right
 from runtime.errors import UnavailableError
 from runtime.logs import Log
 
@@ -36,7 +36,7 @@ _LOG = Log("hooks")
 MOST_HOOKS = 5  # of a system
 MOST_AT_ONCE = 100  # changes in a message
 GIVE_UP_MS = 3 * 86_400_000
-BROKEN_GIVE_UP_MS = 3_600_000  # a row that was changed does not mend by itself, and withdrawals wait behind it
+BROKEN_GIVE_UP_MS = 3_600_000  # a secret that was changed does not mend by itself
 ROTATES_MS = 86_400_000  # so long the old secret signs too
 _FIRST_PAUSE_MS = 5_000
 _MOST_PAUSE_MS = 6 * 3_600_000
@@ -251,8 +251,11 @@ class Hooks:
                 connection.execute(update(hooks).where(hooks.c.id == hook).values(due_ms=now_ms + _MOST_PAUSE_MS))
                 return None
             most = MOST_AT_ONCE if row.sending is None else row.sending - row.through
-            page = self._page(connection, system, row.through, most)
+            page = changes.after(connection, self._custody, system, row.through, most)
             sending = page.next
+            secrets = self._secrets(connection, row, now_ms)
+            if page.unreadable and row.sending is None:
+                self._leave_out(connection, row, page, now_ms)
             if not page.changes:  # nothing that this system may know
                 nothing = {"through": sending, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms}
                 connection.execute(update(hooks).where(hooks.c.id == hook).values(nothing))
@@ -261,7 +264,6 @@ class Hooks:
             pause_ms = min(_FIRST_PAUSE_MS * 3 ** min(row.tries, 12), _MOST_PAUSE_MS)
             changed = {"sending": sending, "first_ms": first_ms, "tries": row.tries + 1, "due_ms": now_ms + pause_ms}
             connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
-            secrets = self._secrets(connection, row, now_ms)
         body = _body(page, first_ms)
         name, at_s = f"msg_{hook.hex()}_{row.through}_{sending}", now_ms // 1000
         signatures = " ".join(signature(one, name, at_s, body) for one in secrets)
@@ -270,20 +272,15 @@ class Hooks:
         over = now_ms - first_ms >= GIVE_UP_MS
         return _Message(row.url, body, headers, hook, sending, row.tries + 1, over)
 
-    def _page(self, connection: Connection, system: System, cursor: int, most: int) -> changes.Page:
-        """What is to be told; where a change in it does not open, as many as do before it. Raises: SealBroken."""
-        while True:
-            try:
-                return changes.after(connection, self._custody, system, cursor, most)
-            except SealBroken:
-                if most == 1:
-                    raise
-                most //= 2
+    def _leave_out(self, connection: Connection, row: Any, page: changes.Page, now_ms: int) -> None:
+        """What of a page does not open becomes a dead letter, so that nothing waits behind it; the row is locked."""
+        reason = f"{len(page.unreadable)} changes do not open"
+        _keep_letter(connection, row, page.unreadable[0] - 1, page.unreadable[-1], now_ms, reason)
+        changes.note_unreadable(connection, row.system, page, now_ms)
 
     def _stuck(self, hook: bytes, now_ms: int, error: SealBroken) -> None:
-        """A message that HQ cannot make: tried every 5 minutes for an hour, then given up with all that it stops.
-
-        That is the one change that does not open; or all there is, where the secret does not and nothing can be signed.
+        """A hook whose secret does not open, so that nothing can be signed: tried every 5 minutes for an hour, then
+        all there is is given up.
         """
         with writing(self._engine) as connection:
             row = connection.execute(select(hooks).where(hooks.c.id == hook).with_for_update()).first()
@@ -292,15 +289,10 @@ class Hooks:
             first_ms = row.first_ms or now_ms
             over = now_ms - first_ms >= BROKEN_GIVE_UP_MS
             if over:
-                through = row.through + 1
-                try:
-                    self._secrets(connection, row, now_ms)
-                except SealBroken:
-                    through = changes.newest(connection)
-                _bury(connection, row, through, now_ms, error.text)
-            changed = {"tries": row.tries + 1, "first_ms": first_ms, "due_ms": now_ms + _FAILED_PAUSE_MS,
-                       "failed_ms": now_ms, "failure": error.text[:_MOST_REASON]}  # fmt: skip
-            if not over:
+                _bury(connection, row, changes.newest(connection), now_ms, error.text)
+            else:
+                changed = {"tries": row.tries + 1, "first_ms": first_ms, "due_ms": now_ms + _FAILED_PAUSE_MS,
+                           "failed_ms": now_ms, "failure": error.text[:_MOST_REASON]}  # fmt: skip
                 connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
         if over:
             _LOG.error("hook_given_up", hook=hook.hex(), reason=error.text, tries=row.tries + 1, remedy=error.remedy)
@@ -342,11 +334,14 @@ class Hooks:
 def _bury(connection: Connection, row: Any, through: int, now_ms: int, reason: str) -> None:
     """Makes what a hook was to be told next a dead letter, and tells operators; the row is locked."""
     said = {"failed_ms": now_ms, "failure": reason[:_MOST_REASON]}
-    letter = {"hook": row.id, "after": row.through, "through": through, "made_ms": now_ms,
-              "reason": reason[:_MOST_REASON]}  # fmt: skip
-    connection.execute(insert(dead_letters).values(letter))
+    _keep_letter(connection, row, row.through, through, now_ms, reason)
     ended = {"through": through, "sending": None, "first_ms": None, "tries": 0, "due_ms": now_ms, **said}
     connection.execute(update(hooks).where(hooks.c.id == row.id).values(ended))
+
+
+def _keep_letter(connection: Connection, row: Any, after: int, through: int, now_ms: int, reason: str) -> None:
+    letter = {"hook": row.id, "after": after, "through": through, "made_ms": now_ms, "reason": reason[:_MOST_REASON]}
+    connection.execute(insert(dead_letters).values(letter))
     raise_(connection, Alarm.HOOK_GIVEN_UP, "", now_ms, f"hook={row.id.hex()} system={row.system} reason={reason}")
 
 
@@ -362,5 +357,6 @@ def _body(page: changes.Page, first_ms: int) -> bytes:
     """The message: what Standard Webhooks names type, timestamp and content."""
     at = datetime.fromtimestamp(first_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
     told = {"type": "consentry.changes", "timestamp": at,
-            "data": {"changes": changes.plain(page.changes), "next": str(page.next)}}  # fmt: skip
+            "data": {"changes": changes.plain(page.changes), "next": str(page.next),
+                     "unreadable": len(page.unreadable)}}  # fmt: skip
     return json.dumps(told, separators=(",", ":")).encode()

@@ -39,7 +39,7 @@ class ChangeShown(Shown):
 
     number = fields.Integer()
     kind = fields.String(metadata={"description": "given, renewed, refused, withdrawn, invalidated, mode, name, mute, "
-                                                  "unmute or erased"})  # fmt: skip
+                                                  "unmute, merged or erased"})  # fmt: skip
     member = fields.String()
     recorded = fields.Integer(metadata={"description": "Unix seconds"})
     chosen = fields.Integer(metadata={"description": "the time of choice, Unix seconds"})
@@ -53,6 +53,7 @@ class ChangeShown(Shown):
     mode = fields.String()
     name = fields.String()
     muted = fields.Nested(MutedShown)
+    into = fields.String(metadata={"description": "of `merged`: the id that `member` leads to from now on"})
 
 
 class ChangesShown(Shown):
@@ -61,6 +62,10 @@ class ChangesShown(Shown):
     changes = fields.List(fields.Nested(ChangeShown))
     next = fields.String(metadata={"description": "the cursor to go on with"})
     more = fields.Boolean(metadata={"description": "whether there are further ones now"})
+    unreadable = fields.Integer(
+        metadata={"description": "how many changes of this page were left out because HQ cannot open them; its "
+                                 "operators are told, and mend them or not: nothing waits for it"}
+    )  # fmt: skip
     at = Instant(metadata={"description": "as of when"})
 
 
@@ -73,9 +78,17 @@ class Changes(MethodView):
     @calls.gives(200, ChangesShown)
     @calls.problems(401, 403, 429)
     def get(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What changed after the cursor; none is ever passed over, however many write meanwhile."""
+        """What changed after the cursor; none is ever passed over, however many write meanwhile.
+
+        What HQ cannot open, because a row was changed behind its back, is left out and counted.
+        """
         who = systems_guard.system(Right.CHANGES)
         with asking.reading() as connection:
             page = changes.after(connection, asking.parts().keys.custody, who, asked["after"], asked["most"])
-        told = changes.plain(page.changes)
-        return {"changes": told, "next": str(page.next), "more": page.more, "at": asking.now_ms()}
+        if page.unreadable:
+            with asking.writing() as connection:
+                changes.note_unreadable(connection, who.id, page, asking.now_ms())
+        return {
+            "changes": changes.plain(page.changes), "next": str(page.next), "more": page.more,
+            "unreadable": len(page.unreadable), "at": asking.now_ms(),
+        }  # fmt: skip

@@ -12,10 +12,11 @@ from typing import cast
 import pytest
 from sqlalchemy import Connection, select, update
 
-from hq import alarms, changes, erasure, ledger, systems, systems_consent, webhooks
+from hq import alarms, changes, erasure, ledger, systems, systems_consent, systems_merge, webhooks
 from hq.changes import Change
 from hq.changes_tables import hooks as hooks_table
 from hq.custody import Custody, Purpose, Seal
+from hq.custody_tables import member_keys
 from hq.database import reading, writing
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_line import Line
@@ -102,6 +103,58 @@ def test_a_system_of_one_store_hears_what_ends_for_the_whole_brand(hq: Headquart
     own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
     ended = [one for one in told(hq, system=own) if one.kind == "withdrawn"]
     assert [(one.member, one.brand) for one in ended] == [("m-1", hq.draft.name)]
+
+
+def test_a_system_that_knows_a_merged_id_alone_is_told_where_it_leads(hq: Headquarters) -> None:
+    """And from then on of the member who stays; an id that led on to it leads on again."""
+    (store,) = hq.draft.stores
+    hq.office.add_store("paris-1", "Paris", hq.identity.public_key().public_bytes_raw(), "other", hq.now_ms)
+    hq.office.publish_policy(replace(hq.draft, name="other", stores=(replace(store, store="paris-1"),)), hq.now_ms)
+    for member, at in (("m-1", STORE), ("m-2", STORE), ("m-3", "paris-1")):
+        hq.office.add_member(member, 18, "DE", hq.now_ms)
+        hq.grant(member, "presence", stores=(at,))
+    other = System("crm", CRM.rights, frozenset({"other"}), frozenset())
+    own = System("crm", CRM.rights, frozenset({hq.draft.name}), frozenset())
+    adds = System("app", CRM.rights | {Right.MEMBERS}, frozenset({"other"}), frozenset())
+    cursor = told(hq)[-1].number
+    systems_merge.merge(hq.engine, hq.keys, "m-3", "m-2", hq.now_ms)
+    assert [(one.kind, one.member, one.into) for one in told(hq, cursor, other)][:1] == [("merged", "m-3", "m-2")]
+    assert "m-3" not in {one.member for one in told(hq, cursor, own)}
+    hq.later(1)
+    cursor = told(hq)[-1].number
+    systems_merge.merge(hq.engine, hq.keys, "m-2", "m-1", hq.now_ms)
+    hq.office.withdraw("m-1", hq.now_ms)
+    for system in (CRM, other, own, adds):
+        found = [(one.kind, one.member, one.into) for one in told(hq, cursor, system)]
+        assert found[0] == ("merged", "m-2", "m-1"), "before what holds for the one who stays"
+        assert found[-1] == ("withdrawn", "m-1", None) or system is adds
+    again = [(one.member, one.into) for one in told(hq, system=other) if one.kind == "merged"]
+    assert again == [("m-3", "m-1"), ("m-2", "m-1")], "whoever reads late is told where it leads now"
+    told_plainly = changes.plain(told(hq, cursor))
+    assert (told_plainly[0]["kind"], told_plainly[0]["into"]) == ("merged", "m-1")
+
+
+def test_a_change_that_does_not_open_stops_nobody(hq: Headquarters) -> None:
+    """An event, a member's row and a key that were changed are counted, and all others are told."""
+    for member in ("m-1", "m-2", "m-3", "m-4"):
+        hq.join(member)
+    hq.office.withdraw("m-1", hq.now_ms)
+    with writing(hq.engine) as connection:
+        first, second = (hq.keys.custody.reference(connection, one) for one in ("m-2", "m-3"))
+        connection.execute(update(members).where(members.c.id == first).values(content=bytes(60)))
+        wrapped = connection.scalar(select(member_keys.c.wrapped).where(member_keys.c.member == second)) or b""
+        broken = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+        connection.execute(update(member_keys).where(member_keys.c.member == second).values(wrapped=broken))
+    with writing(hq.engine) as connection:
+        page = changes.after(connection, hq.keys.custody, CRM, 0)
+        changes.note_unreadable(connection, "crm", page, hq.now_ms)
+        (alarm,) = alarms.open_alarms(connection)
+    assert [one.member for one in page.changes] == ["m-1", "m-4", "m-1"]
+    assert (page.unreadable, page.next) == ((2, 3), 5)
+    assert (alarm.alarm, alarm.detail) == ("change_unreadable", "system=crm changes=2 first=2")
+    nobodys = System("crm", CRM.rights, frozenset({"other"}), frozenset())
+    with reading(hq.engine) as connection:
+        assert changes.after(connection, hq.keys.custody, nobodys, 0).unreadable == ()
 
 
 class _Late:
@@ -282,7 +335,7 @@ def test_no_receiver_and_no_broken_secret_holds_up_the_other_hooks(
 def test_a_change_that_does_not_open_is_given_up_alone_and_told(
     hq: Headquarters, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What comes before and behind it is said; the one letter raises an alarm that ends when it is sent again."""
+    """All others are said at once; the one letter raises an alarm that ends when it is sent again."""
     hook, _ = hooked(hq, receiver.url)
     hq.join("m-1")
     hq.office.withdraw("m-1", hq.now_ms)
@@ -292,21 +345,18 @@ def test_a_change_that_does_not_open_is_given_up_alone_and_told(
         kept = connection.scalar(select(members.c.content).where(members.c.id == whose))
         connection.execute(update(members).where(members.c.id == whose).values(content=bytes(60)))
     hq.join("m-3")
-    for _ in range(20):  # ticks come every few seconds: here one where something is due
-        with reading(hq.engine) as connection:
-            (found,) = webhooks.listed(connection)
-        if not found.behind:
-            break
-        hq.now_ms = max(hq.now_ms, found.due_ms)
-        hooks(hq).tick(hq.now_ms)
-    told_of = [one["member"] for _, _, body in receiver.heard for one in json.loads(body)["data"]["changes"]]
-    assert (found.behind, found.dead, told_of) == (0, 1, ["m-1", "m-1", "m-3"])
-    assert any("hook_given_up" in one.getMessage() for one in caplog.records)
+    assert hooks(hq).tick(hq.now_ms) == 1
+    with reading(hq.engine) as connection:
+        (found,) = webhooks.listed(connection)
+    (message,) = [json.loads(body)["data"] for _, _, body in receiver.heard]
+    assert [one["member"] for one in message["changes"]] == ["m-1", "m-1", "m-3"]
+    assert (found.behind, found.dead, message["unreadable"]) == (0, 1, 1)
+    assert any("change_unreadable" in one.getMessage() for one in caplog.records)
     with writing(hq.engine) as connection:
-        assert [row.alarm for row in alarms.open_alarms(connection)] == ["hook_given_up"]
+        assert {row.alarm for row in alarms.open_alarms(connection)} == {"hook_given_up", "change_unreadable"}
         connection.execute(update(members).where(members.c.id == whose).values(content=kept))
         assert webhooks.retry(connection, hook, hq.now_ms) == 1
-        assert alarms.open_alarms(connection) == []
+        assert [row.alarm for row in alarms.open_alarms(connection)] == ["change_unreadable"]
     assert hooks(hq).tick(hq.now_ms) == 1
     assert [one["member"] for one in json.loads(receiver.heard[-1][2])["data"]["changes"]] == ["m-2", "m-3"]
 

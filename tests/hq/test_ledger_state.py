@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hq.asking import Told, Why, why_ask
 from hq.ledger_proof import Party, Proof, Status
 from hq.ledger_state import history, is_given, refused_until, stands
 from hq.state import REFUSAL_RESTS_S, Choice, Event, EventKind, fold
@@ -87,6 +88,30 @@ def test_a_refusal_rests_for_ninety_days_unless_the_member_agrees_later() -> Non
     assert refused_until([closing(1, None, EventKind.REFUSAL, "assist")], "assist") == RECORDED_S + REFUSAL_RESTS_S
     ahead = closing(1, RECORDED_S + 10**9, EventKind.REFUSAL, "assist")
     assert refused_until([ahead], "assist") == RECORDED_S + REFUSAL_RESTS_S
+    faster = grant(2, RECORDED_S + 50, "diet")
+    faster = replace(faster, recorded_s=RECORDED_S + 50)
+    assert refused_until([faster, closing(1, RECORDED_S + 50, EventKind.REFUSAL, "assist")], "assist") == (
+        RECORDED_S + REFUSAL_RESTS_S
+    ), "it ended what a faster clock had written"
+
+
+def test_a_rest_is_counted_by_the_clock_that_recorded_it() -> None:
+    """Nobody waits for a year because a clock was a year ahead, and none asks at once where no time is known."""
+    told = [Told(bytes(32), material=True, at_s=0)]
+    for chosen_s in (RECORDED_S + 365 * 86_400, None):
+        no = closing(1, chosen_s, EventKind.REFUSAL, "assist", brand="x")
+        over_s = RECORDED_S + REFUSAL_RESTS_S
+        assert why_ask([no], "assist", "x", told, over_s - 1) is None
+        assert why_ask([no], "assist", "x", told, over_s) is Why.EXPIRED
+
+
+def test_an_older_refusal_of_a_contact_at_a_store_rests_for_its_brand() -> None:
+    """As it is recorded today; with scopes that a contact does not have, too."""
+    for stores, scopes in ((("a",), None), ((), ()), (("a",), ("diet",))):
+        no = replace(closing(1, 100, EventKind.REFUSAL, "contact.email"), choice=Choice(
+            EventKind.REFUSAL, "contact.email", scopes, stores))  # fmt: skip
+        assert refused_until([no], "contact.email", brand="x") == 100 + REFUSAL_RESTS_S
+        assert [(one.store, one.status) for one in stands([no], NOW_S)] == [(None, Status.REFUSED)]
 
 
 CHOICES = st.one_of(

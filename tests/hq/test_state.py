@@ -120,6 +120,43 @@ def test_more_withdrawals_never_let_more_stand(events: list[Event], more: list[E
     assert standing([*events, *added]) <= standing(events)
 
 
+NAMED = ("assist", "presence", "insight", "contact.email", "media", "media.brand")
+
+
+@given(
+    EVENTS,
+    st.sampled_from((EventKind.REFUSAL, EventKind.WITHDRAWAL)),
+    st.sampled_from(NAMED),
+    st.sampled_from((None, (), ("a",), ("gone",))),
+    st.sampled_from((None, (), ("diet",))),
+    st.sampled_from((None, "x")),
+)
+def test_every_recorded_closing_ends_what_it_names_whatever_its_age(events, kind, purpose, stores, scopes, brand):
+    """Also one of the time when the door let pass a store beside a contact, scopes beside presence, or empty lists."""
+    opened = [
+        Choice(EventKind.GRANT, each, (), (), brand=of)
+        for each in ("contact.email", "media", "media.brand")
+        for of in ("x", "y")
+    ] + [
+        Choice(EventKind.GRANT, each, ("diet",) if each == "assist" else (), STORES, brand="x")
+        for each in ("assist", "presence", "insight")
+    ]
+    grants = [Event(b"\xfe" * 15 + bytes([number]), "t", 10, 1000, one) for number, one in enumerate(opened)]
+    last = Event(b"\xff" * 16, "test", 1000, 1000, Choice(kind, purpose, scopes, stores, brand=brand))
+    left = fold([*events, *grants, last])
+    wide = purpose.startswith(("contact.", "media"))
+    for one in (*left.statements, *left.wide):
+        is_it = one.purpose == purpose and (one.chosen_s is None or one.chosen_s <= 1000)
+        of_brand = brand is None or left.of_brand(one.event, brand)
+        at = not stores or one.store in stores or (wide and not one.store)
+        of_scopes = purpose != "assist" or not scopes or not {*scopes}.isdisjoint(one.scopes)
+        assert not (is_it and of_brand and at and of_scopes), one
+    others = {(one.purpose, one.event) for one in (*fold(grants).statements, *fold(grants).wide)}
+    alone = fold([*grants, last])
+    kept = {(one.purpose, one.event) for one in (*alone.statements, *alone.wide)}
+    assert {one for one in others if one[0] != purpose} <= kept, "and nothing else"
+
+
 def test_the_later_time_of_choice_wins() -> None:
     """A grant after a withdrawal stands, a withdrawal after a grant takes away."""
     assert scopes_of(withdrawal(1, 10), grant(2, 11, "diet")) == {"diet"}

@@ -41,7 +41,7 @@ from tests.hq.test_purchases import bought, held, sent, shop
 from wire import schema
 from wire.events import HandOverReason
 from wire.keyring import MAX_PHONES
-from wire.member import Mode
+from wire.member import Mode, NameChoice
 from wire.sync import Attendance, HelpStep, Withdrawal
 from wire.sync import Event as StoreEvent
 from wire.sync import EventKind as StoreEventKind
@@ -359,3 +359,48 @@ def test_a_merge_allows_nothing_that_one_of_both_did_not(
         assert left - _spoken(theirs) == _allowed(ours, at_s) - _spoken(theirs)
         after = _allowed([*ours, *made, *late], at_s)
         assert after <= _allowed(ours, at_s) | _allowed([*ended, *late], at_s)
+
+
+SWITCHES = st.lists(
+    st.tuples(st.none() | st.sampled_from(Mode), st.none() | st.sampled_from(NameChoice), st.integers(1, 9)), max_size=3
+)
+
+
+def _switched(side: int, listed: list[tuple[Mode | None, NameChoice | None, int]]) -> list[Event]:
+    return [
+        Event(bytes([side, number, kind.value] + [0] * 13), "app", _NOW_S - 10 + at, _NOW_S, choice)
+        for number, (mode, name, at) in enumerate(listed)
+        for kind, choice in (
+            (EventKind.MODE, Choice(EventKind.MODE, mode=mode)),
+            (EventKind.NAME, Choice(EventKind.NAME, name_choice=name)),
+        )
+        if choice.mode is not None or choice.name_choice is not None
+    ]
+
+
+@settings(max_examples=80)
+@given(SWITCHES, SWITCHES, SWITCHES)
+def test_no_older_switch_that_is_told_after_a_merge_shows_more(
+    ours: list[tuple[Mode | None, NameChoice | None, int]],
+    theirs: list[tuple[Mode | None, NameChoice | None, int]],
+    late: list[tuple[Mode | None, NameChoice | None, int]],
+) -> None:
+    """What was chosen before the last switch of both frees nothing; what hides, and was chosen later, holds."""
+    mine, other, more = _switched(1, ours), _switched(2, theirs), _switched(4, late)
+    made = [
+        Event(bytes([3, number] + [0] * 14), "merge", chosen_s, _NOW_S, choice)
+        for number, (choice, chosen_s) in enumerate(systems_merge.least(mine, other, _NOW_S))
+    ]
+    left, before = fold([*mine, *made]), [fold(mine), fold(other)]
+    for field, default in (("mode", Mode.HELP), ("name_choice", NameChoice.INVITED)):
+        spoke = [one for one in (*mine, *other) if getattr(one.choice, field) is not None]
+        counted = [getattr(one, field) for one in before]
+        assert getattr(left, field) == (min(counted) if any(one in other for one in spoke) else counted[0])
+        last_s = max((one.chosen_s or 0 for one in spoke), default=-1)
+        told = [one for one in more if getattr(one.choice, field) is not None]
+        older = [one for one in told if (one.chosen_s or 0) <= last_s]
+        assert getattr(fold([*mine, *made, *older]), field) <= getattr(left, field)
+        newest_s = max((one.chosen_s or 0 for one in told), default=-1)
+        newest = [getattr(one.choice, field) for one in told if one.chosen_s == newest_s]
+        if newest_s > last_s and min(newest) < default:  # it hides
+            assert getattr(fold([*mine, *made, *told]), field) == min(newest)
