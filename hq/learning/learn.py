@@ -37,7 +37,7 @@ class Settings:
     now_known: bool = True
     seed: int = 7
     most_people: int = 6000
-    people_a_cluster: int = 60
+    people_a_cluster: int = 100  # fewer are told too coarsely
     goes_with_power: float = 0.5
     goes_with_drawn: float = 5.0
     decay: Decay = PLAIN
@@ -59,7 +59,7 @@ def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affi
     )
     progress("tables", 1, 3)
     wanted = max(1, min(MOST_CLUSTERS, purchases.people // settings.people_a_cluster))
-    found = neighbours.clusters(habits, once, wanted, settings.clusters_of, settings.support, settings.seed)
+    found = neighbours.clusters(habits, purchases, wanted, settings.clusters_of, settings.support, settings.seed)
     progress("tables", 2, 3)
     knobs = list(DEFAULT_KNOBS)
     decay = settings.decay
@@ -77,7 +77,7 @@ def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affi
         item_tables.seasons(purchases),
         goes_with,
         found.table,
-        column("I", [max(LEAST_CLUSTER, size - size % 5) for size in found.sizes.tolist()]),
+        column("I", found.sizes.tolist()),
         b"",
         weights.NO_TREES,
     )

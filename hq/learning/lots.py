@@ -29,16 +29,16 @@ def drawn_from(histories: "Sequence[History]") -> int:
     return int.from_bytes(said.digest()[:16], "big")
 
 
-def rounded(values: Floats, seed: int, what: int) -> Floats:
-    """To multiples of `STEP`, in the mean what they were. `what`: a number for each kind of count."""
-    lots = np.random.default_rng([seed, what]).random(values.shape)
+def rounded(values: Floats, seed: int, *what: int) -> Floats:
+    """To multiples of `STEP`, in the mean what they were. `what`: numbers for each kind of count."""
+    lots = np.random.default_rng([seed, *what]).random(values.shape)
     found: Floats = STEP * np.floor(values / STEP + lots)
     return found
 
 
-def below(counts: Floats, seed: int, what: int) -> Floats:
+def below(counts: Floats, seed: int, *what: int) -> Floats:
     """To multiples of `STEP` that are no more than the count; in the mean `STEP - 1` less."""
-    return rounded(np.maximum(0.0, counts - (STEP - 1)), seed, what)
+    return rounded(np.maximum(0.0, counts - (STEP - 1)), seed, *what)
 
 
 def pairs_below(row: Floats, place: int, step: int, seed: int) -> Floats:

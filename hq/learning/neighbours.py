@@ -1,6 +1,7 @@
 """Tables of neighbours: which items go with which, and what clusters of shoppers with similar habits buy.
 
-A cell stands only where enough people are behind it; weights are eight bits of the row's strongest.
+A cell stands only where enough people are behind it; weights are eight bits of the row's strongest. People and what
+they buy are counted in steps, by lot (`hq.learning.lots`): no cell is the mean of just these people.
 
 Pure: no I/O, no clock.
 """
@@ -20,11 +21,13 @@ MOST_BESIDE = 50  # items beside an item
 MOST_IN_CLUSTER = 200
 _AT_ONCE = 1024  # rows that are dense at a time
 _DIMENSIONS = 40
+MOST_HABIT = 0.05  # that one person adds to a cluster's sum of an item; a greater habit counts as this one
+_SIZES, _BEHIND, _SUMS = 5, 6, 7  # kinds of lots
 
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """Which cluster each person is in, and what they are."""
+    """Which cluster each person is in, and what they are. `sizes`: in tens by lot, never more than there are."""
 
     of: Whole
     table: Neighbours
@@ -76,9 +79,13 @@ def goes_with(
 
 
 def clusters(
-    habits: "sparse.csr_array", once: "sparse.csr_array", wanted: int, least: int, support: int, seed: int
+    habits: "sparse.csr_array", purchases: Purchases, wanted: int, least: int, support: int, seed: int
 ) -> Clusters:
-    """Shoppers by similar habits, in clusters of at least `least` people; smaller ones go to the next nearest."""
+    """Shoppers by similar habits, in clusters of at least `least` people; smaller ones go to the next nearest.
+
+    What a cluster buys of an item is the sum over its people, each with `MOST_HABIT` at most, rounded by lot to what
+    ten of them add at most; over as many people as are told.
+    """
     number = habits.shape[0]
     of = _assigned(habits, wanted, least, seed)
     if number < least:
@@ -87,14 +94,17 @@ def clusters(
     belongs = sparse.csr_array(
         (np.ones(number), (np.searchsorted(kept, of), np.arange(number))), shape=(len(kept), number)
     )
-    sizes = np.asarray(belongs.sum(axis=1)).ravel().astype(np.int64)
+    once, capped = purchases.once(), habits.copy()
+    capped.data = np.minimum(capped.data, MOST_HABIT) / MOST_HABIT
+    counts = np.asarray(belongs.sum(axis=1)).ravel()
+    sizes = np.maximum(least, lots.below(counts, purchases.seed, _SIZES))
     lists = []
     for row, size in enumerate(sizes):
-        mean = (belongs[[row]] @ habits).toarray().ravel() / size
-        behind = (belongs[[row]] @ once).toarray().ravel()
-        mean[behind < support] = 0.0
-        lists.append(strongest(mean, MOST_IN_CLUSTER))
-    return Clusters(np.searchsorted(kept, of), packed(lists), sizes)
+        behind = lots.below((belongs[[row]] @ once).toarray().ravel(), purchases.seed, _BEHIND, row)
+        sums = lots.rounded((belongs[[row]] @ capped).toarray().ravel(), purchases.seed, _SUMS, row)
+        sums[behind < support] = 0.0
+        lists.append(strongest(MOST_HABIT * sums / (size + lots.STEP - 1), MOST_IN_CLUSTER))
+    return Clusters(np.searchsorted(kept, of), packed(lists), sizes.astype(np.int64))
 
 
 def _assigned(habits: "sparse.csr_array", wanted: int, least: int, seed: int) -> Whole:
