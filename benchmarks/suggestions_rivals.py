@@ -87,6 +87,12 @@ class Tifu:
         return grown
 
 
+def said(chosen: "Tifu | UpCf") -> str:
+    """Parameters as they are printed: a reading by its name."""
+    named = (f"{one.name}={getattr(chosen, one.name)}" for one in dataclasses.fields(chosen))
+    return f"{type(chosen).__name__}({', '.join(named)})"
+
+
 TIFU_GRID: Final[dict[str, tuple[Any, ...]]] = {
     "reading": tuple(Reading),
     "groups": (3, 5, 7, 11, 15, 19, 23),
@@ -252,11 +258,11 @@ def tifu_knn(baskets: Baskets, strict: bool, told: Told) -> tuple[Tops, str]:
     """What tuned TIFU-KNN suggests to the `test` shoppers, and its parameters."""
     lines = Lines.of(baskets, strict)
     chosen = tuned(lines, baskets, Tifu(), TIFU_GRID, TifuScores, told)
-    return tops(lines, baskets.test, TifuScores(lines, chosen)), str(chosen)
+    return tops(lines, baskets.test, TifuScores(lines, chosen)), said(chosen)
 
 
 def up_cf(baskets: Baskets, strict: bool, told: Told) -> tuple[Tops, str]:
     """What tuned UP-CF suggests to the `test` shoppers, and its parameters."""
     lines = Lines.of(baskets, strict)
     chosen = tuned(lines, baskets, UpCf(), UP_CF_GRID, UpCfScores, told)
-    return tops(lines, baskets.test, UpCfScores(lines, chosen)), str(chosen)
+    return tops(lines, baskets.test, UpCfScores(lines, chosen)), said(chosen)

@@ -16,7 +16,7 @@ from benchmarks import suggestions_made, suggestions_measures, suggestions_retai
 from benchmarks.suggestions_baskets import Baskets, BasketsError, read, split, write
 from benchmarks.suggestions_matrices import Lines
 from benchmarks.suggestions_ours import histories
-from benchmarks.suggestions_rivals import Reading, Tifu, TifuScores, UpCf, UpCfScores
+from benchmarks.suggestions_rivals import Reading, Tifu, TifuScores, UpCf, UpCfScores, said
 
 TOP = Path(__file__).parents[2]
 SMALL = Baskets(
@@ -183,6 +183,7 @@ def test_tifu_knn_weighs_baskets_as_its_authors_say() -> None:
         {"a": 0.5 / 2 * 0.1 / 2, "b": 1 / 2 * 0.1 / 2, "c": 0.25 / 3 / 2, "d": 0.5 / 3 / 2, "e": 1 / 3 / 2, "f": 0.0}
     )
     program = replace(paper, reading=Reading.PROGRAM)
+    assert said(program) == "Tifu(groups=2, within=0.5, between=0.1, neighbours=1, alpha=1.0, reading=program)"
     assert scores_of(lines, TifuScores(lines, program), "ann")["a"] == pytest.approx(0.5**4 / 2 * 0.1 / 2)
     mixed = scores_of(lines, TifuScores(lines, replace(paper, alpha=0.25)), "ann")
     assert mixed["f"] == pytest.approx(0.75 * 1.0 / 2)
