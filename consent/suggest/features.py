@@ -6,26 +6,29 @@ Pure: no I/O, no clock.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
-from consent.suggest.model import LEAST_POPULAR, Knob, Model
+from consent.suggest.model import LEAST_POPULAR, Entries, Knob, Model
 from consent.suggest.signals import Behaviour
 
 MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
 MOST_NEW = 25  # by each of two tables
 MOST_SEEDS = 40  # own items that say what goes with them
 MOST_LAST = 20  # items of the last basket that do
-_NO_OWN = Own(0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0)
 
 Row = tuple[float, ...]
+Seeds = list[tuple[int, float]]  # items with what each of them counts
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Situation:
-    """A member's past in the terms of the tables. Items that they do not name have numbers from `model.items` on."""
+    """A member's past in the terms of the tables. Items that they do not name have numbers from `model.items` on.
+
+    `only`: of these alone, which are own ones, the tables are looked at; None: of all.
+    """
 
     past: Past
     own: Mapping[int, Own]
@@ -33,19 +36,20 @@ class Situation:
     now_day: int
     visit_gap: float
     goes_with: Mapping[int, float]
-    goes_with_last: Mapping[int, float]
+    last: Seeds  # of the last basket
     goes_with_basket: Mapping[int, float]
     goes_with_wishlist: Mapping[int, float]
     similar: Mapping[int, float]
     wishlist: frozenset[int]
     basket: frozenset[int]
+    only: frozenset[int] | None
 
     def __repr__(self) -> str:
         return "Situation(…)"
 
 
-def situation(behaviour: Behaviour, model: Model) -> Situation:
-    """What a member's behaviour says in the terms of the tables."""
+def situation(behaviour: Behaviour, model: Model, only: Collection[str] | None = None) -> Situation:
+    """What a member's behaviour says in the terms of the tables. `only`: candidates are these bought items alone."""
     past = fold(behaviour.bought)
     gap = usual_gap(past.days) if model.dated else None
     visit_gap = model.knobs[Knob.GAP_DAYS] if gap is None else gap
@@ -59,33 +63,36 @@ def situation(behaviour: Behaviour, model: Model) -> Situation:
         return others.setdefault(item, model.items + len(others)) if known is None else known
 
     own = {number(item): one for item, one in weigh(past, model.decay, now_day).items()}
-    last = {number(item): 1.0 for item in past.baskets[-1]} if past.baskets else {}
+    last = [number(item) for item in past.baskets[-1]] if past.baskets else []
     wishlist = [number(item) for item in dict.fromkeys(behaviour.wishlist)]
     basket = [number(item) for item in dict.fromkeys(behaviour.basket)]
+    weights = {item: one.habit for item, one in own.items()}
+    wanted = None if only is None else own.keys() & map(number, only)
+    seeds = strongest(weights, MOST_SEEDS)
     return Situation(
         past,
         own,
         {at: item for item, at in others.items()},
         now_day,
         max(1.0, visit_gap),
-        _goes_with(model, _seeds({item: one.habit for item, one in own.items()})),
-        _goes_with(model, _seeds(last, MOST_LAST)),
-        _goes_with(model, _seeds(dict.fromkeys(basket, 1.0))),
-        _goes_with(model, _seeds(dict.fromkeys(wishlist, 1.0))),
-        _similar(model, {item: one.habit for item, one in own.items()}),
+        _goes_with(model, _shares(seeds), wanted),
+        _shares(strongest(dict.fromkeys(last, 1.0), MOST_LAST)),
+        _goes_with(model, _shares(strongest(dict.fromkeys(basket, 1.0), MOST_SEEDS)), wanted),
+        _goes_with(model, _shares(strongest(dict.fromkeys(wishlist, 1.0), MOST_SEEDS)), wanted),
+        _similar(model, seeds, wanted),
         frozenset(wishlist),
         frozenset(basket),
+        None if wanted is None else frozenset(wanted),
     )
 
 
-def _seeds(weights: Mapping[int, float], most: int = MOST_SEEDS) -> list[tuple[int, float]]:
-    """The weightiest items, with weights that sum to 1."""
-    seeds = strongest(weights, most)
+def _shares(seeds: Seeds) -> Seeds:
+    """The same, with weights that sum to 1."""
     whole = sum(weight for _, weight in seeds)
     return [(item, weight / whole) for item, weight in seeds] if whole > 0 else []
 
 
-def strongest(weights: Mapping[int, float], most: int) -> list[tuple[int, float]]:
+def strongest(weights: Mapping[int, float], most: int) -> Seeds:
     """The greatest weights, the greatest first; of equal ones the lower number."""
     if len(weights) > most:
         least = nlargest(most, weights.values())[-1]  # numbers alone are compared much faster than pairs
@@ -96,49 +103,56 @@ def strongest(weights: Mapping[int, float], most: int) -> list[tuple[int, float]
     return listed[:most]
 
 
-def _goes_with(model: Model, seeds: list[tuple[int, float]]) -> dict[int, float]:
+def _goes_with(model: Model, seeds: Seeds, wanted: Collection[int] | None = None) -> dict[int, float]:
+    """How much each item, or each of those that are wanted, goes with the seeds."""
+    known, row = model.items, model.goes_with.row
+    return _summed(((row(seed), weight) for seed, weight in seeds if seed < known), wanted)
+
+
+def _summed(rows: Iterable[tuple[Entries, float]], wanted: Collection[int] | None) -> dict[int, float]:
+    """The sum of rows of a table, each times its weight, in their order."""
     found: dict[int, float] = {}
-    known = model.items
     get = found.get
-    for seed, weight in seeds:
-        if seed >= known:
-            continue
-        items, weights, scale = model.goes_with.row(seed)
-        scale *= weight
-        for item, one in zip(items, weights, strict=True):
-            found[item] = get(item, 0.0) + scale * one
+    if wanted is None:
+        for (items, weights, scale), weight in rows:
+            scale *= weight
+            for item, one in zip(items, weights, strict=True):
+                found[item] = get(item, 0.0) + scale * one
+        return found
+    narrowed = frozenset(wanted)
+    for (items, weights, scale), weight in rows if narrowed else ():
+        here = narrowed.intersection(items)
+        if here:
+            scale *= weight
+            for item, one in zip(items, weights, strict=True):
+                if item in here:
+                    found[item] = get(item, 0.0) + scale * one
     return found
 
 
-def likeness(model: Model, weights: Mapping[int, float]) -> list[tuple[int, float]]:
+def likeness(model: Model, weights: Mapping[int, float]) -> Seeds:
     """The clusters that these weights of items are likest to, with shares that sum to 1."""
+    return _likest(model, strongest(weights, MOST_SEEDS))
+
+
+def _likest(model: Model, seeds: Seeds) -> Seeds:
     near: dict[int, float] = {}
-    get = near.get
+    get, entries = near.get, model.members.entries
     known = model.items
-    scales = model.members.scales
-    for item, weight in strongest(weights, MOST_SEEDS):
+    for item, weight in seeds:
         if item >= known:
             continue
-        rows, listed = model.members.entries(item)
+        rows, listed = entries(item)
         for row, one in zip(rows, listed, strict=True):
             near[row] = get(row, 0.0) + weight * one
-    power = model.knobs[Knob.CLOSENESS]
-    lengths = model.lengths
-    likest = [(row, (scales[row] * one / lengths[row]) ** power) for row, one in near.items() if lengths[row] > 0]
-    likest = nlargest(max(1, int(model.knobs[Knob.CLUSTERS_EACH])), likest, key=lambda one: (one[1], -one[0]))
-    whole = sum(one for _, one in likest)
-    return [(row, one / whole) for row, one in likest] if whole > 0 else []
+    power, lengths, scales = model.knobs[Knob.CLOSENESS], model.lengths, model.members.scales
+    alike = {row: (scales[row] * one / lengths[row]) ** power for row, one in near.items() if lengths[row] > 0}
+    return _shares(strongest(alike, max(1, int(model.knobs[Knob.CLUSTERS_EACH]))))
 
 
-def _similar(model: Model, weights: Mapping[int, float]) -> dict[int, float]:
-    found: dict[int, float] = {}
-    get = found.get
-    for row, share in likeness(model, weights):
-        items, listed, scale = model.clusters.row(row)
-        scale *= share
-        for item, one in zip(items, listed, strict=True):
-            found[item] = get(item, 0.0) + scale * one
-    return found
+def _similar(model: Model, seeds: Seeds, wanted: Collection[int] | None) -> dict[int, float]:
+    row = model.clusters.row
+    return _summed(((row(cluster), share) for cluster, share in _likest(model, seeds)), wanted)
 
 
 def candidates(found: Situation, model: Model) -> list[int]:
@@ -146,6 +160,8 @@ def candidates(found: Situation, model: Model) -> list[int]:
     chosen = set(found.own)
     if len(chosen) > MOST_OWN:
         chosen = {item for item, _ in strongest({item: one.habit for item, one in found.own.items()}, MOST_OWN)}
+    if found.only is not None:
+        return sorted((chosen & found.only) - found.basket)
     for table in (found.goes_with, found.similar, found.goes_with_basket, found.goes_with_wishlist):
         new = {item: weight for item, weight in table.items() if item not in chosen}
         chosen.update(item for item, _ in strongest(new, MOST_NEW))
@@ -170,6 +186,7 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
         visit_due = math.log1p((now_day - past.days[-1]) / found.visit_gap)
     person = (math.log1p(number), math.log1p(size), novelty, visit_due)
     log, log1p, known = math.log, math.log1p, model.items
+    last = _goes_with(model, found.last, listed)
     made: list[Row] = []
     for item in listed:
         named = item < known
@@ -181,7 +198,7 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
             model.season(item, month) if named and dated else 0.0,
             log1p(1000.0 * found.similar.get(item, 0.0)),
             goes_with,
-            log1p(100.0 * found.goes_with_last.get(item, 0.0)),
+            log1p(100.0 * last.get(item, 0.0)),
         )
         one = own.get(item)
         if one is None:

@@ -4,7 +4,7 @@ Pure: no I/O, no clock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -25,23 +25,20 @@ class Past:
         return f"Past({len(self.baskets)} baskets)"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Own:
     """One item in a member's past: `times` baskets, the first and last of them by place and day, and decayed counts.
 
     `habit` decays within and between groups of baskets (Hu et al. 2020), `fast` and `slow` by baskets,
-    `fading` by days.
+    `fading` by days. Summed up in place by `weigh`, and changed by nobody after it.
     """
 
-    times: int
-    first: int
-    last: int
-    first_day: int
-    last_day: int
-    habit: float
-    fast: float
-    slow: float
-    fading: float
+    __slots__ = ("fading", "fast", "first", "first_day", "habit", "last", "last_day", "slow", "times")
+
+    def __init__(self, place: int, day: int) -> None:
+        self.times = 0
+        self.first = self.last = place
+        self.first_day = self.last_day = day
+        self.habit = self.fast = self.slow = self.fading = 0.0
 
     def __repr__(self) -> str:
         return "Own(…)"
@@ -59,8 +56,30 @@ class Decay:
     half_days: float = 45.0
 
 
-def fold(bought: Iterable[Bought]) -> Past:
+def fold(bought: Collection[Bought]) -> Past:
     """The past that lines make, whatever their order."""
+    if any(line.returned or line.quantity <= 0 for line in bought):
+        return _folded_with_returns(bought)
+    days: dict[int, int] = {}
+    baskets: dict[int, set[str]] = {}
+    for line in bought:
+        basket, day = line.basket, line.day
+        if basket not in baskets:
+            baskets[basket], days[basket] = {line.item}, day
+            continue
+        baskets[basket].add(line.item)
+        if day > days[basket]:
+            days[basket] = day
+    return _past(baskets, days, {})
+
+
+def _past(baskets: Mapping[int, Collection[str]], days: Mapping[int, int], came_back: Mapping[str, int]) -> Past:
+    order = sorted(baskets)[-MOST_BASKETS:]
+    ascending = accumulate((days[one] for one in order), max)  # a clock at a till may have gone back
+    return Past(tuple(tuple(sorted(baskets[one])) for one in order), tuple(ascending), came_back)
+
+
+def _folded_with_returns(bought: Iterable[Bought]) -> Past:
     kept: dict[tuple[int, str], int] = {}
     newest: dict[str, list[int]] = {}
     days: dict[int, int] = {}
@@ -81,9 +100,7 @@ def fold(bought: Iterable[Bought]) -> Past:
     for (basket, item), quantity in kept.items():
         if quantity > 0:
             baskets.setdefault(basket, []).append(item)
-    order = sorted(baskets)[-MOST_BASKETS:]
-    ascending = accumulate((days[one] for one in order), max)  # a clock at a till may have gone back
-    return Past(tuple(tuple(sorted(baskets[one])) for one in order), tuple(ascending), came_back)
+    return _past(baskets, days, came_back)
 
 
 def _order(line: Bought) -> tuple[int, bool, str, int, int]:
@@ -107,7 +124,7 @@ def _take_away(line: Bought, kept: dict[tuple[int, str], int], newest: dict[str,
 def weigh(past: Past, decay: Decay, now_day: int) -> dict[str, Own]:
     """What each item of the past amounts to."""
     number = len(past.baskets)
-    found: dict[str, list[float]] = {}
+    found: dict[str, Own] = {}
     for place, (basket, day, habit) in enumerate(zip(past.baskets, past.days, habits(number, decay), strict=True)):
         age = number - 1 - place
         fast, slow = decay.fast**age, decay.slow**age
@@ -115,16 +132,15 @@ def weigh(past: Past, decay: Decay, now_day: int) -> dict[str, Own]:
         for item in basket:
             one = found.get(item)
             if one is None:
-                found[item] = [1, place, place, day, day, habit, fast, slow, fading]
-            else:
-                one[0] += 1
-                one[2] = place
-                one[4] = day
-                one[5] += habit
-                one[6] += fast
-                one[7] += slow
-                one[8] += fading
-    return {item: Own(*map(int, one[:5]), *one[5:]) for item, one in found.items()}
+                one = found[item] = Own(place, day)
+            one.times += 1
+            one.last = place
+            one.last_day = day
+            one.habit += habit
+            one.fast += fast
+            one.slow += slow
+            one.fading += fading
+    return found
 
 
 def habits(number: int, decay: Decay) -> list[float]:

@@ -15,6 +15,8 @@ from wire import schema
 from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
 from wire.errors import Reason, WireError
 
+Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of the weights
+
 LEAST_POPULAR = math.log(1e-4)
 MOST_POPULAR = 30  # that are candidates for everybody
 
@@ -84,9 +86,10 @@ class Rows:
             starts.append(starts[-1] + count)
         return cls(starts, shorts(told.items), told.weights, floats(told.scales))
 
-    def row(self, number: int) -> tuple["array[int]", bytes, float]:
-        """Items, weights and the scale of the weights of one row."""
-        return *self.entries(number), self.scales[number]
+    def row(self, number: int) -> Entries:
+        """One row."""
+        start, end = self.starts[number], self.starts[number + 1]
+        return self.items[start:end], self.weights[start:end], self.scales[number]
 
     def entries(self, number: int) -> tuple["array[int]", bytes]:
         """Items and weights of one row, where the scale is another row's."""
