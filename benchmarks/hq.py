@@ -1,21 +1,27 @@
 """What HQ spends on choices, folds, audiences and a member's page, beside the bare database doing the same.
 
-Every statement that HQ sends is kept with its values, and sent again to a copy of the database as it was before, by the
-driver alone: the same inserts and reads in the same transactions, and nothing else. Wall clock on both sides.
+Every statement that HQ sends is kept with its values, and sent again to a copy of the database, by the driver alone,
+as soon as the work is done: the same inserts and reads in the same transactions, and nothing else. So the copy stays as
+HQ's database is, and no more is kept than one work's statements. Wall clock on both sides.
 
 I/O: processes, folders in the temporary directory; the clock.
 """
 
+import hashlib
 import json
+import os
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import timeit
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+import cbor2
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, select
 
@@ -37,12 +43,13 @@ MEMBERS: Final = 20_000
 CHOICES: Final = 500  # one transaction each
 PAGES: Final = 500
 _AT_ONCE: Final = 500
+_LINES: Final = 2_000
 
 
 def run(quick: bool, members_count: int | None = None) -> list[Row]:
     """The figures. `quick`: 400 members and a tenth of the rest."""
     count = members_count or (400 if quick else MEMBERS)
-    rows = []
+    rows = _floor()
     for name, opened in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
         if name == "PostgreSQL" and shutil.which("initdb") is None:
             continue
@@ -56,7 +63,7 @@ class _Place:
     """A database of HQ, and how a copy of it is made, of which nothing is open."""
 
     engine: Engine
-    copy: Callable[[str], Engine]
+    copy: Callable[[], Engine]
 
 
 @contextmanager
@@ -64,10 +71,10 @@ def _sqlite() -> Iterator[_Place]:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_database(f"sqlite:///{folder}/hq.db")
 
-        def copy(name: str) -> Engine:
+        def copy() -> Engine:
             for suffix in ("", "-shares"):
-                shutil.copyfile(f"{folder}/hq.db{suffix}", f"{folder}/{name}.db{suffix}")
-            return connect(f"sqlite:///{folder}/{name}.db")
+                shutil.copyfile(f"{folder}/hq.db{suffix}", f"{folder}/bare.db{suffix}")
+            return connect(f"sqlite:///{folder}/bare.db")
 
         yield _Place(engine, copy)
         engine.dispose()
@@ -77,85 +84,141 @@ def _sqlite() -> Iterator[_Place]:
 def _postgresql() -> Iterator[_Place]:
     with server(lambda program: shutil.which(program) or program, "fsync=on") as url:
         engine = open_database(make_database(url, "hq"))
-        yield _Place(engine, lambda name: connect(make_database(url, name, "hq")))
+        yield _Place(engine, lambda: connect(make_database(url, "bare", "hq")))
         engine.dispose()
 
 
-@dataclass(frozen=True, slots=True)
-class _Tape:
-    """What was sent to the database: statement, values, whether many; None at the end of a transaction."""
+class _Beside:
+    """A copy of the database to which everything is sent again that HQ sends to its own."""
 
-    sent: list[tuple[str, Any, bool] | None] = field(default_factory=list)
+    def __init__(self, place: _Place) -> None:
+        place.engine.dispose()  # what is open may not be copied
+        self._bare = place.copy()
+        self._raw = self._bare.raw_connection()
+        self._sent: list[tuple[str, Any, bool] | None] = []  # statement, values, whether many; None: the end of one
+        event.listen(place.engine, "before_cursor_execute", self._note)
+        for which in ("commit", "rollback"):
+            event.listen(place.engine, which, self._end)
 
-    def note(self, *arguments: Any) -> None:
-        """SQLAlchemy's `before_cursor_execute`."""
+    def _note(self, *arguments: Any) -> None:
         _, _, statement, values, _, many = arguments
-        self.sent.append((statement, list(values) if many else values, many))
+        self._sent.append((statement, list(values) if many else values, many))
 
-    def end(self, connection: object) -> None:
-        """SQLAlchemy's `commit`; a `rollback` ends likewise."""
-        self.sent.append(None)
+    def _end(self, connection: object) -> None:
+        self._sent.append(None)
 
+    def __call__(self, works: Iterable[Callable[[], object]]) -> tuple[list[float], list[float]]:
+        """How long each took, in seconds, and how long its statements alone."""
+        taken_s, bare_s = [], []
+        for work in works:
+            self._sent = []
+            began_s = time.perf_counter()
+            work()
+            taken_s.append(time.perf_counter() - began_s)
+            bare_s.append(self._again())
+        return taken_s, bare_s
 
-def _beside(place: _Place, name: str, works: list[Callable[[], object]]) -> tuple[list[float], list[float]]:
-    """How long each took, in seconds, and how long its statements take on a copy of the database as it was before."""
-    place.engine.dispose()  # what is open may not be copied
-    bare = place.copy(name)
-    taken_s, tapes = [], []
-    for work in works:
-        tape = _Tape()
-        listeners = (("before_cursor_execute", tape.note), ("commit", tape.end), ("rollback", tape.end))
-        for which, listener in listeners:
-            event.listen(place.engine, which, listener)
+    def _again(self) -> float:
         began_s = time.perf_counter()
-        work()
-        taken_s.append(time.perf_counter() - began_s)
-        for which, listener in listeners:
-            event.remove(place.engine, which, listener)
-        tapes.append(tape)
-    raw = bare.raw_connection()
-    bare_s = [_again(raw, tape) for tape in tapes]
-    raw.close()
-    bare.dispose()
-    return taken_s, bare_s
+        cursor = self._raw.cursor()
+        for one in self._sent:
+            if one is None:
+                self._raw.commit()
+                continue
+            statement, values, many = one
+            if many:
+                cursor.executemany(statement, values)
+            else:
+                cursor.execute(statement, values)
+                if cursor.description is not None:
+                    cursor.fetchall()
+        self._raw.commit()
+        return time.perf_counter() - began_s
 
-
-def _again(raw: Any, tape: _Tape) -> float:
-    began_s = time.perf_counter()
-    cursor = raw.cursor()
-    for one in tape.sent:
-        if one is None:
-            raw.commit()
-            continue
-        statement, values, many = one
-        if many:
-            cursor.executemany(statement, values)
-        else:
-            cursor.execute(statement, values)
-            if cursor.description is not None:
-                cursor.fetchall()
-    raw.commit()
-    return time.perf_counter() - began_s
+    def close(self) -> None:
+        """Lets the copy go."""
+        self._raw.close()
+        self._bare.dispose()
 
 
 def _rows(name: str, place: _Place, count: int, part: int) -> list[Row]:
     hq = Headquarters(place.engine)
-    lines = [json.dumps(_line(hq, number)).encode() for number in range(count)]
-    taken, bare = _beside(place, "import", [lambda: importer.run(hq.engine, hq.keys, lines, hq.now_ms)])
+    beside = _Beside(place)
+    taken, bare = beside(_imports(hq, count))
     rows = [_rate(f"events taken a second by import on {name}", 2 * count, taken, bare)]
     choices = [_choice(hq, number) for number in range(CHOICES // part)]
-    taken, bare = _beside(place, "choices", choices)
+    taken, bare = beside(choices)
     rows.append(_rate(f"events taken a second on {name}, a transaction each", len(choices), taken, bare))
     references = _references(hq)
     chunks = [references[start : start + _AT_ONCE] for start in range(0, len(references), _AT_ONCE)]
-    taken, bare = _beside(place, "fold", [lambda chunk=chunk: _fold(hq, chunk) for chunk in chunks])
+    taken, bare = beside(lambda chunk=chunk: _fold(hq, chunk) for chunk in chunks)  # type: ignore[misc]
     rows.append(_rate(f"members folded a second on {name}, of {count:,}", count, taken, bare))
-    taken, bare = _beside(place, "audience", [lambda chunk=chunk: _audience(hq, chunk) for chunk in chunks])
+    taken, bare = beside(lambda chunk=chunk: _audience(hq, chunk) for chunk in chunks)  # type: ignore[misc]
     rows.append(_rate(f"members of one store's audience judged a second on {name}", count, taken, bare))
-    client = _client(hq)
-    _page(client)  # templates are compiled once
-    taken, bare = _beside(place, "page", [lambda: _page(client)] * (PAGES // part))
+    clients: list[FlaskClient] = []
+    beside([lambda: clients.append(_client(hq)), lambda: _page(clients[0])])  # templates are compiled once
+    taken, bare = beside([lambda: _page(clients[0])] * (PAGES // part))
+    beside.close()
     return [*rows, *_spread(f"the preference centre's first page on {name}", taken, bare)]
+
+
+def _imports(hq: Headquarters, count: int) -> Iterator[Callable[[], object]]:
+    """The import in files of 2,000 lines, each made when its turn comes."""
+    for start in range(0, count, _LINES):
+        numbers = range(start, min(start + _LINES, count))
+        lines = [json.dumps(_line(hq, number)).encode() for number in numbers]
+        yield lambda lines=lines: importer.run(hq.engine, hq.keys, lines, hq.now_ms)  # type: ignore[misc]
+
+
+def _floor() -> list[Row]:
+    """What nobody who keeps these promises can spare, whatever the database: keys, seals, hashes, and CBOR by cbor2."""
+    key, wrapped_by, about, said = (os.urandom(size) for size in (32, 32, 12, 126))
+    owner, row, previous = (os.urandom(size) for size in (23, 60, 32))
+    own = ChaCha20Poly1305(wrapped_by)
+    nonce = bytes(12)
+    kept = (
+        own.encrypt(nonce, key, owner),
+        ChaCha20Poly1305(key).encrypt(nonce, about, row),
+        [ChaCha20Poly1305(key).encrypt(nonce, said, row) for _ in range(2)],
+    )
+    plain = cbor2.dumps(dict(enumerate(_SAID)))
+
+    def take() -> None:
+        sealed = ChaCha20Poly1305(key).encrypt(os.urandom(12), said, row)
+        hashlib.sha256(previous + row + sealed).digest()
+
+    def open_() -> None:
+        seal = ChaCha20Poly1305(own.decrypt(nonce, kept[0], owner))
+        seal.decrypt(nonce, kept[1], row)
+        for one in kept[2]:
+            seal.decrypt(nonce, one, row)
+
+    return [
+        Row(what, f"{_least_us(work):.1f} µs", "–", None)
+        for what, work in (
+            ("floor: an event sealed under its member's key and hashed into the chain", take),
+            ("floor: a member's key, row and two events opened", open_),
+            ("floor: one event's 126 bytes of CBOR read by cbor2, unjudged", lambda: cbor2.loads(plain)),
+        )
+    ]
+
+
+_SAID: Final[tuple[object, ...]] = (
+    1,
+    "assist",
+    ["size.shoe"],
+    ["berlin-1"],
+    ["associate"],
+    [],
+    1_770_000_000,
+    1_790_000_000,
+    bytes(32),
+    1,
+)
+
+
+def _least_us(work: Callable[[], object]) -> float:
+    return min(timeit.repeat(work, number=200, repeat=50)) / 200 * 1e6
 
 
 def _rate(what: str, count: int, taken_s: list[float], bare_s: list[float]) -> Row:
