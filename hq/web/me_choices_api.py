@@ -68,7 +68,7 @@ class Choices(MethodView):
                 match.opens = _opens(change)
             _change(counter, member, _readable(change))
 
-        refusals = me_lines.each(listed, make)
+        refusals = me_lines.each(listed, make, _opens)
         if any(error.reason is Reason.STALE for _, error in refusals):
             raise Problem(ProblemKind.STALE, refused=me_lines.problem(refusals).refused)
         if refusals:

@@ -5,13 +5,15 @@ I/O: answers HTTP requests (flask), by `hq.web.errors`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import ValidationError, fields
 
 from hq.errors import Reason, Refused
 from hq.web import errors
 from hq.web.errors import Problem
+
+MOST_CHANGES: Final = 50  # of a call that give or set something
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,22 @@ class OneByOne(fields.Nested):
             return Malformed(said, known, bool(named - known))
 
 
-def each(listed: Iterable[tuple[int, Any]], make: Callable[[Any], None]) -> list[tuple[int, Refused]]:
-    """Makes each change, by its line; why others were not made."""
+def each(
+    listed: Iterable[tuple[int, Any]], make: Callable[[Any], None], opens: Callable[[Any], bool]
+) -> list[tuple[int, Refused]]:
+    """Makes each change, by its line; why others were not made.
+
+    Of those that open something at most `MOST_CHANGES`, the rest are refused; what takes away is made however many
+    there are.
+    """
     refusals = []
+    left = MOST_CHANGES
     for line, change in listed:
         try:
+            if opens(change):
+                if left == 0:
+                    raise Refused(Reason.TOO_MANY, "changes", f"at most {MOST_CHANGES} at once: send the rest again")
+                left -= 1
             make(change)
         except Refused as error:
             refusals.append((line, error))

@@ -25,6 +25,7 @@ from wire.member import Muted, Value
 
 calls = Calls("me-own", "/me", "What HQ holds of the member, and what a store would show of it.")
 _ORDER = ("delete", "drop", "confirm", "correct", "")
+_SETS = frozenset({"confirm", "correct"})
 _MARKS = {"gift": Mark.GIFT, "not-mine": Mark.NOT_MINE}
 
 
@@ -48,7 +49,7 @@ class Profile(MethodView):
         """Deletes, confirms, corrects; what is deleted goes first. Each by itself: what is refused is listed."""
         member = asking.member()
         listed = sorted(enumerate(asked["changes"]), key=lambda one: _ORDER.index(_act(one[1])))
-        refusals = me_lines.each(listed, lambda change: _change_value(member, change))
+        refusals = me_lines.each(listed, lambda change: _change_value(member, change), lambda one: _act(one) in _SETS)
         if refusals:
             raise me_lines.problem(refusals)
         return _profile(member)

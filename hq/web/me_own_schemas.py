@@ -6,8 +6,7 @@ Pure: no I/O, no clock.
 from marshmallow import fields, validate
 
 from hq.moments import Moment
-from hq.web.me_lines import OneByOne
-from hq.web.me_schemas import MOST_CHANGES, Hex, MuteShown, Seconds, Told, Word, some, store_id
+from hq.web.me_schemas import Hex, MuteShown, Seconds, Told, Word, one_by_one, some, store_id
 from hq.web.schemas import Asked, Instant, Query, language, word
 from hq.web.schemas import text as printed
 
@@ -65,7 +64,7 @@ class ValueChange(Asked):
 class ProfileAsked(Asked):
     """Some changes of the profile."""
 
-    changes = some(OneByOne(ValueChange), MOST_CHANGES, required=True)
+    changes = one_by_one(ValueChange)
 
 
 class BoughtShown(Told):

@@ -8,12 +8,11 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, ValidationError, fields, post_dump, validate
 
 from hq.choosing import LASTS_DAYS, MOST_DAYS
-from hq.web.me_lines import OneByOne
+from hq.web.me_lines import MOST_CHANGES, OneByOne
 from hq.web.schemas import Asked, Instant, Shown, language, word
 from hq.web.schemas import text as printed
 
 _STORE: Final = r"^[a-z0-9-]{1,40}$"
-MOST_CHANGES: Final = 50
 
 
 class Told(Shown):
@@ -69,6 +68,12 @@ def store_id(**options: Any) -> fields.String:
 def some(one: fields.Field[Any], most: int, **options: Any) -> fields.List[Any]:
     """One to so many of these."""
     return fields.List(one, validate=validate.Length(1, most), **options)
+
+
+def one_by_one(change: type[Asked]) -> fields.List[Any]:
+    """Changes, each made by itself; there is no end to what takes away."""
+    about = f"of those that give or set something, {MOST_CHANGES} are made and the rest listed as `too_many`"
+    return fields.List(OneByOne(change), required=True, validate=validate.Length(1), metadata={"description": about})
 
 
 # --- choices ----------------------------------------------------------------------------------------------------------
@@ -174,7 +179,7 @@ class ChangesAsked(Asked):
 
         unknown = EXCLUDE
 
-    changes = some(OneByOne(ChangeAsked), MOST_CHANGES, required=True)
+    changes = one_by_one(ChangeAsked)
 
 
 # --- phones -----------------------------------------------------------------------------------------------------------
