@@ -20,16 +20,16 @@ MOST_ITEMS = 5_000  # that are looked through: themes are few, and the first tho
 MOST_THEMES = 200
 _KEPT = 16
 
-_found: dict[tuple[str, int, int], tuple[str, ...]] = {}  # by what was read; a catalog that changed is read again
+_found: dict[tuple[str, int, int], dict[str, str]] = {}  # by what was read; a catalog that changed is read again
 
 
-def of(connection: Connection) -> tuple[str, ...]:
-    """The ids of the themes of all catalogs, ascending."""
+def of(connection: Connection) -> dict[str, str]:
+    """The ids of the themes of all catalogs, ascending, each with the name of an item of it."""
     wanted = select(instances).where(instances.c.collection == int(Collection.CATALOG)).order_by(instances.c.id)
-    themes: set[str] = set()
+    themes: dict[str, str] = {}
     for row in connection.execute(wanted).all():
-        themes.update(_of_catalog(connection, records.from_row(row)))
-    return tuple(sorted(themes)[:MOST_THEMES])
+        themes = _of_catalog(connection, records.from_row(row)) | themes
+    return dict(sorted(themes.items())[:MOST_THEMES])
 
 
 def names(connection: Connection, items: Iterable[str]) -> dict[str, str]:
@@ -45,7 +45,7 @@ def names(connection: Connection, items: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _of_catalog(connection: Connection, catalog: Instance) -> tuple[str, ...]:
+def _of_catalog(connection: Connection, catalog: Instance) -> dict[str, str]:
     place = (catalog.wrapped.hex(), catalog.id, catalog.seq)
     if place not in _found:
         while len(_found) >= _KEPT:
@@ -54,7 +54,7 @@ def _of_catalog(connection: Connection, catalog: Instance) -> tuple[str, ...]:
     return _found[place]
 
 
-def _read(connection: Connection, catalog: Instance) -> tuple[str, ...]:
+def _read(connection: Connection, catalog: Instance) -> dict[str, str]:
     keys = records.keys_of(connection, catalog)
     wanted = (
         select(record_rows)
@@ -62,11 +62,12 @@ def _read(connection: Connection, catalog: Instance) -> tuple[str, ...]:
         .order_by(record_rows.c.key)
         .limit(MOST_ITEMS)
     )
-    themes: set[str] = set()
+    themes: dict[str, str] = {}
     for row in connection.execute(wanted):
         body = keys.open(row.key, row.seq, row.body)
         try:
-            themes.update(schema.decode(CatalogItem, body or b"").themes)
+            item = schema.decode(CatalogItem, body or b"")
         except WireError:
             continue  # written by a later version
-    return tuple(sorted(themes))
+        themes = dict.fromkeys(item.themes, item.name) | themes
+    return themes

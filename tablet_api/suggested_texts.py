@@ -41,8 +41,8 @@ _MONTHS: Final = (
     mark("Often bought in October"), mark("Often bought in November"), mark("Often bought in December"),
 )  # fmt: skip
 _ANSWERS: Final[dict[Response, str]] = {Response.TAKEN: mark("They take it")}
-# What people call a theme. One that is not here is not named: its id may say what nobody is to read aloud.
-_THEMES: Final[dict[str, str]] = {
+# What people call a theme (wire.themes). Another is not named: its id may say what nobody is to read aloud.
+THEMES: Final[dict[str, str]] = {
     "alcohol": mark("Everything with alcohol"),
     "baby": mark("All baby things"),
     "children": mark("Everything for children"),
@@ -83,7 +83,7 @@ def themes(names: Sequence[str]) -> dict[str, str]:
     """What people call each theme, by what they read; of those that have no word the first."""
     found: dict[str, str] = {}
     for name in names:
-        found.setdefault(gettext(_THEMES.get(name, _THEME)), name)
+        found.setdefault(gettext(THEMES.get(name, _THEME)), name)
     return found
 
 

@@ -17,8 +17,8 @@ from wire.member import Muted
 ADDRESS: Final = "/centre/mutes"
 _MUTED: Final = mark("It is no longer suggested to you, in any store.")
 _UNMUTED: Final = mark("It may be suggested to you again.")
-# What people call a theme. One that is not here is named by its id.
-_THEMES: Final[dict[str, str]] = {
+# What people call a theme (wire.themes). Another is called by something that is of it, and never by its id.
+THEMES: Final[dict[str, str]] = {
     "alcohol": mark("Everything with alcohol"),
     "baby": mark("All baby things"),
     "children": mark("Everything for children"),
@@ -33,10 +33,11 @@ _THEMES: Final[dict[str, str]] = {
     "wedding": mark("Everything for weddings"),
 }
 _ALWAYS: Final = ("baby",)  # offered even where no catalog names it yet: it hurts when it comes too late
+_LIKE: Final = mark("Everything like %(item)s")
+_SOLD_NO_MORE: Final = mark("Something that is no longer sold")
 _KINDS: Final[dict[MuteKind, str]] = {
     MuteKind.ITEM: mark("Item %(id)s"),
     MuteKind.CATEGORY: mark("Everything of %(id)s"),
-    MuteKind.THEME: mark("Everything about %(id)s"),
 }
 
 
@@ -77,10 +78,11 @@ def _listed(who: Member) -> Response:
         sold = themes.of(connection)
         known = themes.names(connection, [one.id for one in standing if one.what is MuteKind.ITEM])
     muted = {one.id for one in standing if one.what is MuteKind.THEME}
-    offered = sorted({*_ALWAYS, *sold, *muted}, key=lambda one: (one not in _ALWAYS, _theme(one).casefold()))
+    called = {one: _theme(one, sold.get(one)) for one in {*_ALWAYS, *sold, *muted}}
+    offered = sorted(called, key=lambda one: (one not in _ALWAYS, called[one].casefold(), one))
     return centre_pages.page(
         "mutes",
-        themes=[{"id": one, "label": _theme(one), "muted": one in muted} for one in offered],
+        themes=[{"id": one, "label": called[one], "muted": one in muted} for one in offered],
         others=[
             {"kind": one.what.value, "id": one.id, "label": known.get(one.id) or gettext(_KINDS[one.what], id=one.id)}
             for one in standing
@@ -89,6 +91,7 @@ def _listed(who: Member) -> Response:
     )
 
 
-def _theme(name: str) -> str:
-    known = _THEMES.get(name)
-    return gettext(known) if known is not None else gettext(_KINDS[MuteKind.THEME], id=name)
+def _theme(name: str, item: str | None) -> str:
+    if name in THEMES:
+        return gettext(THEMES[name])
+    return gettext(_SOLD_NO_MORE) if item is None else gettext(_LIKE, item=item)

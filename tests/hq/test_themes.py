@@ -14,19 +14,19 @@ def sell(hq: Headquarters, *told: dict[str, object]) -> None:
     collections.publish(hq.engine, Collection.CATALOG, "main", bodies, hq.now_ms)
 
 
-def of(hq: Headquarters) -> tuple[str, ...]:
+def of(hq: Headquarters) -> dict[str, str]:
     """The themes now."""
     with reading(hq.engine) as connection:
         return themes.of(connection)
 
 
 def test_each_theme_is_named_once_and_a_changed_catalog_is_read_again(hq: Headquarters) -> None:
-    """Of all catalogs, ascending; where nothing is sold there is none."""
-    assert of(hq) == ()
+    """Of all catalogs, ascending, with an item of it; where nothing is sold there is none."""
+    assert of(hq) == {}
     sell(hq, {"id": "a", "name": "A", "themes": ["pets", "baby"]}, {"id": "b", "name": "B", "themes": ["pets"]})
-    assert of(hq) == ("baby", "pets")
+    assert list(of(hq).items()) == [("baby", "A"), ("pets", "A")]
     sell(hq, {"id": "b", "name": "B", "themes": ["pets"]})
-    assert of(hq) == ("pets",)
+    assert of(hq) == {"pets": "B"}
 
 
 def test_an_item_is_called_what_its_catalog_calls_it(hq: Headquarters) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, erasure, felt, gpc, ledger, looks, membership, questions
+from hq import choices, collections, erasure, felt, gpc, ledger, looks, membership, questions
 from hq.choices import Choices
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
@@ -19,6 +19,7 @@ from tests.hq.headquarters import NOON_MS, STORE
 from tests.hq.web.centre_life import live
 from tests.hq.web.place import Place
 from wire.member import Mode, NameChoice
+from wire.sync import Collection
 
 HASH = re.compile(r'name="notice" value="([\w-]{43})"')
 
@@ -276,6 +277,19 @@ def test_a_theme_is_muted_for_good_in_one_form(place: Place, ada: FlaskClient) -
     place.hq.later(1)
     page = send(place, ada, "/centre/mutes", kind="theme", id="baby", act="unmute")
     assert "never suggested" not in page
+
+
+def test_a_theme_without_a_word_is_called_by_something_of_it(place: Place, ada: FlaskClient) -> None:
+    """Never by its id: nobody is to read what a retailer's catalog calls it."""
+    lines = [{"id": "sku-77", "name": "Lake boat Rhea", "path": [], "themes": ["q3-x"]}]
+    bodies = collections.catalog_lines(json.dumps(one).encode() for one in lines)
+    collections.publish(place.hq.engine, Collection.CATALOG, "lakes", bodies, place.hq.now_ms)
+    page = send(place, ada, "/centre/mutes", kind="theme", id="q3-gone", act="mute")
+    shown = re.sub(r"<[^>]*>", " ", page)
+    assert "Everything like Lake boat Rhea" in shown and "Something that is no longer sold" in shown
+    assert "q3-" not in shown
+    place.hq.later(1)
+    send(place, ada, "/centre/mutes", kind="theme", id="q3-gone", act="unmute")
 
 
 def test_the_mirror_shows_what_is_shared_and_nothing_else(place: Place, ada: FlaskClient) -> None:
