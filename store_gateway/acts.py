@@ -173,13 +173,18 @@ class Acts:
         return query.Accepted()
 
     def _withdraw(self, asked: query.Withdraw, session: Session, now_mono_s: float) -> query.Reply:
-        """Works while the store is dark too: leaving needs nobody's leave."""
+        """Works while the store is dark too: leaving needs nobody's leave. Nor does it need that the visit goes on.
+
+        A visit ends by a radio's gap, by help that is done, by a step into a blind zone, while the shopper stands there
+        and asks. So whoever's card this session was shown some minutes ago can leave, whatever became of the visit: the
+        answer tells nothing of it.
+        """
         if asked.scope is not None and not is_scope(asked.scope):
             return Refused(RefusedReason.MALFORMED)
         found = self.seen(session, asked.handle, self.live_ms(now_mono_s))
-        if found is None:
+        pseudonym = found[0] if found is not None else self._looks.lately(session, asked.handle, now_mono_s)
+        if pseudonym is None:
             return WITHHELD
-        pseudonym, _ = found
         withdrawal = sync.Withdrawal(asked.scope, session.associate, session.tablet)
         try:
             changes = self._replica.deny(pseudonym, asked.scope, withdrawal, now_mono_s)

@@ -173,8 +173,9 @@ class Floor:
         if lease.light is not Light.LIVE:
             return
         now_ms = self._keeper.trusted_ms(now_mono_s)
-        changed = self._looks.changed(view.session, now_ms) if now_ms is not None else None
-        if changed is not None:
+        if now_ms is None:
+            return
+        for changed in self._looks.changed(view.session, now_ms, len(view.watchers)):
             for watcher in view.watchers:
                 watcher.push(changed)
 

@@ -1,12 +1,11 @@
 """Shows a card only after the look is recorded, records refused looks, and knows which card each session has open.
 
 A refused look is recorded after the answer, so that its time tells nothing: `Withheld` costs the same whether the
-visit may not be shown or never was.
+visit may not be shown or never was. Of a visit that is over nothing is kept but, for some minutes, whose it was.
 
 I/O: the cache, through the replica.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from consent.card import Built, build
@@ -16,8 +15,10 @@ from consent.visit import Visit
 from store_gateway.core.presence import Presence
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
+from store_gateway.lately import Lately
 from store_gateway.memories import ends_memory, lets_suggest
 from store_gateway.offers import Offers
+from store_gateway.open_cards import OpenCards
 from store_gateway.standing import Standing
 from wire import query
 from wire.events import INTRODUCED
@@ -39,14 +40,6 @@ class Keeper(Protocol):
     def record(self, now_mono_s: float, *entries: Entry) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Open:
-    """The card that a session has open, and the version of each section of it that it asked for."""
-
-    handle: bytes
-    versions: dict[Section | None, int]
-
-
 class Looks:
     """See the module."""
 
@@ -59,7 +52,8 @@ class Looks:
         self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
         self._waiting: list[Entry] = []
         self._silent: list[Entry] = []
-        self._open: dict[bytes, _Open] = {}
+        self._open: dict[bytes, OpenCards] = {}
+        self._lately = Lately()
         self._dismissed: dict[bytes, set[str]] = {}  # session -> hints that it wants no more
 
     def card(
@@ -86,30 +80,37 @@ class Looks:
                 return DARK
             recorded.add(key)
             self._offers.saw(visit, fresh)
-        opened = self._open.get(session.key)
-        if opened is None or opened.handle != handle:
-            opened = self._open[session.key] = _Open(handle, {})
-        opened.versions[section] = built.card.version
+        self._open.setdefault(session.key, OpenCards()).given(handle, section, built.card.version)
+        self._lately.shown(session.key, handle, pseudonym, now_mono_s)
         return built.card
 
-    def changed(self, session: Session, now_ms: int) -> query.CardChanged | None:
-        """What to tell a session whose open card is another than when it asked; once for each change."""
+    def changed(self, session: Session, now_ms: int, windows: int) -> list[query.CardChanged]:
+        """What to tell a session with so many streams whose open cards are others than when it asked; once each."""
         opened = self._open.get(session.key)
         if opened is None:
-            return None
-        pseudonym = self._presence.find(opened.handle)
+            return []
+        opened.follow(windows)
+        found = [(handle, self._version_now(session, opened, handle, now_ms)) for handle in opened.handles()]
+        told = [query.CardChanged(handle, version) for handle, version in found if version is not None]
+        return [query.CardChanged(handle, 0) for handle in opened.lost()] + told
+
+    def _version_now(self, session: Session, opened: OpenCards, handle: bytes, now_ms: int) -> int | None:
+        """The card's version, where a part of it is another than what was given; 0: there is none to show."""
+        pseudonym = self._presence.find(handle)
+        versions = opened.versions(handle)
         told: int | None = None
-        for section, version in list(opened.versions.items()):
+        for section, version in list(versions.items()):
             built = self._build(session, pseudonym, section, now_ms) if pseudonym is not None else None
             now_version = built.card.version if isinstance(built, Built) else 0
             if now_version != version:
-                opened.versions[section] = now_version
-                told = now_version
-        if told is None:
-            return None
-        if not any(opened.versions.values()):
-            del self._open[session.key]
-        return query.CardChanged(opened.handle, told)
+                versions[section] = told = now_version
+        if not any(versions.values()):
+            opened.close(handle)
+        return told
+
+    def lately(self, session: Session, handle: bytes, now_mono_s: float) -> bytes | None:
+        """Whose card this session was shown some minutes ago at most, whatever became of the visit since."""
+        return self._lately.find(session.key, handle, now_mono_s)
 
     def standing(self, pseudonym: bytes, visit: Visit, session: Session) -> Entry:
         """What to record of a visit that comes to stand on the roster of the session's role."""
@@ -124,11 +125,11 @@ class Looks:
         self._keeper.record(now_mono_s, (EventKind.DISCLOSURE, pseudonym, body))
 
     def suggested(self, session: Session, handle: bytes, now_ms: int) -> frozenset[str]:
-        """The items that are suggested on the card that this session has open, as it is now."""
+        """The items that are suggested on a card that this session has open, as it is now."""
         opened, pseudonym = self._open.get(session.key), self._presence.find(handle)
-        if opened is None or opened.handle != handle or pseudonym is None:
+        if opened is None or pseudonym is None:
             return frozenset()
-        parts = [self._build(session, pseudonym, section, now_ms) for section in opened.versions]
+        parts = [self._build(session, pseudonym, section, now_ms) for section in opened.versions(handle)]
         lines = [line for one in parts if isinstance(one, Built) for line in (*one.card.lead, *one.card.lines)]
         return frozenset(entry.item for line in lines for entry in line.entries if entry.item is not None)
 
@@ -156,6 +157,7 @@ class Looks:
 
         Of a member who went meanwhile, or took back the leave to suggest, nothing more is said.
         """
+        self._lately.tick(now_mono_s)
         now_ms = self._keeper.trusted_ms(now_mono_s) or 0
         self._silent = [one for one in self._silent if one[1] is not None and self._lets_suggest(one[1], now_ms)]
         waiting = [*self._waiting, *self._silent]

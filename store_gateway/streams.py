@@ -23,6 +23,7 @@ MOST_CONNECTIONS = 320  # of tablets' APIs: a line for each of 256 streams, and 
 MOST_OPERATORS = 8  # besides: an operator gets in while all the others are taken
 MOST_PROBES = 2
 MOST_IN_FLIGHT = 32  # requests of one connection that are not answered yet
+MOST_CARDS = 64  # cards of which a stream was not told yet
 _AT_A_TIME = 16  # lines to which news is written before others are listened to
 _READ_BYTES = 64 * 1024
 _MALFORMED = Refused(RefusedReason.MALFORMED)
@@ -44,7 +45,7 @@ class Line:
     """One connection. `reply`, `push` and `finish` may be called by any thread and never block."""
 
     __slots__ = (
-        "_card", "_lock", "_replies", "_roster", "_streams", "_watch",
+        "_cards", "_lock", "_replies", "_roster", "_streams", "_watch",
         "blocked", "closing", "door", "in_flight", "inbound", "outbound", "socket",
     )  # fmt: skip
 
@@ -61,7 +62,7 @@ class Line:
         self._replies: deque[tuple[int, query.Reply, bool]] = deque()
         self._watch = 0  # the number of the watch, to which what is pushed belongs
         self._roster: query.Roster | None = None
-        self._card: query.CardChanged | None = None
+        self._cards: dict[bytes, query.CardChanged] = {}
 
     def reply(self, number: int, reply: query.Reply) -> None:
         """The answer to a request."""
@@ -73,7 +74,8 @@ class Line:
         """What is pushed from now on bears this number; what was for another watch is not sent under it."""
         with self._lock:
             self._watch = number
-            self._roster = self._card = None
+            self._roster = None
+            self._cards.clear()
 
     def push(self, reply: query.Reply) -> None:
         """The newest state of a watch; what was not sent yet is replaced. A call for help in it stays urgent."""
@@ -81,13 +83,16 @@ class Line:
             if isinstance(reply, query.Roster):
                 self._roster = reply
             elif isinstance(reply, query.CardChanged):
-                self._card = reply
+                self._cards[reply.handle] = reply
+                while len(self._cards) > MOST_CARDS:  # a far end that reads nothing blanks by itself
+                    self._cards.pop(next(iter(self._cards)))
         self._streams.wake(self)
 
     def finish(self, reply: query.Reply) -> None:
         """The last word of a watch."""
         with self._lock:
-            self._roster = self._card = None
+            self._roster = None
+            self._cards.clear()
             self._replies.append((self._watch, reply, True))
         self._streams.wake(self)
 
@@ -100,9 +105,8 @@ class Line:
             if self._roster is not None:
                 roster, self._roster = self._roster, None
                 return self._watch, roster, False
-            if self._card is not None:
-                card, self._card = self._card, None
-                return self._watch, card, False
+            if self._cards:
+                return self._watch, self._cards.pop(next(iter(self._cards))), False
         return None
 
 

@@ -165,10 +165,14 @@ class Shopfloor:
         assert isinstance(signed_in, query.SignedIn)
         tablet = Tablet(signed_in.session)
         if watches:
-            first = self.gateway.answer(query.Watch(tablet.session), Asker(False, tablet), self.now_s)
-            assert isinstance(first, query.Roster)
-            tablet.pushed.append(first)
+            self.follow(tablet)
         return tablet
+
+    def follow(self, tablet: Tablet) -> None:
+        """The tablet's stream begins."""
+        first = self.gateway.answer(query.Watch(tablet.session), Asker(False, tablet), self.now_s)
+        assert isinstance(first, query.Roster)
+        tablet.pushed.append(first)
 
     def sign_in(self, secret: bytes, associate: str, pin: str = PIN) -> query.Reply:
         """The whole sign-in; in this world every associate's PIN is `PIN`."""
