@@ -100,7 +100,7 @@ def _record(
         "dpv:hasJurisdiction": [f"loc:{one}" for one in jurisdictions],
         "consentry:brand": brand,
         "dpv:hasProcess": _done(purpose, mine, shown[-1] if shown else None, controller),
-        "dpv:hasNotice": _notices(mine),
+        "dpv:hasNotice": _notices(mine) or _page(controller),
         "dpv:hasConsentStatus": [_state(event, row) for event, row in told(mine, now_s)],
         "dpv:hasEntity": [
             {
@@ -176,6 +176,17 @@ def _notices(events: list[Event]) -> list[dict[str, Any]]:
         {"@type": "dpv:ConsentNotice", "dct:identifier": named(one), "dct:language": sorted(languages)}
         for one, languages in found.items()
     ]
+
+
+def _page(controller: Controller) -> list[dict[str, Any]]:
+    """Where nobody was shown anything before they took back or refused: where all notices stand, as a reference.
+
+    TS 27560 asks for the notice of each record; what ends something needs none to hold.
+    """
+    if not controller.url:
+        return []
+    page = f"{controller.url.rstrip('/')}/privacy"
+    return [{"@type": "dpv:PrivacyNotice", "schema:url": page, "consentry:shown": False}]
 
 
 def named(notice: bytes) -> str:

@@ -21,6 +21,7 @@ from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Proof
+from hq.notices_history import History
 from hq.state import Choice, Event, EventKind, fold
 from hq.tables import consent_events
 from wire.member import Statement
@@ -132,7 +133,7 @@ def hear(
     if not heard.to_record:
         return heard
     entries = [Entry(member, _withdrawal(purpose, now_ms)) for purpose in named(purposes)]
-    ledger.append(connection, entries, locked)
+    ledger.append(connection, History(connection).proved(entries, now_ms), locked)
     publication.refresh(connection, keys, locked, now_ms, urgent=True)
     return judge(ledger.of_members(connection, locked)[member])
 

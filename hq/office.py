@@ -50,6 +50,7 @@ from wire.token import SECRET_BYTES
 _PINS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _LEAST_PIN = 4
 _EVENT_BYTES = 16
+MOST_OWN_MUTES = MOST_MUTES // 2  # that a member sets; a merge and stores may bring as many more, all of which hold
 
 
 class Guard(Protocol):
@@ -245,8 +246,8 @@ class Office:
         with self._change(member, now_ms, urgent=True) as (connection, locked):
             one = _only(locked).reference
             standing = fold(ledger.of_members(connection, locked)[one]).mutes
-            if len(standing) >= MOST_MUTES and muted not in standing:
-                raise Refused(Reason.TOO_MANY, "mute", f"at most {MOST_MUTES} items, categories and themes")
+            if len(standing) >= MOST_OWN_MUTES and muted not in standing:
+                raise Refused(Reason.TOO_MANY, "mute", f"at most {MOST_OWN_MUTES} items, categories and themes")
             event = _event(choice, method, now_ms // 1000, now_ms)
             ledger.append(connection, [Entry(one, event)], locked)
         return event.id

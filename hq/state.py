@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Annotated
 
 from hq.ledger_proof import BY_THE_MEMBER, Proof, Status
+from wire.items import MuteKind
 from wire.member import MOST_MUTES, Mode, Muted, Name, NameChoice, Scope, Seconds, State, Statement
 from wire.schema import Count, Range, Size, exactly
 
@@ -270,5 +271,10 @@ def _latest_mutes(events: list[Event]) -> tuple[Muted, ...]:
             is_mute = one.choice.kind is EventKind.MUTE
             times = muted if is_mute else freed
             times[one.choice.mute] = max(times.get(one.choice.mute, _UNKNOWN), _switch_time(one, is_mute))
-    ranked = [(-time, one.what, one.id) for one, time in muted.items() if time >= freed.get(one, _UNKNOWN)]
-    return tuple(Muted(what, name) for what, name in sorted(found[1:] for found in sorted(ranked)[:MOST_MUTES]))
+    # Of too many what covers most, and of that what was muted last.
+    ranked = [(_NARROW[one.what], -time, one) for one, time in muted.items() if time >= freed.get(one, _UNKNOWN)]
+    ranked.sort(key=lambda found: (*found[:2], found[2].id))
+    return tuple(sorted((one for *_, one in ranked[:MOST_MUTES]), key=lambda one: (one.what, one.id)))
+
+
+_NARROW = {MuteKind.THEME: 0, MuteKind.CATEGORY: 1, MuteKind.ITEM: 2}

@@ -32,6 +32,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.log_tables import event_gaps, let_go, withdrawals_applied
 from hq.membership import Locked
+from hq.notices_history import History
 from hq.state import PRESENCE, Choice
 from hq.state import Event as ConsentEvent
 from hq.state import EventKind as ChoiceKind
@@ -238,7 +239,7 @@ def _fold(
         if member in survivors:  # the store had not heard of the merge, or told late
             again = hashlib.sha256(stated + b"\x00survivor").digest()[:16]
             entries.append(Entry(survivors[member], replace(event, id=again)))
-    ledger.append(connection, entries, locked)
+    ledger.append(connection, History(connection).proved(entries, now_ms), locked)
     for member, number in through.items():
         connection.execute(
             update(audience)

@@ -22,7 +22,9 @@ from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.ledger import Entry
+from hq.ledger_proof import BY_THE_MEMBER
 from hq.membership import About, Gone, Locked
+from hq.notices_history import History
 from hq.purchases_tables import purchases as purchase_rows
 from hq.purchases_told import SURFACE, Held, name, scope_of
 from hq.state import CLOSING, Choice, Event, EventKind, Standing, closes, fold, grant_time, is_closing
@@ -32,7 +34,7 @@ from hq.systems_tables import merges
 from hq.tables import help_calls, members, phones, profiles
 from hq.web_tables import OF_A_MEMBER as OF_SIGNING_IN
 from wire import schema
-from wire.member import MOST_MUTES, Field, Statement
+from wire.member import Field, Statement
 
 METHOD = changes.MERGE
 _EVENT_BYTES = 16
@@ -99,10 +101,19 @@ def _lead(connection: Connection, keys: Keys, theirs: Locked, ours: Locked, now_
 def _choices(connection: Connection, ours: Locked, theirs: Locked, now_ms: int) -> None:
     both = {ours.reference: ours, theirs.reference: theirs}
     events = ledger.of_members(connection, both)
+    # Who took it back, and what was shown then, is said of the survivor's as of the other's own.
+    proofs = {(one.choice, one.chosen_s): one.proof for one in events[theirs.reference] if one.choice.kind in CLOSING}
     entries = [
-        Entry(ours.reference, Event(os.urandom(_EVENT_BYTES), METHOD, chosen_s, now_ms // 1000, choice))
+        Entry(
+            ours.reference,
+            Event(
+                os.urandom(_EVENT_BYTES), METHOD, chosen_s, now_ms // 1000, choice,
+                proofs.get((choice, chosen_s), BY_THE_MEMBER),
+            ),
+        )
         for choice, chosen_s in least(events[ours.reference], events[theirs.reference], now_ms // 1000)
-    ]
+    ]  # fmt: skip
+    entries = History(connection).proved(entries, now_ms)
     all_of_it = door.check_withdrawal(None, None, None)
     gone = Event(os.urandom(_EVENT_BYTES), METHOD, now_ms // 1000, now_ms // 1000, all_of_it)
     # First that the id leads on, so that whoever is told of it knows whose the others are.
@@ -129,8 +140,7 @@ def least(ours: list[Event], theirs: list[Event], now_s: int) -> Iterator[tuple[
     if any(one.choice.name_choice is not None for one in theirs):
         name_choice = Choice(kind=EventKind.NAME, name_choice=min(mine.name_choice, other.name_choice))
         yield name_choice, _since(name_choice, names, now_s)
-    fresh = [one for one in other.mutes if one not in mine.mutes]
-    for muted in fresh[: MOST_MUTES - len(mine.mutes)]:
+    for muted in (one for one in other.mutes if one not in mine.mutes):  # of too many the fold leaves the narrowest
         yield door.check_mute(EventKind.MUTE, muted), now_s
 
 

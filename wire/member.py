@@ -18,7 +18,7 @@ Scope = Annotated[str, Size(1, 64)]
 Name = Annotated[str, Size(1, 64)]
 Text = Annotated[str, Size(0, 512)]
 Seconds = Annotated[int, Range(0, 2**40)]
-MOST_MUTES = 256
+MOST_MUTES = 512  # of two members who became one: each sets half as many
 
 
 class Mode(IntEnum):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hq import consent_export, ledger, ledger_heads, membership, notices
+from hq import consent_export, gpc, ledger, ledger_heads, membership, notices, systems_merge
 from hq.consent_commands import PART
 from hq.consent_export_record import CONTEXT, STATES, Controller
 from hq.database import reading, writing
@@ -22,8 +22,14 @@ from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Party, Proof, Status
 from hq.membership import About
 from hq.state import Choice, Event, EventKind
+from tests.fakes.store import FakeStore
 from tests.hq.headquarters import DAY_S, ROLES, STORE, Headquarters, make_keys
+from wire import schema
+from wire.events import Surface
 from wire.member import Mode
+from wire.sync import Event as StoreEvent
+from wire.sync import EventKind as StoreEventKind
+from wire.sync import Withdrawal as WithdrawalInStore
 
 SHOP = Controller("Example Shoes", "https://choices.example.com")
 # The terms of DPV 2.0 that its guide to TS 27560 names for records, and no others.
@@ -32,8 +38,8 @@ TERMS = set(
         r"\w+",
         """Child Collect ConsentExpired ConsentGiven ConsentInvalidated ConsentNotice ConsentReceipt ConsentRecord
     ConsentRefused ConsentUnknown ConsentWithdrawn DataController DataSubject EndlessDuration
-    ExplicitlyExpressedConsent ExpressedConsent Location Organisation ParentOfDataSubject PersonalData Process Purpose
-    RenewedConsentGiven Representative SpecialCategoryPersonalData StorageDuration StorageLocation Store
+    ExplicitlyExpressedConsent ExpressedConsent Location Organisation ParentOfDataSubject PersonalData PrivacyNotice
+    Process Purpose RenewedConsentGiven Representative SpecialCategoryPersonalData StorageDuration StorageLocation Store
     TemporalDuration ThirdParty UntilTimeDuration Use WithdrawConsent hasConsentControl hasConsentStatus
     hasDataController hasDataSubject hasDuration hasEntity hasIdentifier hasIndicationMethod hasJurisdiction
     hasLegalBasis hasLocation hasName hasNotice hasPersonalData hasProcess hasProcessing hasPurpose hasRecipient
@@ -160,6 +166,51 @@ def test_who_says_no_after_a_notice_says_it_to_that_notice(hq: Headquarters) -> 
     assert said["suggest"] == [(hashes["suggest"], "de", 1, 1), none]
     assert said["assist"][1:] == [(hashes["assist"], "de", 1, 1), none]
     assert said["insight"] == [none, none], "nothing was shown before"
+
+
+REQUIRED = ("dct:conformsTo", "dct:identifier", "dpv:hasDataSubject", "dpv:hasDataController", "dpv:hasNotice",
+            "dpv:hasProcess", "dpv:hasConsentStatus", "dpv:hasEntity")  # fmt: skip
+
+
+def test_what_ends_by_a_browser_a_store_or_a_merge_makes_a_whole_record(hq: Headquarters) -> None:
+    """With the notice that was served before and its version, who took it back; without one, where notices stand."""
+    hq.join("m-1", "size.shoe")
+    hq.join("m-2", "size.shoe")
+    hq.serve("m-2", "de", "app")
+    hq.later(400)
+    store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    store.come_up(hq.answers)
+    hq.office.refuse("m-2", check_refusal("suggest"), hq.now_ms, "app", Proof(by=Party.PARENT, by_reference="p-1"))
+    with writing(hq.engine) as connection:
+        for one in ("m-1", "m-2"):
+            reference = hq.keys.custody.reference(connection, one) or b""
+            gpc.hear(connection, hq.keys, reference, ["media"], hq.now_ms)
+    left = schema.encode(WithdrawalInStore(None, "", "", by_code=Surface.TABLET))
+    store.say(hq.answers, store.events(StoreEvent(1, StoreEventKind.WITHDRAWAL, hq.now_ms, hq.pseudonym("m-2"), left)))
+    hq.later(10)
+    systems_merge.merge(hq.engine, hq.keys, "m-2", "m-1", hq.now_ms)
+    shown = {one.id: f"sha256:{one.notice.hex()}" for one in hq.draft.main.purposes}
+    found = {one["dpv:hasProcess"]["dpv:hasPurpose"]["dct:identifier"]: one for one in export(hq)["records"]}
+    assert found.keys() >= {"media", "suggest", "presence"}
+    for record in found.values():
+        assert all(record[one] for one in REQUIRED)
+    last = {
+        purpose: next(one for one in record["dpv:hasConsentStatus"] if one["dpv:hasIndicationMethod"] == "merge")
+        for purpose, record in found.items()
+        if purpose in ("media", "suggest", "presence")
+    }
+    for purpose, state in last.items():
+        assert (state["dpv:hasNotice"], state["consentry:noticeVersion"]) == (shown[purpose], 1)
+        assert state["dct:language"] == "de"
+    assert last["suggest"]["dpv:isIndicatedBy"]["dct:identifier"] == "p-1"
+    assert last["media"]["consentry:evidenceText"] == "Sec-GPC: 1"
+    hq.office.add_member("m-3", 18, "DE", hq.now_ms)
+    with writing(hq.engine) as connection:
+        gpc.hear(connection, hq.keys, hq.keys.custody.reference(connection, "m-3") or b"", ["media"], hq.now_ms)
+    (record,) = export(hq, "m-3")["records"]
+    assert record["dpv:hasNotice"] == [
+        {"@type": "dpv:PrivacyNotice", "schema:url": f"{SHOP.url}/privacy", "consentry:shown": False}
+    ]
 
 
 def test_a_consent_that_ran_out_says_so_by_itself(lived: Headquarters) -> None:

@@ -69,6 +69,22 @@ def test_every_country_of_the_union_has_an_age_from_13_to_16_and_a_source() -> N
     assert max(one.least_age for one in regulation.laws().values()) == 16
 
 
+# Art. 8(1) GDPR as member states use it, by law in force, from the legislator's own text or several surveys of it.
+IN_FORCE = {
+    13: "BE EE FI GB IS LV MT NO PT SE US", 14: "AT BG CY ES IT LT", 15: "CZ DK FR GR SI",
+    16: "DE HR HU IE LI LU NL PL RO SK",
+}  # fmt: skip
+
+
+def test_no_age_is_below_the_law_in_force_and_none_above_it_without_a_word() -> None:
+    """Where a higher one is kept because it was proposed, its source says which the law has."""
+    known = {country: age for age, listed in IN_FORCE.items() for country in listed.split()}
+    assert known.keys() >= {*EU} and known.keys() | {"CH", "baseline"} == regulation.laws().keys()
+    for country, age in known.items():
+        law = regulation.of(country)
+        assert law.least_age == age or (law.least_age > age and f"says {age}" in law.source), country
+
+
 def test_the_example_policy_is_no_laxer_than_the_law() -> None:
     """What a retailer begins with passes."""
     assert list(regulation.problems(example_policy().main)) == []

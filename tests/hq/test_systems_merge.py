@@ -1,7 +1,9 @@
 """Two members who are one: nothing allows more than both did, and both ids lead to the one that stays."""
 
 import json
+import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -28,7 +30,9 @@ from hq import (
 from hq.choosing_tables import asks, export_orders
 from hq.custody_tables import erasures, member_keys
 from hq.database import reading, writing
-from hq.errors import Reason
+from hq.errors import Reason, Refused
+from hq.ledger import Entry
+from hq.office import MOST_OWN_MUTES
 from hq.purchases_told import Mark
 from hq.questions import QuestionKind
 from hq.state import Choice, Event, EventKind, Standing, fold
@@ -40,8 +44,9 @@ from tests.hq.headquarters import NOON_MS, ROLES, STORE, Headquarters, items, te
 from tests.hq.test_purchases import bought, held, sent, shop
 from wire import schema
 from wire.events import HandOverReason
+from wire.items import MuteKind
 from wire.keyring import MAX_PHONES
-from wire.member import Mode, NameChoice
+from wire.member import MOST_MUTES, Mode, Muted, NameChoice
 from wire.sync import Attendance, HelpStep, Withdrawal
 from wire.sync import Event as StoreEvent
 from wire.sync import EventKind as StoreEventKind
@@ -301,6 +306,30 @@ def test_a_copy_of_who_was_merged_is_one_request_of_the_consoles(hq: Headquarter
         (line,) = console_lists.requests_page(connection).rows
         assert console_lists.requests_page(connection, done=True).rows == ()
     assert (line.id, line.stores, line.done) == (export, 1, 0)
+
+
+def test_all_mutes_of_both_hold(hq: Headquarters) -> None:
+    """Also where the survivor has set as many as a member may; of more than a record bears the themes go first."""
+    items_of = {"m-1": 0, "m-2": 1, "m-3": 2}
+    for member, side in items_of.items():
+        hq.office.add_member(member, 18, "DE", hq.now_ms)
+        with writing(hq.engine) as connection:
+            locked = membership.lock_by_id(connection, hq.keys.custody, [member])
+            (reference,) = locked
+            theme = [Muted(MuteKind.THEME, f"z-{side}")]
+            full = theme + [Muted(MuteKind.ITEM, f"{side}-{one}") for one in range(MOST_OWN_MUTES - 1)]
+            made = [
+                Event(os.urandom(16), "app", hq.now_s - 9, hq.now_s, Choice(EventKind.MUTE, mute=one)) for one in full
+            ]
+            ledger.append(connection, [Entry(reference, one) for one in made], locked)
+    merged(hq)
+    assert len(standing(hq, "m-1").mutes) == 2 * MOST_OWN_MUTES
+    with pytest.raises(Refused):
+        hq.office.mute("m-1", Muted(MuteKind.ITEM, "one-more"), hq.now_ms)
+    merged(hq, "m-3")
+    left = standing(hq, "m-1").mutes
+    assert len(left) == MOST_MUTES
+    assert {one.id for one in left if one.what is MuteKind.THEME} == {"z-0", "z-1", "z-2"}
 
 
 _NOW_S = NOON_MS // 1000
