@@ -1,13 +1,18 @@
 """Suggestions in a whole store in memory: made from what is granted for it, said why, and a no is heard."""
 
+import json
+from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
+from demo import goods
 from store_gateway.errors import CacheReason
 from tests.store_gateway.test_acts import BASKET, card_of, only, outcomes, sells
 from tests.world import Person, Tablet, World, a_policy
 from wire import acts, query
+from wire.catalog import CatalogItem
 from wire.items import MuteKind, Response
 from wire.member import Field, Item, Mode, SourceClass, State, Statement, Value, ValueClass
 from wire.policy import Policy, ScopeRule, Section, ValueType
@@ -183,6 +188,39 @@ def test_what_is_passed_over_three_times_rests() -> None:
         world.walks(person, 6)
     tablet = world.tablet()
     assert card_of(world, tablet, only(world, tablet)).sections.count(Section.SUGGESTIONS) == 0
+
+
+def test_who_declines_a_category_soon_sees_less_than_half_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of real goods, by tables of real purchases: within ten showings, other items of it that nobody declined too."""
+    world = World(suggesting())
+    items = {one["id"]: one for one in map(json.loads, goods.items()) if "id" in one}
+    world.replica.shelf.items = {
+        id: CatalogItem(one["name"], tuple(one["path"]), (), (), "", "") for id, one in items.items()
+    }
+    world.replica.shelf.parts = {one.name: one.read_bytes() for one in goods.TABLES.iterdir()}
+    for what in ("stamp", "tables_stamp"):  # looked at each tick, and long to make of so many
+        monkeypatch.setattr(world.replica.shelf, what, cache(getattr(world.replica.shelf, what)))
+    person = world.joins(Mode.OPEN)
+    now_s = world.now_ms // 1000
+    told = replace(bought(now_s), value=Value(items=goods.history("mara", now_s)))
+    world.changes(person, statements=(*person.member.statements, lets(person, HISTORY, SCOPE)), fields=(told,))
+    world.passes(5)
+    shares, shown, category = [], 0, ""
+    while shown < 10 and len(shares) < 3:
+        world.walks(person, 6)
+        tablet = world.tablet()
+        handle = only(world, tablet)
+        found = [(str(one.item), items[str(one.item)]["path"][-1]) for one in suggested(world, tablet, handle)]
+        category = category or Counter(one for _, one in found).most_common(1)[0][0]
+        declined = [item for item, of in found if of == category]
+        shares.append(len(declined) / len(found))
+        shown += len(declined)
+        for item in declined:
+            assert world.ask(acts.Respond(tablet.session, handle, item, Response.DECLINED)) == query.Accepted()
+        world.passes(300)
+    assert shares[0] >= 1 / 3
+    assert max(shares[1:]) <= shares[0] / 2
+    assert shown <= 10
 
 
 def test_a_muted_theme_takes_all_of_it_from_the_open_card() -> None:

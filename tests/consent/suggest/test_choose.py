@@ -51,11 +51,24 @@ def test_due_and_new_have_their_own_places_and_limits() -> None:
     assert choose(PAST, FREE, shelf(NAMES), TABLES, replace(DEFAULT, most_due=0, most_new=0)) == Chosen()
 
 
-def test_it_works_from_the_first_purchase_and_without_tables() -> None:
-    """One purchase makes others new; without tables the own habits are left."""
-    first = behaviour(*bought("i4", 3))
-    assert shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
-    assert "i4" not in shown(choose(first, FREE, shelf(NAMES), TABLES, DEFAULT))
+def test_it_works_from_the_first_purchase_where_there_are_tables() -> None:
+    """Of one purchase follows what is new, and first what goes with it; nobody who bought nothing gets any worse."""
+    chosen = choose(behaviour(*bought("i4", 3)), FREE, shelf(NAMES), TABLES, DEFAULT)
+    assert chosen.due == () and len(chosen.new) == DEFAULT.most_new and "i4" not in shown(chosen)
+    assert ReasonKind.WITH_BOUGHT in {each.kind for each in chosen.new[0].reasons}
+    assert choose(behaviour(), FREE, shelf(NAMES), TABLES, DEFAULT).new
+
+
+def test_without_tables_one_purchase_suggests_nothing_and_a_second_of_the_same_does() -> None:
+    """What is on the wish list is new all the same; in the order of the catalog nothing is suggested."""
+    first = bought("i4", 20)
+    assert choose(behaviour(*first), FREE, shelf(NAMES), None, DEFAULT) == Chosen()
+    wished = choose(behaviour(*first, wishlist=("i7", "i4")), FREE, shelf(NAMES), None, DEFAULT)
+    assert [(one.item, one.place, one.reasons[0].kind) for one in (*wished.due, *wished.new)] == [
+        ("i7", Place.NEW, ReasonKind.ON_WISHLIST)
+    ]
+    again = behaviour(*first, *bought("i4", 3), *bought("i5", 3))
+    assert shown(choose(again, FREE, shelf(NAMES), None, DEFAULT)) == ["i4"]
     assert shown(choose(PAST, FREE, shelf(NAMES), None, DEFAULT)) == ["i1", "i2"]
 
 
