@@ -3,14 +3,14 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demo.children import Children
 from demo.errors import DemoError
+from tests.waiting import until
 
 READY = (
     "import os, socket, sys, time;"
@@ -38,14 +38,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def until(true: Callable[[], bool], within_s: float = 20) -> None:
-    """Waits for something to become true."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_a_program_is_waited_for_until_it_is_ready(children: Children) -> None:

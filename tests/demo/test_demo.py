@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import until
 
 TOP = Path(__file__).parent.parent.parent
 BROKERS = [
@@ -75,14 +76,6 @@ def below(pid: int) -> set[int]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {pid}
-
-
-def until(true: Callable[[], bool], within_s: float = 20) -> None:
-    """Waits for something to become true."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def shared_memory() -> set[str]:

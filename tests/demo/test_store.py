@@ -3,8 +3,7 @@
 import shutil
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -14,6 +13,7 @@ from demo import broker
 from demo.errors import DemoError
 from demo.scene import POLICY
 from demo.store import Plan, Store, free_port
+from tests.waiting import until
 
 BROKERS = [True, pytest.param(False, marks=pytest.mark.needs("mosquitto"))]
 
@@ -24,14 +24,6 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="consentry-"))
     yield made
     shutil.rmtree(made)
-
-
-def until(true: Callable[[], bool], within_s: float = 20) -> None:
-    """Waits for something to become true."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("embedded", BROKERS)

@@ -3,7 +3,6 @@
 import os
 import stat
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from tests.hq.certificate_desk import (
     renew,
 )
 from tests.hq.headquarters import STORE, Headquarters
+from tests.waiting import until
 from wire.trust import id_of
 
 
@@ -129,11 +129,7 @@ def test_what_a_slow_hook_started_is_killed_with_it(tmp_path: Path) -> None:
     )
     assert isinstance(from_hook(hook(tmp_path, text), STORE, NAME, 2.0), NotIssued)
     state = Path("/proc") / (tmp_path / "child").read_text() / "stat"
-    for _ in range(200):  # a kill is sent, then it is done
-        if gone(state):
-            break
-        time.sleep(0.05)
-    assert gone(state)
+    until(lambda: gone(state), what="the kill that was sent")
     assert isinstance(from_hook(tmp_path / "none", STORE, NAME, 2.0), NotIssued)
 
 

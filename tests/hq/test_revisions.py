@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hq.database import connect, open_database, reading, writing
 from hq.errors import DatabaseUnavailable
 from hq.tables import chain_heads, consent_events, members, stores
 from tests.hq.headquarters import Headquarters
+from tests.waiting import until
 
 REMEDY = "The tables and the revisions differ: run `python -m hq.migrations again` (after a release: `next`)"
 _SECOND = '''"""What a later release may do.
@@ -129,11 +129,8 @@ def test_a_killed_upgrade_has_changed_nothing_and_is_run_again(hq: Headquarters,
     )
     url = hq.engine.url.render_as_string(hide_password=False)
     running = subprocess.Popen([sys.executable, "-c", program, url, str(later)])
-    for _ in range(600):
-        if waits.with_suffix(".reached").exists():
-            break
-        assert running.poll() is None
-        time.sleep(0.05)
+    until(lambda: waits.with_suffix(".reached").exists() or running.poll() is not None, what="the half of it")
+    assert running.poll() is None
     running.send_signal(signal.SIGKILL)
     running.wait(20)
     assert (_rows(hq.engine), _picture(hq.engine)) == (before, picture)

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from hq import keys as hq_keys
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, WRAPPING, Headquarters, text
+from tests.waiting import until
 from wire import schema, sync
 from wire.keys import KeySet, SealingKey, SigningKey, make_sealing_private, sealing_public_bytes, sign_key_set
 from wire.member import Member
@@ -42,12 +43,11 @@ class Broker:
         self._running = subprocess.Popen(
             [self._program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("mosquitto does not listen")
+        until(self._listens, what="mosquitto listening")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         """Ends it."""

@@ -15,6 +15,7 @@ from hq.settings import Broker, Hooks, Settings
 from runtime.notify import Notify
 from tests.hq.headquarters import Headquarters
 from tests.hq.receiver import listening
+from tests.waiting import until
 
 DATABASE = "sqlite"
 
@@ -74,10 +75,7 @@ def test_the_program_that_serves_calls_the_hooks(hq: Headquarters, capsys: pytes
         thread = threading.Thread(target=service.run, args=(Notify(None),))
         thread.start()
         try:
-            for _ in range(300):
-                if receiver.heard:
-                    break
-                time.sleep(0.05)
+            until(lambda: receiver.heard, what="the hook's call")
         finally:
             service.stop()
             thread.join(20)

@@ -1,6 +1,5 @@
 """A scripted gateway, the application before it, and both served over real sockets."""
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,13 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tablet_api import app as application
 from tablet_api import forms, server
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server
+from tests.browsers import chromium as chromium
+from tests.browsers import self_signed
 from tests.fakes.gateway import FakeGateway
 
 
@@ -79,17 +80,7 @@ def signed_in(app: Flask, gateway: FakeGateway) -> FlaskClient:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], str]) -> tuple[Path, Path]:
     """A throw-away certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "tls-key"
-    subprocess.run(
-        [
-            needs("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout", str(key), "-out", str(certificate),
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
+    return self_signed(needs("openssl"), tmp_path_factory.mktemp("tls"))
 
 
 Serve = Callable[[Flask, bool], Server]
@@ -120,19 +111,6 @@ def serve(
 
 
 SIZES = {"phone": (390, 844), "tablet": (1180, 820)}
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium(needs: Callable[[str], str]) -> Iterator[Browser]:
-    """One browser for a module."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 Open = Callable[..., Page]

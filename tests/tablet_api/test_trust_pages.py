@@ -29,8 +29,9 @@ from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server, tls
 from tablet_api.trust_pages import ANDROID, IPAD, Step
+from tests.browsers import ARGUMENTS
 from tests.fakes.gateway import FakeGateway
-from tests.tablet_api.conftest import ARGUMENTS, SIZES, Serve
+from tests.tablet_api.conftest import SIZES, Serve
 from tests.wire.issuer import Issuer
 from wire.trust import CertificateKit, Certificates, CertificateSource, fingerprint, id_of
 

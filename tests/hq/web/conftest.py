@@ -5,7 +5,6 @@ unless `QUICK` names it. In a browser only what `BROWSED` names runs on both.
 """
 
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,22 +14,20 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hq.console_roles import Role
 from hq.database import open_database
 from hq.web.service import told
 from runtime import web_server
 from runtime.web_server import Server
+from tests.browsers import chromium as chromium
+from tests.browsers import self_signed
 from tests.hq.headquarters import Headquarters, on_sqlite
 from tests.hq.web.place import Place
 from tests.postgresql import drop_database, make_database
 
 SIZES = {"phone": (390, 844), "wide": (1280, 860)}
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -112,17 +109,7 @@ def staff_client(place: Place) -> Callable[[Role], FlaskClient]:
 @pytest.fixture(scope="session")
 def web_certificate(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], str]) -> tuple[Path, Path]:
     """A throw-away certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "web-key"
-    subprocess.run(
-        [
-            needs("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout", str(key), "-out", str(certificate),
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
+    return self_signed(needs("openssl"), tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +123,6 @@ def address(place: Place, web_certificate: tuple[Path, Path]) -> Iterator[str]:
     served.stop()
     thread.join(10)
     assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def chromium(needs: Callable[[str], str]) -> Iterator[Browser]:
-    """One browser for a module."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
