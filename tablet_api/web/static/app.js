@@ -55,6 +55,7 @@ function screenChanged() {
     stayAwake();
   } else {
     stream.close();
+    floor.forget();
     lease.drop();
     maySleep();
     delete document.body.dataset.face;
@@ -111,11 +112,18 @@ function held(said) {
 
 function roster(said) {
   held(said);
-  floor.replace(said, () => acknowledge(said.dataset.version, true));
+  const arrived = floor.replace(said, () => acknowledge(said.dataset.version, true));
   const open = card.handle ?? wanted;
   wanted = null;
   if (open !== null && floor.visits.has(open)) openCard(open);
   else card.close();
+  announce(arrived);
+}
+
+function announce(arrived) {
+  if (arrived.length === 0) return;
+  write($("announce"), arrived[0].dataset.help);
+  chime();
 }
 
 function change(said) {
@@ -124,16 +132,13 @@ function change(said) {
   const arrived = floor.change(said, () => acknowledge(said.dataset.version, said.dataset.gone !== ""));
   if (card.handle !== null) {
     if (!floor.visits.has(card.handle)) card.close();
-    else if (changed.includes(card.handle)) card.refresh();
+    else if (changed.includes(card.handle)) card.change();
   }
-  if (arrived.length) {
-    write($("announce"), arrived[0].dataset.help);
-    chime();
-  }
+  announce(arrived);
 }
 
 function cardChanged(said) {
-  if (said.dataset.handle === card.handle) card.refresh();
+  if (said.dataset.handle === card.handle) card.change();
 }
 
 function dark(said) {

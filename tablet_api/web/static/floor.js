@@ -15,6 +15,7 @@ export class Floor {
     this.most = ROWS; // so many stand in it at most
     this.rest = null; // the room of all others below them
     this.near = new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && this.#further(), { scrollMargin: "800px" });
+    this.called = null; // handle → whether handed to us: who was heard to call, also while nothing may be shown
     this.outage = ""; // what is said of receivers that are out
     this.chosen = null;
     this.touching = false;
@@ -41,13 +42,16 @@ export class Floor {
 
   // --- what the stream says: an element with the outage, the lease's words, and the rows that are new or changed ---
 
+  // Both return the calls for help that were not there before. `written` is called when the rows say what they say now.
   replace(said, written) {
     const told = new Set(said.dataset.order.split(" "));
-    this.#drop([...this.visits.keys()].filter((handle) => !told.has(handle)));
-    this.#take(said, written);
+    this.#drop([...this.visits.keys(), ...(this.called?.keys() ?? [])].filter((handle) => !told.has(handle)));
+    const begins = this.called === null;
+    this.called ??= new Map();
+    const arrived = this.#take(said, written);
+    return begins ? [] : arrived;
   }
 
-  // Returns the calls for help that were not there before. `written` is called when the rows say what they say now.
   change(said, written) {
     this.#drop(said.dataset.gone.split(" "));
     return this.#take(said, written);
@@ -59,6 +63,7 @@ export class Floor {
       this.visits.get(handle)?.replaceChildren();
       this.visits.delete(handle);
       this.fresh.delete(handle);
+      this.called?.delete(handle);
     }
   }
 
@@ -66,10 +71,11 @@ export class Floor {
     this.outage = said.firstElementChild.textContent;
     const arrived = [];
     for (const row of rowsOf(said)) {
-      const { handle, help } = row.dataset;
-      const before = this.fresh.get(handle) ?? this.visits.get(handle);
-      if (help && !before?.hasAttribute("data-help")) arrived.push(row);
-      if (before) this.fresh.set(handle, row);
+      const { handle, help, handed } = row.dataset;
+      if (help && (!this.called.has(handle) || (handed !== undefined && !this.called.get(handle)))) arrived.push(row);
+      if (help) this.called.set(handle, handed !== undefined);
+      else this.called.delete(handle);
+      if (this.visits.has(handle)) this.fresh.set(handle, row);
       else {
         this.visits.set(handle, document.adoptNode(row));
         fill(row);
@@ -124,6 +130,11 @@ export class Floor {
     for (const id of ["waiting", "here"]) $(id)?.replaceChildren();
     this.outage = "";
     for (const id of ["announce", "outage"]) write($(id), "");
+  }
+
+  // Somebody else may sign in now.
+  forget() {
+    this.called = null;
   }
 
   select(handle) {
