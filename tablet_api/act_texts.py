@@ -19,6 +19,12 @@ _REASONS: Final[dict[HandOverReason, str]] = {
     HandOverReason.OTHER: mark("Another reason"),
 }
 _HANDED_OVER: Final = mark("Handed over. If nobody takes it within a minute, it waits again.")
+_NOBODY_THERE: Final = mark("They are not signed in any more. Choose somebody else.")
+_CHANGED: Final = mark("Something changed meanwhile. Please look again.")
+_GONE: Final = mark("This shopper is not on the floor now. Nothing was changed.")
+_CAN_LEAVE_BY_CODE: Final = mark("This shopper is not on the floor now. Nothing was changed; they can leave by code.")
+_NOTHING_SHARED: Final = mark("Done. Nothing of this shopper is shared any more.")
+_NOT_SHARED: Final = mark("Done. It is no longer shared.")
 _LISTS: Final[dict[ItemList, str]] = {
     ItemList.BASKET: mark("Their online basket"),
     ItemList.WISHLIST: mark("Their wish list"),
@@ -35,6 +41,36 @@ def reason(value: str) -> str:
 def handed_over() -> str:
     """What is said to who handed over."""
     return gettext(_HANDED_OVER)
+
+
+def nobody_there() -> str:
+    """What is said where those to whom a visit was handed over are not there any more."""
+    return gettext(_NOBODY_THERE)
+
+
+def changed() -> str:
+    """What is said where nothing came of an act, and it cannot be said why."""
+    return gettext(_CHANGED)
+
+
+def gone() -> str:
+    """What is said where nothing came of an act because whoever it was for is not on the floor any more."""
+    return gettext(_GONE)
+
+
+def can_leave_by_code() -> str:
+    """The same where they asked to leave."""
+    return gettext(_CAN_LEAVE_BY_CODE)
+
+
+def nothing_shared() -> str:
+    """What is said once everything is withdrawn."""
+    return gettext(_NOTHING_SHARED)
+
+
+def not_shared() -> str:
+    """What is said once a line is withdrawn."""
+    return gettext(_NOT_SHARED)
 
 
 def reasons() -> list[dict[str, str]]:

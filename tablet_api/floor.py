@@ -3,6 +3,7 @@
 I/O: answers HTTP requests (flask) by asking the gateway.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
@@ -44,14 +45,13 @@ def make(markup: Floor) -> pages.Part:
         if isinstance(reply, query.Conflict):
             problem = Problem(ProblemKind.TAKEN, attended_by=reply.attended_by)
             return card(handle, problem.kind.status, toast=texts.of_problem(problem))
-        asking.accepted(reply)
         if asked["action"] is visit_schemas.Step.HAND_OVER:
-            return card(handle, toast=act_texts.handed_over())
-        return card(handle)
+            return after(handle, reply, act_texts.handed_over(), act_texts.nobody_there())
+        return after(handle, reply)
 
     @part.post("/visits/<handle>/withdrawals")
     def withdrawals(handle: str) -> Response:
-        """Withdraws one scope, or everything (none named). What was gone already is gone all the same."""
+        """Withdraws one scope, or everything (none named); says so plainly where nothing could be withdrawn."""
         scope = request.form.get("scope") or None
         asked = (
             visit_schemas.WithdrawalAsked().load({"scope": scope})
@@ -59,18 +59,41 @@ def make(markup: Floor) -> pages.Part:
             else pages.form(visit_schemas.WithdrawalAsked)
         )
         reply = asking.ask(query.Withdraw(asking.session(), forms.handle_of(handle), asked["scope"]))
-        if not isinstance(reply, query.Withheld):
-            asking.accepted(reply)
+        if isinstance(reply, query.Withheld):
+            return closed(act_texts.can_leave_by_code(), HTTPStatus.GONE)
+        asking.accepted(reply)
         if scope is None:
-            return pages.show("card/closed.html", everything=True)
-        try:
-            return card(handle, withdrawn=True)
-        except Problem as problem:
-            if problem.kind is not ProblemKind.NOT_FOUND:
-                raise
-            return pages.show("card/closed.html", everything=False)
+            return closed(act_texts.nothing_shared())
+        return _card_or(handle, closed(act_texts.not_shared()), toast=act_texts.not_shared())
 
     return part
+
+
+def after(handle: str, reply: query.Reply, said: str | None = None, withheld: str | None = None) -> Response:
+    """The card after an act, with what is `said` of it; where nothing came of it, the card as it is, and why.
+
+    `withheld`: of what was asked for that is not there any more. Whoever is not there any more has no card either.
+    Raises: Problem.
+    """
+    if not isinstance(reply, query.Withheld):
+        asking.accepted(reply)
+        return _card_or(handle, closed(said or ""), toast=said)
+    gone = closed(act_texts.gone(), HTTPStatus.GONE)
+    return _card_or(handle, gone, HTTPStatus.CONFLICT, toast=withheld or act_texts.changed())
+
+
+def closed(said: str, status: int = HTTPStatus.OK) -> Response:
+    """No card, and a sentence."""
+    return pages.show("card/closed.html", status, said=said)
+
+
+def _card_or(handle: str, otherwise: Response, status: int = HTTPStatus.OK, **more: Any) -> Response:
+    try:
+        return card(handle, status, **more)
+    except Problem as problem:
+        if problem.kind is not ProblemKind.NOT_FOUND:
+            raise
+        return otherwise
 
 
 def card(handle: str, status: int = 200, **more: Any) -> Response:

@@ -40,6 +40,8 @@ def answer(gateway: "FakeGateway", asked: Request, view: SessionView) -> Reply:
         case acts.Introduce():
             named = dataclasses.replace(card, version=card.version + 1, name=gateway.names.get(handle))
             gateway.put_card(named)
+        case acts.HandOver(_, _, str(to)) if to not in {one.associate for one in gateway.sessions.values()}:
+            return Withheld()
         case acts.HandOver() if card.attended_by not in (None, view.name):
             return Conflict(card.attended_by or "")
         case acts.Respond(_, _, item, response):

@@ -54,6 +54,7 @@ def test_a_visit_is_handed_over_to_a_person_or_a_role(
     signed_in: FlaskClient, gateway: FakeGateway, field: str, associate: str | None, role: str | None
 ) -> None:
     """With one of the fixed reasons."""
+    gateway.sign_in("tom")
     body = {"action": "hand-over", field: "tom", "reason": "language"}
     assert signed_in.post(url(1, "/attendance"), json=body).status_code == 204
     assert asked(gateway) == acts.HandOver(NOBODY, handle(1), associate, role, HandOverReason.LANGUAGE)
