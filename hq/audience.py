@@ -9,10 +9,12 @@ Pure: no I/O, no clock.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from hq import declared
+from hq.declared import Declared
 from hq.state import PRESENCE, WITHOUT_SCOPE, Standing
 from wire import schema
 from wire.member import Field, Member, Mode, NameChoice, Statement
-from wire.policy import MainPolicy, Policy, ScopeRule, ValueType
+from wire.policy import Policy, ScopeRule, ValueType
 from wire.sync import MAX_BODY_BYTES
 
 DAY_S = 86_400
@@ -40,9 +42,13 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A member's place at one store. `body` None: not in its audience. `due_s`: when time alone may change this."""
+    """A member's place at one store. `body` None: not in its audience; `encoded`: its CBOR.
+
+    `due_s`: when time alone may change this.
+    """
 
     body: Member | None
+    encoded: bytes | None
     due_s: int | None
 
 
@@ -54,19 +60,20 @@ def place(
     `brand`: that of the store, the name of its policy. What was granted to another brand serves nobody here.
     """
     if policy is None:
-        return Place(None, None)
+        return Place(None, None, None)
     granted_here = [one for one in standing.statements if one.store == store and standing.of_brand(one.event, brand)]
     ahead = [one for one in granted_here if one.until_s > now_s]
     turns = [one.from_s for one in ahead if one.from_s > now_s] + [one.until_s for one in ahead]
-    rules = {one.id: one for one in policy.main.scopes}
+    declares = declared.of(policy.main)
+    rules = declares.scopes
     valid = [one for one in ahead if one.from_s <= now_s]
-    statements = tuple(_declared(valid, standing.own, policy.main, rules))[:_MOST_STATEMENTS]
+    statements = tuple(_declared(valid, standing.own, declares))[:_MOST_STATEMENTS]
     if (
         standing.mode is Mode.QUIET
         or not is_of_age(known, policy)
         or not any(one.purpose == PRESENCE for one in statements)
     ):
-        return Place(None, min(turns, default=None))
+        return Place(None, None, min(turns, default=None))
     granted = {scope for one in statements for scope in one.scopes}
     fields = [one for one in known.fields if one.scope in granted and _fits(one, rules[one.scope])]
     if standing.name_choice is NameChoice.NEVER:
@@ -85,7 +92,7 @@ def place(
         acts_through=acts.through,
         mutes=standing.mutes or None,
     )
-    return Place(_shortened(body), min(turns, default=None))
+    return Place(*_shortened(body), min(turns, default=None))
 
 
 def is_of_age(known: Known, policy: Policy) -> bool:
@@ -93,12 +100,11 @@ def is_of_age(known: Known, policy: Policy) -> bool:
 
     A jurisdiction without a rule is a doubt: then nobody is. An unknown age counts as policy says.
     """
-    least = 0
-    for jurisdiction in {policy.store.jurisdiction, known.jurisdiction or policy.store.jurisdiction}:
-        ages = [one.least_age for one in policy.main.ages if one.jurisdiction == jurisdiction]
-        if not ages:
-            return False
-        least = max(least, *ages)
+    ages = declared.of(policy.main).ages
+    here, own = ages.get(policy.store.jurisdiction), ages.get(known.jurisdiction or policy.store.jurisdiction)
+    if here is None or own is None:
+        return False
+    least = max(here, own)
     return known.age_at_least >= least or (known.age_at_least == 0 and policy.main.unknown_age_is_of_age)
 
 
@@ -109,19 +115,17 @@ def value_type(found: Field) -> ValueType:
     return ValueType.TEXTS if found.value.texts is not None else ValueType.TEXT
 
 
-def _declared(
-    statements: Iterable[Statement], own: frozenset[bytes], main: MainPolicy, rules: dict[str, ScopeRule]
-) -> Iterable[Statement]:
+def _declared(statements: Iterable[Statement], own: frozenset[bytes], declares: Declared) -> Iterable[Statement]:
     """The statements reduced to what policy declares; one that names no scope any more is dropped."""
-    purposes = {one.id for one in main.purposes}
+    rules, all_purposes = declares.scopes, declares.all_purposes
     for one in statements:
-        if one.purpose not in purposes:
+        if one.purpose not in declares.purposes:
             continue
         scopes = tuple(
             scope
             for scope in one.scopes
             if scope in rules
-            and one.purpose in rules[scope].all_purposes
+            and one.purpose in all_purposes[scope]
             # A grant of several scopes, of which all but the special one were withdrawn, is no grant of its own.
             and (not rules[scope].special or one.event in own)
         )
@@ -133,8 +137,10 @@ def _fits(found: Field, rule: ScopeRule) -> bool:
     return found.source <= rule.least_source and value_type(found) is rule.value_type
 
 
-def _shortened(body: Member) -> Member:
-    """The body with as many of its fields as a record holds; less is always safe."""
-    while body.fields and len(schema.encode(body)) > MAX_BODY_BYTES:
+def _shortened(body: Member) -> tuple[Member, bytes]:
+    """The body with as many of its fields as a record holds, and its CBOR; less is always safe."""
+    encoded = schema.encode(body)
+    while body.fields and len(encoded) > MAX_BODY_BYTES:
         body = replace(body, fields=body.fields[:-1])
-    return body
+        encoded = schema.encode(body)
+    return body, encoded

@@ -82,11 +82,15 @@ class Purpose(StrEnum):
 _PLACES = {one: _CONTEXT + b"\x00" + one.encode() for one in Place}
 
 
+_LENGTHS = [length.to_bytes(2, "big") for length in range(256)]
+
+
 def bound(place: Place, *parts: bytes) -> bytes:
     """Associated data: the column and whose row it is, each part with its length (at most 65,535 bytes)."""
     made = _PLACES[place]
     for one in parts:
-        made += len(one).to_bytes(2, "big") + one
+        length = len(one)
+        made += (_LENGTHS[length] if length < 256 else length.to_bytes(2, "big")) + one
     return made
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
+from hq import declared
 from hq.audience import DAY_S, value_type
 from hq.errors import Reason, Refused
 from hq.ledger_proof import Proof, Status
@@ -117,29 +118,31 @@ def check_stores(grant: Grant) -> None:
 
 
 def check_scopes(choice: Choice, main: MainPolicy, zones: Set[str], notice: bytes | None) -> Choice:
-    """The choice for a brand, or for stores of it: by the brand's policy and its stores' zones.
+    """The choice (of `check_times`) for a brand, or for stores of it: by the brand's policy and its stores' zones.
 
     Raises:
         Refused: the policy does not declare something that the choice names.
     """
-    purpose = next((one for one in main.purposes if one.id == choice.purpose), None)
+    declares = declared.of(main)
+    purpose = declares.purposes.get(choice.purpose or "")
     if purpose is None:
         raise Refused(Reason.UNDECLARED_PURPOSE, "purpose", "a purpose that the store's policy declares")
-    rules = {one.id: one for one in main.scopes}
+    rules = declares.scopes
     scopes = choice.scopes or ()
     for scope in scopes:
         if scope not in rules:
             raise Refused(Reason.UNDECLARED_SCOPE, "scopes", "scopes that the store's policy declares")
-        if choice.purpose not in rules[scope].all_purposes:
+        if choice.purpose not in declares.all_purposes[scope]:
             raise Refused(Reason.SCOPE_NOT_FOR_PURPOSE, "scopes", "scopes that this purpose may disclose or use")
         if rules[scope].special and len(scopes) > 1:
             raise Refused(Reason.SPECIAL_NEEDS_OWN_GRANT, "scopes", "a grant of its own for a special category")
-    if any(role not in {one.id for one in main.roles} for role in choice.roles):
+    if not declares.roles.issuperset(choice.roles):
         raise Refused(Reason.UNDECLARED_ROLE, "roles", "roles that the store's policy declares")
     if any(zone not in zones for zone in choice.zones_excluded):
         raise Refused(Reason.UNDECLARED_ZONE, "zones_excluded", "zones of the stores that are named")
     shown = notice if notice is not None else purpose.notice or NO_NOTICE
-    return _checked(replace(choice, notice=shown, policy_version=main.version))
+    found = replace(choice, notice=shown, policy_version=main.version)
+    return found if notice is None else _checked(found)  # what policy gives is within its bounds
 
 
 def check_withdrawal(
@@ -219,15 +222,16 @@ def check_mute(kind: EventKind, muted: Muted) -> Choice:
     return _checked(Choice(kind=kind, mute=muted))
 
 
-def check_field(field: Field, policies: Sequence[MainPolicy]) -> None:
-    """Passes a value whose scope some policy declares, with the type that it declares.
+def check_field(field: Field, policies: Sequence[MainPolicy]) -> int:
+    """Passes a value whose scope some policy declares, with the type that it declares; how long its CBOR is, in bytes.
 
     Raises:
         Refused: undeclared, of another type, or too large.
     """
     if not is_scope(field.scope):
         raise Refused(Reason.MALFORMED, "scope", "dotted lower-case words, such as size.shoe")
-    rules = [rule for policy in policies for rule in policy.scopes if rule.id == field.scope]
+    scopes = [declared.of(policy).scopes for policy in policies]
+    rules = [found[field.scope] for found in scopes if field.scope in found]
     if not rules:
         raise Refused(Reason.UNDECLARED_SCOPE, field.scope, "a scope that a policy declares")
     forms = [field.value.text, field.value.texts, field.value.items]
@@ -240,6 +244,7 @@ def check_field(field: Field, policies: Sequence[MainPolicy]) -> None:
         raise Refused(Reason.MALFORMED, field.scope, error.hint) from error
     if size_bytes > MAX_PROFILE_BYTES:
         raise Refused(Reason.TOO_LARGE, field.scope, f"at most {MAX_PROFILE_BYTES} bytes")
+    return size_bytes
 
 
 def _checked(choice: Choice) -> Choice:

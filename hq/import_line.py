@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from hq import door
@@ -202,9 +203,14 @@ def _frame(grant: Grant, where: str, now_s: int) -> Choice:
 def _only(table: object, where: str, keys: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise Refused(Reason.MALFORMED, where, "an object")
-    if not set(table) <= set(keys.split()):
+    if not table.keys() <= _named(keys):
         raise Refused(Reason.MALFORMED, where, f"no other keys than {', '.join(keys.split())}")
     return table
+
+
+@cache
+def _named(keys: str) -> frozenset[str]:
+    return frozenset(keys.split())
 
 
 def _at(where: str, key: str) -> str:

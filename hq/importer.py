@@ -183,8 +183,7 @@ class _Batch:
         closed = [
             (one, chosen_s) for choice, chosen_s in line.choices for one in door.for_brands(choice, self._policies.name)
         ]
-        for field in line.fields:
-            door.check_field(field, self._mains)
+        sized = {field.scope: door.check_field(field, self._mains) for field in line.fields}
         before = self._about.get(member, About(member, 0, ""))
         about = About(
             member,
@@ -194,7 +193,7 @@ class _Batch:
         fields, left_out = self._kept(about, line)
         agreed, too_young = _of_age(about, grants)
         profile = self._profiles[member] | {field.scope: field for field in fields}
-        sizes = self._sizes_of(member) | {field.scope: len(schema.encode(field)) for field in fields}
+        sizes = self._sizes_of(member) | {field.scope: sized[field.scope] for field in fields}
         if sum(sizes.values()) > door.MAX_PROFILE_BYTES:
             raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
         fresh = [secret for secret in dict.fromkeys(line.phones) if secret not in self._secrets[member]]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, insert, select, update
 
 from hq import ledger_facts, synthetic_choices
 from hq.custody import Place, Seal, bound
@@ -98,7 +98,7 @@ def _on_time(connection: Connection, entries: list[Entry], locked: Mapping[bytes
     What closes something was chosen now at the latest. Where it was chosen now it is no earlier than what it ends, even
     if that was written by a clock ahead of this one. What opens something may be a little ahead of now, and is now.
     """
-    found = [replace(one, event=_not_ahead(one.event)) for one in entries]
+    found = [Entry(one.member, _not_ahead(one.event)) for one in entries]
     now = [one for one in found if is_closing(one.event.choice) and one.event.chosen_s == one.event.recorded_s]
     later: set[bytes] = set()
     for start in range(0, len(now), _CHUNK):
@@ -164,13 +164,19 @@ def numbered(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[byt
     found: dict[bytes, list[tuple[int, Event]]] = defaultdict(list)
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
-        wanted = select(consent_events).where(consent_events.c.member.in_(listed[start : start + _CHUNK]))
-        for row in connection.execute(wanted.order_by(consent_events.c.number)):
-            found[row.member].append((row.number, _event(row, locked[row.member].seal)))
+        for number, *row in connection.execute(_OF_MEMBERS, {"members": listed[start : start + _CHUNK]}):
+            found[row[1]].append((number, _opened(locked[row[1]].seal, *row)))
     for member in listed:
         if is_synthetic(locked[member].about.id):
             found[member] = [(0, one) for one in synthetic_choices.of_member(connection, member)]
     return found
+
+
+_OF_MEMBERS = (
+    select(*(consent_events.c[name] for name in _HASHED))
+    .where(consent_events.c.member.in_(bindparam("members", expanding=True)))
+    .order_by(consent_events.c.number)
+)
 
 
 def first_broken(connection: Connection) -> int | None:
@@ -229,13 +235,15 @@ def since(connection: Connection, number: int, most: int) -> list[Row[Any]]:
 
 def event_of(row: Row[Any], seal: Seal) -> Event:
     """The event of a row, opened under its member's key. Raises: SealBroken."""
-    return _event(row, seal)
+    return _opened(seal, row.id, row.member, row.method, row.chosen_s, row.recorded_s, row.choice)
 
 
 def _bound(member: bytes, event: bytes) -> bytes:
     return bound(Place.CHOICE, member, event)
 
 
-def _event(row: Row[Any], seal: Seal) -> Event:
-    said = schema.decode(Said, seal.open(row.choice, _bound(row.member, row.id)))
-    return Event(row.id, row.method, row.chosen_s, row.recorded_s, said.choice, said.proof)
+def _opened(
+    seal: Seal, event: bytes, member: bytes, method: str, chosen_s: int | None, recorded_s: int, choice: bytes
+) -> Event:
+    said = schema.decode(Said, seal.open(choice, _bound(member, event)))
+    return Event(event, method, chosen_s, recorded_s, said.choice, said.proof)

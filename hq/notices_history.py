@@ -41,7 +41,7 @@ class History:
         if not before:
             expected = "the SHA-256 of what was shown then: no notice of this policy was in force at the time of choice"
             raise Refused(Reason.NOTICE_NOT_SERVED, "notice", expected)
-        return replace(choice, notice=before[-1][2])
+        return choice if before[-1][2] == choice.notice else replace(choice, notice=before[-1][2])
 
     def proved(self, entries: Iterable[Entry], now_ms: int) -> list[Entry]:
         """These events, the proof of each grant with what HQ knows of its notice: versions, and how it was served.

@@ -17,11 +17,13 @@ from hq import audience as audiences
 from hq import ledger, membership, records
 from hq.custody import Custody
 from hq.custody_tables import member_keys
+from hq.errors import SealBroken
 from hq.keys import PAIRWISE_NUMBER, Keys, pseudonym
 from hq.membership import Locked
 from hq.state import Standing, fold
 from hq.tables import audience, phones, stores
 from wire import keyring, schema
+from wire.errors import WireError
 from wire.member import Field
 from wire.policy import MAIN_KEY, MainPolicy, Policy, StorePolicy, store_key
 from wire.sync import Collection, bucket_key, instance
@@ -103,19 +105,15 @@ def refresh(
     if late:
         commit.instances.update(records.begin(connection, late).instances)
     new, known = [], []
-    touched: dict[str, set[int]] = defaultdict(set)
+    touched: dict[str, dict[bytes, bytes | None]] = defaultdict(dict)
     for seat, found in judged(connection, locked, standing, fields, seats, now_s):
         old = seat.row
         known_as = pseudonym(keys, seat.store, seat.member) if old is None else old.pseudonym
         present = found.body is not None
-        commit.put(
-            instance(Collection.MEMBERS, seat.store),
-            known_as,
-            None if found.body is None else schema.encode(found.body),
-        )
+        commit.put(instance(Collection.MEMBERS, seat.store), known_as, found.encoded)
         bucket = int.from_bytes(bucket_key(known_as), "big")
         if phones_changed or present != (old is not None and old.present):
-            touched[seat.store].add(bucket)
+            touched[seat.store][known_as] = seat.member if present else None
         if old is None:
             new.append(_audience_row(seat, known_as, bucket, present, found.due_s))
         elif (old.present, old.due_s) != (present, found.due_s):
@@ -124,8 +122,11 @@ def refresh(
         connection.execute(insert(audience), new)
     if known:
         connection.execute(_UPDATE_PLACE, known)
-    for store, buckets in touched.items():
-        put_buckets(connection, keys.custody, commit, store, buckets)
+    carried = {one: locked[one] for places in touched.values() for one in places.values() if one is not None}
+    secrets = membership.secrets(connection, carried)
+    for store, places in touched.items():
+        turned = {known_as: secrets.get(one or b"", []) for known_as, one in places.items()}
+        _turn_buckets(connection, keys.custody, commit, store, turned)
     return commit.write(now_ms, urgent=urgent)
 
 
@@ -149,6 +150,34 @@ _UPDATE_PLACE = update(audience).where(
 )
 
 
+def _turn_buckets(
+    connection: Connection, custody: Custody, commit: records.Commit, store: str, turned: Mapping[bytes, list[bytes]]
+) -> None:
+    """Puts the built buckets of these members, by pseudonym, with the day keys of their phones, or without them.
+
+    Whoever else is in a bucket stays as its record says: the counters are locked, and every change of a member or of a
+    phone came this way. A record that cannot be read is made anew from all its members.
+    """
+    buckets: dict[int, list[bytes]] = defaultdict(list)
+    for known_as in turned:
+        buckets[int.from_bytes(bucket_key(known_as), "big")].append(known_as)
+    for ring in _rings(commit, store):
+        wanted = {bucket.to_bytes(2, "big"): listed for bucket, listed in buckets.items() if bucket < ring.filled}
+        try:
+            held = commit.bodies(ring.name, wanted)
+            for key, listed in wanted.items():
+                entries = {one: tuple(day_key(secret, ring.day or 0) for secret in turned[one]) for one in listed}
+                commit.put(ring.name, key, keyring.replaced(held.get(key, b""), entries) or None)
+        except (SealBroken, WireError):
+            put_buckets(connection, custody, commit, store, list(buckets))
+
+
+def _rings(commit: records.Commit, store: str, only_day: int | None = None) -> list[records.Instance]:
+    """The store's keyrings among the locked instances; of this one day alone."""
+    kept = [one for one in commit.instances.values() if one.store == store and one.collection is Collection.KEYRING]
+    return [one for one in kept if one.day is not None and only_day in (None, one.day)]
+
+
 def put_buckets(
     connection: Connection,
     custody: Custody,
@@ -162,8 +191,7 @@ def put_buckets(
 
     `only_day`: these buckets of this one day, built or not.
     """
-    kept = [one for one in commit.instances.values() if one.store == store and one.collection is Collection.KEYRING]
-    rings = [one for one in kept if one.day is not None and only_day in (None, one.day)]
+    rings = _rings(commit, store, only_day)
     if not rings:
         return
     secrets = _secrets(connection, custody, store, buckets)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, delete, exists, insert, select, update
 
 from hq import custody
 from hq import nodes as tree_nodes
@@ -154,6 +154,17 @@ class Commit:
             raise ValueError(f"a body has at most {MAX_BODY_BYTES} bytes")
         self._changes.setdefault(name, {})[key] = body
 
+    def bodies(self, name: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The live bodies of these records as they are before this commit. Raises: SealBroken."""
+        found = self.instances[name]
+        opening = keys_of(self._connection, found)
+        opened: dict[bytes, bytes] = {}
+        for row in _rows_of(self._connection, found.id, keys, records.c.key, records.c.seq, records.c.body):
+            body = opening.open(row.key, row.seq, row.body)
+            if body is not None:
+                opened[row.key] = body
+        return opened
+
     def renew(self, name: str, key: bytes, body: bytes | None) -> None:
         """Notes a record that gets a new seq though it may say what it said; of what never was, `null`."""
         self.put(name, key, body)
@@ -268,16 +279,16 @@ def bodies(connection: Connection, name: str) -> Iterator[bytes]:
 
 
 def _held(connection: Connection, found: int, keys: Iterable[bytes]) -> dict[bytes, Row[Any]]:
-    held: dict[bytes, Row[Any]] = {}
+    columns = (records.c.key, records.c.path, records.c.seq, records.c.digest)
+    return {row.key: row for row in _rows_of(connection, found, keys, *columns)}
+
+
+def _rows_of(connection: Connection, found: int, keys: Iterable[bytes], *columns: Column[Any]) -> Iterator[Row[Any]]:
     listed = sorted(keys)
     for start in range(0, len(listed), _CHUNK):
         chunk = listed[start : start + _CHUNK]
         among = records.c.key.between(chunk[0], chunk[-1]) if _is_run(chunk) else records.c.key.in_(chunk)
-        wanted = select(records.c.key, records.c.path, records.c.seq, records.c.digest).where(
-            records.c.instance == found, among
-        )
-        held.update({row.key: row for row in connection.execute(wanted)})
-    return held
+        yield from connection.execute(select(*columns).where(records.c.instance == found, among))
 
 
 def _is_run(ascending: list[bytes]) -> bool:

@@ -5,7 +5,7 @@
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from wire.errors import Reason, WireError
 
@@ -32,6 +32,30 @@ def pack(entries: Iterable[tuple[bytes, tuple[bytes, ...]]]) -> bytes:
     return bytes(packed)
 
 
+def replaced(body: bytes, entries: Mapping[bytes, tuple[bytes, ...]]) -> bytes:
+    """The packed body with these members' day keys in place of theirs before; who has none now is taken out.
+
+    Whoever is not named stays as they are, unread but for the length: a bucket may hold hundreds.
+
+    Raises:
+        WireError: not a packed bucket, or as `pack`.
+    """
+    kept = []
+    position, last = 0, b""
+    while position < len(body):
+        pseudonym = body[position : position + PSEUDONYM_BYTES]
+        keys_at = position + PSEUDONYM_BYTES + 1
+        count = body[keys_at - 1] if keys_at <= len(body) else 0
+        end = keys_at + count * DAY_KEY_BYTES
+        if not 1 <= count <= MAX_PHONES or end > len(body) or pseudonym <= last:
+            raise _not_packed()
+        if pseudonym not in entries:
+            kept.append(body[position:end])
+        position, last = end, pseudonym
+    kept += [pack([(pseudonym, day_keys)]) for pseudonym, day_keys in entries.items() if day_keys]
+    return b"".join(sorted(kept))  # each begins with its pseudonym, and no two are of one
+
+
 def unpack(body: bytes) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
     """(pseudonym, day keys) in ascending order of pseudonym.
 
@@ -46,7 +70,11 @@ def unpack(body: bytes) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
         count = body[keys_at - 1] if keys_at <= len(body) else 0
         end = keys_at + count * DAY_KEY_BYTES
         if not 1 <= count <= MAX_PHONES or end > len(body) or pseudonym <= last:
-            raise WireError(Reason.SHAPE, "a packed bucket of the keyring")
+            raise _not_packed()
         entries.append((pseudonym, tuple(body[at : at + DAY_KEY_BYTES] for at in range(keys_at, end, DAY_KEY_BYTES))))
         position, last = end, pseudonym
     return tuple(entries)
+
+
+def _not_packed() -> WireError:
+    return WireError(Reason.SHAPE, "a packed bucket of the keyring")

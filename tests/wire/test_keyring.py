@@ -69,3 +69,24 @@ def test_what_is_no_body_is_not_unpacked(body):
     """Cut off, empty, too many, out of order, twice, or something behind."""
     with pytest.raises(WireError):
         keyring.unpack(body)
+
+
+@given(buckets, st.dictionaries(pseudonyms, day_keys | st.just(()), max_size=4), st.integers(0, 4))
+def test_replacing_some_members_is_packing_all_anew(bucket, turned, shared):
+    """Who is named gets the new keys or goes, and the rest stays: the body is the one of all together."""
+    turned |= {one: keys[:1] for one, keys in list(bucket.items())[:shared]}
+    turned |= dict.fromkeys(list(bucket)[shared : shared + 1], ())
+    body = keyring.replaced(keyring.pack(bucket.items()), turned)
+    assert body == keyring.pack((one, keys) for one, keys in (bucket | turned).items() if keys)
+
+
+@given(st.binary(max_size=120))
+def test_nothing_is_replaced_in_what_is_no_bucket(noise):
+    """A body that does not unpack is refused, and one that does stays as it is where nobody is named."""
+    try:
+        keyring.unpack(noise)
+    except WireError:
+        with pytest.raises(WireError):
+            keyring.replaced(noise, {})
+    else:
+        assert keyring.replaced(noise, {}) == noise
