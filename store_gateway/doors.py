@@ -13,6 +13,7 @@ from math import ceil
 from typing import Protocol
 
 from store_gateway.errors import CacheError
+from store_gateway.names import Names
 from store_gateway.pairing import CODE_S as CODE_S
 from store_gateway.pairing import DARK as DARK
 from store_gateway.pairing import SECRET_BYTES, WRONG, Pairing, is_probe, label_of
@@ -39,6 +40,7 @@ class Keeper(TabletKeeper, Protocol):
     """What is needed of the replica."""
 
     def staff(self, associate: str) -> Staff | None: ...
+    def all_staff(self) -> tuple[tuple[str, Staff], ...]: ...
     def set_pin(self, pin: sync.PinSet, now_mono_s: float) -> None: ...
     def lease(self, now_mono_s: float) -> query.Lease: ...
 
@@ -80,6 +82,7 @@ class Doors:
         self._tries = Tries()
         self.pairing = Pairing(store, keeper, entropy, self._tries, self.unpaired)
         self._checks = 0
+        self._names = Names(())
         self.refused = {"pins_wrong_total": 0, "pins_throttled_total": 0, "pin_codes_wrong_total": 0}
 
     # --- sign-in -----------------------------------------------------------------------------------------------------
@@ -89,14 +92,15 @@ class Doors:
         tablet = self.pairing.paired(asked.tablet)
         if tablet is None:
             return UNPAIRED
+        associate = self._meant(asked.associate)
         hindered = self.pairing.outdated(tablet, asked.browser, now_mono_s) or self._hindered(
-            asked.associate, tablet.id, now_mono_s
+            associate, tablet.id, now_mono_s
         )
         if hindered is not None:
             return hindered
-        fits = is_probe(tablet) is (asked.associate == synthetic.ASSOCIATE)
-        verifier = self._verifier(asked.associate) if fits else ""
-        return PinCheck(asked.associate, tablet.id, asked.pin, verifier, secret=asked.tablet)
+        fits = is_probe(tablet) is (associate == synthetic.ASSOCIATE)
+        verifier = self._verifier(associate) if fits else ""
+        return PinCheck(associate, tablet.id, asked.pin, verifier, secret=asked.tablet)
 
     def begin_unlock(self, asked: query.Unlock, now_mono_s: float) -> PinCheck | query.SessionView | Refused:
         """What is to be verified, likewise; of a session that is open its view at once."""
@@ -123,15 +127,16 @@ class Doors:
         policy = self._keeper.policy()
         if is_weak(asked.pin, (policy.main.pin_digits if policy is not None else None) or LEAST_DIGITS):
             return WEAK
-        hindered = self._hindered(asked.associate, tablet.id, now_mono_s)
+        associate = self._meant(asked.associate)
+        hindered = self._hindered(associate, tablet.id, now_mono_s)
         if hindered is not None:
             return hindered
-        by = self.pin_codes.spend(asked.associate, asked.code, now_mono_s)
+        by = self.pin_codes.spend(associate, asked.code, now_mono_s)
         if by is None:
             self._checks -= 1
             self.refused["pin_codes_wrong_total"] += 1
             return WRONG
-        return PinMaking(asked.associate, tablet.id, asked.pin, by)
+        return PinMaking(associate, tablet.id, asked.pin, by)
 
     def finish(
         self, work: PinCheck | PinMaking, verdict: bool | str, now_mono_s: float
@@ -172,6 +177,12 @@ class Doors:
         self._forgive(work)
         self.held.end_where(lambda one: one.associate == work.associate)
         return query.Accepted()
+
+    def _meant(self, typed: str) -> str:
+        """The id of whose name or id was typed. All ways to write one name share its wrong tries."""
+        if not self._names:  # before the cache was unlocked there is nobody
+            self._names = Names(self._keeper.all_staff())
+        return self._names.find(typed)
 
     def _verifier(self, associate: str) -> str:
         staff = self._keeper.staff(associate)
@@ -233,6 +244,7 @@ class Doors:
 
     def staff_changed(self) -> None:
         """HQ changed staff: who is no longer active is signed out at once; name and role follow."""
+        self._names = Names(())
         for session in self.held.all():
             staff = self._keeper.staff(session.associate)
             if staff is None or not staff.active:

@@ -241,7 +241,7 @@ class Gateway:
             self._standing.drop_all()
             if policy is not None and not policy.store.hours:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
-        if changes.staff:
+        if changes.staff or changes.anew:
             self._doors.staff_changed()
         if changes.unpaired:
             self._doors.unpaired(changes.unpaired)

@@ -23,7 +23,7 @@ class UnlockAsked(Asked):
 class PinAsked(Asked):
     """A new PIN by a manager's one-time code."""
 
-    associate = _text(64, metadata={"description": "the associate's id"})
+    associate = _text(64, metadata={"description": "the associate's id or display name, in any case"})
     code = _text(64, metadata={"description": "the eight digits; spaces and hyphens do not matter"})
     pin = _text(64, metadata={"description": "the new PIN: 4 to 8 digits, or more at least, as policy says"})
 

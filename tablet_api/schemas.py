@@ -119,7 +119,7 @@ class PairingAsked(Asked):
 class SessionAsked(Asked):
     """Who signs in."""
 
-    associate = _text(64, required=True, metadata={"description": "the associate's id"})
+    associate = _text(64, required=True, metadata={"description": "the associate's id or display name, in any case"})
     pin = _text(64, required=True)
     want_token = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 

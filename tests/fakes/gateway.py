@@ -327,12 +327,14 @@ class FakeGateway:
             return Refused(RefusedReason.UNPAIRED)
         if self.wrong_pins >= 5:
             return Refused(RefusedReason.THROTTLED, 30)
-        _, _, pin = self.associates.get(request.associate, ("", "", None))
+        typed = request.associate.casefold()
+        meant = next((one for one, said in self.associates.items() if typed in (one, said[0].casefold())), "")
+        _, _, pin = self.associates.get(meant, ("", "", None))
         if request.pin != pin:
             self.wrong_pins += 1
             return Refused(RefusedReason.WRONG)
         self.wrong_pins = 0
-        secret = self.sign_in(request.associate)
+        secret = self.sign_in(meant)
         return SignedIn(secret, self.sessions[secret])
 
     def _card(self, visit: bytes, section: Section | None, view: SessionView) -> Reply:

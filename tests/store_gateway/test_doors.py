@@ -130,6 +130,43 @@ def test_an_unknown_name_is_throttled_like_a_known_one() -> None:
         assert replies == [WRONG] * 5 + [Refused(RefusedReason.THROTTLED, 30)]
 
 
+@pytest.mark.parametrize("typed", ["mara", "Mara", "MARA LINDT", "  mara   lindt ", "Mara\u00a0Lindt"])
+def test_associates_sign_in_by_the_name_that_people_call_them(typed: str) -> None:
+    """By id or display name, without case; the session is the same."""
+    world = World()
+    world.hq_says(world.replica.put_staff("mara", Staff("Mara Lindt", "advisor", "verifier", True)))
+    signed_in = world.sign_in(paired(world), typed)
+    assert isinstance(signed_in, query.SignedIn)
+    assert (signed_in.view.associate, signed_in.view.name) == ("mara", "Mara Lindt")
+
+
+def test_a_name_that_two_bear_is_nobodys() -> None:
+    """Then the id counts; so does an id that is another's name. Who left, or is called otherwise now, is not meant."""
+    world = World()
+    for associate, name in (("kim1", "Kim Ost"), ("kim2", "Kim Ost"), ("kim", "Lou")):
+        world.hq_says(world.replica.put_staff(associate, Staff(name, "advisor", "verifier", True)))
+    assert world.sign_in(paired(world), "Kim Ost") == WRONG
+    for typed, meant in (("KIM2", "kim2"), ("Kim", "kim"), ("lou", "kim")):
+        signed_in = world.sign_in(paired(world), typed)
+        assert isinstance(signed_in, query.SignedIn)
+        assert signed_in.view.associate == meant
+    world.hq_says(world.replica.put_staff("kim1", Staff("Kim Ost", "advisor", "verifier", False)))
+    world.hq_says(world.replica.put_staff("kim", Staff("Jo", "advisor", "verifier", True)))
+    assert isinstance(world.sign_in(paired(world), "kim ost"), query.SignedIn)
+    assert world.sign_in(paired(world), "lou") == WRONG
+
+
+@pytest.mark.parametrize(
+    "names", [("bo", "BO", "Bo Berg", "bo berg", "Bo"), ("no one", "NO ONE", "No One", "no  one", "No one")]
+)
+def test_all_ways_to_write_a_name_share_its_tries(names: tuple[str, ...]) -> None:
+    """Known or not: after five of them, each on a tablet of its own, the sixth waits."""
+    world = World()
+    world.hq_says(world.replica.put_staff("bo", Staff("Bo Berg", "advisor", "verifier", True)))
+    assert [world.sign_in(paired(world), name, "0000") for name in names] == [WRONG] * 5
+    assert world.sign_in(paired(world), names[0]) == Refused(RefusedReason.THROTTLED, 30)
+
+
 def test_many_tries_at_once_gain_nothing() -> None:
     """A try counts when it begins, and few may wait."""
     world = World()
