@@ -21,6 +21,8 @@ from wire.suggestions import SuggestionPolicy
 
 EVERYTHING = "suggestions"  # as a rule: off, nothing is suggested
 _SPARE = 8  # asked for beyond what policy shows where some are left out, or others come first
+_PLACES = frozenset({Place.DUE_AGAIN, Place.NEW})  # what was bought once is neither
+_DUE = frozenset({Place.DUE_AGAIN})
 Near = Callable[[str], bool]
 
 
@@ -157,18 +159,23 @@ def _ranked(
     own, bare = guard.own(), standing.bare
     known = frozenset(one.item for one in did.bought) if bare else frozenset()
 
-    def ranked(behaviour: Behaviour, allowed: Callable[[str], bool]) -> tuple[Ranked, ...]:
-        return rank(behaviour, model, allowed, most, category=shelf.category, near=near, apart=True)
+    def ranked(
+        behaviour: Behaviour,
+        allowed: Callable[[str], bool] | None,
+        places: frozenset[Place],
+        only: frozenset[str] | None = None,
+    ) -> tuple[Ranked, ...]:
+        return rank(
+            behaviour, model, allowed, most,
+            category=shelf.category, near=near, apart=True, places=places, only=only,
+        )  # fmt: skip
 
-    def is_open(item: str) -> bool:
-        if bare and item not in known and shelf.category(item) in bare:
-            return False
-        return not guard.is_guarded(item) and guard.allows(item)
+    def is_not_bare(item: str) -> bool:
+        return (item in known or shelf.category(item) not in bare) and guard.is_open(item)
 
-    found = [one for one in ranked(guard.clean(), is_open) if one.place is not Place.ONCE]
+    found = [*ranked(guard.clean(), is_not_bare if bare else guard.is_open, _PLACES)]
     if own:
-        apart = ranked(guard.owning(own), lambda item: item in own)
-        found += [_quietly(one) for one in apart if one.place is Place.DUE_AGAIN]
+        found += map(_quietly, ranked(guard.owning(own), None, _DUE, own))
     first = standing.first
     return sorted(found, key=lambda one: (_is_behind(one, first), -one.score, one.item))
 

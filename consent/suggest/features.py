@@ -9,15 +9,18 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
+from operator import mul, truediv
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
-from consent.suggest.model import LEAST_POPULAR, Entries, Knob, Model
+from consent.suggest.model import LEAST_POPULAR, MONTHS, Entries, Feature, Knob, Model
 from consent.suggest.signals import Behaviour
 
 MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
 MOST_NEW = 25  # by each of two tables
 MOST_SEEDS = 40  # own items that say what goes with them
 MOST_LAST = 20  # items of the last basket that do
+
+_SHARPENS = 0.01, 8.0  # powers by which what is less stays less, to the last bit
 
 Row = tuple[float, ...]
 Seeds = list[tuple[int, float]]  # items with what each of them counts
@@ -136,18 +139,18 @@ def likeness(model: Model, weights: Mapping[int, float]) -> Seeds:
 
 
 def _likest(model: Model, seeds: Seeds) -> Seeds:
-    near: dict[int, float] = {}
-    get, entries = near.get, model.members.entries
-    known = model.items
+    near = [0.0] * len(model.lengths)
+    members, known = model.members, model.items
     for item, weight in seeds:
         if item >= known:
             continue
-        rows, listed = entries(item)
-        for row, one in zip(rows, listed, strict=True):
-            near[row] = get(row, 0.0) + weight * one
-    power, lengths, scales = model.knobs[Knob.CLOSENESS], model.lengths, model.members.scales
-    alike = {row: (scales[row] * one / lengths[row]) ** power for row, one in near.items() if lengths[row] > 0}
-    return _shares(strongest(alike, max(1, int(model.knobs[Knob.CLUSTERS_EACH]))))
+        for row, one in members[item]:
+            near[row] += weight * one
+    power, most = model.knobs[Knob.CLOSENESS], max(1, int(model.knobs[Knob.CLUSTERS_EACH]))
+    alike = [*map(truediv, map(mul, model.scales, near), model.lengths)]
+    # What is clearly less alike than so many others stays so when it is sharpened, which takes time.
+    least = sorted(alike)[-most] * (1.0 - 1e-9) if len(alike) > most and _SHARPENS[0] <= power <= _SHARPENS[1] else 0.0
+    return _shares(strongest({row: one**power for row, one in enumerate(alike) if one > 0.0 and one >= least}, most))
 
 
 def _similar(model: Model, seeds: Seeds, wanted: Collection[int] | None) -> dict[int, float]:
@@ -172,6 +175,16 @@ def candidates(found: Situation, model: Model) -> list[int]:
 
 def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     """A row of numbers for each item, by `Feature`."""
+    return [whole(row) for row in short_rows(found, model, listed)]
+
+
+def whole(row: Row) -> Row:
+    """A row of `short_rows` with all its numbers."""
+    return row if len(row) > NEW_NUMBERS else _NOTHING_OWN + row
+
+
+def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
+    """The same, for new items without the numbers before `POPULAR`, which all are 0."""
     past, own, now_day = found.past, found.own, found.now_day
     number = len(past.baskets)
     strongest = max((one.habit for one in own.values()), default=0.0) or 1.0
@@ -185,24 +198,26 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     if dated and number:
         visit_due = math.log1p((now_day - past.days[-1]) / found.visit_gap)
     person = (math.log1p(number), math.log1p(size), novelty, visit_due)
-    log, log1p, known = math.log, math.log1p, model.items
     last = _goes_with(model, found.last, listed)
+    log, log1p, known = math.log, math.log1p, model.items
+    similar_to, goes_with_own, goes_with_last = found.similar.get, found.goes_with.get, last.get
+    popularity, trends, seasons = model.popular, model.trend, model.seasons if dated else b""
     made: list[Row] = []
     for item in listed:
         named = item < known
-        popular = model.popular[item] if named else LEAST_POPULAR
-        goes_with = log1p(100.0 * found.goes_with.get(item, 0.0))
+        popular = popularity[item] if named else LEAST_POPULAR
+        goes_with = log1p(100.0 * goes_with_own(item, 0.0))
         table = (
             popular,
-            model.trend[item] if named else 0.0,
-            model.season(item, month) if named and dated else 0.0,
-            log1p(1000.0 * found.similar.get(item, 0.0)),
+            trends[item] if named else 0.0,
+            (seasons[item * MONTHS + month - 1] - 128) / 16.0 if named and seasons else 0.0,  # doublings
+            log1p(1000.0 * similar_to(item, 0.0)),
             goes_with,
-            log1p(100.0 * last.get(item, 0.0)),
+            log1p(100.0 * goes_with_last(item, 0.0)),
         )
         one = own.get(item)
         if one is None:
-            made.append((*_NOTHING_OWN, *table, 1.0, popular, goes_with, *person))
+            made.append((*table, 1.0, popular, goes_with, *person))
             continue
         times = one.times
         since = number - one.last
@@ -238,7 +253,12 @@ def rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     return made
 
 
-_NOTHING_OWN = (0.0,) * 12
+_NOTHING_OWN = (0.0,) * Feature.POPULAR
+NEW_NUMBERS = len(Feature) - Feature.POPULAR  # of a new item's short row
+_OF_PERSON = {Feature.BASKETS, Feature.BASKET_SIZE, Feature.NOVELTY, Feature.VISIT_DUE}
+# Which features are one number in all rows of own items, and in all of new ones, of one situation.
+ALIKE_OWN: frozenset[int] = frozenset({Feature.NEW, Feature.NEW_POPULAR, Feature.NEW_GOES_WITH} | _OF_PERSON)
+ALIKE_NEW: frozenset[int] = frozenset({*range(len(_NOTHING_OWN)), Feature.NEW} | _OF_PERSON)
 
 
 def _month(day: int) -> int:

@@ -9,11 +9,11 @@ Pure: no I/O, no clock.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
-from operator import add, and_, getitem
+from operator import add, and_, getitem, itemgetter
 from struct import Struct
 
 from wire.errors import Reason, WireError
@@ -23,17 +23,29 @@ TREES_AT_ONCE = 64  # in one grove, so that its numbers stay some hundred bytes
 _FIELDS = ((8, "B"), (16, "H"), (32, "I"), (64, "Q"))
 
 
+_Take = Callable[[Sequence[float]], tuple[float, ...]]
+_Others = tuple[_Take, Sequence[Sequence[float]], Sequence[Sequence[int]]]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Grove:
-    """Some trees. `spans`: feature, its thresholds ascending, and what is left of all leaves in each span."""
+    """Some trees. `spans`: feature, its thresholds ascending, and what is left of all leaves in each span.
+
+    `leaves`: of each tree by the bit of its field.
+    """
 
     every: int
     spans: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]
     fields: Struct
-    leaves: tuple[dict[int, float], ...]  # of each tree by the bit of its field
+    leaves: tuple[dict[int, float], ...]
 
     def __repr__(self) -> str:
         return f"Grove({len(self.leaves)} trees)"
+
+    def but(self, alike: frozenset[int]) -> "_Others":
+        """How to take the features other than these out of a row, their thresholds, and their spans."""
+        others = [one for one in self.spans if one[0] not in alike]
+        return _taking([one[0] for one in others]), [one[1] for one in others], [one[2] for one in others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,11 @@ def _grove(trees: Sequence[_Tree]) -> Grove:
     )
 
 
+def _taking(features: Sequence[int]) -> _Take:
+    """`itemgetter`, which gives a tuple for two places and more alone."""
+    return itemgetter(*features) if len(features) > 1 else lambda row: tuple(row[one] for one in features)
+
+
 def _spans(every: int, branches: list[tuple[float, int, int]]) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """The thresholds, and what is left up to the first, between each two, and above the last."""
     thresholds = sorted({threshold for threshold, _, _ in branches})
@@ -115,13 +132,27 @@ def _spans(every: int, branches: list[tuple[float, int, int]]) -> tuple[tuple[fl
     return tuple(thresholds), tuple(one & other for one, other in zip(before, behind, strict=True))
 
 
-def grown(several: Sequence[Grove], row: Sequence[float]) -> float:
-    """What all the trees add up to for a row, in the order of the trees."""
-    whole = 0.0
-    for grove in several:
-        left = grove.every
-        for feature, thresholds, spans in grove.spans:
+def grown(
+    several: Sequence[Grove], rows: Sequence[Sequence[float]], alike: frozenset[int] = frozenset()
+) -> list[float]:
+    """What all the trees add up to for each row, in the order of the trees. `alike`: features that all rows share."""
+    sums = [0.0] * len(rows)
+    for grove in several if rows else ():
+        left, others = _narrowed(grove, rows[0], alike)
+        of, thresholds, spans = others
+        leaves, fields = grove.leaves, grove.fields
+        unpack, size_bytes = fields.unpack, fields.size
+        for place, row in enumerate(rows):
+            bits = reduce(and_, map(getitem, spans, map(bisect_left, thresholds, of(row))), left)
+            found = unpack(bits.to_bytes(size_bytes, "little"))
+            sums[place] = reduce(add, map(getitem, leaves, found), sums[place])  # `sum` rounds otherwise from 3.12 on
+    return sums
+
+
+def _narrowed(grove: Grove, row: Sequence[float], alike: frozenset[int]) -> tuple[int, _Others]:
+    """What the features that all rows share leave over, and the spans of the others."""
+    left = grove.every
+    for feature, thresholds, spans in grove.spans:
+        if feature in alike:
             left &= spans[bisect_left(thresholds, row[feature])]
-        found = grove.fields.unpack(left.to_bytes(grove.fields.size, "little"))
-        whole = reduce(add, map(getitem, grove.leaves, found), whole)  # `sum` rounds in another way from 3.12 on
-    return whole
+    return left, grove.but(alike)

@@ -6,7 +6,7 @@ is no signal either: `clean` takes it out of what is ranked by, so that nothing 
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -75,6 +75,7 @@ class Terms:
 
 
 _FREE = Verdict(GuardRule.FREE)
+_NO_HABIT = Verdict(GuardRule.NO_HABIT)
 
 
 class _Own:
@@ -94,12 +95,16 @@ class Guard:
         self._behaviour, self._terms, self._shelf, self._policy = behaviour, terms, shelf, policy
         self._specials = frozenset(category(one) for one in terms.specials)
         self._remembered = {one.item: one for one in terms.memory.items}
-        self._muted = {what: frozenset(name for kind, name in terms.mutes if kind == what) for what in Muting}
+        self._items, self._categories, self._themes = (
+            frozenset(name for kind, name in terms.mutes if kind == what)
+            for what in (Muting.ITEM, Muting.CATEGORY, Muting.THEME)
+        )
         self._sorts: dict[int, Verdict] = {}  # by identity: a shelf has each sort once, and hashing one takes long
         self._signals: dict[str, bool] = {}
+        self._judged: dict[str, Verdict] = {}  # of the noted
         self._own = _owned(behaviour.bought)
         # Items of which more is known than their sort: most have none, and are judged by it alone.
-        self._noted = self._own.keys() | self._remembered.keys() | self._muted[Muting.ITEM]
+        self._noted = self._own.keys() | self._remembered.keys() | self._items
 
     def allows(self, item: str) -> bool:
         """Whether `judge` says that the item is free."""
@@ -107,10 +112,26 @@ class Guard:
 
     def judge(self, item: str) -> Verdict:
         """The first rule that speaks against the item; `FREE`: none does."""
-        harmless = self.harmless(item)
-        if harmless is _FREE and self._is_no_habit(item):
-            return Verdict(GuardRule.NO_HABIT)
-        return harmless
+        verdict = self._judged.get(item)
+        if verdict is None:
+            verdict = self.harmless(item)
+            if verdict is _FREE and self._is_no_habit(item):
+                verdict = _NO_HABIT
+            if item in self._noted:
+                self._judged[item] = verdict
+        return verdict
+
+    def is_open(self, item: str) -> bool:
+        """Whether no flag guards the item, and `judge` says that it is free."""
+        sort = self._shelf.sort(item)
+        if sort is None or sort.flags:
+            return False
+        if item in self._noted:
+            own = self._own.get(item)
+            if own is not None and not own.returned and len(own.kept) < self._policy.habit_baskets:
+                return False  # whatever else: it is no habit, as most of a history
+            return self.judge(item) is _FREE
+        return not (self._categories or self._themes) or self._muted_sort(sort) is None
 
     def told(self, item: str) -> Verdict:
         """As `judge`, for who explains it: by what follows from no mute, age or special grant, where that says no.
@@ -123,7 +144,7 @@ class Guard:
             return self.judge(item)
         verdict = self._of_purchases(item, sort)
         if verdict is _FREE and self._is_no_habit(item):
-            verdict = Verdict(GuardRule.NO_HABIT)
+            verdict = _NO_HABIT
         if verdict is _FREE:
             verdict = self._of_memory(item)
         return self.judge(item) if verdict is _FREE else verdict
@@ -138,9 +159,7 @@ class Guard:
         sort = self._shelf.sort(item)
         if sort is None:
             return Verdict(GuardRule.UNKNOWN_ITEM)
-        verdict = self._sorts.get(id(sort))
-        if verdict is None:
-            verdict = self._sorts[id(sort)] = self._of_sort(sort)
+        verdict = self._of_its_sort(sort)
         if verdict is not _FREE or not (sort.flags or item in self._noted):
             return verdict
         return self._of_item(item, sort)
@@ -172,7 +191,7 @@ class Guard:
         found = self._signals.get(item)
         if found is None:
             sort = self._shelf.sort(item)
-            is_muted = item in self._muted[Muting.ITEM]
+            is_muted = item in self._items
             found = sort is not None and not sort.flags and not is_muted and self._muted_sort(sort) is None
             self._signals[item] = found
         return found
@@ -180,6 +199,12 @@ class Guard:
     def _speaks_for_itself(self, item: str) -> bool:
         sort = self._shelf.sort(item)
         return sort is not None and bool(sort.flags) and not sort.specials
+
+    def _of_its_sort(self, sort: Sort) -> Verdict:
+        verdict = self._sorts.get(id(sort))
+        if verdict is None:
+            verdict = self._sorts[id(sort)] = self._of_sort(sort)
+        return verdict
 
     def _of_sort(self, sort: Sort) -> Verdict:
         """What holds of every item of a sort."""
@@ -195,7 +220,7 @@ class Guard:
         return self._muted_sort(sort) or _FREE
 
     def _muted_sort(self, sort: Sort) -> Verdict | None:
-        categories, themes = self._muted[Muting.CATEGORY], self._muted[Muting.THEME]
+        categories, themes = self._categories, self._themes
         if categories and not categories.isdisjoint(sort.path):
             return Verdict(GuardRule.MUTED_CATEGORY, next(name for name in sort.path if name in categories))
         if themes and not themes.isdisjoint(sort.themes):
@@ -204,7 +229,7 @@ class Guard:
 
     def _of_item(self, item: str, sort: Sort) -> Verdict:
         """What holds of this one item, of a sort that is free."""
-        if item in self._muted[Muting.ITEM]:
+        if item in self._items:
             return Verdict(GuardRule.MUTED_ITEM)
         verdict = self._of_purchases(item, sort)
         return self._of_memory(item) if verdict is _FREE else verdict
@@ -213,7 +238,7 @@ class Guard:
         own = self._own_of(item)
         if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(own):
             return Verdict(GuardRule.ONLY_IF_BOUGHT)
-        if own is not None and own.returned >= max(1, self._occasions(own)):
+        if own is not None and own.returned and own.returned >= self._occasions(own):
             return Verdict(GuardRule.RETURNED)
         return _FREE
 
@@ -239,7 +264,8 @@ class Guard:
         return own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own)
 
     def _is_habit(self, own: _Own | None) -> bool:
-        return own is not None and self._occasions(own) >= self._policy.habit_baskets
+        least = self._policy.habit_baskets
+        return own is not None and len(own.kept) >= least and self._occasions(own) >= least
 
     def _occasions(self, own: _Own) -> int:
         """On how many days the item was bought and kept, not too long ago. Several baskets of a day are one visit."""
@@ -248,11 +274,13 @@ class Guard:
         return len({day for day, left in own.kept if left > 0 and (since is None or day > since)})
 
 
-def _owned(bought: Iterable[Bought]) -> dict[str, _Own]:
+def _owned(bought: Collection[Bought]) -> dict[str, _Own]:
     """What was kept of each item. What came back never counts; the till's receipt of it takes off what was before."""
     found: dict[str, _Own] = {}
-    for one in sorted(bought, key=lambda line: (line.day, line.basket, line.quantity <= 0)):
-        own = found.setdefault(one.item, _Own())
+    for one in _ordered(bought):
+        own = found.get(one.item)
+        if own is None:
+            own = found[one.item] = _Own()
         if one.quantity > 0 and not one.returned:
             own.kept.append((one.day, one.quantity))
             continue
@@ -263,3 +291,10 @@ def _owned(bought: Iterable[Bought]) -> dict[str, _Own]:
             own.kept[at] = day, max(0, left - off)
             off = max(0, off - left)
     return found
+
+
+def _ordered(bought: Collection[Bought]) -> Iterable[Bought]:
+    """By time; as they are where nothing came back, since then no order matters."""
+    if any(one.returned or one.quantity <= 0 for one in bought):
+        return sorted(bought, key=lambda line: (line.day, line.basket, line.quantity <= 0))
+    return bought

@@ -12,7 +12,8 @@ from enum import IntEnum
 from consent.suggest.forest import Grove, Node, groves
 from consent.suggest.history import Decay
 from wire import schema
-from wire.affinity import ITEM_COLUMNS, MONTHS, Affinity, Neighbours, floats, shorts, words
+from wire.affinity import ITEM_COLUMNS, Affinity, Neighbours, floats, shorts, words
+from wire.affinity import MONTHS as MONTHS
 from wire.errors import Reason, WireError
 
 Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of the weights
@@ -91,11 +92,6 @@ class Rows:
         start, end = self.starts[number], self.starts[number + 1]
         return self.items[start:end], self.weights[start:end], self.scales[number]
 
-    def entries(self, number: int) -> tuple["array[int]", bytes]:
-        """Items and weights of one row, where the scale is another row's."""
-        start, end = self.starts[number], self.starts[number + 1]
-        return self.items[start:end], self.weights[start:end]
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Model:
@@ -113,9 +109,10 @@ class Model:
     gap_days: "array[float]"
     seasons: bytes
     goes_with: Rows
-    members: Rows  # for each item the clusters that buy it
+    members: tuple[tuple[tuple[int, int], ...], ...]  # for each item the clusters that buy it, and its weight in each
     clusters: Rows
-    lengths: "array[float]"  # of each cluster's vector
+    lengths: tuple[float, ...]  # of each cluster's vector; of one that has none, infinite: nothing is like it
+    scales: tuple[float, ...]  # of each cluster's weights
     sizes: "array[int]"
     linear: tuple[float, ...]
     trees: tuple[Grove, ...]
@@ -152,7 +149,8 @@ class Model:
             goes_with=Rows.of(affinity.goes_with),
             members=_turned(clusters, len(names)),
             clusters=clusters,
-            lengths=_lengths(clusters, len(affinity.sizes) // 4),
+            lengths=tuple(length or math.inf for length in _lengths(clusters, len(affinity.sizes) // 4)),
+            scales=tuple(clusters.scales),
             sizes=words(affinity.sizes),
             linear=tuple(floats(affinity.linear)),
             trees=_trees(affinity),
@@ -161,40 +159,28 @@ class Model:
             ),
         )
 
-    def season(self, item: int, month: int) -> float:
-        """How much more than in other months an item is bought in this one, 1 to 12: doublings."""
-        return (self.seasons[item * MONTHS + month - 1] - 128) / 16.0 if self.seasons else 0.0
-
 
 def _decay(knobs: tuple[float, ...]) -> Decay:
     within, between, fast, slow = (min(1.0, max(0.01, rate)) for rate in knobs[Knob.WITHIN : Knob.HALF_DAYS])
     return Decay(max(1, int(knobs[Knob.GROUPS])), within, between, fast, slow, max(1.0, knobs[Knob.HALF_DAYS]))
 
 
-def _lengths(rows: Rows, number: int) -> "array[float]":
+def _lengths(rows: Rows, number: int) -> tuple[float, ...]:
     found = array("f")
     for row in range(number):
         _, weights, scale = rows.row(row)
         found.append(scale * sum(weight * weight for weight in weights) ** 0.5)
-    return found
+    return tuple(found)
 
 
-def _turned(rows: Rows, items: int) -> Rows:
-    """The same table by item: which rows it is in."""
-    number = len(rows.scales)
-    counts = array("I", [0]) * (items + 1)
-    for item in rows.items:
-        counts[item + 1] += 1
-    for item in range(items):
-        counts[item + 1] += counts[item]
-    into, found, weights = array("I", counts), array("H", bytes(2 * len(rows.items))), bytearray(len(rows.items))
-    for row in range(number):
-        listed, listed_weights, _ = rows.row(row)
-        for item, weight in zip(listed, listed_weights, strict=True):
-            found[into[item]] = row
-            weights[into[item]] = weight
-            into[item] += 1
-    return Rows(counts, found, bytes(weights), rows.scales)
+def _turned(rows: Rows, items: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """The same table by item: the rows that it is in, ascending, with its weight in each."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(items)]
+    for row in range(len(rows.scales)):
+        listed, weights, _ = rows.row(row)
+        for item, weight in zip(listed, weights, strict=True):
+            found[item].append((row, weight))
+    return tuple(tuple(one) for one in found)
 
 
 def _trees(affinity: Affinity) -> tuple[Grove, ...]:
@@ -228,9 +214,10 @@ WITHOUT_TABLES = Model(
     gap_days=array("f"),
     seasons=b"",
     goes_with=_NO_ROWS,
-    members=_NO_ROWS,
+    members=(),
     clusters=_NO_ROWS,
-    lengths=array("f"),
+    lengths=(),
+    scales=(),
     sizes=array("I"),
     linear=(-3.0, *(OWN_ALONE.get(one, 0.0) for one in Feature)),
     trees=(),

@@ -6,15 +6,16 @@ Pure: no I/O, no clock.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import compress
 from operator import mul
 
 from consent.suggest import features, reasons
 from consent.suggest.features import Row, Situation
 from consent.suggest.forest import grown
-from consent.suggest.model import WITHOUT_TABLES, Knob, Model
+from consent.suggest.model import WITHOUT_TABLES, Feature, Knob, Model
 from consent.suggest.reasons import Reason as Reason
 from consent.suggest.reasons import ReasonKind as ReasonKind
 from consent.suggest.signals import Behaviour, Tally
@@ -41,6 +42,11 @@ class Place(StrEnum):
     NEW = "new"
 
 
+EVERYWHERE = frozenset(Place)
+Scored = tuple[float, str, int, Row]  # the score below 0 and the name, by which they are sorted; the item and its row
+_PLACES = (Place.NEW, Place.ONCE, Place.DUE_AGAIN)  # by the number of baskets, up to that of a habit
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """One suggestion. `times`: the baskets in which it was bought and kept. `reasons`: 1 to 3, the strongest first."""
@@ -61,26 +67,30 @@ def rank(
     category: Callable[[str], str | None] | None = None,
     near: Callable[[str], bool] | None = None,
     apart: bool = False,
+    places: frozenset[Place] = EVERYWHERE,
+    only: Collection[str] | None = None,
 ) -> tuple[Ranked, ...]:
-    """The best suggestions, best first: at most `most` of them, or with `apart` of each place. Equal ones by item id.
+    """The best suggestions, best first: at most `most` of them, or with `apart` of each of `places`. Equal ones by id.
 
     `model` None: by the own past alone. `allowed` is asked about candidates, some hundreds. `category` is what the
-    behaviour's tallies count by; `near` says whether an item stands in the zone of the visit.
+    behaviour's tallies count by; `near` says whether an item stands in the zone of the visit. `only`: of these
+    alone, of those that were bought; the others say no more than what they are to them.
     """
     model = WITHOUT_TABLES if model is None else model
-    found = features.situation(behaviour, model)
-    names = model.names
-    named = {
-        item: names[item] if item < len(names) else found.names[item] for item in features.candidates(found, model)
-    }
-    listed = [item for item, name in named.items() if allowed is None or allowed(name)]
-    rows = features.rows(found, model, listed)
+    found = features.situation(behaviour, model, only)
+    names, known, others = model.names, model.items, found.names
+    listed = features.candidates(found, model)
+    called = [names[item] if item < known else others[item] for item in listed]
+    if allowed is not None:
+        may = [*map(allowed, called)]
+        listed, called = [*compress(listed, may)], [*compress(called, may)]
+    rows = features.short_rows(found, model, listed)
     tallies = {name: tallied(one) for name, one in behaviour.tallies} if category is not None else {}
-    shares, came_back = found.basket or found.wishlist, found.past.came_back
-    scored: list[tuple[float, str, int, Row]] = []
-    for item, row, score in zip(listed, rows, scores(model, rows, TREED_EACH * most), strict=True):
-        name = named[item]
-        if shares:
+    shared = found.wishlist.union(found.goes_with_basket, found.goes_with_wishlist)
+    came_back = found.past.came_back
+    scored: list[Scored] = []
+    for item, name, row, score in zip(listed, called, rows, scores(model, rows, TREED_EACH * most), strict=True):
+        if item in shared:
             score += _shared(found, item)
         if came_back:
             score -= CAME_BACK * came_back.get(name, 0)
@@ -88,30 +98,31 @@ def rank(
             score += NEAR
         if tallies and category is not None:
             score += tallies.get(category(name) or "", 0.0)
-        scored.append((score, name, item, row))
-    scored.sort(key=lambda one: (-one[0], one[1]))
-    return tuple(_best(scored, found, model, most, apart, near))
+        scored.append((-score, name, item, row))
+    scored.sort()  # a name stands once: no more than the two is compared
+    left = [most if place in places else 0 for place in _PLACES]
+    return tuple(_best(scored, found, model, left, apart, near))
 
 
 def _best(
-    scored: list[tuple[float, str, int, Row]],
+    scored: list[Scored],
     found: Situation,
     model: Model,
-    most: int,
+    left: list[int],
     apart: bool,
     near: Callable[[str], bool] | None,
 ) -> Iterable[Ranked]:
-    left = dict.fromkeys(Place, most)
     kept: list[tuple[float, str, int, Row, Place, int]] = []
-    for score, name, item, row in scored:
+    for less, name, item, row in scored:
         own = found.own.get(item)
         times = 0 if own is None else own.times
-        place = (Place.NEW, Place.ONCE, Place.DUE_AGAIN)[min(times, 2)]
-        if left[place] <= 0:
+        at = min(times, 2)
+        if left[at] <= 0:
             continue
-        for one in (place,) if apart else tuple(Place):
-            left[one] -= 1
-        kept.append((score, name, item, row, place, times))
+        left = [one - (which == at or not apart) for which, one in enumerate(left)]
+        kept.append((-less, name, item, features.whole(row), _PLACES[at], times))
+        if max(left) <= 0:
+            break
     seeds = reasons.Seeds.of(found, model, [item for _, _, item, *_ in kept])
     for score, name, item, row, place, times in kept:
         why = reasons.reasons(found, model, seeds, item, row, near is not None and near(name))
@@ -119,20 +130,28 @@ def _best(
 
 
 def scores(model: Model, rows: list[Row], treed: int = LEAST_TREED) -> list[float]:
-    """The log odds of each row: by the linear weights, and for the best of them by the trees, where there are any."""
+    """The log odds of each row: by the linear weights, and for the best of them by the trees, where there are any.
+
+    Rows may be short (`features.short_rows`).
+    """
     if not model.linear:
         return [0.0] * len(rows)
     intercept, *weights = model.linear
-    linear = [intercept + sum(map(mul, weights, row)) for row in rows]
+    for_new, short = weights[Feature.POPULAR :], features.NEW_NUMBERS
+    linear = [intercept + sum(map(mul, weights if len(row) > short else for_new, row)) for row in rows]
     if not model.trees:
         return linear
     treed = max(treed, LEAST_TREED)
     order = sorted(range(len(rows)), key=lambda place: -linear[place])
     share = model.knobs[Knob.TREES_SHARE]
-    for place in order[:treed]:
-        linear[place] = share * grown(model.trees, rows[place]) + (1.0 - share) * linear[place]
+    best = order[:treed]
+    for is_new, alike in ((False, features.ALIKE_OWN), (True, features.ALIKE_NEW)):
+        places = [place for place in best if (len(rows[place]) <= short) is is_new]
+        sums = grown(model.trees, [features.whole(rows[place]) for place in places], alike)
+        for place, one in zip(places, sums, strict=True):
+            linear[place] = share * one + (1.0 - share) * linear[place]
     if len(order) > treed:  # the others stay behind the best of them, in their order
-        floor = min(linear[place] for place in order[:treed]) - 1e-6
+        floor = min(linear[place] for place in best) - 1e-6
         step = linear[order[treed]] - floor
         for place in order[treed:]:
             linear[place] = min(linear[place], linear[place] - step)

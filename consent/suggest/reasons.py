@@ -109,11 +109,14 @@ def _others(found: Situation, model: Model, seeds: Seeds, item: int) -> list[Rea
 def _speaking(model: Model, wanted: frozenset[int], seeds: Mapping[int, float]) -> dict[int, int]:
     """For each wanted item the seed with which it goes most; of equal ones the lower number."""
     best: dict[int, tuple[float, int]] = {}
-    for seed, weight in sorted(seeds.items()):
-        if seed >= model.items:
+    known, table = model.items, model.goes_with
+    starts, beside = table.starts, table.items
+    for seed, weight in sorted(seeds.items()) if wanted else ():
+        here = wanted.intersection(beside[starts[seed] : starts[seed + 1]]) if seed < known else ()
+        if not here:
             continue
-        items, weights, scale = model.goes_with.row(seed)
-        for item in wanted.intersection(items):
+        items, weights, scale = table.row(seed)
+        for item in here:
             told = weights[items.index(item)] * scale * weight
             if item != seed and told > best.get(item, (0.0, 0))[0]:
                 best[item] = (told, seed)

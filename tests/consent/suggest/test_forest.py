@@ -46,7 +46,9 @@ def walked(shapes, row):
 def test_all_at_once_is_what_walking_adds_up_to(shapes, rows):
     """To the last bit, whatever the trees, also where a number is just a threshold."""
     made = groves(*laid(shapes))
-    assert [grown(made, row).hex() for row in rows] == [walked(shapes, row).hex() for row in rows]
+    assert [one.hex() for one in grown(made, rows)] == [walked(shapes, row).hex() for row in rows]
+    alike = frozenset(feature for feature in range(WIDTH) if len({row[feature] for row in rows}) == 1)
+    assert grown(made, rows, alike) == grown(made, rows)
 
 
 @pytest.mark.parametrize("leaves", [1, 8, 9, 17, 33, MOST_LEAVES])
@@ -59,7 +61,7 @@ def test_wide_trees_and_many_groves_add_up(leaves):
     made = groves(*laid(shapes))
     assert len(made) == 2
     for row in ((0.0,) * WIDTH, (0.3, 0.9, 0.5, 0.1, 0.7), (2.0,) * WIDTH):
-        assert grown(made, row) == walked(shapes, row)
+        assert grown(made, [row]) == [walked(shapes, row)]
 
 
 def test_what_is_no_tree_is_refused():

@@ -102,7 +102,7 @@ def test_trees_of_the_wire_add_up_as_those_that_were_learned(shop):
         fitted = weights._trees(found, np.ones(len(found.rows), bool), 7)
     told = Model.of(affinity.Affinity(**{**_fields(made), "trees": weights.grown(fitted)}))
     for row, expected in zip(found.rows[:200].tolist(), fitted.decision_function(found.rows[:200]), strict=True):
-        assert grown(told.trees, tuple(row)) == pytest.approx(expected, abs=1e-4)
+        assert grown(told.trees, [tuple(row)])[0] == pytest.approx(expected, abs=1e-4)
 
 
 def _fields(made):
