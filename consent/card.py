@@ -13,7 +13,7 @@ from consent import hints
 from consent.decide import decide, declared, presence
 from consent.grants import PRESENCE
 from consent.mutes import is_muted
-from consent.offered import NOTHING_OFFERED, SCOPE, Offered, laid
+from consent.offered import MADE, NOTHING_OFFERED, SCOPE, Offered, laid
 from consent.verdict import Allow, Deny, Ground
 from consent.visit import Denied, Visit
 from wire import query, schema
@@ -131,9 +131,10 @@ def _allowed(
 def _suggestible(field: Field, rule: ScopeRule, member: Member, denied: Denied, offered: Offered) -> Field | None:
     """Suggestions without what the member muted or declined; None where none is left. All else as it is.
 
-    What others than this store suggest has to be harmless besides.
+    What others than this store suggest has to be harmless besides. What was concluded names no item.
     """
-    if rule.section is not Section.SUGGESTIONS or field.value.items is None:
+    is_concluded = rule.id in MADE and rule.id != SCOPE
+    if rule.section is not Section.SUGGESTIONS or field.value.items is None or is_concluded:
         return field
     left = tuple(
         one
@@ -166,8 +167,11 @@ def _line(shown: _Shown, policy: Policy, offered: Offered) -> query.Line:
     if rule.value_type is ValueType.TEXTS:
         entries = tuple(query.Entry(text, None, None, False) for text in value.texts or ())
     elif rule.value_type is ValueType.ITEMS:
-        ours = {one.item: one for one in offered.left()} if rule.id == SCOPE else {}
-        entries = tuple(ours.get(item.item) or _entry(item, rule.section) for item in value.items or ())
+        if rule.id in MADE and rule.id != SCOPE:
+            entries = offered.under(rule.id)
+        else:
+            ours = {one.item: one for one in offered.under(SCOPE)} if rule.id == SCOPE else {}
+            entries = tuple(ours.get(item.item) or _entry(item, rule.section) for item in value.items or ())
     text = value.text if rule.value_type is ValueType.TEXT else None
     return query.Line(rule.id, rule.label, text, entries[: rule.most_items], why)
 

@@ -12,26 +12,30 @@ from types import MappingProxyType
 
 from consent.decide import Allow, decide, usable
 from consent.grants import SUGGEST
+from consent.journeys import BASKET, CONCLUSIONS, HISTORIES, SERVICE, WISHLIST, journey
+from consent.journeys import RETURNS as RETURNS
 from consent.mutes import mutes
 from consent.suggest import choose
 from consent.suggest.choose import Chosen
 from consent.suggest.guard import Guard, Terms
+from consent.suggest.journey import COHORT, STAGE
 from consent.suggest.memory import NOTHING
 from consent.suggest.model import Model
 from consent.suggest.rank import Place, Ranked
 from consent.suggest.shelf import EMPTY, Shelf
 from consent.suggest.signals import Behaviour, Bought
 from consent.visit import Denied, Visit
+from wire.concluded import Cohort, Concluded, Evidence
 from wire.items import Response
 from wire.member import Field, Item, Member, SourceClass, Value, ValueClass
-from wire.policy import Policy
+from wire.policy import Policy, Section
 from wire.suggested import MOST_REASONS, Suggested, SuggestedKind, SuggestedPlace, SuggestedReason
-from wire.suggestions import DEFAULT, Memory, SuggestionPolicy
+from wire.suggestions import DEFAULT, Memory, Stage, SuggestionPolicy
 from wire.views import Entry
 
-SCOPE = "suggestions"  # what stands under it is made where it is shown; a record's own value of it is never used
-HISTORY_STORE, HISTORY_ONLINE, RETURNS = "history.store", "history.online", "returns"
-WISHLIST, BASKET = "wishlist", "basket.online"
+SCOPE = "suggestions"
+MADE = frozenset((SCOPE, STAGE, COHORT))  # made where they are shown; a record's own value of them is never used
+HISTORY_STORE, HISTORY_ONLINE = HISTORIES
 SOURCES = (HISTORY_STORE, HISTORY_ONLINE, RETURNS, WISHLIST, BASKET)
 _DAY_S = 86_400
 _PLACES = {Place.DUE_AGAIN: SuggestedPlace.DUE_AGAIN, Place.NEW: SuggestedPlace.NEW}
@@ -53,7 +57,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Offered:
-    """What is suggested on one card. `answers`: what the shopper made of items on this visit.
+    """What is suggested on one card, and what was concluded. `answers`: what the shopper made of items on this visit.
 
     `harmless`: whether an item that somebody else suggests may stand there at all.
     """
@@ -68,7 +72,20 @@ class Offered:
 
     def left(self) -> tuple[Entry, ...]:
         """The entries that are still to be shown, with what was made of each."""
-        return tuple(self._answered(one) for one in self.entries if one.item is not None and self.stands(one.item))
+        return tuple(
+            self._answered(one)
+            for one in self.entries
+            if one.concluded is not None or (one.item is not None and self.stands(one.item))
+        )
+
+    def under(self, scope: str) -> tuple[Entry, ...]:
+        """Those of them that stand under one scope."""
+        return tuple(one for one in self.left() if scope_of(one) == scope)
+
+    @property
+    def stage(self) -> Stage | None:
+        """How far the shopper is, where that was concluded."""
+        return next((one.concluded.stage for one in self.entries if one.concluded and one.concluded.stage), None)
 
     def _answered(self, entry: Entry) -> Entry:
         answer = self.answers.get(entry.item or "")
@@ -78,6 +95,13 @@ class Offered:
 
 
 NOTHING_OFFERED = Offered()
+
+
+def scope_of(entry: Entry) -> str:
+    """The scope under which an entry stands that was made here."""
+    if entry.concluded is None:
+        return SCOPE
+    return COHORT if entry.concluded.stage is None else STAGE
 
 
 def rules(policy: Policy) -> SuggestionPolicy:
@@ -91,21 +115,28 @@ def sources(
     """The scopes that suggestions for this role may be made from now; None where none may be shown to it.
 
     Whether they may be shown is the decision on `SCOPE`, as on any scope: made before anything is computed, so that who
-    hides them costs no more than who has none.
+    hides them costs no more than who has none. `STAGE` and `COHORT` are among them where these may be shown as well:
+    what may not be said is not concluded, and steers nothing.
     """
-    probe = laid(member, (Entry("", None, None, False, SCOPE),), now_s)
-    if not isinstance(decide(probe, denied, SCOPE, role, visit, policy, now_s), Allow):
+    probe = laid(member, _PROBE, now_s)
+
+    def may_show(scope: str) -> bool:
+        return isinstance(decide(probe, denied, scope, role, visit, policy, now_s), Allow)
+
+    if not may_show(SCOPE):
         return None
+    told = [rule.id for rule in policy.main.scopes if rule.id in CONCLUSIONS and rule.section is Section.SUGGESTIONS]
+    concluded = [scope for scope in told if may_show(scope)]
     granted = (
         scope
-        for scope in SOURCES
+        for scope in (*SOURCES, *((SERVICE,) if STAGE in concluded else ()))
         if isinstance(usable(member, denied, scope, SUGGEST, role, visit, policy, now_s), Allow)
     )
-    return choose.inputs(rules(policy), visit.zone, None, granted)
+    return choose.inputs(rules(policy), visit.zone, None, (*granted, *concluded))
 
 
-def behaviour(member: Member, scopes: frozenset[str], now_s: int) -> Behaviour:
-    """What the member did, of these scopes alone: item ids, days and counts.
+def behaviour(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool = False) -> Behaviour:
+    """What the member did, of these scopes alone: item ids, times and counts. `calls`: they ask for help now.
 
     What was bought on one day in one way is one basket: one visit, however often it went to the till.
     """
@@ -122,6 +153,7 @@ def behaviour(member: Member, scopes: frozenset[str], now_s: int) -> Behaviour:
         basket=tuple(one.item for one in items.get(BASKET, ())),
         wishlist=tuple(one.item for one in items.get(WISHLIST, ())),
         now_day=now_s // _DAY_S,
+        journey=journey(member, scopes, now_s, calls=calls),
     )
 
 
@@ -172,7 +204,7 @@ def make(
 ) -> tuple[Entry, ...]:
     """What is suggested to this member on a card for this role, from `scopes`, which `sources` gave."""
     on_terms = terms(member, denied, role, visit, policy, now_s, around)
-    did = behaviour(member, scopes, now_s)
+    did = behaviour(member, scopes, now_s, calls=visit.help)
     return entries(choose.choose(did, on_terms, around.shelf, around.model, rules(policy)), around)
 
 
@@ -199,7 +231,12 @@ def entries(chosen: Chosen, around: Around) -> tuple[Entry, ...]:
         if name and sort is not None:
             told = Suggested(_PLACES[one.place], _reasons(one), sort.themes)
             found.append(Entry(name, None, None, False, one.item, told))
-    return tuple(found)
+    concluded = ((chosen.stage,) if chosen.stage is not None else ()) + chosen.cohorts
+    return (*found, *map(_said, concluded))
+
+
+def _said(one: Concluded) -> Entry:
+    return Entry((one.stage or one.cohort or one.evidence).value, None, None, False, concluded=one)
 
 
 def _reasons(one: Ranked) -> tuple[SuggestedReason, ...]:
@@ -215,13 +252,23 @@ def _in_bounds(number: int) -> int:
     return max(0, min(number, _LONGEST_DAYS))
 
 
-def laid(member: Member, suggested: tuple[Entry, ...], now_s: int) -> Member:
-    """The record with these suggestions in the place of whatever it says under `SCOPE`."""
-    others = tuple(one for one in member.fields if one.scope != SCOPE)
-    if len(others) == len(member.fields) and not suggested:
+def laid(member: Member, made: tuple[Entry, ...], now_s: int) -> Member:
+    """The record with what was made here in the place of whatever it says under `MADE`."""
+    others = tuple(one for one in member.fields if one.scope not in MADE)
+    if len(others) == len(member.fields) and not made:
         return member
-    if not suggested:
-        return replace(member, fields=others)
-    items = tuple(Item(one.item or "", one.text, None, None, False) for one in suggested)
-    made = Field(SCOPE, Value(items=items), SourceClass.FIRST, "store", ValueClass.ENGAGEMENT, now_s, now_s)
-    return replace(member, fields=(*others, made))
+    items: dict[str, list[Item]] = {}
+    for one in made:
+        items.setdefault(scope_of(one), []).append(Item(one.item or "", one.text, None, None, False))
+    fields = (
+        Field(scope, Value(items=tuple(listed)), SourceClass.FIRST, "store", ValueClass.ENGAGEMENT, now_s, now_s)
+        for scope, listed in items.items()
+    )
+    return replace(member, fields=(*others, *fields))
+
+
+_PROBE = (
+    Entry("", None, None, False, SCOPE),
+    Entry("", None, None, False, concluded=Concluded(Stage.BROWSING, None, Evidence.LISTED, None)),
+    Entry("", None, None, False, concluded=Concluded(None, Cohort.OFTEN, Evidence.PURCHASE_DAYS, None)),
+)

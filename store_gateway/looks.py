@@ -70,7 +70,7 @@ class Looks:
             return WITHHELD
         key = session.key, frozenset(built.scopes)
         recorded = self._recorded.setdefault(handle, set())
-        fresh = self._offers.unseen(visit, built.card)
+        fresh = self._offers.unseen(visit, session.role, built.card)
         entries: list[Entry] = _disclosures(session, pseudonym, handle, built) if key not in recorded else []
         entries += [(EventKind.OUTCOME, pseudonym, one) for one in fresh]
         if entries:

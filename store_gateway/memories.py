@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from consent.grants import SUGGEST, carrying
-from consent.offered import SCOPE
+from consent.offered import MADE, SCOPE
 from consent.suggest.memory import NOTHING, Came, after, forgotten
 from consent.verdict import Rule
 from consent.visit import Denied
@@ -34,7 +34,8 @@ def lets_suggest(member: Member, policy: Policy | None, store: str, now_s: int =
     may be ahead, and what is forgotten does not come back. `policy` None: of the store's own suggestions alone.
     """
     declared = policy.main.scopes if policy is not None else ()
-    shown = {SCOPE, *(one.id for one in declared if one.section is Section.SUGGESTIONS)}
+    others = {one.id for one in declared if one.section is Section.SUGGESTIONS} - MADE
+    shown = {SCOPE, *others}  # what is concluded beside suggestions is none
     at_s = max((now_s, *(one.chosen_s or 0 for one in member.statements)))
     found = (carrying(member, store, SUGGEST, scope, at_s) for scope in sorted(shown))
     return any(not isinstance(one, Rule) and all(now_s < grant.until_s for grant in one) for one in found)

@@ -14,6 +14,7 @@ from consent import offered
 from consent.offered import NOTHING_OFFERED, Around, Offered
 from consent.suggest import choose
 from consent.suggest.choose import Told
+from consent.suggest.journey import STAGE
 from consent.suggest.memory import Came, after
 from consent.suggest.model import Model
 from consent.suggest.shelf import Shelf
@@ -25,6 +26,7 @@ from wire.items import Response, SuggestionOutcome
 from wire.member import Member
 from wire.policy import Policy, Section
 from wire.query import Card
+from wire.suggested import Suggested, SuggestedKind
 from wire.suggestions import Memory
 
 _DAY_S = 86_400
@@ -51,6 +53,7 @@ class _From:
     denied: Denied
     policy: Policy
     zone: str | None
+    calls: bool  # whether they ask for help, where that may say how far they are
     sorts: Shelf
     catalog: Stamp
     model: Model | None
@@ -61,7 +64,7 @@ class _From:
         )  # fmt: skip
         return (
             all(one is another for one, another in zip(mine, theirs, strict=True))
-            and self.zone == other.zone
+            and (self.zone, self.calls) == (other.zone, other.calls)
             and self.catalog == other.catalog
         )
 
@@ -79,17 +82,17 @@ class _Made:
 
 
 class _Visit:
-    """One visit. `shown`: by item what was said of it; None: nothing yet.
+    """One visit. `shown`: by item what was said of it; None: nothing yet. `first`: by item how it was shown first.
 
     memory: as it was when the visit's first suggestions were made; what happens since is in `shown`.
     """
 
-    __slots__ = ("made", "memory", "pseudonym", "shown", "zone")
+    __slots__ = ("first", "made", "memory", "pseudonym", "shown")
 
     def __init__(self, pseudonym: bytes) -> None:
         self.pseudonym = pseudonym
         self.memory: Memory | None = None
-        self.zone: str | None = None
+        self.first: dict[str, SuggestionOutcome] = {}
         self.made: dict[str, _Made] = {}  # by role
         self.shown: dict[str, Response | None] = {}
 
@@ -126,7 +129,8 @@ class Offers:
         self, held: _Visit, member: Member, denied: Denied, visit: Visit, role: str, policy: Policy, now_s: int
     ) -> _Made:
         sorts, stamp, model = self._assortment.sorts, self._assortment.stamp, self._tables.model
-        of = _From(member, denied, policy, visit.zone, sorts, stamp, model)
+        calls = visit.help and any(rule.id == STAGE for rule in policy.main.scopes)
+        of = _From(member, denied, policy, visit.zone, calls, sorts, stamp, model)
         before = held.made.get(role)
         same = before is not None and before.of.is_same(of)
         if before is not None and same and before.at_s == now_s:
@@ -163,7 +167,7 @@ class Offers:
         held = self._visits.get(visit.handle) or _Visit(pseudonym)
         around = self._around(held)
         on_terms = offered.terms(member, denied, role, visit, policy, now_s, around)
-        did = offered.behaviour(member, scopes, now_s)
+        did = offered.behaviour(member, scopes, now_s, calls=visit.help)
         rules = offered.rules(policy)
         if not Offered(answers=held.answers).stands(item):  # a no of this visit, as the next will know it
             memory = after(on_terms.memory, item, Came.DECLINED, now_s // _DAY_S, rules)
@@ -172,20 +176,36 @@ class Offers:
 
     # --- what became of it -------------------------------------------------------------------------------------------
 
-    def unseen(self, visit: Visit, card: Card) -> tuple[SuggestionOutcome, ...]:
-        """What a card shows for the first time on this visit: to be recorded with the card, and then told `saw`."""
+    def unseen(self, visit: Visit, role: str, card: Card) -> tuple[SuggestionOutcome, ...]:
+        """What a card shows this role for the first time on this visit: to be recorded with it, and then told `saw`."""
         held = self._visits.get(visit.handle)
-        listed = (entry.item for line in (*card.lead, *card.lines) for entry in line.entries)
-        items = dict.fromkeys(item for item in listed if item is not None)
-        fresh = [item for item in items if held is not None and item not in held.shown]
-        return tuple(SuggestionOutcome(item, Response.SHOWN, visit.zone) for item in fresh)
+        if held is None:
+            return ()
+        made = held.made.get(role)
+        stage = made.offered.stage if made is not None else None
+        entries = (entry for line in (*card.lead, *card.lines) for entry in line.entries)
+        items = {entry.item: entry.suggested for entry in entries if entry.item is not None}
+        return tuple(
+            SuggestionOutcome(item, Response.SHOWN, visit.zone, stage, _led(told))
+            for item, told in items.items()
+            if item not in held.shown
+        )
 
     def saw(self, visit: Visit, outcomes: tuple[SuggestionOutcome, ...]) -> None:
         """It was recorded that these were shown."""
         held = self._visits.get(visit.handle)
         if held is not None and outcomes:
-            held.zone = visit.zone
+            held.first |= {one.item: one for one in outcomes}
             held.shown |= dict.fromkeys((one.item for one in outcomes), None)
+
+    def outcome(self, visit: Visit, item: str, response: Response) -> SuggestionOutcome:
+        """What is to be recorded of an answer: with zone, stage and reason of when the item was shown first.
+
+        So a share of what was shown can be told of each of them.
+        """
+        held = self._visits.get(visit.handle)
+        first = held.first.get(item) if held is not None else None
+        return SuggestionOutcome(item, response, visit.zone) if first is None else replace(first, response=response)
 
     def is_news(self, handle: bytes, item: str, response: Response) -> bool:
         """Whether this was not said on this visit yet, nor anything that says more: to be recorded."""
@@ -206,11 +226,16 @@ class Offers:
         held = self._visits.pop(handle, None)
         if held is None:
             return None
-        silent = [item for item, answer in held.shown.items() if answer is None]
-        return held.pseudonym, tuple(SuggestionOutcome(item, Response.IGNORED, held.zone) for item in silent)
+        silent = [one for item, one in held.first.items() if held.shown.get(item) is None]
+        return held.pseudonym, tuple(replace(one, response=Response.IGNORED) for one in silent)
+
+
+def _led(told: Suggested | None) -> SuggestedKind | None:
+    """What mattered most for a suggestion of ours."""
+    return told.reasons[0].kind if told is not None and told.reasons else None
 
 
 def _is_told(member: Member, policy: Policy) -> bool:
     """Whether the record says under another scope of that section what somebody else suggests."""
-    others = {rule.id for rule in policy.main.scopes if rule.section is Section.SUGGESTIONS} - {offered.SCOPE}
+    others = {rule.id for rule in policy.main.scopes if rule.section is Section.SUGGESTIONS} - offered.MADE
     return bool(others) and any(one.scope in others for one in member.fields)

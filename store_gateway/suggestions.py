@@ -18,7 +18,7 @@ from store_gateway.offers import Offers
 from store_gateway.replica import Replica
 from store_gateway.standing import Standing
 from wire import acts, query
-from wire.items import ItemList, Mute, MuteKind, Proposal, Response, SuggestionOutcome
+from wire.items import ItemList, Mute, MuteKind, Proposal, Response
 from wire.query import Refused, RefusedReason
 from wire.sync import EventKind
 
@@ -84,7 +84,7 @@ class Suggestions:
             return WITHHELD
         if not self._offers.is_news(asked.handle, asked.item, asked.response):
             return query.Accepted()  # the box noted by itself that it was shown; and a second tap says nothing new
-        outcome = EventKind.OUTCOME, pseudonym, SuggestionOutcome(asked.item, asked.response, visit.zone)
+        outcome = EventKind.OUTCOME, pseudonym, self._offers.outcome(visit, asked.item, asked.response)
         if asked.response is Response.NOT_FOR_ME:
             mute = Mute(MuteKind.ITEM, asked.item, session.associate, session.tablet)
             self._mute(pseudonym, mute, now_mono_s, outcome)

@@ -10,11 +10,13 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from tablet_api import forms
+from wire.concluded import Cohort, Evidence
 from wire.events import HandOverReason
 from wire.items import Response
 from wire.policy import Section
 from wire.query import DarkReason, Light, Visit
 from wire.suggested import SuggestedKind, SuggestedPlace
+from wire.suggestions import Stage
 
 VERSION_FORM = r"^[0-9]{1,20}$"
 BEARER_FORM = r"^[A-Za-z0-9_-]{43}$"
@@ -284,6 +286,17 @@ class SuggestedShown(Shown):
     )  # fmt: skip
 
 
+class ConcludedShown(Shown):
+    """What the store concludes from what the shopper does and shares: how far they are, or how they buy."""
+
+    stage = fields.Enum(Stage, by_value=True, required=True, allow_none=True)
+    cohort = fields.Enum(Cohort, by_value=True, required=True, allow_none=True)
+    evidence = fields.Enum(Evidence, by_value=True, required=True, metadata={"description": "what it rests on"})
+    number = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "of things, days or cases, as the evidence says"}
+    )
+
+
 class EntryShown(Shown):
     """One entry of a list."""
 
@@ -293,6 +306,7 @@ class EntryShown(Shown):
     returned = fields.Boolean(required=True)
     item = fields.String(required=True, allow_none=True, metadata={"description": "of a suggestion: its id"})
     suggested = fields.Nested(SuggestedShown, required=True, allow_none=True)
+    concluded = fields.Nested(ConcludedShown, required=True, allow_none=True)
 
 
 class LineShown(Shown):

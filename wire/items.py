@@ -60,9 +60,9 @@ class SuggestedKind(StrEnum):
 class SuggestionOutcome:
     """Body of OUTCOME: what the member made of a suggested item; `zone` where the visit was, if that was known.
 
-    stage: how far the shopper was when it was suggested, where that could be told. reason: what mattered most for it,
-    the rule that it is counted by; None: not suggested by the store itself, or told by a box before there was a word
-    for it.
+    stage: how far the shopper was, where that could be told. reason: what mattered most for it, the rule that it is
+    counted by; None: not suggested by the store itself, or told by a box before there was a word for it. Zone, stage
+    and reason are those of when it was shown first on the visit, whatever is said of it later.
     """
 
     item: Annotated[str, Size(1, 64)]

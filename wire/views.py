@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from wire.concluded import Concluded
 from wire.condition import Condition
 from wire.events import HandOverReason
 from wire.hints import CardHint
@@ -180,7 +181,10 @@ class Why:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entry:
-    """One entry of a list on a card. `item`: of a suggestion, its id in the catalog; `suggested`: of one of ours."""
+    """One entry of a list on a card. `item`: of a suggestion, its id in the catalog; `suggested`: of one of ours.
+
+    `concluded`: what the store concludes, in the place of anything that the record says; `text` is then its kind.
+    """
 
     text: Text
     at_ms: Millis | None
@@ -188,6 +192,7 @@ class Entry:
     returned: bool
     item: Annotated[str, Size(1, 64)] | None = None
     suggested: Suggested | None = None
+    concluded: Concluded | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,7 +12,7 @@ from flask import Response, request
 from hq import felt
 from hq.felt import Line
 from hq.mirror import Seen, mirror
-from hq.web import asking, centre_offers, centre_pages, centre_times, centre_who, pages, schemas
+from hq.web import asking, centre_concluded, centre_offers, centre_pages, centre_times, centre_who, pages, schemas
 from hq.web.asking import Member
 from hq.web.errors import Problem, ProblemKind
 from runtime.web_languages import gettext, mark
@@ -119,7 +119,7 @@ def _lines(lines: Sequence[query.Line]) -> list[dict[str, Any]]:
             "until": centre_times.day(line.why.until_ms),
             "entries": [
                 {
-                    "text": entry.text,
+                    "text": entry.text if entry.concluded is None else centre_concluded.because(entry.concluded),
                     "at": "" if entry.at_ms is None else centre_times.day(entry.at_ms),
                     "quantity": entry.quantity,
                     "returned": entry.returned,

@@ -38,13 +38,16 @@ _THINGS: Final[dict[str, str]] = {
     "returns": mark("what you returned"),
     "service.open": mark("your open service case"),
     "suggestions": mark("suggestions for you"),
+    "stage": mark("how far you are on the way to a purchase"),
+    "cohort": mark("how you usually buy"),
 }
 _NAMED: Final = mark("“%(label)s”")
 _LABELS: Final = (
     mark("First name"), mark("Language"), mark("Shoe size"), mark("Size of tops"), mark("Fit of jackets"),
     mark("Likes these brands"), mark("Avoids these colours"), mark("Diet"), mark("What makes a visit easier"),
     mark("Wish list"), mark("Online basket"), mark("Bought online"), mark("Bought in stores"), mark("Returned"),
-    mark("Open service case"), mark("Suggestions"), mark("Associate"), mark("Stylist"), mark("Manager"),
+    mark("Open service case"), mark("Suggestions"), mark("How far they are"), mark("How they buy"),
+    mark("Associate"), mark("Stylist"), mark("Manager"),
     mark("Recognise me in this store"), mark("Show my preferences and history to the associate who helps me"),
     mark("Suggest things to me"), mark("Count my visit in statistics"), mark("Send me e-mail"),
     mark("Send me notices in the app"), mark("Send me text messages"), mark("Send me post"),
