@@ -36,6 +36,7 @@ from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
 from hq.office import Office
 from hq.order_commands import PART as ORDERS
+from hq.outcomes_commands import PART as SUGGESTIONS
 from hq.proposal_commands import PART as PROPOSALS
 from hq.receipt_commands import PART as RECEIPTS
 from hq.recovery_commands import PART as RECOVERY
@@ -57,7 +58,8 @@ _SHOWN = 20  # refused lines that are shown without --report
 
 PARTS: tuple[Part, ...] = (
     ALARMS, CERTIFICATES, COLLECTIONS, CONSENT, CUSTODY, LEAVINGS, MUTES, ORDERS, policy_commands.PART, PROPOSALS,
-    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES, FELT, TRAINING,
+    RECEIPTS, RECOVERY, SYSTEMS, HOOKS, CONTACTS, SIGN_IN, FIGURES, FELT, SUGGESTIONS,
+    TRAINING,
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Alarm(StrEnum):
     CERTIFICATE_LATE = "certificate_late"
     CONSENT_BROKEN = "consent_broken"
     RULE_OFF = "rule_off"
+    RULE_RESTS = "rule_rests"
     HOOK_GIVEN_UP = "hook_given_up"
     CHANGE_UNREADABLE = "change_unreadable"
     MODEL_LEAVES = "model_leaves"
@@ -64,6 +65,8 @@ WORDS: dict[Alarm, str] = {
     "and ends this.",
     Alarm.RULE_OFF: "A rule of suggestions felt creepy to too many members and was switched off in all stores of the "
     "policy. `consentry-hq felt POLICY` shows the counts; `--on RULE` switches it on again.",
+    Alarm.RULE_RESTS: "Too few took what a rule of suggestions suggested, so it rests there for policy's days, in all "
+    "stores of the policy. `consentry-hq suggestions resting POLICY` says until when; `--end RULE` ends it.",
     Alarm.MODEL_LEAVES: "No new model of suggestions could take the place of one that is old, or that somebody left. "
     "On the sixth day it leaves all stores. `consentry-hq train card` says why; `consentry-hq train` tries again.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",

@@ -15,6 +15,7 @@ from hq.console_lists import PAGE, Page
 from hq.notices import Published
 from hq.notices_tables import policy_versions as version_rows
 from hq.policy_versions import Version
+from hq.publication import Policies
 from hq.tables import audience, stores
 
 TENS = 10
@@ -36,6 +37,21 @@ class Affected:
 
     stores: int
     members: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAway:
+    """A rule of suggestions that is off, or rests in a zone and at a stage (empty: in all, at all).
+
+    until_day: its last day, counted from 1970-01-01; None: until somebody switches it on, or the author says so.
+    """
+
+    policy: str
+    rule: str
+    zone: str = ""
+    stage: str = ""
+    is_off: bool = True
+    until_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,22 @@ def versions_page(connection: Connection, *, after: str = "", limit: int = PAGE)
     last_one = found[limit - 1] if len(found) > limit else None
     key = None if last_one is None else f"{last_one.at_ms}~{last_one.policy}~{last_one.version}"
     return Page(tuple(found[:limit]), key)
+
+
+def rules_away(connection: Connection) -> list[RuleAway]:
+    """The rules of suggestions that are off or rest now, by policy."""
+    policies = Policies(connection)
+    names = connection.scalars(select(stores.c.policy).distinct().order_by(stores.c.policy)).all()
+    found: list[RuleAway] = []
+    for name in names:
+        main = policies.main(name)
+        if main is not None and main.suggestions is not None:
+            found += [RuleAway(name, one) for one in main.suggestions.rules_off]
+            found += [
+                RuleAway(name, one.rule, one.zone or "", one.stage or "", is_off=False, until_day=one.until_day)
+                for one in main.suggestions.rules_resting
+            ]
+    return found
 
 
 def version_page(

@@ -42,6 +42,7 @@ from hq import ledger_tables as _ledger_tables  # noqa: F401 - likewise
 from hq import log_tables as _log_tables  # noqa: F401 - likewise
 from hq import notices_tables as _notices_tables  # noqa: F401 - likewise
 from hq import order_tables as _order_tables  # noqa: F401 - likewise
+from hq import outcomes_tables as _outcomes_tables  # noqa: F401 - likewise
 from hq import process_tables as _process_tables  # noqa: F401 - likewise
 from hq import proposal_tables as _proposal_tables  # noqa: F401 - likewise
 from hq import purchases_tables as _purchases_tables  # noqa: F401 - likewise

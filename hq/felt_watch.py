@@ -1,7 +1,8 @@
 """Switches a rule of suggestions off in all stores of a policy where it felt creepy too often; people switch it on.
 
-It counts what felt so since the rule was switched on last, against the looks at suggestions in the same days. Looks are
-counted only once a rule felt so often enough, and only up to where they decide.
+It counts what felt so since the rule was switched on last, against how often it suggested something in the same days,
+as stores tell it; of a rule that is no kind of reason, against the looks at suggestions. Looks are counted only once a
+rule felt so often enough, and only up to where they decide.
 
 I/O: sqlalchemy.
 """
@@ -14,13 +15,13 @@ from sqlalchemy import Connection, Engine, select
 
 from consent.grants import SUGGEST
 from consent.suggest.choose import EVERYTHING
-from hq import alarms, event_bodies, policy_publishing, policy_versions, suggestion_rules
+from consent.suggest.rank import ReasonKind
+from hq import alarms, event_bodies, outcomes, policy_versions, suggestion_rules, suggestion_switch
 from hq.alarms import Alarm
 from hq.choosing_tables import felt_counts
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
-from hq.policy_rules import Draft, bind
 from hq.publication import Policies
 from hq.tables import store_events, stores
 from wire import schema
@@ -30,6 +31,7 @@ from wire.suggestions import DEFAULT, SuggestionPolicy
 
 _DAY_MS = 86_400_000
 _AT_ONCE = 500
+_KINDS = frozenset(one.value for one in ReasonKind)
 
 
 def tick(engine: Engine, keys: Keys, now_ms: int) -> int:
@@ -64,7 +66,7 @@ def over(connection: Connection, keys: Keys, policy: str, now_ms: int) -> frozen
     found = set()
     for rule, day in since.items():
         times = counted[rule] if day is None else _counted(connection, policy, said, now_ms, day)[rule]
-        if times > said.felt_most and _is_share(connection, keys, policy, said, times, day, now_ms):
+        if times > said.felt_most and _is_share(connection, keys, policy, said, rule, times, day, now_ms):
             found.add(rule)
     return frozenset(found)
 
@@ -82,31 +84,23 @@ def switch(connection: Connection, policy: str, rule: str, now_ms: int, *, on: b
     if rule not in suggestion_rules.rules(draft.main) or (rule in said.rules_off) is not on:
         raise Refused(Reason.POLICY_INCONSISTENT, "RULE", "a rule of suggestions that is not so already")
     off = [one for one in said.rules_off if one != rule] if on else [*said.rules_off, rule]
-    changed = _publish(connection, draft, said, off, now_ms)
+    changed = suggestion_switch.publish(connection, draft, replace(said, rules_off=tuple(off)), now_ms)
     if on and not _is_any_off(connection):
         alarms.clear(connection, Alarm.RULE_OFF, "", now_ms)
     return changed
 
 
 def _switch_off(connection: Connection, policy: str, rules: frozenset[str], now_ms: int) -> int:
-    draft = policy_versions.of(connection, policy)
-    main = Policies(connection).main(policy)
-    if draft is None or main is None:
-        return 0
-    said = draft.main.suggestions or DEFAULT
-    new = sorted(rules - set(said.rules_off))  # another process may have been quicker
-    if not new:
-        return 0
-    alarms.raise_(connection, Alarm.RULE_OFF, "", now_ms, f"{policy}: {', '.join(new)}")
-    if {one.id: one.notice for one in draft.main.purposes} != {one.id: one.notice for one in main.purposes}:
-        return 0  # this release words notices anew: a person publishes them. The alarm is repeated until then
-    return _publish(connection, draft, said, [*said.rules_off, *new], now_ms)
+    new: list[str] = []
 
+    def off(said: SuggestionPolicy) -> SuggestionPolicy:
+        new.extend(sorted(rules - set(said.rules_off)))  # another process may have been quicker
+        return replace(said, rules_off=(*said.rules_off, *new))
 
-def _publish(connection: Connection, draft: Draft, said: SuggestionPolicy, off: list[str], now_ms: int) -> int:
-    """The policy with just these rules off, as its next version."""
-    main = replace(draft.main, version=draft.main.version + 1, suggestions=replace(said, rules_off=tuple(off)))
-    return policy_publishing.publish(connection, bind(replace(draft, main=main)), now_ms, carry=False)
+    changed = suggestion_switch.by_itself(connection, policy, off, now_ms)
+    if new:  # where it may not be published, the alarm is repeated until somebody did
+        alarms.raise_(connection, Alarm.RULE_OFF, "", now_ms, f"{policy}: {', '.join(new)}")
+    return changed or 0
 
 
 def _told(connection: Connection) -> list[str]:
@@ -140,15 +134,17 @@ def _on_since_day(connection: Connection, policy: str, rule: str) -> int | None:
 
 
 def _is_share(
-    connection: Connection, keys: Keys, policy: str, said: SuggestionPolicy, times: int, after_day: int | None,
-    now_ms: int,
+    connection: Connection, keys: Keys, policy: str, said: SuggestionPolicy, rule: str, times: int,
+    after_day: int | None, now_ms: int,
 ) -> bool:  # fmt: skip
-    """Whether it felt so to more than policy's share of the looks at suggestions in those days."""
+    """Whether it felt so more often than policy's share of what the rule suggested in those days."""
     if said.felt_permille == 0:
         return True
-    enough = -(-times * 1000 // said.felt_permille)  # looks, from which on the share is not above
-    first = max(now_ms // _DAY_MS - said.felt_days, -1 if after_day is None else after_day)
-    return _looks(connection, keys, policy, (first + 1) * _DAY_MS, enough) < enough
+    enough = -(-times * 1000 // said.felt_permille)  # shown so often, the share is not above
+    first = max(now_ms // _DAY_MS - said.felt_days, -1 if after_day is None else after_day) + 1
+    if rule in _KINDS:
+        return outcomes.shown(connection, policy, rule, first) < enough
+    return _looks(connection, keys, policy, first * _DAY_MS, enough) < enough
 
 
 def _looks(connection: Connection, keys: Keys, policy: str, since_ms: int, most: int) -> int:

@@ -39,9 +39,10 @@ def _options(commands: "Commands") -> None:
     command(parts, "rules", "how figures are released from now on, as the policies in force say")
 
 
-def _show(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
+def show(office: Office, chosen: argparse.Namespace, now_ms: int) -> None:
+    """Prints the released tables of one population, purpose, span and axis."""
     population, axis = Population(chosen.population), Axis(chosen.axis)
-    purpose = figures_job.VISITS if population is Population.SEEN else chosen.purpose
+    purpose = figures_job.VISITS if population in figures_job.OF_VISITS else chosen.purpose
     with reading(office.engine) as connection:
         found = figures.series(connection, population, purpose, SpanKind(chosen.span), axis, 60)
     if chosen.csv:
@@ -109,7 +110,7 @@ def _today(now_ms: int) -> int:
 PART = Part(
     _options,
     {
-        ("figures", "show"): _show,
+        ("figures", "show"): show,
         ("figures", "release"): _release,
         ("figures", "delays"): _delays,
         ("figures", "dark"): _dark,

@@ -1,4 +1,4 @@
-"""Collects who is to be counted: whom notices were shown to, who granted, whose grants ended, who came to a store.
+"""Collects who is to be counted: who was asked, who granted, whose grants ended, who came, what was suggested to whom.
 
 Of a store's visits only members who grant `insight` there are counted, at that time and now (disclosure.md, section 6);
 what was asked and answered is counted of everybody who is still a member (docs/figures.md says why).
@@ -8,23 +8,26 @@ I/O: sqlalchemy.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, exists, func, select
 
-from hq import event_bodies, ledger, membership
+from hq import event_bodies, ledger, membership, outcomes
 from hq.figures_model import DAY_S, WAITS, Episode, Outcome, Population, wait_of
 from hq.keys import Keys
 from hq.ledger_proof import Status
 from hq.ledger_state import is_given
 from hq.ledger_tables import consent_facts
 from hq.notices_tables import notice_servings
+from hq.outcomes_rules import Place
 from hq.state import Event, EventKind
 from hq.tables import audience, consent_events, store_events
 from wire import schema
 from wire.errors import WireError
+from wire.events import EVENT_BODIES
+from wire.items import Response, SuggestionOutcome
 from wire.sync import Disclosure, ReasonCode
-from wire.sync import EventKind as StoreEventKind
 
 INSIGHT = "insight"
 # Nobody was asked by us there: another platform did, or an operator vouched.
@@ -34,6 +37,14 @@ _ENDING = frozenset({Status.WITHDRAWN.value, Status.REFUSED.value})
 _CHOICE_WITHIN_S = WAITS[-1][1]
 _MONTH_S = 30 * DAY_S
 _CHUNK = 500
+_ANSWERS = {
+    Response.TAKEN: Outcome.TAKEN,
+    Response.DECLINED: Outcome.DECLINED,
+    Response.NOT_FOR_ME: Outcome.DECLINED,
+}
+_STRENGTH = {Outcome.IGNORED: 0, Outcome.DECLINED: 1, Outcome.TAKEN: 2}  # of a day the strongest counts
+
+T = TypeVar("T")
 
 
 def collect(
@@ -49,6 +60,8 @@ def collect(
             return list(_ended(connection, keys, purpose, first, end))
         case Population.SEEN:
             return list(_seen(connection, keys, first, end, now_ms // 1000))
+        case Population.SUGGESTED:
+            return list(_suggested(connection, keys, first, end, now_ms // 1000))
 
 
 # --- what was asked and answered -------------------------------------------------------------------------------------
@@ -143,36 +156,65 @@ def _again(event: Event, events: Iterable[Event], store: str) -> bool:
 
 def _seen(connection: Connection, keys: Keys, first: int, end: int, now_s: int) -> Iterator[Episode]:
     """Members with `insight` who stood on a store's floor where associates could see them, and who asked for help."""
+    found: dict[tuple[bytes, str, int], Episode] = {}
+    for row, said in _visits(connection, keys, Disclosure, first, end, now_s):
+        if not said.shown:
+            continue
+        at_s = row.at_ms // 1000
+        place = (row.member, row.store, at_s // DAY_S)
+        helped = said.reason is ReasonCode.HELP or (place in found and found[place].outcome is Outcome.HELPED)
+        begun_s = found[place].at_s if place in found else at_s
+        found[place] = Episode(
+            row.member, begun_s, Outcome.HELPED if helped else Outcome.PRESENT, "", row.store
+        )  # fmt: skip
+    yield from found.values()
+
+
+def _suggested(connection: Connection, keys: Keys, first: int, end: int, now_s: int) -> Iterator[Episode]:
+    """Members with `insight` to whom a card suggested something, and whether they took any of it on that day.
+
+    Once for each rule, zone, stage and day of a store, from when it was shown first; later answers of that day count.
+    """
+    found: dict[tuple[bytes, str, int, Place], Episode] = {}
+    for row, said in _visits(connection, keys, SuggestionOutcome, first, end, now_s):
+        at = outcomes.place_of(said)
+        if at is None:
+            continue
+        at_s = row.at_ms // 1000
+        key = (row.member, row.store, at_s // DAY_S, at)
+        answer = _ANSWERS.get(said.response, Outcome.IGNORED)
+        if key not in found and said.response is Response.SHOWN:
+            found[key] = Episode(row.member, at_s, answer, store=row.store, rule=at.rule, zone=at.zone, stage=at.stage)
+        elif key in found and _STRENGTH[answer] > _STRENGTH[found[key].outcome]:
+            found[key] = replace(found[key], outcome=answer)
+    yield from found.values()
+
+
+def _visits(
+    connection: Connection, keys: Keys, shape: type[T], first: int, end: int, now_s: int
+) -> Iterator[tuple[Any, T]]:
+    """What stores told, of one shape, of members who granted `insight` there then and grant it now; oldest first."""
+    (kind,) = (kind for kind, body in EVENT_BODIES.items() if body is shape)
     events, seats = store_events.c, audience.c
     wanted = (
         select(store_events, seats.member)
         .join(audience, (seats.store == events.store) & (seats.pseudonym == events.pseudonym))
         .where(
-            events.kind == int(StoreEventKind.DISCLOSURE), events.at_ms >= first * DAY_S * 1000,
-            events.at_ms < end * DAY_S * 1000,
+            events.kind == int(kind), events.at_ms >= first * DAY_S * 1000, events.at_ms < end * DAY_S * 1000,
             seats.member.in_(select(consent_facts.c.member).where(consent_facts.c.purpose == INSIGHT)),
         )
-        .order_by(events.at_ms)
+        .order_by(events.at_ms, events.store, events.incarnation, events.number)
     )  # fmt: skip
-    found: dict[tuple[bytes, str, int], Episode] = {}
     for chunk in _chunks(connection.execute(wanted).all()):
         members = {row.member for row in chunk}
         told = ledger.of_members(connection, membership.opened(connection, keys.custody, members))
         for row, body in zip(chunk, event_bodies.open_(connection, keys, chunk), strict=True):
             try:
-                said = schema.decode(Disclosure, body) if body is not None else None
+                said = schema.decode(shape, body) if body is not None else None
             except WireError:
                 continue  # of a store that says nonsense; its log has told so
-            at_s = row.at_ms // 1000
-            if said is None or not said.shown or not _grants_insight(told.get(row.member, []), row.store, at_s, now_s):
-                continue
-            place = (row.member, row.store, at_s // DAY_S)
-            helped = said.reason is ReasonCode.HELP or (place in found and found[place].outcome is Outcome.HELPED)
-            begun_s = found[place].at_s if place in found else at_s
-            found[place] = Episode(
-                row.member, begun_s, Outcome.HELPED if helped else Outcome.PRESENT, "", row.store
-            )  # fmt: skip
-    yield from found.values()
+            if said is not None and _grants_insight(told.get(row.member, []), row.store, row.at_ms // 1000, now_s):
+                yield row, said
 
 
 def _grants_insight(events: list[Event], store: str, at_s: int, now_s: int) -> bool:

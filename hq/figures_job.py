@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, select
 
-from hq import figures, figures_counts, figures_noise, figures_policy
+from hq import figures, figures_counts, figures_noise, figures_policy, outcomes
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.figures import Release, Sheet
-from hq.figures_model import DAY_S, Axis, Episode, Population, Span, SpanKind, span_of
+from hq.figures_model import AXES, DAY_S, Axis, Episode, Population, Span, SpanKind, span_of
 from hq.figures_tables import figure_releases
 from hq.keys import Keys
 from hq.ledger_tables import consent_facts
@@ -21,17 +21,19 @@ from hq.notices_tables import notice_servings
 
 BACK_DAYS = 100  # what was not released by then is not released any more by itself
 VISITS = ""  # stands for the purpose where visits are counted
-_SPLIT = tuple(Axis)
-# What is released by itself: with the first rules it costs a day 7 of its 8 for a purpose, and 1.5 of 8 for visits.
+OF_VISITS = frozenset({Population.SEEN, Population.SUGGESTED})
+# What is released by itself: with the first rules it costs a day 7 of its 8 for a purpose, and 6.5 of 8 for visits.
 PLAN: tuple[tuple[Population, SpanKind, tuple[Axis, ...]], ...] = (
     (Population.ASKED, SpanKind.DAY, (Axis.ALL,)),
-    (Population.ASKED, SpanKind.WEEK, _SPLIT),
-    (Population.ASKED, SpanKind.MONTH, _SPLIT),
+    (Population.ASKED, SpanKind.WEEK, AXES[Population.ASKED]),
+    (Population.ASKED, SpanKind.MONTH, AXES[Population.ASKED]),
     (Population.GIVEN, SpanKind.WEEK, (Axis.ALL,)),
     (Population.GIVEN, SpanKind.MONTH, (Axis.ALL,)),
     (Population.ENDED, SpanKind.MONTH, (Axis.ALL,)),
     (Population.SEEN, SpanKind.WEEK, (Axis.STORE,)),
     (Population.SEEN, SpanKind.MONTH, (Axis.ALL, Axis.STORE)),
+    (Population.SUGGESTED, SpanKind.WEEK, AXES[Population.SUGGESTED]),
+    (Population.SUGGESTED, SpanKind.MONTH, AXES[Population.SUGGESTED]),
 )
 
 
@@ -44,7 +46,7 @@ def purposes(connection: Connection) -> list[str]:
 def due(connection: Connection, now_ms: int) -> list[Sheet]:
     """The tables of the plan that may be released now and were not, the earliest spans first.
 
-    Of spans in which nobody was asked, or nobody granted, there is none.
+    Of spans in which nobody was asked, nobody granted, or nothing was suggested, there is none.
     """
     today = now_ms // 1000 // DAY_S
     names = [figure_releases.c[name] for name in ("population", "purpose", "span", "first_day", "axis")]
@@ -54,7 +56,7 @@ def due(connection: Connection, now_ms: int) -> list[Sheet]:
         Sheet(population, purpose, span, axis)
         for purpose in (*purposes(connection), VISITS)
         for population, kind, axes in PLAN
-        if (population is Population.SEEN) is (purpose == VISITS)
+        if (population in OF_VISITS) is (purpose == VISITS)
         for span in _spans(kind, today)
         if population not in lively or not lively[population].get(purpose, frozenset()).isdisjoint(span.days)
         for axis in axes
@@ -71,6 +73,7 @@ def _lively(connection: Connection, first: int) -> dict[Population, dict[str, se
         for row in connection.execute(select(table.c.purpose, table.c.day).where(table.c.day >= first).distinct()):
             days.setdefault(row.purpose, set()).add(row.day)
         found[population] = days
+    found[Population.SUGGESTED] = {VISITS: outcomes.days(connection, first)}
     return found
 
 

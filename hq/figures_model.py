@@ -12,6 +12,8 @@ from enum import StrEnum
 
 DAY_S = 86_400
 _EPOCH = date(1970, 1, 1)
+_MOST_CHARACTERS = 80  # of a value
+_UNKNOWN, _JOINED = "–", " · "
 
 
 class Population(StrEnum):
@@ -21,6 +23,7 @@ class Population(StrEnum):
     GIVEN = "given"  # who granted
     ENDED = "ended"  # whose grant came to its end by itself
     SEEN = "seen"  # whom associates could see in a store; only members who grant `insight` there
+    SUGGESTED = "suggested"  # to whom a card suggested something there; only members who grant `insight` there
 
 
 class Outcome(StrEnum):
@@ -35,6 +38,9 @@ class Outcome(StrEnum):
     LAPSED = "lapsed"
     HELPED = "helped"  # asked for help
     PRESENT = "present"  # did not
+    TAKEN = "taken"
+    DECLINED = "declined"  # and took nothing
+    IGNORED = "ignored"  # said nothing to it
 
 
 OUTCOMES: dict[Population, tuple[Outcome, ...]] = {
@@ -42,9 +48,16 @@ OUTCOMES: dict[Population, tuple[Outcome, ...]] = {
     Population.GIVEN: (Outcome.WITHDRAWN, Outcome.KEPT),
     Population.ENDED: (Outcome.RENEWED, Outcome.LAPSED),
     Population.SEEN: (Outcome.HELPED, Outcome.PRESENT),
+    Population.SUGGESTED: (Outcome.TAKEN, Outcome.DECLINED, Outcome.IGNORED),
 }
 # How many days after a span its outcomes are known: until then nothing of it is released.
-KNOWN_AFTER_DAYS = {Population.ASKED: 7, Population.GIVEN: 30, Population.ENDED: 30, Population.SEEN: 2}
+KNOWN_AFTER_DAYS = {
+    Population.ASKED: 7,
+    Population.GIVEN: 30,
+    Population.ENDED: 30,
+    Population.SEEN: 2,
+    Population.SUGGESTED: 2,
+}
 
 
 class Axis(StrEnum):
@@ -55,13 +68,18 @@ class Axis(StrEnum):
     STORE = "store"
     NOTICE = "notice"
     WAIT = "wait"  # from the notice to the first choice
+    RULE = "rule"  # what mattered most for a suggestion
+    ZONE = "zone"  # where it was shown
+    STAGE = "stage"  # how far the shopper was
+    PLACE = "place"  # in which zone at which stage
 
 
 AXES: dict[Population, tuple[Axis, ...]] = {
-    Population.ASKED: tuple(Axis),
+    Population.ASKED: (Axis.ALL, Axis.CHANNEL, Axis.STORE, Axis.NOTICE, Axis.WAIT),
     Population.GIVEN: (Axis.ALL,),
     Population.ENDED: (Axis.ALL,),
     Population.SEEN: (Axis.ALL, Axis.STORE),
+    Population.SUGGESTED: (Axis.ALL, Axis.RULE, Axis.ZONE, Axis.STAGE, Axis.PLACE),
 }
 # Up to how many seconds each wait is.
 WAITS: tuple[tuple[str, int], ...] = (("minute", 60), ("hour", 3600), ("day", DAY_S), ("week", 7 * DAY_S))
@@ -149,6 +167,14 @@ class Episode:
     store: str = ""
     notice: str = ""
     wait: str = ""  # empty: nothing was chosen
+    rule: str = ""
+    zone: str = ""  # empty: not known
+    stage: str = ""  # empty: not known
+
+    @property
+    def place(self) -> str:
+        """The zone and the stage as one value."""
+        return f"{self.zone or _UNKNOWN}{_JOINED}{self.stage or _UNKNOWN}"[:_MOST_CHARACTERS]
 
     def value(self, axis: Axis) -> str:
         """Where it stands on an axis."""
@@ -168,9 +194,20 @@ class Box:
         """Whether whoever is in the other is, by what they are, in this one too."""
         return (
             self.span.holds(other.span)
-            and (self.axis is Axis.ALL or (self.axis, self.value) == (other.axis, other.value))
+            and (self.axis, self.value) in other.rows
             and self.outcome in (None, other.outcome)
         )
+
+    @property
+    def rows(self) -> tuple[tuple[Axis, str], ...]:
+        """The rows, of whatever axis, in which all of it stands: its own first."""
+        own = ((self.axis, self.value),)
+        if self.axis is Axis.ALL:
+            return own
+        if self.axis is not Axis.PLACE:
+            return (*own, (Axis.ALL, ""))
+        zone, _, stage = ("" if one == _UNKNOWN else one for one in self.value.rpartition(_JOINED))
+        return (*own, (Axis.ZONE, zone), (Axis.STAGE, stage), (Axis.ALL, ""))
 
     def parents(self) -> list["Box"]:
         """Those from which this one is split off, along one way each."""
@@ -178,8 +215,7 @@ class Box:
         found = [one for one in found if one.span != self.span and one.span.holds(self.span)]
         if self.outcome is not None:
             found.append(Box(self.span, self.axis, self.value))
-        if self.axis is not Axis.ALL:
-            found.append(Box(self.span, Axis.ALL, "", self.outcome))
+        found += [Box(self.span, axis, value, self.outcome) for axis, value in self.rows[1:]]
         return found
 
     def splits_like(self, other: "Box", parent: "Box") -> bool:

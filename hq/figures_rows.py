@@ -30,6 +30,7 @@ LEADING: dict[Population, Outcome] = {
     Population.GIVEN: Outcome.WITHDRAWN,
     Population.ENDED: Outcome.RENEWED,
     Population.SEEN: Outcome.HELPED,
+    Population.SUGGESTED: Outcome.TAKEN,
 }
 
 

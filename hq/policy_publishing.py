@@ -9,11 +9,12 @@ from sqlalchemy import Connection, select, update
 
 from hq import policy_versions, records, suggestion_rules
 from hq.errors import Reason, Refused
+from hq.outcomes_rules import place_of
 from hq.policy_rules import Draft, bind, check, with_synthetic
 from hq.tables import audience, instances, stores
 from wire import schema
 from wire.policy import MAIN_KEY, MainPolicy, store_key
-from wire.suggestions import DEFAULT, MOST_RULES
+from wire.suggestions import DEFAULT, MOST_RESTING, MOST_RULES
 from wire.sync import Collection, instance
 
 
@@ -29,20 +30,31 @@ def judged(given: Draft) -> Draft:
 
 
 def carried(connection: Connection, draft: Draft) -> Draft:
-    """The draft with the rules of suggestions that are off now, which no new version switches on (`hq.felt_watch`)."""
+    """The draft with the rules of suggestions that are off now, and that HQ lets rest: no new version switches them on.
+
+    `hq.felt_watch` and `hq.outcomes_watch` do, each in its time, or people by a command.
+    """
     before = policy_versions.of(connection, draft.name)
-    held = before.main.suggestions if before is not None else None
+    held = (before.main.suggestions if before is not None else None) or DEFAULT
     said = draft.main.suggestions or DEFAULT
     known = suggestion_rules.rules(draft.main)
-    off = tuple(one for one in (held.rules_off if held is not None else ()) if one in known)
-    together = tuple(dict.fromkeys((*said.rules_off, *off)))[:MOST_RULES]
-    if together == said.rules_off:
-        return draft
-    return replace(draft, main=replace(draft.main, suggestions=replace(said, rules_off=together)))
+    off = tuple(one for one in held.rules_off if one in known)
+    written = {place_of(one) for one in said.rules_resting}
+    resting = tuple(
+        one
+        for one in held.rules_resting
+        if one.until_day is not None and one.rule in known and place_of(one) not in written
+    )
+    together = replace(
+        said,
+        rules_off=tuple(dict.fromkeys((*said.rules_off, *off)))[:MOST_RULES],
+        rules_resting=(*said.rules_resting, *resting)[:MOST_RESTING],
+    )
+    return draft if together == said else replace(draft, main=replace(draft.main, suggestions=together))
 
 
 def publish(connection: Connection, judged: Draft, now_ms: int, *, carry: bool = True) -> int:
-    """Publishes what was `judged`; returns how many records changed. `carry`: what is off stays off (`carried`).
+    """Publishes what was `judged`; returns how many records changed. `carry`: what is off or rests stays so.
 
     Raises:
         Refused: its version is not above the one in force, or what it widens is marked as not material.

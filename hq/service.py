@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from hq import clock_job, outbox, training_job
+from hq import clock_job, outbox, outcomes_watch, training_job
 from hq.alarm_channels import channels
 from hq.alarm_delivery import Delivery
 from hq.alarm_watch import Watch
@@ -235,12 +235,18 @@ class Service:
                 self._tell(error)
 
     def _release(self) -> None:
-        """Releases figures as they fall due, some at a time, in a thread of its own: counting takes a while."""
+        """Releases figures as they fall due, some at a time, in a thread of its own: counting takes a while.
+
+        And lets rules of suggestions rest, which is counting, too.
+        """
         wait_s = _FIGURES_FIRST_S
         while not self._stop.wait(wait_s):
             wait_s = _FIGURES_S
             try:
                 if self._place.has(Duty.FIGURES, self._clock_ms()):
+                    changed = outcomes_watch.tick(self._engine, self._keys, self._clock_ms())
+                    if changed:
+                        _LOG.info("rules_rest", records=changed)
                     released, refused = release_due(self._engine, self._keys, self._clock_ms(), _FIGURES_MOST)
                     if released:
                         _LOG.info("figures", released=released, refused=refused)

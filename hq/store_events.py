@@ -21,6 +21,7 @@ from hq import (
     help_state,
     ledger,
     membership,
+    outcomes,
     proposals,
     publication,
     staff,
@@ -79,6 +80,7 @@ def take(connection: Connection, keys: Keys, store: str, batch: Events, now_ms: 
     _insert(connection, keys, store, batch.incarnation, fresh, known, now_ms)
     whose = {known_as: survivors.get(member, member) for known_as, member in known.items()}
     proposals.take(connection, store, batch.incarnation, whose, told, now_ms)
+    outcomes.take(connection, store, fresh, known, now_ms)
     connection.execute(
         update(incarnations)
         .where(incarnations.c.store == store, incarnations.c.incarnation == batch.incarnation)

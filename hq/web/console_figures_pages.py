@@ -23,6 +23,7 @@ POPULATIONS: Final[dict[Population, str]] = {
     Population.GIVEN: mark("Withdrawals"),
     Population.ENDED: mark("Renewals"),
     Population.SEEN: mark("Visits"),
+    Population.SUGGESTED: mark("Suggestions"),
 }
 ABOUT: Final[dict[Population, str]] = {
     Population.ASKED: mark("Of the members to whom a notice was shown for the first time: who granted, who refused, "
@@ -30,6 +31,8 @@ ABOUT: Final[dict[Population, str]] = {
     Population.GIVEN: mark("Of the members who granted: who withdrew within 30 days."),
     Population.ENDED: mark("Of the members whose grant came to its end: who granted again."),
     Population.SEEN: mark("Of the members who grant insight and stood on a store's floor: who asked for help."),
+    Population.SUGGESTED: mark("Of the members who grant insight and to whom a card suggested something: who took "
+                               "any of it on that day, who declined, who said nothing."),
 }  # fmt: skip
 OUTCOME_WORDS: Final[dict[Outcome, str]] = {
     Outcome.GIVEN: mark("granted (consent rate)"),
@@ -41,6 +44,9 @@ OUTCOME_WORDS: Final[dict[Outcome, str]] = {
     Outcome.LAPSED: mark("not renewed"),
     Outcome.HELPED: mark("asked for help"),
     Outcome.PRESENT: mark("did not ask"),
+    Outcome.TAKEN: mark("took something"),
+    Outcome.DECLINED: mark("declined"),
+    Outcome.IGNORED: mark("said nothing"),
 }
 AXIS_WORDS: Final[dict[Axis, str]] = {
     Axis.ALL: mark("all together"),
@@ -48,6 +54,10 @@ AXIS_WORDS: Final[dict[Axis, str]] = {
     Axis.STORE: mark("by store"),
     Axis.NOTICE: mark("by notice version"),
     Axis.WAIT: mark("time to the first choice"),
+    Axis.RULE: mark("by rule"),
+    Axis.ZONE: mark("by zone"),
+    Axis.STAGE: mark("by stage"),
+    Axis.PLACE: mark("by zone and stage"),
 }
 SPAN_WORDS: Final[dict[SpanKind, str]] = {
     SpanKind.DAY: mark("days"),
@@ -168,7 +178,7 @@ def _asked() -> dict[str, Any]:
     population, kind, axis = Population(asked["population"]), SpanKind(asked["span"]), Axis(asked["axis"])
     if axis not in AXES[population]:
         axis = Axis.ALL
-    if population is Population.SEEN:
+    if population in figures_job.OF_VISITS:
         asked["purpose"] = figures_job.VISITS
     elif not asked["purpose"]:
         with asking.reading() as connection:
@@ -206,7 +216,7 @@ def _figures() -> Response:
         axes=[(one.value, gettext(AXIS_WORDS[one])) for one in AXES[population]],
         chart=console_door.address("/console/figures/chart.svg", **query),
         file=console_door.address("/console/figures/figures.csv", **query),
-        may_release=who.colleague.may(View.RELEASE),
+        of_visits=population in figures_job.OF_VISITS, may_release=who.colleague.may(View.RELEASE),
     )  # fmt: skip
 
 

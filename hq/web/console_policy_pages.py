@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from hq import console_policy, notices
 from hq.console_roles import View
+from hq.figures_model import day_of
 from hq.web import asking, console_door, pages
 from hq.web.errors import Problem, ProblemKind
 from hq.web.schemas import Instant, Query, Shown, text
@@ -60,6 +61,17 @@ class TextShown(Shown):
     details = fields.Function(lambda one: [{"heading": heading, "lines": lines} for heading, lines in one.details])
 
 
+class RuleShown(Shown):
+    """A rule of suggestions that is off or rests."""
+
+    policy = fields.String()
+    rule = fields.String()
+    zone = fields.String()
+    stage = fields.String()
+    off = fields.Boolean(attribute="is_off")
+    until = fields.Function(lambda one: None if one.until_day is None else day_of(one.until_day).isoformat())
+
+
 class LineShown(Shown):
     """A line of a difference."""
 
@@ -87,9 +99,10 @@ def make() -> pages.Part:
         with asking.reading() as connection:
             page = console_policy.versions_page(connection, after=asked["after"])
             told = [] if asked["after"] else notices.in_force(connection)
+            away = [] if asked["after"] else console_policy.rules_away(connection)
         return console_door.show(
             "policies.html", who, versions=console_door.shown(VersionShown, page.rows),
-            notices=console_door.shown(NoticeShown, told),
+            notices=console_door.shown(NoticeShown, told), rules=console_door.shown(RuleShown, away),
             onward=page.after and console_door.address("/console/policy", after=page.after),
             first=asked["after"] and "/console/policy",
         )  # fmt: skip

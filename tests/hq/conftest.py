@@ -20,6 +20,7 @@ from tests.postgresql import drop_database, make_database, server
 QUICK = {
     "test_changes": {"test_no_writer_slips_in_behind_a_cursor"},
     "test_ledger_heads": {"test_no_call_edits_deletes_or_empties_events"},
+    "test_outcomes": {"test_an_outcome_counts_once_where_it_was_shown_and_for_nobody"},
     "test_revisions": None,
 }
 

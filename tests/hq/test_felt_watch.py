@@ -15,12 +15,14 @@ from hq.felt_commands import PART
 from tests.fakes.store import FakeStore
 from tests.hq.headquarters import STORE, Headquarters
 from wire import schema
+from wire.items import Response, SuggestedKind, SuggestionOutcome
 from wire.policy import MAIN_KEY, MainPolicy
 from wire.suggestions import DEFAULT
 from wire.sync import Disclosure, Event, EventKind, ReasonCode
 
 DATABASE = "sqlite"
 SUGGESTED = Line(STORE, "suggestions", "suggest", reason="goes-with")
+EVERYTHING = Line(STORE, "suggestions", "suggest")
 SAID = Disclosure(
     b"h" * 16, "nina", "associate", "t-1", ("suggestions",), ("suggest",), "grant", ReasonCode.HELP, True, False,
     b"s" * 16, b"t" * 16,
@@ -48,13 +50,18 @@ def says_creepy(hq: Headquarters, *members: str, line: Line = SUGGESTED) -> None
 
 
 def looked(hq: Headquarters, times: int) -> None:
-    """The store tells of so many looks at m-1's suggestions, and of one at something else."""
+    """The store tells of so many looks at m-1's suggestions, of one at something else, and what was suggested then:
+    so often by the rule, and as often by another."""
     store = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
     store.come_up(hq.answers)
-    other = replace(SAID, scopes=("size.shoe",))
-    bodies = [schema.encode(one) for one in (*([SAID] * times), other)]
+    said = [(EventKind.DISCLOSURE, one) for one in (*([SAID] * times), replace(SAID, scopes=("size.shoe",)))]
+    kinds = (SuggestedKind.WITH_BOUGHT, SuggestedKind.POPULAR)
+    shown = [SuggestionOutcome("sku-1", Response.SHOWN, None, None, kind) for kind in kinds for _ in range(times)]
+    bodies = [*said, *((EventKind.OUTCOME, one) for one in shown)]
     whose = hq.pseudonym("m-1")
-    events = [Event(number, EventKind.DISCLOSURE, hq.now_ms, whose, body) for number, body in enumerate(bodies, 1)]
+    events = [
+        Event(number, kind, hq.now_ms, whose, schema.encode(body)) for number, (kind, body) in enumerate(bodies, 1)
+    ]
     store.say(hq.answers, store.events(*events))
 
 
@@ -114,15 +121,17 @@ def test_past_the_threshold_a_rule_is_off_in_all_stores_until_a_person_switches_
     assert off(shop) == ("goes-with",), "two more since"
 
 
-def test_among_many_looks_it_stays(shop: Headquarters) -> None:
-    """The share counts, too: two of seven looks are no more than a third, three are."""
+@pytest.mark.parametrize("line", [SUGGESTED, EVERYTHING])
+def test_among_many_looks_it_stays(shop: Headquarters, line: Line) -> None:
+    """The share counts, too: two of seven are no more than a third, three are; of what the rule itself suggested, or of
+    all looks where it is said of the section."""
     looked(shop, 7)
-    says_creepy(shop, "m-1", "m-2")
+    says_creepy(shop, "m-1", "m-2", line=line)
     shop.tick()
     assert off(shop) == ()
-    says_creepy(shop, "m-3")
+    says_creepy(shop, "m-3", line=line)
     shop.tick()
-    assert off(shop) == ("goes-with",)
+    assert off(shop) == (line.rule,)
 
 
 def test_what_is_no_rule_of_suggestions_is_counted_and_not_switched(shop: Headquarters) -> None:
@@ -142,6 +151,6 @@ def test_what_is_no_rule_of_suggestions_is_counted_and_not_switched(shop: Headqu
 
 def test_all_suggestions_are_one_rule_too(shop: Headquarters) -> None:
     """What is said of the section itself, as of a receipt, switches the section."""
-    says_creepy(shop, "m-1", "m-2", line=Line(STORE, "suggestions", "suggest"))
+    says_creepy(shop, "m-1", "m-2", line=EVERYTHING)
     shop.tick()
     assert off(shop) == ("suggestions",)

@@ -186,6 +186,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_table(
+        "outcome_counts",
+        sa.Column("policy", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("stage", sa.String(length=64), nullable=False),
+        sa.Column("shown", sa.Integer(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("judged", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("policy", "day", "rule", "zone", "stage"),
+    )
+    op.create_table(
         "policy_versions",
         sa.Column("policy", sa.String(length=40), nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),

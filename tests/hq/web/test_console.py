@@ -2,25 +2,28 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
 from sqlalchemy import delete, select
 
-from hq import looks, questions, systems, webhooks
+from hq import looks, policy_versions, questions, suggestion_switch, systems, webhooks
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm, raise_
 from hq.changes_tables import hooks
 from hq.console_roles import MAY, Role, View
 from hq.database import reading, writing
 from hq.errors import HookNotTaken
+from hq.figures_model import day_of
 from hq.systems import EVERY_BRAND, Right
 from hq.web_tables import tries
 from tests.hq.web import console_world
 from tests.hq.web.conftest import Open, axe
 from tests.hq.web.place import Place
 from wire.member import Mode
+from wire.suggestions import DEFAULT, Resting
 
 # Every address of the console, and what may be seen there.
 PAGES = {
@@ -236,6 +239,26 @@ def test_no_figure_of_an_associate_is_to_be_had(place: Place, staff_client: Clie
     assert staff_client(Role.PRIVACY).get(
         "/console/figures?axis=associate", base_url=place.address
     ).status_code == 422  # fmt: skip
+
+
+def test_rules_that_are_off_or_rest_are_listed(place: Place, privacy: FlaskClient) -> None:
+    """With where and until when; figures of suggestions ask for no purpose."""
+    resting = Resting("due", "shoes", None, place.hq.now_s // 86_400 + 28), Resting("near", None, "after")
+    with writing(place.hq.engine) as connection:
+        draft = policy_versions.of(connection, "main")
+        assert draft is not None
+        said = replace(draft.main.suggestions or DEFAULT, rules_off=("popular",), rules_resting=resting)
+        suggestion_switch.publish(connection, draft, said, place.hq.now_ms)
+    page = privacy.get("/console/policy", base_url=place.address).get_data(as_text=True)
+    _, _, table = page.partition("Rules of suggestions")
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", one) for one in table.split("<tr>")[2:5]]
+    assert rows == [
+        ["popular", "main", "all zones", "all stages", "switched off"],
+        ["due", "main", "shoes", "all stages", day_of(resting[0].until_day or 0).isoformat()],
+        ["near", "main", "all zones", "after", "as the policy says"],
+    ]
+    figures = privacy.get("/console/figures?population=suggested&axis=place", base_url=place.address)
+    assert "by zone and stage" in figures.get_data(as_text=True) and b'id="purpose"' not in figures.data
 
 
 @pytest.mark.browser
