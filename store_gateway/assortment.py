@@ -41,8 +41,10 @@ class Assortment:
         self._stamp: Stamp = ()
         self._reading: Iterator[tuple[str, CatalogItem]] | None = None
         self._read: Known = []
+        self._named: dict[str, str] = {}
         self._sorting = ShelfMaker()
         self._again_mono_s = 0.0
+        self._names: dict[str, str] = {}  # of all items, as `sorts` has them
         self.sorts: Sorts = EMPTY  # of all items; another object where any is another
 
     def offered(self, item: str) -> CatalogItem | None:
@@ -56,6 +58,8 @@ class Assortment:
 
     def name(self, item: str) -> str | None:
         """The name of an item as it is now; None: it is not what `sorts` says, so that nobody knows what guards it."""
+        if self._reading is None and len(self._stamp) == 1 and self._shelf.stamp() == self._stamp:
+            return self._names.get(item)  # of one catalog, and nothing is another since: no need to open a record
         told, sort = self._shelf.item(item), self.sorts.sort(item)
         same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags), told.zone)
         return told.name if told is not None and same else None
@@ -85,17 +89,18 @@ class Assortment:
             if now_mono_s < self._again_mono_s or self._shelf.stamp() == self._stamp:
                 return False
             self._stamp, self._reading, self._read = self._shelf.stamp(), self._shelf.walk(), []
-            self._sorting = ShelfMaker()
+            self._named, self._sorting = {}, ShelfMaker()
         for _ in range(SLICE_ITEMS):
             one = next(self._reading, None)
             if one is None:
                 self._known = sorted(self._read, key=lambda known: known[0])
-                self.sorts = self._sorting.made()
-                self._reading, self._read, self._sorting = None, [], ShelfMaker()
+                self.sorts, self._names = self._sorting.made(), self._named
+                self._reading, self._read, self._named, self._sorting = None, [], {}, ShelfMaker()
                 self._again_mono_s = now_mono_s + min(AGAIN_S, AGAIN_EACH_S * len(self._known))
                 return False
             item, told = one
             self._sorting.put(item, told.path, told.themes, told.flags, told.zone)
+            self._named.setdefault(item, told.name)
             if is_offered(told):
                 self._read.append((_folded(told.name), CatalogLine(item, told.name, told.path, told.themes)))
         return True
