@@ -5,6 +5,7 @@ What is marked as a gift or as not mine follows into no value, and so into no st
 Pure: no I/O, no clock.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,9 @@ ONLINE = ""  # the place of what was not bought in a store
 WHOLE = ""  # of a mark: all of a purchase
 _MOST_ITEMS = 128  # of a value
 _MOST_TEXTS = 64
-_MOST_BYTES = 5 * 1024  # of a value: four of them leave room for what the member says
+# Of each value: together they leave room for what the member says. A line of a history takes some 50 bytes, so that all
+# 128 fit; each has its own, so that how much is told of one does not follow from another.
+_MOST_BYTES = {HISTORY_STORE: 7_680, HISTORY_ONLINE: 7_680, RETURNS: 3_072, SERVICE: 2_048}
 
 
 class Kind(IntEnum):
@@ -188,13 +191,19 @@ def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dic
 
 
 def _field(scope: str, value: Value, at_s: int) -> Field:
-    """A value of ours, as much of it as fits, the newest first."""
-    while True:
-        field = Field(scope, value, SourceClass.FIRST, SURFACE, ValueClass.TRANSACTIONAL, at_s, at_s)
-        if len(schema.encode(field)) <= _MOST_BYTES:
-            return field
-        value = Value(texts=value.texts and value.texts[: len(value.texts) // 2],
-                      items=value.items and value.items[: len(value.items) * 3 // 4])  # fmt: skip
+    """A value of ours: the newest that fit, and not one fewer."""
+
+    def first(number: int) -> Field:
+        cut = Value(texts=value.texts and value.texts[:number], items=value.items and value.items[:number])
+        return Field(scope, cut, SourceClass.FIRST, SURFACE, ValueClass.TRANSACTIONAL, at_s, at_s)
+
+    def is_too_long(number: int) -> bool:
+        return len(schema.encode(first(number))) > _MOST_BYTES[scope]
+
+    whole = len(value.items or value.texts or ())
+    if not is_too_long(whole):
+        return first(whole)
+    return first(bisect_left(range(1, whole), True, key=is_too_long))  # the longest number before the first too long
 
 
 def renewed(before: Iterable[Field], made: Mapping[str, Field]) -> list[Field] | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -16,14 +17,16 @@ from hq import (
     systems_intake,
     systems_merge,
 )
+from hq.custody import Seal
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
-from hq.purchases_told import Held, Mark
+from hq.purchases_told import Bought, Held, Kind, Mark, Purchase, fields
 from hq.systems import EVERY_BRAND, Right, System
 from hq.systems_intake import Report
 from hq.systems_line import Line
-from tests.hq.headquarters import DAY_S, STORE, Headquarters
-from wire.member import Field
+from tests.hq.headquarters import DAY_S, STORE, Headquarters, example_policy
+from wire import schema
+from wire.member import Field, Item, Value
 
 pytestmark = pytest.mark.usefixtures("shop")
 
@@ -151,6 +154,32 @@ def test_what_came_back_of_a_deleted_purchase_reaches_no_store(hq: Headquarters,
     with reading(hq.engine) as connection:
         until = {one.id: one.until_ms for one in connection.execute(purchases_tables.purchases.select())}
     assert until[boots.id] >= until[back.id], "what is left of it, so that this stays so"
+
+
+@pytest.mark.parametrize(
+    ("label", "kept"),
+    [("Alarm clock bakelike green", 128), ("A" * 60, 93)],
+    ids=["usual", "long"],
+)
+def test_a_store_is_told_the_newest_lines_and_not_one_fewer_than_fit(label: str, kept: int) -> None:
+    """Of names of common length all that a value holds; of others as many as fit, whatever is told of other lists."""
+
+    def purchase(number: int, store: str) -> Held:
+        lines = tuple(Bought(f"i-{number}-{each}", label, 2) for each in range(40))
+        said = Purchase(str(number), Kind.PURCHASE, store, "shop", 1_790_000_000 - number * DAY_S, lines)
+        return Held(number.to_bytes(16, "big"), said, {})
+
+    def told(listed: list[Held]) -> Field:
+        return fields(listed, Seal(bytes(32)), [example_policy().main])["history.store"]
+
+    in_store = [purchase(number, STORE) for number in range(5)]
+    found = told(in_store)
+    assert found == told([*in_store, *(purchase(number, "") for number in range(5, 9))])
+    items = [one.item for one in found.value.items or ()]
+    assert items == [f"i-{number // 40}-{number % 40}" for number in range(kept)]
+    more = Item(f"i-{kept // 40}-{kept % 40}", label, found.collected_s, 2, False)
+    longer = Value(items=(*(found.value.items or ()), more)) if kept < 128 else found.value
+    assert (len(schema.encode(replace(found, value=longer))) > 7_680) is (kept < 128)
 
 
 def test_without_purpose_or_live_grant_nothing_is_kept(hq: Headquarters) -> None:
