@@ -46,4 +46,6 @@ def console(opened: Callable[..., Page], place: Place, look: Callable[[Page, str
     console_world.call(place)
     page.goto("/console/hooks")
     page.get_by_role("heading", name="Dead letters").wait_for()
+    fits = "[...document.querySelectorAll('.table-wrap')].every(one => one.scrollWidth <= one.clientWidth)"
+    assert page.evaluate(fits), "at 1,280 px nobody moves a table sideways"
     look(page, "console-hooks")

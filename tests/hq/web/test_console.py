@@ -308,7 +308,8 @@ def test_an_integrator_sees_what_a_webhook_did_not_take_and_sends_it_again(place
         hq.office.set_mode("ada", Mode.OPEN, hq.now_ms)
         webhooks.Hooks(hq.engine, hq.keys.custody, gone).tick(hq.now_ms)
         shown = integrator.get("/console/hooks", base_url=place.address).get_data(as_text=True)
-        assert all(one in shown for one in ("https://crm.example.com/in", "it answered 410", hook.hex()))
+        text = shown.replace("<wbr>", "")  # where an address may go on in the next line
+        assert all(one in text for one in ("https://crm.example.com/in", "it answered 410", hook.hex()))
         assert "s3cret" not in shown
         assert "Send again to crm" in shown
         seen = operations.get("/console/hooks", base_url=place.address).get_data(as_text=True)
