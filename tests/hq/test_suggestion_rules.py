@@ -14,6 +14,7 @@ from wire.policy import MainPolicy
 from wire.suggestions import DEFAULT, Resting, SpecialScope, SuggestionPolicy
 
 HEALTH = SpecialScope("health", "diet")
+RESTING = Resting("near", "shoes", None), Resting("due", None, "after", 20_800)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def saying(draft: Draft, **said: object) -> Draft:
 
 def test_it_is_read_kept_and_sent_as_it_was_written(draft: Draft) -> None:
     """Through the file's form and the stores' record; what is left out has its default; without the table all has."""
-    full = saying(draft, specials=(HEALTH,), rules_off=("popular",), rules_resting=(Resting("near", "shoes", None),))
+    full = saying(draft, specials=(HEALTH,), rules_off=("popular",), rules_resting=RESTING, rest_days=7)
     assert policy_file.build(json.loads(policy_written.bytes_of(full))).main.suggestions == full.main.suggestions
     assert schema.decode(MainPolicy, schema.encode(full.main)).suggestions == full.main.suggestions
     table = policy_written.table_of(draft)
