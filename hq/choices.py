@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from hq import ledger, membership, publication
 from hq.choosing_tables import chosen_stores
@@ -141,7 +141,11 @@ def of_member(connection: Connection, keys: Keys, member: str, now_ms: int) -> C
         Refused: no such member.
     """
     one = opened(connection, keys, member)
-    events = ledger.of_members(connection, {one.reference: one})[one.reference]
+    return of_events(connection, one, ledger.of_members(connection, {one.reference: one})[one.reference], now_ms)
+
+
+def of_events(connection: Connection, one: Locked, events: Sequence[Event], now_ms: int) -> Choices:
+    """The same of a member who is opened, and whose events these are."""
     standing = fold(events)
     listed = added(connection, one.reference)
     now_s = now_ms // 1000
@@ -181,8 +185,10 @@ def mutes(connection: Connection, keys: Keys, member: str) -> tuple[Muted, ...]:
 
 def added(connection: Connection, reference: bytes) -> dict[str, int]:
     """The stores that a member added, with when (Unix milliseconds), by HQ's reference."""
-    rows = connection.execute(select(chosen_stores).where(chosen_stores.c.member == reference))
-    return {row.store: row.added_ms for row in rows}
+    return {row.store: row.added_ms for row in connection.execute(_ADDED, {"member": reference})}
+
+
+_ADDED = select(chosen_stores).where(chosen_stores.c.member == bindparam("member"))
 
 
 def version(connection: Connection, one: Locked) -> str:
@@ -207,30 +213,34 @@ def confirmed(
     given after the change proves that what stood before is over. A withdrawal that took effect is told by the store.
     """
     changed_s = max((one.recorded_s for one in events if _concerns(one, store)), default=None)
-    seat = connection.execute(
-        select(audience).where(audience.c.store == store, audience.c.member == reference)
-    ).first()  # fmt: skip
+    seat = connection.execute(_SEAT, {"store": store, "member": reference}).first()
     if changed_s is None or seat is None:
         return Confirmed(Step.UNCHANGED)
-    told_ms = connection.scalar(
-        select(withdrawals_applied.c.at_ms)
-        .join(records, records.c.seq == withdrawals_applied.c.seq)
-        .join(instances, instances.c.id == records.c.instance)
-        .where(
-            withdrawals_applied.c.store == store,
-            instances.c.name == instance(Collection.MEMBERS, store),
-            records.c.key == seat.pseudonym,
-        )
-    )
+    asked = {"store": store, "name": instance(Collection.MEMBERS, store), "key": seat.pseudonym}
+    told_ms = connection.scalar(_TOLD_MS, asked)
     if told_ms is not None:
         return Confirmed(Step.CONFIRMED, at_ms=told_ms)
-    link = connection.execute(select(links).where(links.c.store == store)).first()
+    link = connection.execute(_LINK, {"store": store}).first()
     if link is None or link.lease_until_ms <= now_ms:
         return Confirmed(Step.DARK)
     leased_ms = min(link.hello_ms, link.lease_until_ms - _lease_ms(connection, store))
     if leased_ms >= (changed_s + 1) * 1000 + _MARGIN_MS:
         return Confirmed(Step.IN_STEP, at_ms=leased_ms)
     return Confirmed(Step.ON_THE_WAY, until_ms=link.lease_until_ms)
+
+
+_SEAT = select(audience).where(audience.c.store == bindparam("store"), audience.c.member == bindparam("member"))
+_TOLD_MS = (
+    select(withdrawals_applied.c.at_ms)
+    .join(records, records.c.seq == withdrawals_applied.c.seq)
+    .join(instances, instances.c.id == records.c.instance)
+    .where(
+        withdrawals_applied.c.store == bindparam("store"),
+        instances.c.name == bindparam("name"),
+        records.c.key == bindparam("key"),
+    )
+)
+_LINK = select(links).where(links.c.store == bindparam("store"))
 
 
 def _here(ahead: Sequence[Statement], standing: Standing, store: str, brand: str) -> list[Statement]:
@@ -260,8 +270,10 @@ def _version(events: Iterable[Event], listed: Mapping[str, int]) -> str:
 
 
 def _labels(connection: Connection, named: Sequence[str]) -> dict[str, str]:
-    rows = connection.execute(select(stores.c.id, stores.c.label).where(stores.c.id.in_(named)))
-    return {row.id: row.label for row in rows}
+    return {row.id: row.label for row in connection.execute(_LABELS, {"stores": named})}
+
+
+_LABELS = select(stores.c.id, stores.c.label).where(stores.c.id.in_(bindparam("stores", expanding=True)))
 
 
 def _label(policy: Policy | None, otherwise: str) -> str:
@@ -280,13 +292,16 @@ def _brands(
 ) -> tuple[AtBrand, ...]:
     """Every brand that has something to choose as a whole."""
     found = []
-    for brand in connection.scalars(select(stores.c.policy).distinct().order_by(stores.c.policy)):
+    for brand in connection.scalars(_POLICIES):
         main = policies.main(brand)
         wide = [one for one in main.purposes if is_wide(one.id)] if main is not None else []
         given = [one for one in standing.wide if one.until_s > now_s and standing.of_brand(one.event, brand)]
         if main is not None and wide:
             found.append(AtBrand(brand, tuple(_purpose(one, main, standing, given) for one in wide)))
     return tuple(found)
+
+
+_POLICIES = select(stores.c.policy).distinct().order_by(stores.c.policy)
 
 
 def _purpose(purpose: Purpose, main: MainPolicy, standing: Standing, statements: Sequence[Statement]) -> Chosen:

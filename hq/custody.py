@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from hq.custody_tables import member_keys, purpose_keys
@@ -253,13 +253,13 @@ class Custody:
         found = {}
         listed = sorted(names)
         for start in range(0, len(listed), _CHUNK):
-            chosen = select(members.c.id, members.c.lookup).where(members.c.lookup.in_(listed[start : start + _CHUNK]))
-            found.update({names[row.lookup]: row.id for row in connection.execute(chosen)})
+            chunk = {"lookups": listed[start : start + _CHUNK]}
+            found.update({names[lookup]: one for one, lookup in connection.execute(_REFERENCES, chunk)})
         # An id that was merged into another one leads to it (hq.systems_merge).
         left = sorted(digest for digest, one in names.items() if one not in found)
         for start in range(0, len(left), _CHUNK):
-            chosen = select(merges.c.survivor, merges.c.lookup).where(merges.c.lookup.in_(left[start : start + _CHUNK]))
-            found.update({names[row.lookup]: row.survivor for row in connection.execute(chosen)})
+            chunk = {"lookups": left[start : start + _CHUNK]}
+            found.update({names[lookup]: one for one, lookup in connection.execute(_SURVIVORS, chunk)})
         return found
 
     def reference(self, connection: Connection, member: str) -> bytes | None:
@@ -296,8 +296,7 @@ class Custody:
 
     def _purpose_key(self, connection: Connection, purpose: Purpose, *, making: bool) -> bytes | None:
         # Not remembered: a key that was made in a transaction that then fails must not be used again.
-        chosen = select(purpose_keys.c.wrapped).where(purpose_keys.c.purpose == purpose.value)
-        wrapped = connection.scalar(chosen)
+        wrapped = connection.scalar(_WRAPPED, {"purpose": purpose.value})
         if wrapped is None and making:
             made = self.wrap(os.urandom(KEY_BYTES), purpose_owner(purpose))
             try:
@@ -305,8 +304,14 @@ class Custody:
                     connection.execute(insert(purpose_keys).values(purpose=purpose.value, wrapped=made))
                 return self.unwrap(made, purpose_owner(purpose))
             except IntegrityError:  # another HQ process made it meanwhile
-                wrapped = connection.scalar(chosen)
+                wrapped = connection.scalar(_WRAPPED, {"purpose": purpose.value})
         return None if wrapped is None else self.unwrap(wrapped, purpose_owner(purpose))
+
+
+# Made once: to make a statement anew costs as much as to send it.
+_WRAPPED = select(purpose_keys.c.wrapped).where(purpose_keys.c.purpose == bindparam("purpose"))
+_REFERENCES = select(members.c.id, members.c.lookup).where(members.c.lookup.in_(bindparam("lookups", expanding=True)))
+_SURVIVORS = select(merges.c.survivor, merges.c.lookup).where(merges.c.lookup.in_(bindparam("lookups", expanding=True)))
 
 
 def member_owner(reference: bytes) -> bytes:

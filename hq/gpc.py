@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from hq import door, ledger, membership, publication
 from hq.errors import Reason, Refused
@@ -23,7 +23,6 @@ from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Proof
 from hq.notices_history import History
 from hq.state import Choice, Event, EventKind, fold
-from hq.tables import consent_events
 from wire.member import Statement
 
 METHOD = "gpc"
@@ -97,12 +96,6 @@ def _is_after(one: Event, signal: Event) -> bool:
     """A grant of the very second of the signal loses against it, so it was no answer to it."""
     chosen_s = one.recorded_s if one.chosen_s is None else one.chosen_s
     return chosen_s > signal.recorded_s or (chosen_s == signal.recorded_s and one.choice.kind is not EventKind.GRANT)
-
-
-def was_heard(connection: Connection, member: bytes) -> bool:
-    """Whether a signal of this member's, by HQ's reference, was recorded before."""
-    of_theirs = consent_events.c.member == member, consent_events.c.method == METHOD
-    return connection.scalar(select(consent_events.c.number).where(*of_theirs).limit(1)) is not None
 
 
 def is_news(connection: Connection, keys: Keys, member: bytes) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, insert, or_, select, update
 
 from hq.database import reading, writing
 from hq.tables import help_calls
@@ -138,8 +138,10 @@ def forget(engine: Engine, now_ms: int) -> int:
 
 
 def _held(connection: Connection, members: set[bytes]) -> dict[bytes, Help]:
-    wanted = select(help_calls).where(help_calls.c.member.in_(sorted(members)))
     return {
         row.member: Help(HelpState(row.state), row.store, row.called_ms, row.since_ms)
-        for row in connection.execute(wanted)
+        for row in connection.execute(_HELD, {"members": sorted(members)})
     }
+
+
+_HELD = select(help_calls).where(help_calls.c.member.in_(bindparam("members", expanding=True)))

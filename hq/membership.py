@@ -85,15 +85,19 @@ def _found(
     found = {}
     listed = sorted(set(references))
     for start in range(0, len(listed), _CHUNK):
-        chosen = (
-            select(members.c.id, members.c.content, member_keys.c.wrapped)
-            .join(member_keys, member_keys.c.member == members.c.id)
-            .where(members.c.id.in_(listed[start : start + _CHUNK]))
-            .order_by(members.c.id)
-        )
-        chosen = chosen.with_for_update() if locking else chosen
-        found.update({row.id: _opened(custody, row.id, row.wrapped, row.content) for row in connection.execute(chosen)})
+        chunk = {"ids": listed[start : start + _CHUNK]}
+        for one, content, wrapped in connection.execute(_LOCKING if locking else _READING, chunk):
+            found[one] = _opened(custody, one, wrapped, content)
     return found
+
+
+_READING = (
+    select(members.c.id, members.c.content, member_keys.c.wrapped)
+    .join(member_keys, member_keys.c.member == members.c.id)
+    .where(members.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(members.c.id)
+)
+_LOCKING = _READING.with_for_update()
 
 
 def lock_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> dict[bytes, Locked]:
@@ -118,17 +122,7 @@ def lock_named(
 
 def read_by_id(connection: Connection, custody: Custody, ids: Iterable[str]) -> dict[bytes, Locked]:
     """The same without a lock: for whoever only reads, in one transaction."""
-    found = {}
-    for reference in sorted(custody.references(connection, ids).values()):
-        wanted = (
-            select(members.c.content, member_keys.c.wrapped)
-            .join(member_keys, member_keys.c.member == members.c.id)
-            .where(members.c.id == reference)
-        )
-        row = connection.execute(wanted).first()
-        if row is not None:
-            found[reference] = _opened(custody, reference, row.wrapped, row.content)
-    return found
+    return opened(connection, custody, custody.references(connection, ids).values())
 
 
 def _opened(custody: Custody, reference: bytes, wrapped: bytes, content: bytes) -> Locked:
@@ -214,11 +208,13 @@ def _profiles(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[by
     found = {}
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
-        chosen = select(profiles).where(profiles.c.member.in_(listed[start : start + _CHUNK]))
-        for row in connection.execute(chosen):
+        for row in connection.execute(_PROFILES, {"members": listed[start : start + _CHUNK]}):
             opened = locked[row.member].seal.open(row.content, bound(Place.PROFILE, row.member))
             found[row.member] = schema.decode(Profile, opened)
     return found
+
+
+_PROFILES = select(profiles).where(profiles.c.member.in_(bindparam("members", expanding=True)))
 
 
 def put_fields(
@@ -262,10 +258,12 @@ def secrets(connection: Connection, locked: Mapping[bytes, Locked]) -> dict[byte
     found: dict[bytes, list[bytes]] = defaultdict(list)
     listed = sorted(locked)
     for start in range(0, len(listed), _CHUNK):
-        chosen = select(phones).where(phones.c.member.in_(listed[start : start + _CHUNK])).order_by(phones.c.id)
-        for row in connection.execute(chosen):
+        for row in connection.execute(_PHONES, {"members": listed[start : start + _CHUNK]}):
             found[row.member].append(phone_secret(locked[row.member].seal, row.id, row.member, row.secret))
     return found
+
+
+_PHONES = select(phones).where(phones.c.member.in_(bindparam("members", expanding=True))).order_by(phones.c.id)
 
 
 def phone_secret(seal: Seal, phone: bytes, member: bytes, sealed: bytes) -> bytes:

@@ -7,16 +7,17 @@ I/O: sqlalchemy.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, distinct, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, cast, distinct, func, insert, select, update
 
 from hq import asking, ledger, membership, notice
 from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.notice import Notice
 from hq.notices_tables import notice_servings, policy_notices, policy_versions
-from hq.state import PRESENCE
+from hq.state import PRESENCE, Event
 from hq.tables import notices, stores
 
 MOST_TEXT_BYTES = 256 * 1024
@@ -67,20 +68,30 @@ class ShownTo:
 
 def in_force(connection: Connection, *, store: str | None = None) -> tuple[Notice, ...]:
     """The notices that policies name now, by policy and in its order; `store`: those of that store's policy alone."""
-    newest = select(policy_versions.c.policy, func.max(policy_versions.c.version)).group_by(policy_versions.c.policy)
-    if store is not None:
-        newest = newest.where(
-            policy_versions.c.policy == select(stores.c.policy).where(stores.c.id == store).scalar_subquery()
-        )
-    found = []
-    for policy, version in connection.execute(newest.order_by(policy_versions.c.policy)).all():
-        wanted = (
-            select(notices.c.text)
-            .join(policy_notices, policy_notices.c.notice == notices.c.hash)
-            .where(policy_notices.c.policy == policy, policy_notices.c.version == version)
-        )
-        found += [notice.read(one) for one in connection.scalars(wanted)]
+    texts = connection.scalars(_IN_FORCE) if store is None else connection.scalars(_IN_FORCE_AT, {"store": store})
+    found = [_read(one) for one in texts]
     return tuple(sorted(found, key=lambda one: (one.policy, _rank(one.purpose), one.purpose)))
+
+
+_NEWEST = (
+    select(policy_versions.c.policy, func.max(policy_versions.c.version).label("version"))
+    .group_by(policy_versions.c.policy)
+    .subquery()
+)
+_IN_FORCE = (
+    select(notices.c.text)
+    .join(policy_notices, policy_notices.c.notice == notices.c.hash)
+    .join(_NEWEST, (_NEWEST.c.policy == policy_notices.c.policy) & (_NEWEST.c.version == policy_notices.c.version))
+)
+_IN_FORCE_AT = _IN_FORCE.where(
+    policy_notices.c.policy == select(stores.c.policy).where(stores.c.id == bindparam("store")).scalar_subquery()
+)
+
+
+@lru_cache(256)
+def _read(text: bytes) -> Notice:
+    """A notice's bytes are its name: what they say does not change."""
+    return notice.read(text)
 
 
 def _rank(purpose: str) -> int:
@@ -105,15 +116,22 @@ def text_of(connection: Connection, hashed: bytes) -> bytes | None:
 
 def versions(connection: Connection, policy: str | None = None) -> list[Published]:
     """Each purpose's notice in every version that was published, oldest version first."""
-    wanted = select(policy_notices, policy_versions.c.at_ms).join(
+    if policy is None:
+        rows = connection.execute(_VERSIONS).all()
+    else:
+        rows = connection.execute(_VERSIONS.where(policy_notices.c.policy == policy)).all()
+    found = [Published(one.policy, one.version, one.purpose, one.notice, one.material, one.at_ms) for one in rows]
+    return sorted(found, key=lambda one: (one.policy, one.version, _rank(one.purpose), one.purpose))
+
+
+_VERSIONS = (
+    select(policy_notices, policy_versions.c.at_ms)
+    .join(
         policy_versions,
         (policy_versions.c.policy == policy_notices.c.policy) & (policy_versions.c.version == policy_notices.c.version),
     )
-    if policy is not None:
-        wanted = wanted.where(policy_notices.c.policy == policy)
-    rows = connection.execute(wanted.order_by(policy_notices.c.policy, policy_notices.c.version)).all()
-    found = [Published(one.policy, one.version, one.purpose, one.notice, one.material, one.at_ms) for one in rows]
-    return sorted(found, key=lambda one: (one.policy, one.version, _rank(one.purpose), one.purpose))
+    .order_by(policy_notices.c.policy, policy_notices.c.version)
+)
 
 
 def keep(connection: Connection, text: bytes, now_ms: int) -> bytes:
@@ -207,6 +225,13 @@ def why_ask(
     if not locked:
         raise Refused(Reason.UNKNOWN_MEMBER, "member", "the id of a member")
     events = [one for listed in ledger.of_members(connection, locked).values() for one in listed]
+    return why_ask_after(connection, events, now_ms, store)
+
+
+def why_ask_after(
+    connection: Connection, events: Sequence[Event], now_ms: int, store: str | None = None
+) -> dict[str, asking.Why]:
+    """The same of the member whose events these are."""
     offered = in_force(connection, store=store)
     listed = versions(connection)
     found: dict[str, asking.Why] = {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select
 
 from hq import event_bodies, records
 from hq.database import reading, writing
@@ -68,19 +68,7 @@ def take(
 
 def of_member(connection: Connection, keys: Keys, member: bytes, now_ms: int) -> list[Proposed]:
     """What stands for one member, by HQ's reference, the newest first."""
-    wanted = (
-        select(store_events, proposals.c.until_ms)
-        .join(
-            proposals,
-            (proposals.c.store == store_events.c.store)
-            & (proposals.c.incarnation == store_events.c.incarnation)
-            & (proposals.c.number == store_events.c.number),
-        )
-        .where(proposals.c.member == member, proposals.c.until_ms > now_ms)
-        .order_by(proposals.c.until_ms.desc(), proposals.c.number.desc())
-        .limit(MOST_SHOWN)
-    )
-    rows = connection.execute(wanted).all()
+    rows = connection.execute(_STANDING, {"member": member, "now_ms": now_ms}).all()
     found = []
     for row, body in zip(rows, event_bodies.open_(connection, keys, rows), strict=True):
         try:
@@ -94,6 +82,20 @@ def of_member(connection: Connection, keys: Keys, member: bytes, now_ms: int) ->
                 Proposed(name(row), label, row.store, said.role, said.to, said.item, said.quantity, at_ms, row.until_ms)
             )
     return found
+
+
+_STANDING = (
+    select(store_events, proposals.c.until_ms)
+    .join(
+        proposals,
+        (proposals.c.store == store_events.c.store)
+        & (proposals.c.incarnation == store_events.c.incarnation)
+        & (proposals.c.number == store_events.c.number),
+    )
+    .where(proposals.c.member == bindparam("member"), proposals.c.until_ms > bindparam("now_ms"))
+    .order_by(proposals.c.until_ms.desc(), proposals.c.number.desc())
+    .limit(MOST_SHOWN)
+)
 
 
 def name(row: Row[Any]) -> str:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection as Several
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -53,14 +54,14 @@ class Policies:
     def name(self, store: str) -> str | None:
         """The name of the store's policy; None: no such store."""
         if store not in self._names:
-            self._names[store] = self._connection.scalar(select(stores.c.policy).where(stores.c.id == store))
+            self._names[store] = self._connection.scalar(_POLICY_OF, {"store": store})
         return self._names[store]
 
     def main(self, name: str) -> MainPolicy | None:
         """The shared part of a policy by its name; None: not published."""
         if name not in self._mains:
             found = records.body(self._connection, instance(Collection.POLICY, name), MAIN_KEY)
-            self._mains[name] = None if found is None else schema.decode(MainPolicy, found)
+            self._mains[name] = None if found is None else _main_of(found)
         return self._mains[name]
 
     def of(self, store: str) -> Policy | None:
@@ -71,10 +72,22 @@ class Policies:
             own = None
             if name is not None and main is not None:
                 own = records.body(self._connection, instance(Collection.POLICY, name), store_key(store))
-            self._found[store] = (
-                None if main is None or own is None else Policy(main, schema.decode(StorePolicy, own))
-            )  # fmt: skip
+            self._found[store] = None if main is None or own is None else Policy(main, _own_of(own))
         return self._found[store]
+
+
+_POLICY_OF = select(stores.c.policy).where(stores.c.id == bindparam("store"))
+
+
+# What a policy's record says does not change: it is read anew from the database and decoded where it is new.
+@lru_cache(64)
+def _main_of(body: bytes) -> MainPolicy:
+    return schema.decode(MainPolicy, body)
+
+
+@lru_cache(256)
+def _own_of(body: bytes) -> StorePolicy:
+    return schema.decode(StorePolicy, body)
 
 
 def refresh(
@@ -254,10 +267,13 @@ def seats_of(connection: Connection, standing: Mapping[bytes, Standing]) -> list
     known: dict[tuple[bytes, str], Row[Any]] = {}
     names = sorted(standing)
     for start in range(0, len(names), _CHUNK):
-        wanted = select(audience).where(audience.c.member.in_(names[start : start + _CHUNK]))
-        known.update({(row.member, row.store): row for row in connection.execute(wanted)})
+        seated = connection.execute(_SEATED, {"members": names[start : start + _CHUNK]})
+        known.update({(row.member, row.store): row for row in seated})
     places = set(known) | {(name, store) for name, found in standing.items() for store in found.stores()}
     return [Seat(member, store, known.get((member, store))) for member, store in sorted(places)]
+
+
+_SEATED = select(audience).where(audience.c.member.in_(bindparam("members", expanding=True)))
 
 
 def _audience_row(seat: Seat, known_as: bytes, bucket: int, present: bool, due_s: int | None) -> dict[str, Any]:

@@ -254,13 +254,15 @@ def begin(connection: Connection, names: Iterable[str]) -> Commit:
 
 def body(connection: Connection, name: str, key: bytes) -> bytes | None:
     """The live body of one record, or None."""
-    wanted = (
-        select(records.c.seq, records.c.body, instances.c.wrapped)
-        .join(instances, instances.c.id == records.c.instance)
-        .where(instances.c.name == name, records.c.key == key)
-    )
-    row = connection.execute(wanted).first()
+    row = connection.execute(_BODY, {"name": name, "key": key}).first()
     return None if row is None else custody.of(connection).instance(name, row.wrapped).open(key, row.seq, row.body)
+
+
+_BODY = (
+    select(records.c.seq, records.c.body, instances.c.wrapped)
+    .join(instances, instances.c.id == records.c.instance)
+    .where(instances.c.name == bindparam("name"), records.c.key == bindparam("key"))
+)
 
 
 def bodies(connection: Connection, name: str) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from hq.console_roles import Role
 from hq.custody import Custody, Place, bound
@@ -134,19 +134,21 @@ def begin_staff(connection: Connection, subject: str, name: str, role: Role, las
 
 def find_member(engine: Engine, custody: Custody, kind: Kind, secret: bytes, now_ms: int) -> SignedIn | None:
     """The member of a session that has not ended; None: no such session. Notes that it was used."""
-    chosen = (
-        select(sessions, members.c.content, member_keys.c.wrapped)
-        .join(members, members.c.id == sessions.c.member)
-        .join(member_keys, member_keys.c.member == members.c.id)
-        .where(sessions.c.hash == hashed(secret), sessions.c.kind == kind)
-    )
     with reading(engine) as connection:
-        row = connection.execute(chosen).first()
+        row = connection.execute(_OF_MEMBER, {"hash": hashed(secret), "kind": kind}).first()
         if row is None or _is_over(row.seen_ms, row.idle_ms, row.ends_ms, now_ms):
             return None
         opened = custody.member(row.member, row.wrapped).open(row.content, bound(Place.MEMBER, row.member))
     _note(engine, row.hash, row.seen_ms, now_ms)
     return SignedIn(row.member, schema.decode(About, opened).id, row.handle)
+
+
+_OF_MEMBER = (
+    select(sessions, members.c.content, member_keys.c.wrapped)
+    .join(members, members.c.id == sessions.c.member)
+    .join(member_keys, member_keys.c.member == members.c.id)
+    .where(sessions.c.hash == bindparam("hash"), sessions.c.kind == bindparam("kind"))
+)
 
 
 def find_staff(engine: Engine, secret: bytes, now_ms: int) -> StaffSignedIn | None:

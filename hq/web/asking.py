@@ -156,12 +156,6 @@ def gpc() -> bool:
     return request.headers.get("Sec-GPC", "").strip() == "1"
 
 
-def was_heard(found: Member) -> bool:
-    """Whether a browser of this member's sent that signal before."""
-    with reading() as connection:
-        return signals.was_heard(connection, found.reference)
-
-
 def is_news(found: Member) -> bool:
     """Whether the browser's signal says what was not recorded yet."""
     with reading() as connection:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Response
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from hq import choosing, confirming, gpc, help_state, notices, proposals
+from hq import choosing, confirming, gpc, help_state, proposals
 from hq.choices import Choices
 from hq.help_state import HelpState
 from hq.tables import phones
@@ -161,14 +161,12 @@ def rows(chosen: Choices) -> list[Row]:
 
 
 def _home(who: Member) -> Response:
-    chosen = centre_who.standing(who)
-    heard = centre_who.signal(who)
     with asking.reading() as connection:
-        may_ask = notices.why_ask(connection, asking.parts().keys, who.id, asking.now_ms()) if chosen.stores else {}
+        seen = centre_who.seen(connection, who)
         waiting = proposals.of_member(connection, asking.parts().keys, who.reference, asking.now_ms())
-        of_theirs = select(phones.c.id).where(phones.c.member == who.reference).limit(1)
-        has_phones = connection.scalar(of_theirs) is not None
+        has_phones = connection.scalar(_OF_THEIRS, {"member": who.reference}) is not None
         call = help_state.of_member(connection, who.reference, asking.now_ms())
+    chosen, may_ask = seen.chosen, seen.may_ask
     labels = {one.store: one.label for one in chosen.stores}
     listed = rows(chosen)
     asked = next((one for one in listed if one.purpose in may_ask), None)
@@ -186,10 +184,13 @@ def _home(who: Member) -> Response:
         gives=any(one.given for one in listed),
         asked=asked,
         asked_again=asked is not None and may_ask[asked.purpose].name != "NEVER",
-        signal=_signal(heard, any(one.given and gpc.is_sale_or_share(one.purpose) for one in listed)),
+        signal=_signal(seen.signal, any(one.given and gpc.is_sale_or_share(one.purpose) for one in listed)),
         call=None if call is None else gettext(_HELP[call.state], store=labels.get(call.store, call.store)),
         proposals=[_proposed(one, labels) for one in waiting],
     )
+
+
+_OF_THEIRS = select(phones.c.id).where(phones.c.member == bindparam("member")).limit(1)
 
 
 def _sentence(chosen: Choices, has_phones: bool) -> str:

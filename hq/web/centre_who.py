@@ -5,7 +5,12 @@ A browser that sends `Sec-GPC: 1` is heard wherever it asks for a member (`hq.we
 I/O: reads flask's current request; sqlalchemy.
 """
 
-from hq import choices, gpc, ledger
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from hq import choices, gpc, ledger, notices
+from hq.asking import Why
 from hq.office import Office
 from hq.publication import Policies
 from hq.web import asking
@@ -30,13 +35,27 @@ def member() -> Member:
     return asking.member()
 
 
-def signal(found: Member) -> gpc.Heard | None:
-    """What became of the signal, of a browser that sends it or of another one before; None: there was none."""
-    if not asking.was_heard(found):
-        return None
-    with asking.reading() as connection:
-        one = choices.opened(connection, asking.parts().keys, found.id)
-        return gpc.judge(ledger.of_members(connection, {one.reference: one})[one.reference])
+@dataclass(frozen=True, slots=True, repr=False)
+class Seen:
+    """What one instant of the database says of a member.
+
+    `signal`: what became of the signal of a browser that sends it, or sent it before; None: there was none. `may_ask`:
+    why, by purpose.
+    """
+
+    chosen: choices.Choices
+    signal: gpc.Heard | None
+    may_ask: dict[str, Why]
+
+
+def seen(connection: Connection, found: Member) -> Seen:
+    """Choices, signal and what may be asked: their events are read and opened once."""
+    one = choices.opened(connection, asking.parts().keys, found.id)
+    events = ledger.of_members(connection, {one.reference: one})[one.reference]
+    chosen = choices.of_events(connection, one, events, asking.now_ms())
+    heard = any(event.method == gpc.METHOD for event in events)
+    may_ask = notices.why_ask_after(connection, events, asking.now_ms()) if chosen.stores else {}
+    return Seen(chosen, gpc.judge(events) if heard else None, may_ask)
 
 
 def standing(found: Member) -> choices.Choices:
