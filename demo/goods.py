@@ -44,6 +44,8 @@ THEMES: Final = (
     ("children", ("CHILD", "KIDS", "SPACEBOY", "DOLLY GIRL", "TOY")),
     ("wedding", ("WEDDING", "BRIDE", "CONFETTI")),
 )
+# By words of a name, too: what is suggested to nobody who did not say that it may be, or who may be too young.
+FLAGS: Final = (("special:health", ("SO POORLY",)), ("adult", ("WITH WINE",)))
 
 
 def items() -> Iterator[bytes]:
@@ -145,7 +147,9 @@ def _called(name: str) -> str:
 def _told(item: str, name: str) -> dict[str, object]:
     category = next((one for one, words in CATEGORIES if any(word in name for word in words)), "home")
     themes = [one for one, words in THEMES if any(word in name for word in words)]
-    return {"id": item, "name": _called(name), "path": ["gifts and home", category], "themes": themes}
+    flags = [one for one, words in FLAGS if any(word in name for word in words)]
+    told = {"id": item, "name": _called(name), "path": ["gifts and home", category], "themes": themes}
+    return told | ({"flags": flags} if flags else {})
 
 
 if __name__ == "__main__":

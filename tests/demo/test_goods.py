@@ -7,9 +7,10 @@ import pytest
 from consent import offered
 from consent.offered import Around
 from consent.suggest import choose
-from consent.suggest.guard import Terms
+from consent.suggest.guard import GuardRule, Terms
 from consent.suggest.model import Model
 from consent.suggest.shelf import ShelfMaker
+from consent.suggest.signals import Behaviour, Bought
 from demo import goods
 from demo.cast import CAST, fields
 from tests.strategies import member
@@ -29,7 +30,7 @@ def test_three_things_are_due_again_and_three_are_new(shopper: object) -> None:
     maker, names = ShelfMaker(), {}
     for line in goods.items():
         told = json.loads(line)
-        maker.put(told["id"], told["path"], told["themes"], ())
+        maker.put(told["id"], told["path"], told["themes"], told.get("flags", ()))
         names[told["id"]] = told["name"]
     tables = affinity.decode(lambda part: path.read_bytes() if (path := goods.TABLES / part).exists() else None)
     assert tables is not None
@@ -42,3 +43,18 @@ def test_three_things_are_due_again_and_three_are_new(shopper: object) -> None:
         entries = offered.entries(choose.choose(did, Terms(), around.shelf, around.model, DEFAULT), around)
         places = [one.suggested.place for one in entries if one.suggested is not None and one.suggested.reasons]
         assert places == [SuggestedPlace.DUE_AGAIN] * 3 + [SuggestedPlace.NEW] * 3, now_s
+
+
+@pytest.mark.parametrize(("item", "rule", "by"), [("22835", "special", "health"), ("21166", "adult", None)])
+def test_two_things_are_sold_that_are_suggested_to_nobody_and_it_is_told_why(
+    item: str, rule: str, by: str | None
+) -> None:
+    """What is bought by who is ill, and what nobody too young may have: the guard refuses both, whatever was bought."""
+    maker = ShelfMaker()
+    for line in goods.items():
+        told = json.loads(line)
+        maker.put(told["id"], told["path"], told["themes"], told.get("flags", ()))
+    for bought in ((), goods.history("mara", NOW_S)):
+        did = Behaviour(tuple(Bought(one.item, NOW_S // 86_400, 1) for one in bought), now_day=NOW_S // 86_400)
+        verdict = choose.explain(item, did, Terms(), maker.made(), None, DEFAULT).verdict
+        assert (verdict.rule, verdict.by) == (GuardRule(rule), by)
