@@ -6,7 +6,7 @@ shop (`demo.goods`).
 I/O: reads the histories, by `demo.goods`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from demo import goods
@@ -67,6 +67,9 @@ SOLD: Final = (
     ("Running cap", "hats"),
     ("Rain hat", "hats"),
 )
+
+# Of what stands on a list or in a basket: how many hours ago it was put there.
+PUT_HOURS: Final = {"Trail shoe Karst": 12 * 24, "Rain jacket Sund": 4 * 24, "Wool socks, 2 pairs": 2}
 
 CAST: Final = (
     Shopper(
@@ -140,7 +143,7 @@ def fields(shopper: Shopper, now_s: int) -> tuple[Field, ...]:
     """The shopper's profile as HQ takes it, confirmed yesterday, and what they bought until then."""
     at_s = now_s - DAY_S
     said = tuple(
-        Field(scope, value, SourceClass.ZERO, "app", ValueClass.PERSONAL, at_s, at_s)
+        Field(scope, _dated(value, now_s), SourceClass.ZERO, "app", ValueClass.PERSONAL, at_s, at_s)
         for scope, value in shopper.profile.items()
     )
     bought = goods.history(shopper.name.lower(), now_s)
@@ -148,3 +151,10 @@ def fields(shopper: Shopper, now_s: int) -> tuple[Field, ...]:
         return said
     value = Value(items=bought)
     return (*said, Field("history.store", value, SourceClass.FIRST, "till", ValueClass.TRANSACTIONAL, at_s, at_s))
+
+
+def _dated(value: Value, now_s: int) -> Value:
+    """The value with the times at which each of its items was put there."""
+    if value.items is None:
+        return value
+    return Value(items=tuple(replace(one, at_s=now_s - PUT_HOURS[one.label] * 3_600) for one in value.items))

@@ -89,7 +89,7 @@ class Scene:
         if shopper.shares:
             office.grant(member, Grant("assist", scopes=shopper.shares, **frame), now)  # type: ignore[arg-type]
         if shopper.suggests:
-            scopes = ("suggestions", *shopper.suggests)
+            scopes = ("suggestions", "stage", "cohort", *shopper.suggests)
             office.grant(member, Grant("suggest", scopes=scopes, **frame), now)  # type: ignore[arg-type]
         _, secret = office.add_phone(member, now, secrets.token_bytes(token.SECRET_BYTES))
         self.phones[shopper.name] = Phone(secret, shopper.format, shift_s=self._chance.randint(-SHIFT_S, SHIFT_S))

@@ -133,12 +133,20 @@ def _await_suggestions(scene: Scene, handle: str) -> None:
 
 
 def _show_suggestions(scene: Scene, say: Say, handle: str) -> None:
-    """How many stand in which place, and not which: that depends on the day."""
-    (line,) = scene.tablet.card(handle, "suggestions").body["lines"]
-    told = [entry["suggested"] for entry in line["entries"]]
-    places = Counter(one["place"].replace("-", " ") for one in told)
+    """How many stand in which place, and not which: that depends on the day; and what was concluded, from what."""
+    lines = scene.tablet.card(handle, "suggestions").body["lines"]
+    entries = [entry for line in lines for entry in line["entries"]]
+    told = [entry["suggested"] for entry in entries if entry["suggested"]]
+    places = Counter(_words(one["place"]) for one in told)
     if all(one["reasons"] for one in told):
         say(f"           suggested, and why: {', '.join(f'{many} {place}' for place, many in places.items())}")
+    concluded = [entry["concluded"] for entry in entries if entry["concluded"]]
+    said = [f"{_words(one['stage'] or one['cohort'])} ({_words(one['evidence'])})" for one in concluded]
+    say(f"           concluded, and from what: {', '.join(said)}")
+
+
+def _words(name: str) -> str:
+    return name.replace("-", " ")
 
 
 def _value(line: Json) -> str:

@@ -5,21 +5,30 @@ Pure: no I/O, no clock.
 
 from collections.abc import Iterator
 
+from consent.journeys import CONCLUSIONS
 from consent.suggest.choose import EVERYTHING
 from consent.suggest.rank import ReasonKind
 from hq.errors import Reason, Refused
 from wire.flags import category
-from wire.policy import MainPolicy
+from wire.policy import MainPolicy, Section, ValueType
 
 
 def rules(main: MainPolicy) -> frozenset[str]:
-    """The rules of suggestions that can be switched off: kinds of reasons, and scopes that something is made of."""
-    used = {one.id for one in main.scopes if one.used_for}
+    """The rules of suggestions that can be switched off: kinds of reasons, and scopes that something is made of.
+
+    And what is concluded beside them, by the scopes under which it stands.
+    """
+    used = {one.id for one in main.scopes if one.used_for or one.id in CONCLUSIONS}
     return frozenset((EVERYTHING, *(one.value for one in ReasonKind), *used))
 
 
 def problems(main: MainPolicy) -> Iterator[Refused]:
     """Everything that is wrong, first first."""
+    for one in main.scopes:
+        fits = one.value_type is ValueType.ITEMS and one.section is Section.SUGGESTIONS
+        if one.id in CONCLUSIONS and not fits:
+            hint = 'value_type = "items" and section = "suggestions": the store makes it, beside suggestions'
+            yield Refused(Reason.POLICY_INCONSISTENT, f"scopes.{one.id}", hint)
     said = main.suggestions
     if said is None:
         return

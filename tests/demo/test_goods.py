@@ -12,36 +12,47 @@ from consent.suggest.model import Model
 from consent.suggest.shelf import ShelfMaker
 from consent.suggest.signals import Behaviour, Bought
 from demo import goods
-from demo.cast import CAST, fields
+from demo.cast import CAST, SOLD, fields, item_id
 from tests.strategies import member
 from wire import affinity
+from wire.concluded import Cohort
 from wire.suggested import SuggestedPlace
-from wire.suggestions import DEFAULT
+from wire.suggestions import DEFAULT, Stage
 
 NOW_S = 1_795_262_400  # 2026-11-21 12:00 UTC
 YEAR_S = 365 * 86_400
+CONCLUDED = {"Mara": {Stage.BUYING}, "Jonas": {Cohort.NEW_THINGS}}
 SHARING = [one for one in CAST if one.suggests]
 
 
 @pytest.mark.parametrize("shopper", SHARING, ids=lambda one: str(one.name))
 def test_three_things_are_due_again_and_three_are_new(shopper: object) -> None:
-    """For each shopper of the demo who wants suggestions, each with a reason and under the name it is sold by."""
+    """For each shopper of the demo who wants suggestions, each with a reason and under the name it is sold by.
+
+    Of one is said how far she is, of the other how he buys.
+    """
     assert shopper in SHARING and len(SHARING) == 2
     maker, names = ShelfMaker(), {}
     for line in goods.items():
         told = json.loads(line)
         maker.put(told["id"], told["path"], told["themes"], told.get("flags", ()))
         names[told["id"]] = told["name"]
+    for name, category in SOLD:
+        maker.put(item_id(name), ("outdoor", category), (), ())
+        names[item_id(name)] = name
     tables = affinity.decode(lambda part: path.read_bytes() if (path := goods.TABLES / part).exists() else None)
     assert tables is not None
     around = Around(shelf=maker.made(), name=names.get, model=Model.of(tables))
     for now_s in range(NOW_S, NOW_S + YEAR_S, YEAR_S // 12):  # the story says how many there are, on any day
         someone = member(fields=fields(shopper, now_s))  # type: ignore[arg-type]
-        did = offered.behaviour(someone, frozenset({offered.HISTORY_STORE}), now_s)
+        scopes = frozenset({*shopper.suggests, *offered.CONCLUSIONS})  # type: ignore[attr-defined]
+        did = offered.behaviour(someone, scopes, now_s)
         assert len(did.bought) > 50 and {one.item for one in did.bought} <= names.keys()
         assert max(one.day for one in did.bought) < now_s // 86_400
         entries = offered.entries(choose.choose(did, Terms(), around.shelf, around.model, DEFAULT), around)
         places = [one.suggested.place for one in entries if one.suggested is not None and one.suggested.reasons]
+        said = {(one.concluded.stage or one.concluded.cohort) for one in entries if one.concluded is not None}
+        assert CONCLUDED[shopper.name] <= said, now_s  # type: ignore[attr-defined]
         assert places == [SuggestedPlace.DUE_AGAIN] * 3 + [SuggestedPlace.NEW] * 3, now_s
 
 

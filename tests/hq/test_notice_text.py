@@ -281,15 +281,15 @@ def test_no_store_shows_what_the_notice_does_not_tell(data: st.DataObject) -> No
     for purpose, one in told.items():
         allowed = usable(member, NOTHING_DENIED, rule.id, purpose, role, _visit(zone), policy, NOW_S)
         if isinstance(allowed, Allow):
-            assert [scope.shown for scope in one.facts.scopes if scope.id == rule.id] == [False]
-            assert role in one.facts.roles
+            assert [scope.shown for scope in one.scopes if scope.id == rule.id] == [False]
+            assert role in one.roles
 
 
 def test_a_notice_tells_what_is_used_and_not_shown() -> None:
     """Of `suggest`: the suggestions are shown, what they are made of is not; to show it needs another yes."""
     draft = example_policy()
     found = notices(draft)["suggest"]
-    assert [one.id for one in found.facts.scopes if one.shown] == ["suggestions"]
+    assert [one.id for one in found.facts.scopes if one.shown] == ["suggestions", "stage", "cohort"]
     for language, heading, line in (
         ("en", "nobody is shown it for this", "what you bought in stores: nothing older than 2 years"),
         ("de", "gezeigt wird es dafür niemandem", "was Sie in Läden kauften: nichts, was älter ist als 2 Jahre"),
