@@ -4,9 +4,9 @@
 
 No grant comes across. A grant of the survivor stays where the other said nothing of it, or granted as much and ended
 nothing after it; what the other withdrew or refused holds from when that was, what it muted from now on. Of both modes
-and name choices the quieter counts, from the later of their times. What belongs to the person moves (`systems_merge_moved`), save a profile of who is known to be below the age for
-one. The merged id leads to the survivor; its row, key and consent events stay, so that what stores recorded of it stays
-readable, and they end with the survivor.
+and name choices the quieter counts, from the later of their times. What belongs to the person moves
+(`systems_merge_moved`), save a profile of who is known to be below the age for one. The merged id leads to the
+survivor; its row, key and consent events stay, so that what stores recorded of it stays readable, and they end with it.
 
 I/O: sqlalchemy, and the system's random generator.
 """
