@@ -60,13 +60,14 @@ def train(engine: Engine, keys: Keys, brand: str, now_ms: int, learning: Learnin
     against = None if old is None else old.number
     if sum(len(one) > 1 for one in told) < LEAST_CLUSTER:
         with writing(engine) as connection:
+            training_versions.lock(connection)
             card = training_card.empty(training_versions.next_number(connection), brand, now_ms, against)
             training_versions.add(connection, keys.custody, card, State.TOO_FEW, now_ms)
         hint = f"at least {LEAST_CLUSTER} members who grant `suggest` and bought something unflagged on two days"
         raise Refused(Reason.TOO_FEW, "members", hint)
     found = learning(Asked(told, twin), progress)
     with writing(engine) as connection:
-        training_versions.lock(connection, brand)
+        training_versions.lock(connection)
         now = training_versions.in_force(connection, brand)
         if (None if now is None else now.number) != against:
             raise Refused(Reason.STALE, "brand", "no other model put in force meanwhile; train again")
@@ -86,17 +87,30 @@ def train(engine: Engine, keys: Keys, brand: str, now_ms: int, learning: Learnin
 def publish(engine: Engine, keys: Keys, brand: str, now_ms: int) -> int:
     """Brings stores to what is in force, which may be nothing; returns how many records changed.
 
-    Stores of the brand that replicate no model are given this one.
+    Stores of the brand that replicate no model are given this one. Where another version was put in force, or this one
+    destroyed, while it was being written, that one is brought to them after it: whoever ends last looks again.
 
     Raises:
         Refused: the brand's name is no instance's. DatabaseUnavailable: the batches before are in; publish again.
     """
-    with reading(engine) as connection:
-        version = training_versions.in_force(connection, brand)
-        parts = {} if version is None else training_versions.tables(connection, keys.custody, version.number)[0]
-    bodies = {name.encode(): body for name, body in parts.items()}
-    changed = collections.publish(engine, Collection.AFFINITY, brand, bodies, now_ms)
+    changed = 0
+    while True:
+        with reading(engine) as connection:
+            version = training_versions.in_force(connection, brand)
+            parts = {} if version is None else training_versions.tables(connection, keys.custody, version.number)[0]
+        bodies = {name.encode(): body for name, body in parts.items()}
+        changed += collections.publish(engine, Collection.AFFINITY, brand, bodies, now_ms)
+        if _settle(engine, brand, version, now_ms):
+            return changed
+
+
+def _settle(engine: Engine, brand: str, published: Version | None, now_ms: int) -> bool:
+    """Notes that stores have been brought to this, unless something else is in force by now."""
     with writing(engine) as connection:
+        training_versions.lock(connection)
+        now = training_versions.in_force(connection, brand)
+        if (None if now is None else now.number) != (None if published is None else published.number):
+            return False
         has_some = (
             select(store_instances.c.store)
             .join(instances, instances.c.id == store_instances.c.instance)
@@ -106,7 +120,7 @@ def publish(engine: Engine, keys: Keys, brand: str, now_ms: int) -> int:
         for store in connection.scalars(without).all():
             collections.give(connection, store, Collection.AFFINITY, brand)
         training_versions.note_published(connection, brand, now_ms)
-    return changed
+    return True
 
 
 def roll_back(engine: Engine, keys: Keys, brand: str, number: int | None, now_ms: int) -> Version:
@@ -117,7 +131,7 @@ def roll_back(engine: Engine, keys: Keys, brand: str, number: int | None, now_ms
     """
     look(engine, keys, brand, now_ms)
     with writing(engine) as connection:
-        training_versions.lock(connection, brand)
+        training_versions.lock(connection)
         kept = [one for one in training_versions.listed(connection, brand) if one.state is State.KEPT]
         if number is not None:
             wanted = training_versions.of(connection, brand, number)

@@ -71,7 +71,7 @@ def keep_lawful(engine: Engine, keys: Keys, brand: str, now_ms: int) -> None:
     if any(now_ms >= one.checked_ms + LOOK_MS for one in held):
         training.look(engine, keys, brand, now_ms)
     with writing(engine) as connection:
-        training_versions.lock(connection, brand)
+        training_versions.lock(connection)
         held = [one for one in training_versions.listed(connection, brand) if one.has_tables]
         kept = [one for one in held if one.state is State.KEPT]
         over = [one for one in held if training.must_leave(one, now_ms)] + kept[MOST_KEPT:]

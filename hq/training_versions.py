@@ -24,6 +24,8 @@ from wire.affinity import MAX_PARTS
 from wire.limits import MAX_BODY_BYTES
 from wire.schema import Count, Size
 
+_VERSIONS_LOCK = 0x636F6E73_74726169  # "constrai", of the database's advisory locks
+
 
 class State(StrEnum):
     """What became of a version."""
@@ -114,7 +116,7 @@ def in_force(connection: Connection, brand: str) -> Version | None:
 
 
 def next_number(connection: Connection) -> int:
-    """The number of the next version, in a transaction that writes it."""
+    """The number of the next version, in a transaction that holds the lock and writes it."""
     return (connection.scalar(select(func.max(trainings.c.number))) or 0) + 1
 
 
@@ -170,15 +172,17 @@ def note(connection: Connection, number: int, checked_ms: int, gone_ms: int | No
     connection.execute(_of(number).values(checked_ms=checked_ms, gone_ms=gone_ms))
 
 
-def lock(connection: Connection, brand: str) -> None:
-    """Has others wait who would change versions of this brand, until this transaction ends."""
-    held = select(trainings.c.number).where(trainings.c.brand == brand).order_by(trainings.c.number)
-    connection.execute(held.with_for_update()).all()
+def lock(connection: Connection) -> None:
+    """Has others wait who would add or change versions, until this transaction ends: of any brand, for numbers are
+    shared, and of a brand's first version there is no row yet to wait for.
+    """
+    if connection.dialect.name == "postgresql":  # of SQLite's writers there is one anyway
+        connection.execute(select(func.pg_advisory_xact_lock(_VERSIONS_LOCK)))
 
 
 def put_in_force(connection: Connection, version: Version) -> None:
     """Makes it the one that stores get, and keeps the one before. Raises: Refused: destroyed meanwhile."""
-    lock(connection, version.brand)
+    lock(connection)
     here = (trainings.c.brand == version.brand) & (trainings.c.state == State.IN_FORCE.value)
     connection.execute(update(trainings).where(here).values(state=State.KEPT.value))
     wanted = _of(version.number).where(trainings.c.sealed_key.is_not(None))

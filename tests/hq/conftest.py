@@ -22,6 +22,7 @@ QUICK = {
     "test_ledger_heads": {"test_no_call_edits_deletes_or_empties_events"},
     "test_outcomes": {"test_an_outcome_counts_once_where_it_was_shown_and_for_nobody"},
     "test_revisions": None,
+    "test_training_at_once": None,
 }
 
 
