@@ -16,7 +16,7 @@ from benchmarks.suggestions_baskets import Baskets
 from benchmarks.suggestions_box import BOX_SECRET, NOW_DAY, STORE_AT, pseudonym, share
 from benchmarks.suggestions_ours import histories
 from hq import policy_file
-from hq.learning.learn import Settings, learn
+from hq.learning.learn import History, Settings, learn
 from store_gateway.cache import Cache
 from store_gateway.epochs import Epochs
 from store_gateway.vault import Vault
@@ -42,7 +42,7 @@ def fill(folder: Path, members: int, items: int) -> None:
     baskets = suggestions_made.baskets(kind)
     _say(f"{members:,} members bought {baskets.items():,} of {items:,} items; learning")
     tables = learn(
-        histories(baskets, strict=True),
+        [_harmless(one) for one in histories(baskets, strict=True)],
         Settings(most_people=WEIGHED),
         lambda stage, done, of: _say(f"{stage} {done}/{of}"),
     )
@@ -71,6 +71,18 @@ def fill(folder: Path, members: int, items: int) -> None:
     cache.close()
 
 
+def _is_flagged(number: int) -> bool:
+    return number % 20 == 0
+
+
+def _harmless(history: History) -> History:
+    """Without the items that the catalog flags, as HQ learns."""
+    kept = [tuple(item for item in basket if not _is_flagged(int(item[1:]))) for basket in history.baskets]
+    days = history.days or range(len(kept))
+    left = [(basket, day) for basket, day in zip(kept, days, strict=True) if basket]
+    return History(tuple(basket for basket, _ in left), tuple(day for _, day in left) if history.days else None)
+
+
 def _catalog(items: int) -> list[Record]:
     return [
         Record(
@@ -79,7 +91,7 @@ def _catalog(items: int) -> list[Record]:
             schema.encode(
                 CatalogItem(
                     f"Item number {at}", (f"Department {at % 20}", f"Category {at % CATEGORIES}"),
-                    (f"Theme {at % THEMES}",), ("adult",) if at % 20 == 0 else (), "", "",
+                    (f"Theme {at % THEMES}",), ("adult",) if _is_flagged(at) else (), "", "",
                 )
             ),
         )

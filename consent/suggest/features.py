@@ -8,7 +8,6 @@ Pure: no I/O, no clock.
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from heapq import nlargest
 from operator import mul, truediv
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
@@ -70,7 +69,8 @@ def situation(behaviour: Behaviour, model: Model, only: Collection[str] | None =
     wishlist = [number(item) for item in dict.fromkeys(behaviour.wishlist)]
     basket = [number(item) for item in dict.fromkeys(behaviour.basket)]
     weights = {item: one.habit for item, one in own.items()}
-    wanted = None if only is None else own.keys() & map(number, only)
+    wanted = None if only is None else frozenset(own.keys() & map(number, only))
+    named = None if wanted is None else frozenset(item for item in wanted if item < model.items)
     seeds = strongest(weights, MOST_SEEDS)
     return Situation(
         past,
@@ -78,14 +78,14 @@ def situation(behaviour: Behaviour, model: Model, only: Collection[str] | None =
         {at: item for item, at in others.items()},
         now_day,
         max(1.0, visit_gap),
-        _goes_with(model, _shares(seeds), wanted),
+        _goes_with(model, _shares(seeds), named),
         _shares(strongest(dict.fromkeys(last, 1.0), MOST_LAST)),
-        _goes_with(model, _shares(strongest(dict.fromkeys(basket, 1.0), MOST_SEEDS)), wanted),
-        _goes_with(model, _shares(strongest(dict.fromkeys(wishlist, 1.0), MOST_SEEDS)), wanted),
-        _similar(model, seeds, wanted),
+        _goes_with(model, _shares(strongest(dict.fromkeys(basket, 1.0), MOST_SEEDS)), named),
+        _goes_with(model, _shares(strongest(dict.fromkeys(wishlist, 1.0), MOST_SEEDS)), named),
+        _similar(model, seeds, named),
         frozenset(wishlist),
         frozenset(basket),
-        None if wanted is None else frozenset(wanted),
+        wanted,
     )
 
 
@@ -98,7 +98,7 @@ def _shares(seeds: Seeds) -> Seeds:
 def strongest(weights: Mapping[int, float], most: int) -> Seeds:
     """The greatest weights, the greatest first; of equal ones the lower number."""
     if len(weights) > most:
-        least = nlargest(most, weights.values())[-1]  # numbers alone are compared much faster than pairs
+        least = sorted(weights.values())[-most]  # numbers alone are compared much faster than pairs
         listed = [one for one in weights.items() if one[1] >= least]
     else:
         listed = list(weights.items())
@@ -154,6 +154,8 @@ def _likest(model: Model, seeds: Seeds) -> Seeds:
 
 
 def _similar(model: Model, seeds: Seeds, wanted: Collection[int] | None) -> dict[int, float]:
+    if wanted is not None and not any(model.members[item] for item in wanted):
+        return {}  # no cluster has any of them: it does not matter which is likest
     row = model.clusters.row
     return _summed(((row(cluster), share) for cluster, share in _likest(model, seeds)), wanted)
 
@@ -166,8 +168,14 @@ def candidates(found: Situation, model: Model) -> list[int]:
     if found.only is not None:
         return sorted((chosen & found.only) - found.basket)
     for table in (found.goes_with, found.similar, found.goes_with_basket, found.goes_with_wishlist):
-        new = {item: weight for item, weight in table.items() if item not in chosen}
-        chosen.update(item for item, _ in strongest(new, MOST_NEW))
+        new = table.keys() - chosen
+        if len(new) > MOST_NEW:
+            least = sorted(map(table.__getitem__, new))[-MOST_NEW]
+            chosen.update(
+                item for item, _ in strongest({one: table[one] for one in new if table[one] >= least}, MOST_NEW)
+            )
+        else:
+            chosen.update(new)
     chosen.update(model.most_popular)
     chosen.update(found.wishlist)
     return sorted(chosen - found.basket)

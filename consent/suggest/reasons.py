@@ -53,9 +53,10 @@ class Seeds:
     def of(cls, found: Situation, model: Model, items: Collection[int]) -> "Seeds":
         """Found once for all the items: a walk through the tables for each would take milliseconds."""
         wanted = frozenset(items)
-        habits = {item: own.habit for item, own in found.own.items()}
+        new = wanted - found.own.keys()
+        habits = {item: own.habit for item, own in found.own.items()} if new else {}
         return cls(
-            _speaking(model, wanted - found.own.keys(), dict(strongest(habits, MOST_SEEDS))),
+            _speaking(model, new, dict(strongest(habits, MOST_SEEDS))),
             _speaking(model, wanted, dict.fromkeys(found.basket, 1.0)),
             _speaking(model, wanted, dict.fromkeys(found.wishlist, 1.0)),
         )
