@@ -11,6 +11,7 @@ from typing import Protocol
 
 from consent.insight import zones_kept_out
 from store_gateway.core.presence import Move, Presence, What
+from store_gateway.day_figures import DayFigures
 from store_gateway.errors import CacheError
 from store_gateway.standing import Standing
 from wire.policy import Policy
@@ -80,6 +81,7 @@ class Chronicle:
         self._effects: list[_Effect] = []
         self._waiting: list[Entry] = []
         self._again_mono_s = 0.0
+        self.figures = DayFigures()
         self._began_mono_s: float | None = None
         self._seen_mono_s = 0.0
         self._dark_s = 0.0
@@ -154,6 +156,9 @@ class Chronicle:
         for effect in over:
             self._effects.remove(effect)
             delay_ms = max(0, effect.last_ms - effect.committed_ms)
+            now_ms = self._keeper.trusted_ms(now_mono_s)
+            if now_ms is not None:
+                self.figures.delayed(delay_ms, now_ms)
             shown = effect.open - len(effect.waits)
             self._add((EventKind.APPLIED, None, Applied(effect.seq, min(delay_ms, 2**40), shown, effect.open)))
 
@@ -181,6 +186,7 @@ class Chronicle:
         """Records what is due; where that fails it goes on waiting."""
         self._settle(now_mono_s)
         self._pulse(light, now_mono_s)
+        self.figures.passed(light, self._keeper.trusted_ms(now_mono_s), now_mono_s)
         if not self._waiting or now_mono_s < self._again_mono_s:
             return
         try:

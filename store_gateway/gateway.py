@@ -100,7 +100,7 @@ class Gateway:
         self._earshot = Earshot(self._directory.phones, self._presence.counts)
         self._leavings = Leavings(replica, self._earshot, effects)
         parts = (self._acts, items, self._leavings, Coaching(replica, self._looks, effects))
-        management = Management(replica, self._doors, self._stir)
+        management = Management(replica, self._doors, self._chronicle.figures, self._stir)
         explaining = Explaining(
             replica, self._presence, self._standing.record, self._offers, lambda: self._assortment.sorts
         )

@@ -6,6 +6,7 @@ I/O: the cache, through the replica.
 from collections.abc import Callable
 from typing import Protocol
 
+from store_gateway.day_figures import DayFigures
 from store_gateway.doors import DARK, Doors, Session
 from store_gateway.errors import CacheError
 from store_gateway.pairing import is_probe
@@ -30,12 +31,13 @@ class Management:
     """See the module. Who may ask is judged before (`store_gateway.rights`). `stir`: something looks different now."""
 
     REQUESTS: frozenset[type[query.Request]] = frozenset(
-        {query.AskStaff, query.MintPinCode, query.MintTabletCode, query.AskTablets, query.Unpair}
+        {query.AskStaff, query.MintPinCode, query.MintTabletCode, query.AskTablets, query.Unpair, query.AskFigures}
     )
 
-    def __init__(self, keeper: Keeper, doors: Doors, stir: Callable[[], None]) -> None:
+    def __init__(self, keeper: Keeper, doors: Doors, figures: DayFigures, stir: Callable[[], None]) -> None:
         self._keeper = keeper
         self._doors = doors
+        self._figures = figures
         self._stir = stir
 
     def answer(self, asked: query.Request, session: Session, now_mono_s: float) -> query.Reply:
@@ -45,6 +47,9 @@ class Management:
                 return self._staff()
             case query.MintPinCode(_, associate):
                 return self._pin_code(associate, session.associate, now_mono_s)
+            case query.AskFigures():
+                now_ms = self._keeper.trusted_ms(now_mono_s)
+                return DARK if now_ms is None else self._figures.told(now_ms)
             case query.MintTabletCode():
                 return self._doors.pairing.mint(now_mono_s)
             case _:

@@ -55,6 +55,7 @@ RIGHTS: Final[dict[type, Right]] = {
     query.AskStaff: Right.MANAGER,
     query.MintPinCode: Right.MANAGER,
     query.MintTabletCode: Right.MANAGER,
+    query.AskFigures: Right.MANAGER,
     query.AskTablets: Right.KEEPER,
     query.Unpair: Right.KEEPER,
     query.MintPairing: Right.OPERATOR,

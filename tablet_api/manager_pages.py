@@ -24,6 +24,7 @@ _WRONG: Final[dict[ProblemKind, str]] = {
     ProblemKind.WEAK: mark("Please choose another PIN: 4 to 8 digits, no row and no repetition."),
     ProblemKind.MALFORMED: mark("Please fill in name, code and a new PIN."),
 }
+_DAYS: Final = 7  # on the page; the call gives all
 _TOLD: Final = frozenset({*_WRONG, ProblemKind.THROTTLED})
 
 
@@ -40,7 +41,11 @@ def make() -> pages.Part:
             asking.no(reply)
         found = pages.shown(status_schemas.StatusShown, routes.status_shown(reply))
         reason = texts.dark(reply.lease).text if reply.lease.light is not Light.LIVE else ""
-        return pages.show("manager/status.html", who=who, store=found, said=manager_texts.words(), reason=reason)
+        told = pages.shown(status_schemas.FiguresShown, routes.figures())["days"] if not reason else []
+        days = [one | manager_texts.of_day(one) for one in told[:_DAYS]]
+        return pages.show(
+            "manager/status.html", who=who, store=found, said=manager_texts.words(), reason=reason, days=days
+        )
 
     @part.get("/manager/tablets")
     def tablets() -> Response:

@@ -3,7 +3,9 @@
 Pure: no I/O, no clock.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, Final
 
 from runtime.web_languages import gettext, mark
 from wire.condition import Agreement, Room, Update
@@ -45,6 +47,20 @@ _CERTIFICATE: Final[dict[CertificateSource, str]] = {
     CertificateSource.HQ: mark("from headquarters"),
     CertificateSource.OWN: mark("of the store’s own authority"),
 }
+
+_DARK: Final = mark("dark for %(minutes)s min")
+_NEVER_DARK: Final = mark("never dark")
+_DELAYS: Final = mark("withdrawals dark after %(median)s s (half of them), %(worst)s s (the slowest)")
+_FEW: Final = mark("fewer than ten withdrawals")
+
+
+def of_day(day: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of a day of `FiguresShown`: how long it was dark, and how fast withdrawals took effect."""
+    dark = gettext(_DARK, minutes=ceil(day["dark_s"] / 60)) if day["dark_s"] else gettext(_NEVER_DARK)
+    if day["median_ms"] is None:
+        return {"dark": dark, "delays": gettext(_FEW)}
+    median, worst = (f"{day[name] / 1000:g}" for name in ("median_ms", "worst_ms"))
+    return {"dark": dark, "delays": gettext(_DELAYS, median=median, worst=worst)}
 
 
 def words() -> dict[str, dict[str, str]]:

@@ -173,6 +173,27 @@ class Status(MethodView):
         return status_shown(reply) if isinstance(reply, query.Status) else _no(reply)
 
 
+@calls.route("/figures")
+class Figures(MethodView):
+    """How well the store works."""
+
+    @calls.gives(200, status_schemas.FiguresShown)
+    @calls.problems(401, 403, 503)
+    @calls.secured_by("session")
+    def get(self) -> Any:
+        """Dark time, and from withdrawal to dark, by days that are over; for managers.
+
+        No member is counted here: consent rates, visits and all else that counts members HQ tells, once and with noise.
+        """
+        return figures()
+
+
+def figures() -> query.StoreFigures:
+    """The store's figures. Raises: Problem."""
+    reply = _ask(query.AskFigures(_session()))
+    return reply if isinstance(reply, query.StoreFigures) else _no(reply)
+
+
 def status_shown(status: query.Status) -> dict[str, Any]:
     """What `StatusShown` dumps of a status: with what to do about each receiver, in words."""
     shown = {field.name: getattr(status, field.name) for field in dataclasses.fields(status)}

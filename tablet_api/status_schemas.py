@@ -1,4 +1,4 @@
-"""What a manager's tablet may be told of the store's condition; the allow-list of `GET /api/v1/status`.
+"""What a manager's tablet may be told of the store's condition and work; the allow-list of `status` and `figures`.
 
 Pure: no I/O, no clock.
 """
@@ -95,3 +95,21 @@ class StatusShown(Shown):
     counters = fields.List(fields.Nested(CounterShown), required=True)
     radios = fields.List(fields.Nested(RadioShown), required=True)
     certificates = fields.List(fields.Nested(CertificateShown), required=True)
+
+
+class FigureDayShown(Shown):
+    """One day (UTC) that is over. Delays in ms, rounded up to half seconds; `null` where there were fewer than ten."""
+
+    day = Instant(attribute="from_ms", required=True, metadata={"description": "its beginning"})
+    measured_s = fields.Integer(required=True, metadata={"description": "for so long the store's gateway ran"})
+    dark_s = fields.Integer(required=True, metadata={"description": "for so long of it nothing could be shown"})
+    withdrawals = fields.Integer(required=True, metadata={"description": "that took effect; in whole tens"})
+    median_ms = fields.Integer(required=True, allow_none=True)
+    p95_ms = fields.Integer(required=True, allow_none=True)
+    worst_ms = fields.Integer(required=True, allow_none=True)
+
+
+class FiguresShown(Shown):
+    """The store's own work, the newest day first, since its gateway's start. What counts members HQ tells."""
+
+    days = fields.List(fields.Nested(FigureDayShown), required=True)

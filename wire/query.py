@@ -48,6 +48,8 @@ from wire.events import Seen as Seen
 from wire.explained import Explain as Explain
 from wire.explained import Explained as Explained
 from wire.leaving import Leave as Leave
+from wire.store_figures import AskFigures as AskFigures
+from wire.store_figures import StoreFigures as StoreFigures
 from wire.views import Accepted as Accepted
 from wire.views import Card as Card
 from wire.views import CardChanged as CardChanged
@@ -119,6 +121,7 @@ Request = (
     | MintTabletCode
     | AskTablets
     | Unpair
+    | AskFigures
     | Explain
 )
 
@@ -144,6 +147,7 @@ Reply = (
     | StaffList
     | PinCode
     | Tablets
+    | StoreFigures
     | Explained
 )
 
@@ -183,6 +187,7 @@ class QueryKind(IntEnum):
     MINT_TABLET_CODE = 30
     ASK_TABLETS = 31
     UNPAIR = 32
+    ASK_FIGURES = 33
     LEAVE = 40
     DISMISS_HINT = 44
     ASK_CERTIFICATES = 48
@@ -206,6 +211,7 @@ class QueryKind(IntEnum):
     STAFF_LIST = 85
     PIN_CODE = 86
     TABLETS = 87
+    STORE_FIGURES = 88
     CERTIFICATES = 100
 
 
@@ -245,6 +251,7 @@ _REQUESTS: dict[QueryKind, type[Request]] = {
     QueryKind.MINT_TABLET_CODE: MintTabletCode,
     QueryKind.ASK_TABLETS: AskTablets,
     QueryKind.UNPAIR: Unpair,
+    QueryKind.ASK_FIGURES: AskFigures,
 }
 _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.REFUSED: Refused,
@@ -268,6 +275,7 @@ _REPLIES: dict[QueryKind, type[Reply]] = {
     QueryKind.STAFF_LIST: StaffList,
     QueryKind.PIN_CODE: PinCode,
     QueryKind.TABLETS: Tablets,
+    QueryKind.STORE_FIGURES: StoreFigures,
 }
 _NUMBERS = frozenset(kind.value for kind in QueryKind)
 _KINDS: dict[type, QueryKind] = {cls: kind for kind, cls in (*_REQUESTS.items(), *_REPLIES.items())}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 REQUESTS = (
     query.LockSession, query.Unlock, query.AskLocked, query.AskStaff, query.MintPinCode, query.SetPin,
-    query.MintTabletCode, query.AskTablets, query.Unpair,
+    query.MintTabletCode, query.AskTablets, query.Unpair, query.AskFigures,
 )  # fmt: skip
 PIN_CODE = "48213907"
 
@@ -69,6 +69,8 @@ def _managed(gateway: "FakeGateway", asked: Request) -> Reply:
             code = f"CODE{len(gateway.codes):022d}"
             gateway.codes.add(code)
             return query.PairingCode(code, gateway.code_s)
+        case query.AskFigures():
+            return query.StoreFigures(gateway.figure_days)
         case query.AskTablets():
             return query.Tablets(gateway.tablet_lines)
         case query.Unpair(_, tablet):

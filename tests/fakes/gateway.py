@@ -50,6 +50,7 @@ from wire.query import (
     Withdraw,
     Withheld,
 )
+from wire.store_figures import FigureDay
 from wire.trust import AskCertificates, Certificates
 
 NOW_MS = 1_789_000_000_000
@@ -78,6 +79,7 @@ class FakeGateway:
         self.locked: set[bytes] = set()  # of these sessions
         self.pin_codes: dict[str, str] = {}  # by associate
         self.tablet_lines: tuple[query.TabletLine, ...] = ()
+        self.figure_days: tuple[FigureDay, ...] = ()
         self.code_s = 60  # a pairing code holds so long
         self.cards: dict[bytes, Card] = {}
         self.names: dict[bytes, str] = {}  # of who introduces themself

@@ -18,6 +18,7 @@ from tests.tablet_api.test_pages import HERE, HTMX, text
 from wire.condition import Agreement, Condition, Disk, Instance, Room, Update, Versions
 from wire.query import Radio, ReceiverState, RefusedReason
 from wire.sighting import RadioReason
+from wire.store_figures import FigureDay
 
 PAGES = ("/manager/status", "/manager/tablets", "/manager/pins")
 in_a_browser = [pytest.mark.browser, pytest.mark.needs("chromium", "openssl")]
@@ -89,6 +90,28 @@ def test_the_status_is_in_words(manager: FlaskClient, gateway: FakeGateway) -> N
     assert "does not hear" in page and 'class="remedy"' in page and "node-2" in page
     german = text(manager.get("/manager/status", base_url=HERE, headers={"Accept-Language": "de"}))
     assert "empfängt nicht" in german and "Zustand" in german
+
+
+def test_the_last_days_are_told_to_the_manager_alone(app: Flask, manager: FlaskClient, gateway: FakeGateway) -> None:
+    """Dark time and delays in words on the page, in numbers by the call; nothing to an associate, no page of few."""
+    assert "The last days" not in text(manager.get("/manager/status", base_url=HERE))
+    day_ms = 86_400_000
+    few = FigureDay(20_000 * day_ms, 86_400, 0, 0, None, None, None)
+    many = FigureDay(20_001 * day_ms, 80_000, 150, 30, 500, 1000, 2500)
+    gateway.figure_days = (many, few)
+    page = text(manager.get("/manager/status", base_url=HERE))
+    assert "dark for 3 min" in page and "after 0.5 s (half of them), 2.5 s" in page
+    assert "never dark" in page and "fewer than ten withdrawals" in page
+    german = text(manager.get("/manager/status", base_url=HERE, headers={"Accept-Language": "de"}))
+    assert "3 Min. dunkel" in german
+    told = manager.get("/api/v1/figures", base_url=HERE).get_json()["days"]
+    assert told[0] == {
+        "day": "2024-10-05T00:00:00.000Z", "measured_s": 80_000, "dark_s": 150, "withdrawals": 30, "median_ms": 500,
+        "p95_ms": 1000, "worst_ms": 2500,
+    }  # fmt: skip
+    assert (told[1]["withdrawals"], told[1]["median_ms"]) == (0, None)
+    other = browser(app, gateway, "associate")
+    assert other.get("/api/v1/figures", base_url=HERE).status_code == 403
 
 
 @pytest.mark.parametrize("update", Update)

@@ -123,6 +123,7 @@ def test_the_document_is_openapi_3_1_and_names_every_call(app: Flask) -> None:
         ("/api/v1/catalog", "get"),
         ("/api/v1/leavings", "post"),
         ("/api/v1/status", "get"),
+        ("/api/v1/figures", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
         ("/metrics", "get"),
