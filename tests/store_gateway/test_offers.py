@@ -7,16 +7,21 @@ from functools import cache
 
 import pytest
 
+from consent.suggest.journey import COHORT, STAGE
 from demo import goods
 from store_gateway.errors import CacheReason
-from tests.store_gateway.test_acts import BASKET, card_of, only, outcomes, sells
+from tests.store_gateway.test_acts import BASKET, card_of, only, outcomes, recorded, sells
 from tests.world import Person, Tablet, World, a_policy
 from wire import acts, query
 from wire.catalog import CatalogItem
-from wire.items import MuteKind, Response
+from wire.concluded import Concluded, Evidence
+from wire.items import MuteKind, Response, SuggestionOutcome
 from wire.member import Field, Item, Mode, SourceClass, State, Statement, Value, ValueClass
 from wire.policy import Policy, ScopeRule, Section, ValueType
 from wire.suggested import SuggestedKind, SuggestedPlace
+from wire.suggestions import Stage
+from wire.sync import EventKind
+from wire.token import Kind
 
 DAY_S = 86_400
 HISTORY, SCOPE = "history.store", "suggestions"
@@ -221,6 +226,72 @@ def test_who_declines_a_category_soon_sees_less_than_half_of_it(monkeypatch: pyt
     assert shares[0] >= 1 / 3
     assert max(shares[1:]) <= shares[0] / 2
     assert shown <= 10
+
+
+def concluding() -> Policy:
+    """The same, with what is concluded of a shopper."""
+    policy = suggesting()
+    made = next(one for one in policy.main.scopes if one.id == SCOPE)
+    scopes = (*policy.main.scopes, *(replace(made, id=one, label=one) for one in (STAGE, COHORT)))
+    return replace(policy, main=replace(policy.main, scopes=scopes))
+
+
+def choosing(world: World, *scopes: str) -> Person:
+    """The regular shopper, who put something into the online basket three days ago and lets these scopes be used."""
+    person = regular(world)
+    at_s = world.now_ms // 1000 - 3 * DAY_S
+    basket = Field(BASKET, Value(items=(Item(SOAP, "Soap", at_s, 1, False),)), SourceClass.ZERO, "app",
+                   ValueClass.ENGAGEMENT, at_s, at_s)  # fmt: skip
+    kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    world.changes(person, statements=(*kept, lets(person, *scopes)), fields=(*person.member.fields, basket))
+    return person
+
+
+def told(world: World) -> list[tuple[str, Response, str | None, Stage | None]]:
+    """The outcomes of tea and cups, with the stage; each with the reason that led."""
+    found = [one for one in recorded(world, EventKind.OUTCOME) if isinstance(one, SuggestionOutcome)]
+    assert all(one.reason is not None for one in found)
+    return [(one.item, one.response, one.zone, one.stage) for one in found]
+
+
+def test_what_becomes_of_a_suggestion_is_told_with_zone_stage_and_reason_of_its_first_showing() -> None:
+    """Also when the shopper has gone on or asks for help meanwhile: of what was shown a share can be told."""
+    world = World(concluding())
+    person = choosing(world, HISTORY, BASKET, SCOPE, STAGE, COHORT)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    section = card_of(world, tablet, handle, Section.SUGGESTIONS)
+    (stage,) = (line for line in section.lines if line.scope == STAGE)
+    assert stage.entries[0].concluded == Concluded(Stage.CHOOSING, None, Evidence.BASKET_WEEK, 1)
+    assert STAGE in world.disclosures()[-1].scopes
+    shown = {(item, Response.SHOWN, "shoes", Stage.CHOOSING) for item in (TEA, CUP)}
+    assert {*told(world)} == shown
+    world.hears(person, Kind.HELP)
+    section = card_of(world, tablet, handle, Section.SUGGESTIONS)
+    (stage,) = (line for line in section.lines if line.scope == STAGE)
+    assert stage.entries[0].concluded == Concluded(Stage.BUYING, None, Evidence.HELP, None)
+    assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
+    world.passes(1200)
+    assert {*told(world)} == shown | {
+        (TEA, Response.TAKEN, "shoes", Stage.CHOOSING), (CUP, Response.IGNORED, "shoes", Stage.CHOOSING)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["not granted", "withdrawn here", "of another role"])
+def test_a_stage_that_may_not_be_shown_is_neither_told_nor_used(kind: str) -> None:
+    """The card has no line of it, and HQ is told of no stage; suggestions go on."""
+    world = World(concluding())
+    person = choosing(world, HISTORY, BASKET, SCOPE, *((STAGE,) if kind == "withdrawn here" else ()))
+    if kind == "of another role":
+        statements = (*person.member.statements, lets(person, STAGE, roles=("manager",)))
+        world.changes(person, statements=statements)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    if kind == "withdrawn here":
+        assert world.ask(query.Withdraw(tablet.session, handle, STAGE)) == query.Accepted()
+    lines = card_of(world, tablet, handle, Section.SUGGESTIONS).lines
+    assert [line.scope for line in lines] == [SCOPE]
+    assert {*told(world)} == {(item, Response.SHOWN, "shoes", None) for item in (TEA, CUP)}
 
 
 def test_a_muted_theme_takes_all_of_it_from_the_open_card() -> None:
