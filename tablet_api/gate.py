@@ -19,6 +19,7 @@ _TOLD: Final = frozenset({ProblemKind.WRONG, ProblemKind.MALFORMED, ProblemKind.
 def make(demo: DemoLink | None) -> pages.Part:
     """The pages. With `demo`, opening `/` signs the browser in."""
     part = pages.Part("gate")
+    part.app_template_global("locked_name")(_locked_name)
 
     @part.get("/")
     def page() -> Response:
@@ -118,6 +119,15 @@ def make(demo: DemoLink | None) -> pages.Part:
         return response
 
     return part
+
+
+def _locked_name() -> str:
+    """Whose PIN opens this browser's session; empty where that is not known."""
+    try:
+        reply = asking.ask(query.AskLocked(asking.session()))
+    except (Problem, GatewayAwayError):
+        return ""
+    return reply.name if isinstance(reply, query.LockedView) else ""
 
 
 def first_screen() -> Response:

@@ -56,6 +56,18 @@ def test_the_first_screen_is_the_right_one(app: Flask, gateway: FakeGateway) -> 
     assert 'hx-get="/screen"' in text(browser.get("/", base_url=HERE))
 
 
+def test_a_locked_screen_says_whose_pin_opens_it(signed_in: FlaskClient, gateway: FakeGateway) -> None:
+    """Also after the page was loaded anew, and after a wrong PIN."""
+    gateway.lock()
+    for answer in (
+        signed_in.get("/", base_url=HERE),
+        signed_in.get("/screen", headers=HTMX, base_url=HERE),
+        signed_in.get(address(1), headers=HTMX, base_url=HERE),
+        signed_in.post("/unlock", data={"pin": "0000"}, headers=HTMX, base_url=HERE),
+    ):
+        assert '<p id="locked-who">Mara</p>' in text(answer)
+
+
 def test_htmx_gets_the_screen_alone(signed_in: FlaskClient) -> None:
     """A page that is open already gets no second document."""
     whole = text(signed_in.get("/", base_url=HERE))

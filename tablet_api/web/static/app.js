@@ -12,7 +12,6 @@ import { $, fill, say, setClock, toast, write } from "./words.js";
 
 let wanted = null; // the handle whose card is to be open again when the page is back
 let associate = null; // for whom: somebody else who signs in does not get it
-let name = ""; // of who is signed in
 let goingBack = false;
 let touchedAt = performance.now();
 
@@ -48,7 +47,6 @@ function screenChanged() {
   if ($("floor")) {
     if (associate !== $("floor").dataset.associate) wanted = null;
     associate = $("floor").dataset.associate;
-    name = $("who").textContent;
     touchedAt = performance.now();
     face("none");
     stream.begin();
@@ -59,7 +57,6 @@ function screenChanged() {
     lease.drop();
     maySleep();
     delete document.body.dataset.face;
-    write($("locked-who"), name);
   }
 }
 
