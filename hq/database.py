@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import (
     Column,
     Connection,
+    Dialect,
     Engine,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Select,
@@ -100,6 +102,7 @@ def connect(url: str) -> Engine:
         engine = create_engine(parsed, hide_parameters=True, **_options(parsed.get_backend_name()))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise DatabaseUnavailable("the database's URL cannot be used", "for example sqlite:////path/hq.db") from error
+    engine.dialect.colspecs = {**engine.dialect.colspecs, LargeBinary: _Bytes}
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -107,6 +110,14 @@ def connect(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_postgresql)
         engine = engine.execution_options(schema_translate_map={tables.SHARES_SCHEMA: None})
     return engine
+
+
+class _Bytes(LargeBinary):
+    """Bytes as they are: both drivers take them, and an import binds some fifty a member."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None: nothing is wrapped on its way."""
+        return
 
 
 def _options(backend: str) -> dict[str, Any]:
