@@ -70,6 +70,8 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(
             if not gateway.cards:
                 fill(gateway, visit(1), visit(2, helps=False))
             gateway.codes.add("AAAA")
+            for grown in (gateway.tablets, gateway.sessions, gateway.locked, gateway.asked):
+                grown.clear()  # else every case has one more of each, and all answers grow
             if real and isinstance(case.path_parameters, dict) and "handle" in case.path_parameters:
                 case.path_parameters["handle"] = forms.to_text(handle(1))
             if who is None:
