@@ -103,7 +103,7 @@ def after(connection: Connection, custody: Custody, system: System, cursor: int,
         try:
             change = told.change(row)
         except (SealBroken, WireError):
-            if row.member in told.known:
+            if row.member in told.known or row.method == ERASURE:
                 unreadable.append(row.number)
             continue
         if change is not None:
@@ -158,6 +158,8 @@ class _Told:
         system = self._reach.system
         if not (system.may(Right.MEMBERS) or self._merged.get(survivor, set()) & self._chosen):
             return None
+        if survivor not in self._content:
+            return None  # erased meanwhile, and this one with it: that is told
         return Change(
             row.number, "merged", self._id(row.member), event.recorded_s, event.chosen_s, event.method,
             into=self._id(survivor),

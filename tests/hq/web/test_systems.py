@@ -149,6 +149,8 @@ def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str])
     page = system.get("/api/v1/changes").json
     mine = [(one["kind"], one["method"]) for one in page["changes"] if one["member"] == "new-1"]
     assert sorted(mine) == [("given", "import"), ("given", "import"), ("withdrawn", "gpc")]
+    led = [(one["kind"], one["into"]) for one in page["changes"] if one["member"] == "new-2"]
+    assert (led, page["unreadable"]) == ([("merged", "new-1")], 0)
     answer = system.delete("/api/v1/members/new-1")
     assert (answer.status_code, len(answer.json["erasure"])) == (202, 16)
     assert system.delete("/api/v1/members/new-1").status_code == 404
