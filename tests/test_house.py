@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
 from tests.programs import Program
 
 TOP = Path(__file__).parent.parent
@@ -314,6 +315,13 @@ def test_continuous_integration_runs_the_tests() -> None:
     assert "set -euo pipefail" in text
     assert "export CI=true" in text
     assert text.endswith("make test\n")
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    """Each of the longest is a file of tests and named once, and `make test` begins files in that order."""
+    assert len(set(LONGEST)) == len(LONGEST)
+    assert [name for name in LONGEST if not (TOP / "tests" / name).is_file()] == []
+    assert "--dist loadfile --no-loadscope-reorder" in (TOP / "Makefile").read_text(encoding="utf-8")
 
 
 def test_every_test_tells_a_behaviour() -> None:
