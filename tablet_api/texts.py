@@ -37,9 +37,9 @@ _OTHER: Final = mark("That did not work. Try again.")
 _FIRST: Final = mark("%(name)s was first.")
 
 _TIME: Final = mark("just now"), mark("1 min"), mark("{count} min"), mark("{hours} h {minutes} min")
-_SECONDS: Final = mark("{count} seconds")
+_SECOND, _SECONDS = mark("{count} second"), mark("{count} seconds")
 _CLOSES: Final = mark("closes in {time}")
-_DIGITS: Final = mark("{count} digits entered")
+_DIGIT, _DIGITS = mark("{count} digit entered"), mark("{count} digits entered")
 
 COLOURS: Final[dict[str, str]] = {
     "red": mark("Red"),
@@ -62,7 +62,10 @@ SECTIONS: Final[dict[Section, str]] = {
 
 
 def words() -> dict[str, str]:
-    """What the page itself says between two words of the store's box: times, above all."""
+    """What the page itself says between two words of the store's box: times, above all.
+
+    `…-one` is the form that the page's language has for one; both of ours have it for the number 1 alone.
+    """
     now, minute, minutes, hours = _TIME
     return {
         "now": gettext(now),
@@ -70,8 +73,10 @@ def words() -> dict[str, str]:
         "minutes": gettext(minutes),
         "hours": gettext(hours),
         "seconds": gettext(_SECONDS),
+        "seconds-one": gettext(_SECOND),
         "closes": gettext(_CLOSES),
         "digits": gettext(_DIGITS),
+        "digits-one": gettext(_DIGIT),
         "network": gettext(_PROBLEMS[ProblemKind.NO_GATEWAY]),
     }
 

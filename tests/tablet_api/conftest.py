@@ -124,7 +124,9 @@ def opened(chromium: Browser, app: Flask, serve: Serve, gateway: FakeGateway) ->
     contexts = []
     complaints: list[str] = []
 
-    def begin(size: str = "tablet", signed_in: bool = True, path: str = "/", **options: Any) -> Page:
+    def begin(
+        size: str = "tablet", signed_in: bool = True, path: str = "/", associate: str = "mara", **options: Any
+    ) -> Page:
         width, height = SIZES[size]
         context = chromium.new_context(
             base_url=base, viewport={"width": width, "height": height}, ignore_https_errors=True, **options
@@ -132,7 +134,7 @@ def opened(chromium: Browser, app: Flask, serve: Serve, gateway: FakeGateway) ->
         contexts.append(context)
         context.set_default_timeout(10_000)
         if signed_in:
-            for name, secret in (("tablet", gateway.pair()), ("session", gateway.sign_in())):
+            for name, secret in (("tablet", gateway.pair()), ("session", gateway.sign_in(associate))):
                 context.add_cookies(
                     [
                         {

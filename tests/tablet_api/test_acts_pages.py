@@ -1,9 +1,10 @@
 """The acts on a visit in a real browser, at tablet and at phone size: introduced, handed over, suggested, proposed."""
 
 import dataclasses
+import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.fakes.gateway import FakeGateway, handle
 from tests.tablet_api.conftest import SIZES, Open
@@ -196,3 +197,32 @@ def test_a_theme_is_muted_behind_a_second_tap(opened: Open, gateway: FakeGateway
     expect(page.get_by_role("list", name="New for them")).to_have_count(0)
     expect(page.get_by_role("list", name="Due again")).to_be_visible()
     assert last(gateway, acts.MuteFor) == acts.MuteFor(bytes(32), handle(1), MuteKind.THEME, "lakes")
+
+
+def test_two_tablets_attend_at_once(opened: Open, gateway: FakeGateway) -> None:
+    """Both ask before either hears of the other: one helps, the other reads who was first. What one withdraws then is
+    gone on both.
+    """
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    pages = {"Mara": opened("tablet"), "Tom": opened("phone", associate="tom")}
+    held: list[Route] = []
+    for page in pages.values():
+        page.locator(".row").click()
+        expect(page.get_by_text("42 ½")).to_be_visible()
+        page.route("**/attendance*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - it is marked
+        page.locator("#card-attend").click()
+        page.wait_for_timeout(100)
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    tom = pages["Tom"].locator("#card-when")
+    expect(tom).to_have_text(re.compile("You are helping|Mara is helping"))
+    name, other = ("Tom", "Mara") if tom.inner_text() == "You are helping" else ("Mara", "Tom")
+    expect(pages[name].locator("#card-when")).to_have_text("You are helping")
+    expect(pages[other].locator("#card-when")).to_have_text(f"{name} is helping")
+    expect(pages[other].locator("#toast")).to_have_text(f"{name} was first.")
+    pages[other].get_by_role("button", name="Stop sharing").click()
+    pages[other].get_by_role("button", name="Everything").click()
+    for page in pages.values():
+        expect(page.get_by_text("42 ½")).to_have_count(0)
+        expect(page.locator(".row")).to_have_count(0)

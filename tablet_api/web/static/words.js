@@ -5,8 +5,12 @@ const locale = document.documentElement.lang;
 
 export const $ = (id) => document.getElementById(id);
 
+const plurals = new Intl.PluralRules(locale);
+
+// Of a sentence with a count the form that the language has for it.
 export function say(key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const form = "count" in values ? `${key}-${plurals.select(values.count)}` : key;
+  return (texts[form] ?? texts[key]).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
 // Writes only what differs, so that a screen reader or a selection is not disturbed.
