@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -22,9 +22,9 @@ Next = Callable[..., tuple[str, dict[str, Any]]]
 
 
 @contextmanager
-def following(server: Server, secret: bytes) -> Iterator[Next]:
+def following(server: Server, secret: bytes, source: str = "127.0.0.1") -> Iterator[Next]:
     """Yields a function that gives the next event, beats left out unless asked for."""
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20, source_address=(source, 0))
     line.request("GET", "/api/v1/floor/events", headers={"Authorization": f"Bearer {forms.to_text(secret)}"})
     answer = line.getresponse()
     assert answer.status == 200
@@ -120,6 +120,29 @@ def test_many_changes_are_folded(app: Flask, serve: Serve, gateway: FakeGateway)
         while events[-1][1]["version"] != str(gateway.version):
             events.append(event())
         assert len(events) <= 3
+
+
+def test_a_hundred_streams_are_told_of_a_withdrawal(app: Flask, serve: Serve, gateway: FakeGateway) -> None:
+    """Each of a hundred tablets has its own stream, hears that somebody is gone, and a call beside them is answered."""
+    fill(gateway, visit(1), visit(2))
+    server = serve(app, False)
+    with ExitStack() as open_streams:
+        secrets = [gateway.sign_in() for _ in range(100)]
+        # At most 16 connections an address: ten tablets each at ten.
+        events = [
+            open_streams.enter_context(following(server, secret, f"127.0.1.{1 + number // 10}"))
+            for number, secret in enumerate(secrets)
+        ]
+        assert [event()[0] for event in events] == ["roster"] * 100
+        gateway.drop_card(handle(1))
+        gone = forms.to_text(handle(1))
+        for event in events:
+            name, body = event()
+            assert (name, body["gone"]) == ("change", [gone])
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        line.request("GET", "/api/v1/floor", headers={"Authorization": f"Bearer {forms.to_text(secrets[0])}"})
+        assert len(json.loads(line.getresponse().read())["visits"]) == 1
+        line.close()
 
 
 def test_a_session_that_ends_ends_its_stream(app: Flask, serve: Serve, gateway: FakeGateway) -> None:
