@@ -29,6 +29,7 @@ class View(StrEnum):
     ANSWER = "answer"
     REQUESTS = "requests"
     FIGURES = "figures"
+    MODELS = "models"  # for suggestions: their versions and cards
     RELEASE = "release"  # spends of the budget
     MEMBER = "member"
     VALUES = "values"  # what the member's profile says
@@ -45,6 +46,7 @@ MAY: dict[View, frozenset[Role]] = {
     View.ANSWER: frozenset({Role.PRIVACY}),
     View.REQUESTS: frozenset({Role.PRIVACY}),
     View.FIGURES: frozenset({Role.PRIVACY, Role.OPERATIONS}),
+    View.MODELS: frozenset({Role.PRIVACY, Role.OPERATIONS}),
     View.RELEASE: frozenset({Role.PRIVACY}),
     View.MEMBER: frozenset({Role.PRIVACY, Role.OPERATIONS}),
     View.VALUES: frozenset({Role.PRIVACY}),

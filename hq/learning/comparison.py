@@ -6,6 +6,7 @@ what they buy they had bought before. Groups of fewer than `LEAST_CLUSTER` peopl
 Pure: no I/O, no clock.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -62,12 +63,10 @@ def groups(histories: Sequence[History]) -> Iterator[tuple[str, Members]]:
     bought = np.asarray([sum(map(len, one.baskets[:-1])) for one in histories])
     edges = np.unique(np.quantile(bought, np.linspace(0, 1, TENTHS + 1))) if len(bought) else bought
     for at, (low, high) in enumerate(pairwise(edges)):
-        is_last = at == len(edges) - 2
+        is_first, is_last = at == 0, at == len(edges) - 2
         found = np.flatnonzero((bought >= low) & ((bought <= high) if is_last else (bought < high)))
         if len(found):
-            # the most is one person's own number, which no card tells
-            end = "and more" if is_last else f"to {bought[found].max()}"
-            yield f"purchases: {bought[found].min()} {end}", found
+            yield f"purchases: {_span(low, high, is_first, is_last)}", found
     months = np.asarray([_a_month(one.before()) for one in histories])
     for name, low, high in (
         ("visits: under 1 a month", 0.0, 1.0), ("visits: 1 to 3 a month", 1.0, 3.0),
@@ -80,6 +79,16 @@ def groups(histories: Sequence[History]) -> Iterator[tuple[str, Members]]:
         ("bought again: over two thirds", 2 / 3, 1.1),
     ):  # fmt: skip
         yield name, np.flatnonzero((again >= low) & (again < high))
+
+
+def _span(low: float, high: float, is_first: bool, is_last: bool) -> str:
+    """By a group's edges, `high` not in it; the least and the most are one person's own, which no card tells."""
+    if is_first and is_last:
+        return "any"
+    if is_last:
+        return f"{math.ceil(low)} and more"
+    end = math.ceil(high) - 1
+    return f"up to {end}" if is_first else f"{math.ceil(low)} to {end}"
 
 
 def _a_month(history: History) -> float:

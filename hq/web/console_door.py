@@ -28,6 +28,7 @@ MENU: Final[tuple[tuple[View, str, str], ...]] = (
     (View.REQUESTS, "/console/requests", mark("Requests of members")),
     (View.MEMBER, "/console/members", mark("Look at a member")),
     (View.FIGURES, "/console/figures", mark("Figures")),
+    (View.MODELS, "/console/models", mark("Models for suggestions")),
 )
 
 

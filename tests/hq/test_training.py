@@ -8,6 +8,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -246,10 +247,22 @@ def test_no_name_reaches_the_model_its_card_or_what_is_told(
     assert "everybody" in said.out and "0.5: guessing" not in said.out, "too few for the test of who is in it"
     assert all(one.people >= 20 for one in found.groups)
     assert trained.card.items % 10 == 0 and trained.card.left_out % 10 == 0
-    listed = [History(tuple(items for _, items in one), tuple(day for day, _ in one)) for one in asked.histories]
-    big = History((tuple(f"much-{number}" for number in range(377)), ("i-1",)), (18_000, 18_001))
-    named = [name for name, _ in groups([*listed, big])]
-    assert any(name.endswith("and more") for name in named) and all("377" not in name for name in named)
+
+
+def test_groups_are_named_by_their_edges_and_by_nobodys_own_number() -> None:
+    """Neither the least that somebody bought nor the most is told; what follows begins where the one before ends."""
+    sizes = [3, *range(7, 60, 2), 377]
+    bought = [History((tuple(f"i-{number}" for number in range(size)), ("i-1",)), (1, 9)) for size in sizes]
+    named = [(name, members) for name, members in groups(bought) if name.startswith("purchases: ")]
+    assert named[0][0].startswith("purchases: up to ") and named[-1][0].endswith("and more")
+    assert not any(one in name.split() for name, _ in named for one in ("3", "377"))
+    edges = [list(map(int, re.findall(r"\d+", name))) for name, _ in named]
+    assert all(after[0] == before[-1] + 1 for before, after in pairwise(edges))
+    for (low, *high), (_, members) in zip(edges[1:-1], named[1:-1], strict=True):
+        assert {sizes[at] for at in members} == {size for size in sizes if low <= size <= high[0]}
+    assert [name for name, _ in groups([bought[0], bought[-1]]) if name.startswith("purchases")][-1].endswith(
+        "and more"
+    )
 
 
 def test_a_model_by_which_a_group_fares_worse_is_refused(

@@ -19,12 +19,14 @@ WIDE = {
     "console-members": "/console/members", "console-figures": "/console/figures?axis=all",
     "console-figures-channel": "/console/figures?axis=channel", "console-figures-wait": "/console/figures?axis=wait",
     "console-delays": "/console/figures/work", "console-dark-minutes": "/console/figures/work?what=dark",
+    "console-models": "/console/models",
 }  # fmt: skip
 
 
 def console(opened: Callable[..., Page], place: Place, look: Callable[[Page, str], None]) -> None:
     """Page after page, as privacy and as an integrator; a question is opened, a member looked at."""
     console_world.fill(place, weeks=22)
+    console_world.models(place)
     page = opened("wide", "/console", member=None, staff=Role.PRIVACY)
     for name, path in WIDE.items():
         page.goto(path)

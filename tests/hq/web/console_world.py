@@ -6,11 +6,24 @@ I/O: the database of the test.
 import random
 import secrets
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from hq import exports, figures, looks, membership, questions, receipts, systems, systems_refused, webhooks
+from hq import (
+    exports,
+    figures,
+    looks,
+    membership,
+    questions,
+    receipts,
+    systems,
+    systems_refused,
+    training_card,
+    training_versions,
+    webhooks,
+)
 from hq.alarms import Alarm, raise_
 from hq.console_roles import Colleague, Role
 from hq.database import reading, writing
@@ -20,11 +33,13 @@ from hq.figures_model import DAY_S, OUTCOMES, Axis, Episode, Outcome, Population
 from hq.figures_noise import MICRO
 from hq.figures_tables import store_dark
 from hq.importer import Problem
+from hq.learning.findings import Attack, Group
 from hq.log_tables import withdrawals_applied
 from hq.looks import LookReason, Section
 from hq.questions import QuestionKind
 from hq.systems import EVERY_BRAND, Right
 from hq.tables import links, stores
+from hq.training_versions import State, VersionKey
 from tests.hq.web.place import Place
 from wire.member import Mode
 from wire.sync import Readiness
@@ -174,3 +189,31 @@ def look_of(place: Place) -> str:
 
     with reading(place.hq.engine) as connection:
         return bytes(connection.scalar(select(rows.c.id).order_by(rows.c.at_ms.desc()).limit(1)) or b"").hex()
+
+
+def models(place: Place) -> None:
+    """A model that is kept, one in force, and one that was refused since a group fared worse; nothing is in them."""
+    hq = place.hq
+    better = (
+        Group("everybody", 4320, 0.217, 0.193, 0.012, 0.037),
+        Group("purchases: up to 12", 430, 0.18, 0.17, -0.01, 0.03),
+        Group("purchases: 13 to 40", 2010, 0.21, 0.19, 0.001, 0.03),
+        Group("purchases: 41 and more", 1880, 0.24, 0.2, 0.02, 0.05),
+        Group("visits: under 1 a month", 900, 0.19, 0.18, -0.02, 0.04),
+        Group("bought again: over two thirds", 700, 0.31, 0.28, 0.01, 0.05),
+    )
+    worse = (replace(better[0], low=-0.02), replace(better[1], new=0.12, low=-0.09, high=-0.02), *better[2:])
+    with writing(hq.engine) as connection:
+        training_versions.lock(connection)
+        for number, groups in enumerate((better, better, worse), 1):
+            made_ms = hq.now_ms - (4 - number) * 20 * _DAY_MS
+            told = replace(
+                training_card.empty(number, "main", made_ms, number - 1 or None), digest=f"{number:016x}", people=4320,
+                baskets=51_200, items=3_550, left_out=40, first="2026-01", last="2026-10", groups=groups,
+                clusters=(43, 60, 100, 180), attack=Attack(0.552, 0.092, 430, 430),
+            )  # fmt: skip
+            is_kept = groups is better
+            kept: dict[str, Any] = {"key": VersionKey(), "tables": ({}, {})} if is_kept else {}
+            state = State.KEPT if is_kept else State.REFUSED
+            training_versions.add(connection, hq.keys.custody, told, state, made_ms, **kept)
+        training_versions.put_in_force(connection, training_versions.of(connection, "main", 2))

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
 from sqlalchemy import delete, select
 
-from hq import looks, policy_versions, questions, suggestion_switch, systems, webhooks
+from hq import looks, policy_versions, questions, suggestion_switch, systems, training_versions, webhooks
 from hq.alarm_tables import alarms
 from hq.alarms import Alarm, raise_
 from hq.changes_tables import hooks
@@ -29,7 +30,7 @@ from wire.suggestions import DEFAULT, Resting
 PAGES = {
     "/console/stores": View.STORES, "/console/stores/store-2": View.STORES, "/console/alerts": View.ALERTS,
     "/console/policy": View.POLICY, "/console/policy/main/1": View.POLICY, "/console/refused": View.REFUSED,
-    "/console/hooks": View.HOOKS,
+    "/console/hooks": View.HOOKS, "/console/models": View.MODELS,
     "/console/questions": View.QUESTIONS, "/console/requests": View.REQUESTS, "/console/members": View.MEMBER,
     "/console/figures": View.FIGURES, "/console/figures/chart.svg": View.FIGURES,
     "/console/figures/figures.csv": View.FIGURES, "/console/figures/work": View.FIGURES,
@@ -289,6 +290,37 @@ def _look(page: Page) -> None:
     page.get_by_label("In a few words").fill("the app showed nothing")
     page.get_by_role("button", name="Look", exact=True).click()
     page.wait_for_url("**/console/looks/*")
+
+
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", ("Models for suggestions", "Purchases: up to 12", "worse", "Everybody")),
+    ("de", ("Modelle für Vorschläge", "Käufe: bis zu 12", "schlechter", "Alle")),
+])  # fmt: skip
+def test_privacy_and_operations_see_for_whom_a_model_is_worse(
+    place: Place, staff_client: Clients, language: str, words: tuple[str, ...]
+) -> None:
+    """Of the version in force, or of one that is asked for; and which command puts an earlier one in force."""
+    heading, least, worse, everybody = words
+
+    def page(version: str = "") -> str:
+        client = staff_client(Role.OPERATIONS)
+        response = client.get(
+            f"/console/models{version}", base_url=place.address, headers={"Accept-Language": language}
+        )
+        assert response.status_code == 200
+        return unescape(response.get_data(as_text=True))
+
+    with reading(place.hq.engine) as connection:
+        is_filled = bool(training_versions.listed(connection))
+    if not is_filled:
+        assert "consentry-hq train" in page()
+        console_world.models(place)
+    shown, refused, kept = page(), page("?version=3"), page("?version=1")
+    assert heading in shown and least in shown and everybody in shown
+    assert f">{worse}<" in refused and f">{worse}<" not in shown
+    assert "consentry-hq train rollback --brand main" in shown
+    assert "consentry-hq train rollback 1 --brand main" in kept
+    assert page("?version=77") == shown and "3550" in shown
 
 
 def test_an_integrator_sees_what_a_webhook_did_not_take_and_sends_it_again(place: Place, staff_client: Clients) -> None:
