@@ -14,15 +14,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.fakes import doors
-from tests.fakes.gateway import LIVE, FakeGateway
+from tests.fakes.gateway import LIVE, FakeGateway, handle
 from tests.tablet_api.floor_of import fill, visit
 from tests.tablet_api.test_acts_pages import a_floor
 from wire.condition import Agreement, Condition, Disk, Instance, Room, Update, Versions
 from wire.events import HandOverReason
-from wire.query import DarkReason, Lease, Light, Outage, Radio, ReceiverState
+from wire.hints import CardHint, HintText
+from wire.query import DarkReason, Lease, Light, Outage, Radio, ReceiverState, RefusedReason
 from wire.sighting import RadioReason
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "docs" / "screens"
+HINT: Final = CardHint(
+    "ask-first",
+    (HintText("en", "Ask before you use this."), HintText("de", "Fragen Sie, bevor Sie etwas davon verwenden.")),
+)
 WANTED: Final = "CONSENTRY_SCREENS"  # in the environment: the folder to draw into
 Look = Callable[[str], None]
 Story = Callable[[Page, FakeGateway, Look], None]
@@ -64,6 +69,13 @@ def gate(page: Page, gateway: FakeGateway, look: Look) -> None:
         page.get_by_role("button", name=key, exact=True).click()
     look("sign-in-wrong")
     page.get_by_role("button", name="1", exact=True).click()
+    gateway.wrong_pins = 5
+    page.locator("#signin-submit").click()
+    expect(page.locator("#signin-wrong [data-seconds]")).not_to_be_empty()
+    look("sign-in-throttled")
+    gateway.wrong_pins = 0
+    for key in "4711":
+        page.get_by_role("button", name=key, exact=True).click()
     page.locator("#signin-submit").click()
     expect(page.locator("#empty")).to_be_visible()
     look("empty")
@@ -104,6 +116,39 @@ def floor(page: Page, gateway: FakeGateway, look: Look) -> None:
     page.locator("#menu [data-closes]").click()
 
 
+def shut(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """What keeps somebody from the floor: the PIN, a page of another role, an old browser, a box that is away."""
+    gateway.lock()
+    expect(page.locator("#locked-who")).to_have_text("Mara")
+    look("pin-lock")
+    for key in "4711":
+        page.get_by_role("button", name=key, exact=True).click()
+    page.locator("#signin-submit").click()
+    expect(page.locator("#floor")).to_be_visible()
+    page.goto("/manager/status")
+    look("problem")
+    gateway.refuse = RefusedReason.OUTDATED
+    page.goto("/")
+    look("outdated")
+    gateway.refuse = None
+    gateway.stop()
+    page.goto("/")
+    look("away")
+    gateway.start()
+    expect(page.locator("#floor")).to_be_visible(timeout=20_000)
+
+
+def again(page: Page, gateway: FakeGateway, look: Look) -> None:
+    """Signing out while the box is not to be heard: it is tried until it is."""
+    page.route("**/sign-out", lambda route: route.abort())
+    page.locator("[data-sheet=menu]").click()
+    page.locator("#menu [hx-post='/sign-out']").click()
+    expect(page.locator("#screen-calm use[href='#icon-again']")).to_be_attached()
+    look("reconnecting-to-sign-out")
+    page.unroute("**/sign-out")
+    expect(page.locator("#screen-signin")).to_be_visible(timeout=20_000)
+
+
 def calm(page: Page, gateway: FakeGateway, look: Look) -> None:
     """When there is nothing to show."""
     gateway.burn(Lease(Light.DARK, DarkReason.NO_WORD, 0, 0, gateway.now_ms - 9 * 60_000))
@@ -129,12 +174,14 @@ def lost(page: Page, gateway: FakeGateway, look: Look) -> None:
 def acts(page: Page, gateway: FakeGateway, look: Look) -> None:
     """More that can be done for a shopper: introduced, handed over, an item proposed, suggestions answered."""
     a_floor(gateway, helps=False)
+    gateway.cards[handle(1)] = dataclasses.replace(gateway.cards[handle(1)], hint=HINT)
     expect(page.locator(".row")).to_have_count(1)
     page.wait_for_timeout(1_200)  # a tap right after rows moved is not taken, and these move late
     page.locator(".row").click()
     expect(page.locator("#card")).to_be_visible()
     page.locator("#section-suggestions-head").click()
     expect(page.get_by_text("Trail sock")).to_be_visible()
+    expect(page.locator("#card-hint")).to_be_visible()
     look("card-suggestions")
     page.locator(".answers button").first.click()
     expect(page.locator(".answered")).to_be_visible()
@@ -208,7 +255,7 @@ def managed(page: Page, gateway: FakeGateway, look: Look) -> None:
     expect(page.locator("#floor")).to_be_visible()
 
 
-STORIES: Final[tuple[Story, ...]] = (gate, floor, acts, leaving, managed, calm, lost)
+STORIES: Final[tuple[Story, ...]] = (gate, floor, acts, leaving, managed, shut, calm, lost, again)
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
