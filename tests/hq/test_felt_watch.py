@@ -144,7 +144,7 @@ def test_what_is_no_rule_of_suggestions_is_counted_and_not_switched(shop: Headqu
         with pytest.raises(Refused):
             felt.note(shop.office, "m-1", wrong, shop.now_ms, "app")
     with reading(shop.engine) as connection:
-        for rule, on in (("goes-with", True), ("service.open", False)):
+        for rule, on in (("goes-with", True), ("language", False)):
             with pytest.raises(Refused):
                 felt_watch.switch(connection, "main", rule, shop.now_ms, on=on)
 
