@@ -14,8 +14,10 @@ from hq.mirror import NOBODY, Mirror, Seen, mirror
 from tests.hq.headquarters import STORE, items, text, texts
 from tests.proof.chain import Box, Chain
 from wire import query, schema
+from wire.concluded import Concluded, Evidence
 from wire.member import Mode, NameChoice
 from wire.policy import Section
+from wire.suggestions import Stage
 from wire.sync import Collection
 from wire.token import Kind, day_key, day_of_slot, token
 
@@ -57,7 +59,7 @@ def sells(chain: Chain) -> None:
         collections.publish(hq.engine, collection, "main", published, hq.now_ms)
         with writing(hq.engine) as connection:
             collections.give(connection, STORE, collection, "main")
-    scopes = ("suggestions", "history.store")
+    scopes = ("suggestions", "stage", "cohort", "history.store")
     hq.office.grant(
         "m-1", Grant("suggest", (STORE,), ("associate",), scopes, until_days=300, chosen_s=hq.now_s), hq.now_ms
     )
@@ -148,7 +150,8 @@ def test_the_mirror_shows_what_the_tablet_is_shown(chain: Chain) -> None:
     said = repr([schema.encode(line) for line in asked.asked.card.lead]) + repr(dict(asked.asked.sections))
     assert "slim" not in said
     assert {Section.WISHLIST, Section.HISTORY} & set(asked.asked.sections)
-    (suggested,) = asked.asked.sections[Section.SUGGESTIONS]
+    suggested, stage = asked.asked.sections[Section.SUGGESTIONS]
+    assert [one.concluded for one in stage.entries] == [Concluded(Stage.CHOOSING, None, Evidence.HELP, None)]
     assert [one.suggested is not None for one in suggested.entries] == [True] * 6
 
     office = chain.hq.office
