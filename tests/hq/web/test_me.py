@@ -14,7 +14,7 @@ from hq.errors import Reason, Refused
 from hq.matching import Match
 from hq.office import Office
 from hq.purchases_told import Bought, Kind, Purchase
-from hq.web.me_lines import MOST_CHANGES
+from hq.web import me_lines
 from tests.hq.headquarters import STORE, items, text
 from tests.hq.web.place import Place
 from wire.member import Mode
@@ -101,22 +101,24 @@ def test_a_member_gives_and_takes_back_what_they_like(app: App) -> None:
     assert change(app, {"act": "remove-store", "store": STORE})["stores"] == []
 
 
-def test_of_many_changes_each_is_taken_by_itself(place: Place, app: App) -> None:
-    """Fifty of those that give, the rest listed; of what takes away all, wherever it stands in the list."""
+def test_of_many_changes_each_is_taken_by_itself(place: Place, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as may be of those that give, the rest listed; all that takes away, wherever it stands in the list."""
+    assert me_lines.MOST_CHANGES == 50
+    monkeypatch.setattr(me_lines, "MOST_CHANGES", most := 5)
     change(app, PRESENCE, {"act": "give", "purpose": "assist", "scopes": ["size.shoe", "diet"]})
     place.hq.later(1)
-    names = [{"act": "name", "name": "always"}] * (MOST_CHANGES + 2)
-    gone = [{"act": "withdraw", "purpose": "assist", "scopes": [one]} for one in ["size.shoe", "diet"] * 30]
+    names = [{"act": "name", "name": "always"}] * (most + 2)
+    gone = [{"act": "withdraw", "purpose": "assist", "scopes": [one]} for one in ["size.shoe", "diet"] * most]
     problem = change(app, *names, *gone, status=422)
     assert problem["reason"] == "too_many"
     assert [(one["line"], one["field"]) for one in problem["refused"]] == [
-        (MOST_CHANGES, "changes"), (MOST_CHANGES + 1, "changes"),
+        (most, "changes"), (most + 1, "changes"),
     ]  # fmt: skip
     found = said(app.get(f"{_ME}/choices"))
     assert (given(found, "assist"), found["name"]) == (None, "always")
-    values = [{"act": "correct", "scope": "size.shoe", "text": str(one)} for one in range(MOST_CHANGES + 1)]
+    values = [{"act": "correct", "scope": "size.shoe", "text": str(one)} for one in range(most + 1)]
     body = {"changes": [*values, {"act": "delete", "scope": "diet"}]}
-    assert [one["line"] for one in said(app.patch(f"{_ME}/profile", json=body), 422)["refused"]] == [MOST_CHANGES]
+    assert [one["line"] for one in said(app.patch(f"{_ME}/profile", json=body), 422)["refused"]] == [most]
 
 
 def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: App) -> None:
