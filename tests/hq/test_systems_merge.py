@@ -407,7 +407,7 @@ def _switched(side: int, listed: list[tuple[Mode | None, NameChoice | None, int]
     ]
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(SWITCHES, SWITCHES, SWITCHES)
 def test_no_older_switch_that_is_told_after_a_merge_shows_more(
     ours: list[tuple[Mode | None, NameChoice | None, int]],
