@@ -4,6 +4,8 @@ I/O: flask_smorest; its only importer.
 """
 
 from collections.abc import Callable
+from functools import partial
+from threading import Lock
 from typing import Any, ClassVar, TypeVar
 
 from flask import Flask
@@ -31,6 +33,9 @@ class _Parser(FlaskParser):  # type: ignore[misc]
 
 class _Blueprint(Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = _Parser()
+
+    def register_views_in_doc(self, api: Any, *of: Any, **named: Any) -> None:
+        api.tells(partial(super().register_views_in_doc, api, *of, **named))
 
 
 class Calls:
@@ -94,7 +99,8 @@ class Calls:
 class Document(Api):  # type: ignore[misc]
     """The OpenAPI 3.1 document of an application, at `openapi.json` below `prefix`.
 
-    Errors are not flask-smorest's: every call names its own, and the application answers them itself.
+    Errors are not flask-smorest's: every call names its own, and the application answers them itself. The calls are
+    told in it when it is first asked for: that takes longer than all the rest of an application's making.
     """
 
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -108,7 +114,20 @@ class Document(Api):  # type: ignore[misc]
             OPENAPI_JSON_PATH="openapi.json",
         )
         self.ERROR_SCHEMA = calls.PROBLEM
+        self._untold: list[Callable[[], None]] = []
+        self._telling = Lock()
         super().__init__(app)
+
+    def tells(self, part: Callable[[], None]) -> None:
+        """Keeps what puts a set of calls into the document."""
+        self._untold.append(part)
+
+    def _openapi_json(self) -> Any:
+        with self._telling:
+            while self._untold:
+                self._untold[0]()
+                del self._untold[0]
+        return super()._openapi_json()
 
     def _register_error_handlers(self) -> None:
         """None."""

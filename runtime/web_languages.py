@@ -11,7 +11,7 @@ import gettext as standard
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources.abc import Traversable
 from typing import Final
 
@@ -48,6 +48,7 @@ def catalogues(words: Traversable, language: str) -> dict[str, Catalog]:
     return found
 
 
+@cache
 def _compiled(words: Traversable, language: str) -> Translations:
     merged = Translations()
     for catalogue in catalogues(words, language).values():
@@ -61,7 +62,12 @@ def _compiled(words: Traversable, language: str) -> Translations:
 class _Domain(flask_babel.Domain):  # type: ignore[misc]
     def __init__(self, words: Traversable, languages: tuple[str, ...]) -> None:
         super().__init__(translation_directories=[])
-        self._languages = {language: _compiled(words, language) for language in languages if language != SOURCE}
+        # Whatever a package's files come as can be hashed; Traversable alone does not say so.
+        self._languages = {
+            language: _compiled(words, language)  # type: ignore[arg-type]
+            for language in languages
+            if language != SOURCE
+        }
         self._source = Translations()
 
     def get_translations(self) -> standard.NullTranslations:
