@@ -148,7 +148,12 @@ def _told(item: str, name: str) -> dict[str, object]:
     category = next((one for one, words in CATEGORIES if any(word in name for word in words)), "home")
     themes = [one for one, words in THEMES if any(word in name for word in words)]
     flags = [one for one, words in FLAGS if any(word in name for word in words)]
-    told = {"id": item, "name": _called(name), "path": ["gifts and home", category], "themes": themes}
+    told: dict[str, object] = {
+        "id": item,
+        "name": _called(name),
+        "path": ["gifts and home", category],
+        "themes": themes,
+    }
     return told | ({"flags": flags} if flags else {})
 
 

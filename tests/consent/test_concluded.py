@@ -140,7 +140,9 @@ def test_what_came_back_is_no_purchase() -> None:
 
 HOURS = st.integers(1, 24 * 200)
 LISTS = st.lists(st.tuples(st.sampled_from(ITEMS), HOURS), min_size=1, max_size=6)
-ANY = st.fixed_dictionaries({scope: LISTS.map(lambda items, scope=scope: put(scope, *items)) for scope in USED[:-1]})
+ANY = st.fixed_dictionaries(dict.fromkeys(USED[:-1], LISTS)).map(
+    lambda lists: {scope: put(scope, *items) for scope, items in lists.items()}
+)
 
 
 @settings(max_examples=20)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from consent import offered
+from consent.journeys import CONCLUSIONS
 from consent.offered import Around
 from consent.suggest import choose
 from consent.suggest.guard import GuardRule, Terms
@@ -21,7 +22,7 @@ from wire.suggestions import DEFAULT, Stage
 
 NOW_S = 1_795_262_400  # 2026-11-21 12:00 UTC
 YEAR_S = 365 * 86_400
-CONCLUDED = {"Mara": {Stage.BUYING}, "Jonas": {Cohort.NEW_THINGS}}
+CONCLUDED: dict[str, set[object]] = {"Mara": {Stage.BUYING}, "Jonas": {Cohort.NEW_THINGS}}
 SHARING = [one for one in CAST if one.suggests]
 
 
@@ -45,14 +46,16 @@ def test_three_things_are_due_again_and_three_are_new(shopper: object) -> None:
     around = Around(shelf=maker.made(), name=names.get, model=Model.of(tables))
     for now_s in range(NOW_S, NOW_S + YEAR_S, YEAR_S // 12):  # the story says how many there are, on any day
         someone = member(fields=fields(shopper, now_s))  # type: ignore[arg-type]
-        scopes = frozenset({*shopper.suggests, *offered.CONCLUSIONS})  # type: ignore[attr-defined]
+        scopes = frozenset({*shopper.suggests, *CONCLUSIONS})
         did = offered.behaviour(someone, scopes, now_s)
         assert len(did.bought) > 50 and {one.item for one in did.bought} <= names.keys()
         assert max(one.day for one in did.bought) < now_s // 86_400
         entries = offered.entries(choose.choose(did, Terms(), around.shelf, around.model, DEFAULT), around)
         places = [one.suggested.place for one in entries if one.suggested is not None and one.suggested.reasons]
-        said = {(one.concluded.stage or one.concluded.cohort) for one in entries if one.concluded is not None}
-        assert CONCLUDED[shopper.name] <= said, now_s  # type: ignore[attr-defined]
+        said: set[object] = {
+            (one.concluded.stage or one.concluded.cohort) for one in entries if one.concluded is not None
+        }
+        assert CONCLUDED[shopper.name] <= said, now_s
         assert places == [SuggestedPlace.DUE_AGAIN] * 3 + [SuggestedPlace.NEW] * 3, now_s
 
 
