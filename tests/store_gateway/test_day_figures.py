@@ -24,7 +24,7 @@ def test_a_day_is_told_when_it_is_over() -> None:
     assert figures.told(2 * DAY_MS) == StoreFigures((FigureDay(DAY_MS, 95, 65, 0, None, None, None),))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(delays=st.lists(st.integers(0, 100_000), max_size=60), more=st.integers(0, 100_000))
 def test_a_days_delays_tell_of_ten_at_least_and_of_how_many_in_tens(delays: list[int], more: int) -> None:
     """Fewer are as none; of the others no delay is below what was measured, and a day that is over never moves."""

@@ -67,8 +67,10 @@ def test_after_ten_minutes_a_handle_is_nobodys() -> None:
     handle = only(world, tablet)
     world.card(tablet, handle)
     for _ in range(3):
-        world.passes(200)
+        world.now_s += 199
         world.floor(tablet)
+        world.passes(1)
+    assert not world.floor(tablet).visits
     world.passes(1)
     assert world.ask(query.Withdraw(tablet.session, handle, None)) == WITHHELD
     assert world.ask(query.Withdraw(tablet.session, bytes(16), None)) == WITHHELD

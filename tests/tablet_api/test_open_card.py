@@ -67,7 +67,7 @@ def test_what_changed_is_not_shown_while_the_answer_is_under_way(opened: Open, g
     """A look that hangs: the card is empty within the second, and there again when the answer comes."""
     page = shown(opened, gateway)
     held: list[Route] = []
-    page.route("**/visits/*", lambda route: held.append(route))
+    page.route("**/visits/*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
     change(gateway, 2)
     expect(page.get_by_text("Slim, long sleeves")).to_have_count(0)
     page.keyboard.press("Escape")
@@ -82,7 +82,7 @@ def test_a_withdrawal_waits_for_no_look_and_is_replaced_by_none(opened: Open, ga
     page = shown(opened, gateway)
     page.get_by_role("button", name="Stop sharing").click()
     held: list[Route] = []
-    page.route("**/visits/*", lambda route: held.append(route))
+    page.route("**/visits/*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
     with page.expect_request("**/visits/*"):
         change(gateway, 2, lines=3)
     page.evaluate("document.querySelector('#stop .all').click()")
@@ -96,7 +96,7 @@ def test_a_withdrawal_is_sent_though_the_tablet_is_laid_down(opened: Open, gatew
     page = shown(opened, gateway)
     page.get_by_role("button", name="Stop sharing").click()
     held: list[Route] = []
-    page.route("**/withdrawals*", lambda route: held.append(route))
+    page.route("**/withdrawals*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
     with page.expect_request("**/withdrawals*"):
         page.get_by_role("button", name="Everything").click()
     page.evaluate(HIDE, True)
