@@ -76,7 +76,7 @@ class Running:
         while line := await self.process.stderr.readline():
             self.lines.append(line.decode().rstrip("\n"))
 
-    async def says(self, text, seconds=10.0):
+    async def says(self, text, seconds=30.0):
         """Waits for a line with this text."""
         async with asyncio.timeout(seconds):
             while True:

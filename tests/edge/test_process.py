@@ -55,7 +55,7 @@ def test_it_hears_members_and_keeps_strangers_to_itself(bus, tmp_path, version):
             fake.advertise(PHONES[4], -40, FLAGS + nearby, 0.1)
             fake.advertise(PHONES[5], -40, FLAGS + named, 0.1)
             for token in (f1, f2, f3):
-                await gateway.hears(token, 15)
+                await gateway.hears(token, 45)
             await asyncio.sleep(2)
             assert await edge.end() == 0
         await fake.close()
@@ -93,7 +93,7 @@ def test_killed_and_started_again_it_hears(bus, tmp_path, version):
         await fake.start()
         fake.advertise(PHONES[0], -60, air.f1(token, bytes(5)), 0.1)
         async with edge_and_gateway(tmp_path, bus.environment) as (edge, gateway):
-            await gateway.hears(token, 15)
+            await gateway.hears(token, 45)
             await edge.kill()
         async with edge_and_gateway(tmp_path, bus.environment) as (edge, gateway):
             await gateway.hears(token, 45)
@@ -247,7 +247,7 @@ def test_recorded_adverts_take_the_same_path(tmp_path):
         edge = await start_edge("--config", write_config(tmp_path), "replay", "-", stdin=asyncio.subprocess.PIPE)
         stdin = edge.process.stdin
         stdin.write(line(FLAGS + air.f1(first, bytes(5)), -60) + line(air.f3(first), -50) + b"broken\n\n")
-        await gateway.hears(first, 15)
+        await gateway.hears(first, 45)
         [(_, sighting)] = gateway.sightings
         assert (sighting.rssi_dbm, sighting.count) == (-50, 2)
         stdin.write(line(air.f2(second, 0xFFFF, 0), -127))
@@ -276,7 +276,7 @@ def test_without_a_gateway_it_goes_on_and_counts(tmp_path):
         await asyncio.sleep(1.5)
         gateway = await Gateway(tmp_path / "sightings.sock").open()
         edge.process.stdin.write(line)
-        await gateway.hears(token, 15)
+        await gateway.hears(token, 45)
         await edge.says("event=gateway_back")
         assert await edge.end() == 0
         await asyncio.sleep(0.1)

@@ -313,9 +313,9 @@ def test_an_edge_tells_the_token_and_never_an_address(bus, tmp_path):
             await edge.says("event=scanning")
             fake.servers |= {PHONE: Server(air.answer(TOKEN)), MEMBER: Server(b"", hangs=Stage.CONNECT)}
             fake.advertise(PHONE, -60, OVERFLOW, 0.2)
-            await gateway.hears(TOKEN, 10)
+            await gateway.hears(TOKEN, 45)
             fake.advertise(MEMBER, -50, OVERFLOW, 0.2)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(45):
                 while not fake.connecting:
                     await asyncio.sleep(0.02)
             assert await edge.end() == 0

@@ -414,6 +414,7 @@ def test_a_corrupted_cache_file_shows_nothing(shop: Shop, how: str) -> None:
     damage(file, how)
     shop.start("gateway")
     time.sleep(3)
+    until(lambda: shop.store.children.ended() is not None or settled(shop.store.light()), what="light, or why not")
     assert shop.store.children.ended() is None
     lease = shop.store.light()
     if lease.light is not query.Light.LIVE:  # else what was damaged was noticed and made anew from HQ
@@ -429,6 +430,11 @@ def test_a_corrupted_cache_file_shows_nothing(shop: Shop, how: str) -> None:
     shop.sees(stream, lambda now: bool(now.visits), "the visit again")
     stream.close()
     shop.silent(person)
+
+
+def settled(lease: query.Lease) -> bool:
+    """The store is live, or dark for what is on its disk."""
+    return lease.light is query.Light.LIVE or lease.reason is query.DarkReason.DISK
 
 
 def damage(file: Path, how: str) -> None:

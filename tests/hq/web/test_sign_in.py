@@ -159,12 +159,17 @@ def test_nobody_learns_who_is_a_member(place: Place, mailbox: Mailbox) -> None:
     assert rows[0] == rows[1] == [1, 1]
     known, unknown = answers
     assert (known.status_code, known.data) == (unknown.status_code, unknown.data)
-    shapes = [[(name, re.sub(r"=[\w-]{43};", "=…;", value)) for name, value in one.headers] for one in answers]
+    shapes = [[(name, anyones(value)) for name, value in one.headers] for one in answers]
     assert shapes[0] == shapes[1]
     assert letters(place).tick(place.hq.now_ms) == 1
     assert [mail["To"] for mail in mailbox.mails] == [ADA]
     with reading(place.hq.engine) as connection:
         assert connection.scalar(select(func.count()).select_from(web_tables.sign_in_mails)) == 0
+
+
+def anyones(header: str) -> str:
+    """A header without its secret and the second at which it ends, which are others each time."""
+    return re.sub(r"Expires=[^;]+;", "Expires=…;", re.sub(r"=[\w-]{43};", "=…;", header))
 
 
 def _rows(place: Place) -> list[int]:
