@@ -26,8 +26,8 @@ from tablet_api import forms, server
 from tablet_api.gateway_client import GatewayClient
 from tablet_api.metrics import Metrics
 from tablet_api.server import Server
-from tests.fakes.gateway import FakeGateway
 from tests.browsers import ARGUMENTS
+from tests.fakes.gateway import FakeGateway
 from tests.tablet_api.conftest import SIZES
 from tests.tablet_api.floor_of import fill, visit
 from wire.query import Visit

@@ -128,8 +128,8 @@ def test_the_projects_copy_is_described() -> None:
     """Source, licence and what was changed stand beside it."""
     page = (suggestions_retail.COPY.parent / "README.md").read_text(encoding="utf-8")
     assert suggestions_retail.COPY.name in page
-    for said in ("Daqing Chen", "10.24432/C5BW33", "CC BY 4.0", "Changed:"):
-        assert said in page
+    for named in ("Daqing Chen", "10.24432/C5BW33", "CC BY 4.0", "Changed:"):
+        assert named in page
 
 
 def test_the_figures_are_reckoned_as_by_hand() -> None:
