@@ -18,6 +18,7 @@ from wire.member import Mode
 
 Say = Callable[[str], None]
 _TRIES: Final = 100
+_SUGGESTED: Final = 6  # three that are due again and three that are new: the card is whole
 _PRESENT: Final = 2  # Jonas and Aylin: the only two of six whom the store may show
 
 
@@ -124,9 +125,10 @@ def _show_card(scene: Scene, say: Say, handle: str) -> None:
 
 
 def _await_suggestions(scene: Scene, handle: str) -> None:
-    """The catalog may still be on its way to the store."""
+    """The catalog and the tables may still be on their way to the store."""
     for _ in range(_TRIES):
-        if "suggestions" in scene.tablet.card(handle).body["sections"]:
+        lines = scene.tablet.card(handle, "suggestions").body["lines"]
+        if sum(entry["suggested"] is not None for line in lines for entry in line["entries"]) >= _SUGGESTED:
             return
         scene.store.children.pause(0.2)
     raise DemoError("nothing is suggested", "run it again on a less busy machine, or report it to the maintainers")
