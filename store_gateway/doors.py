@@ -242,9 +242,13 @@ class Doors:
         """What a session is told that does not hold any more; None: it holds."""
         return self.held.why_not(session, now_mono_s)
 
+    def forget_names(self) -> None:
+        """The cache is another one, or empty: who is signed in stays so, but nobody is known by a name of before."""
+        self._names = Names(())
+
     def staff_changed(self) -> None:
         """HQ changed staff: who is no longer active is signed out at once; name and role follow."""
-        self._names = Names(())
+        self.forget_names()
         for session in self.held.all():
             staff = self._keeper.staff(session.associate)
             if staff is None or not staff.active:

@@ -241,7 +241,9 @@ class Gateway:
             self._standing.drop_all()
             if policy is not None and not policy.store.hours:
                 _log.warning("no_hours", remedy="publish a policy with the store's hours: without them nobody arrives")
-        if changes.staff or changes.anew:
+        if changes.anew:
+            self._doors.forget_names()
+        if changes.staff:
             self._doors.staff_changed()
         if changes.unpaired:
             self._doors.unpaired(changes.unpaired)

@@ -175,7 +175,8 @@ def test_what_each_role_may_see(view: View) -> None:
         View.REFUSED: {operations, integrator}, View.ALERTS: {privacy, operations}, View.QUESTIONS: {privacy},
         View.ANSWER: {privacy}, View.REQUESTS: {privacy}, View.FIGURES: {privacy, operations},
         View.HOOKS: {operations, integrator}, View.RESEND: {integrator},
-        View.RELEASE: {privacy}, View.MEMBER: {privacy, operations}, View.VALUES: {privacy},
+        View.MODELS: {privacy, operations}, View.RELEASE: {privacy}, View.MEMBER: {privacy, operations},
+        View.VALUES: {privacy},
     }  # fmt: skip
     assert MAY.keys() == agreed.keys()
     assert {one for one in Role if Colleague("s", one).may(view)} == agreed[view]
