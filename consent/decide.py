@@ -36,19 +36,15 @@ def decide(
 
     `now_s`: Unix seconds UTC of trusted time. Includes `presence`: who may not stand on the roster has no card.
     """
-    scope_rule = _open(member, denied, scope, role, visit, policy, now_s)
-    if isinstance(scope_rule, Rule):
-        return Deny(scope_rule)
-    denials = []
-    for purpose in scope_rule.purposes:
-        if purpose == SUGGEST and scope_rule.section is not Section.SUGGESTIONS:
-            denials.append(Deny(Rule.NO_PURPOSE))  # who lets us suggest has not let us show of what
-            continue
-        verdict = _granted(member, purpose, scope_rule, role, visit, policy, now_s)
-        if isinstance(verdict, Allow):
-            return verdict
-        denials.append(verdict)
-    return denials[0] if denials else Deny(Rule.NO_PURPOSE)
+    return decide_each(member, denied, (scope,), role, visit, policy, now_s)[scope]
+
+
+def decide_each(
+    member: Member, denied: Denied, scopes: Iterable[str], role: str, visit: Visit, policy: Policy, now_s: int
+) -> dict[str, Allow | Deny]:
+    """`decide` for each of these scopes; whether the visit may stand on the roster is looked at once."""
+    standing = presence(member, denied, role, visit, policy, now_s)
+    return {scope: _decided(standing, member, denied, scope, role, visit, policy, now_s) for scope in scopes}
 
 
 def usable(
@@ -58,12 +54,22 @@ def usable(
 
     Nothing of the scope itself may be shown for it: that is `decide`'s. `now_s`: Unix seconds UTC of trusted time.
     """
-    scope_rule = _open(member, denied, scope, role, visit, policy, now_s)
-    if isinstance(scope_rule, Rule):
-        return Deny(scope_rule)
-    if purpose not in (scope_rule.used_for or ()):
-        return Deny(Rule.NO_PURPOSE)
-    return _granted(member, purpose, scope_rule, role, visit, policy, now_s)
+    return usable_each(member, denied, (scope,), purpose, role, visit, policy, now_s)[scope]
+
+
+def usable_each(
+    member: Member,
+    denied: Denied,
+    scopes: Iterable[str],
+    purpose: str,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    now_s: int,
+) -> dict[str, Allow | Deny]:
+    """`usable` for each of these scopes; whether the visit may stand on the roster is looked at once."""
+    standing = presence(member, denied, role, visit, policy, now_s)
+    return {scope: _used(standing, member, denied, scope, purpose, role, visit, policy, now_s) for scope in scopes}
 
 
 def presence(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int) -> Allow | Deny:
@@ -90,11 +96,56 @@ def is_complete(purpose: Purpose) -> bool:
     )
 
 
+def _decided(
+    standing: Allow | Deny,
+    member: Member,
+    denied: Denied,
+    scope: str,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    now_s: int,
+) -> Allow | Deny:
+    """`decide`, of a visit that stands so."""
+    scope_rule = _open(standing, member, denied, scope, policy, now_s)
+    if isinstance(scope_rule, Rule):
+        return Deny(scope_rule)
+    denials = []
+    for purpose in scope_rule.purposes:
+        if purpose == SUGGEST and scope_rule.section is not Section.SUGGESTIONS:
+            denials.append(Deny(Rule.NO_PURPOSE))  # who lets us suggest has not let us show of what
+            continue
+        verdict = _granted(member, purpose, scope_rule, role, visit, policy, now_s)
+        if isinstance(verdict, Allow):
+            return verdict
+        denials.append(verdict)
+    return denials[0] if denials else Deny(Rule.NO_PURPOSE)
+
+
+def _used(
+    standing: Allow | Deny,
+    member: Member,
+    denied: Denied,
+    scope: str,
+    purpose: str,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    now_s: int,
+) -> Allow | Deny:
+    """`usable`, of a visit that stands so."""
+    scope_rule = _open(standing, member, denied, scope, policy, now_s)
+    if isinstance(scope_rule, Rule):
+        return Deny(scope_rule)
+    if purpose not in (scope_rule.used_for or ()):
+        return Deny(Rule.NO_PURPOSE)
+    return _granted(member, purpose, scope_rule, role, visit, policy, now_s)
+
+
 def _open(
-    member: Member, denied: Denied, scope: str, role: str, visit: Visit, policy: Policy, now_s: int
+    standing: Allow | Deny, member: Member, denied: Denied, scope: str, policy: Policy, now_s: int
 ) -> ScopeRule | Rule:
     """The scope's declaration, where the visit may be shown and the value is one; or why not."""
-    standing = presence(member, denied, role, visit, policy, now_s)
     if isinstance(standing, Deny):
         return standing.rule
     if scope in denied.scopes:

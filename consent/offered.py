@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from consent.decide import Allow, decide, usable
+from consent.decide import Allow, decide_each, usable, usable_each
 from consent.grants import SUGGEST
 from consent.journeys import BASKET, CONCLUSIONS, HISTORIES, SERVICE, WISHLIST, journey
 from consent.journeys import RETURNS as RETURNS
@@ -118,20 +118,14 @@ def sources(
     hides them costs no more than who has none. `STAGE` and `COHORT` are among them where these may be shown as well:
     what may not be said is not concluded, and steers nothing.
     """
-    probe = laid(member, _PROBE, now_s)
-
-    def may_show(scope: str) -> bool:
-        return isinstance(decide(probe, denied, scope, role, visit, policy, now_s), Allow)
-
-    if not may_show(SCOPE):
-        return None
     told = [rule.id for rule in policy.main.scopes if rule.id in CONCLUSIONS and rule.section is Section.SUGGESTIONS]
-    concluded = [scope for scope in told if may_show(scope)]
-    granted = (
-        scope
-        for scope in (*SOURCES, *((SERVICE,) if STAGE in concluded else ()))
-        if isinstance(usable(member, denied, scope, SUGGEST, role, visit, policy, now_s), Allow)
-    )
+    shown = decide_each(laid(member, _PROBE, now_s), denied, (SCOPE, *told), role, visit, policy, now_s)
+    if not isinstance(shown[SCOPE], Allow):
+        return None
+    concluded = [scope for scope in told if isinstance(shown[scope], Allow)]
+    asked = (*SOURCES, *((SERVICE,) if STAGE in concluded else ()))
+    used = usable_each(member, denied, asked, SUGGEST, role, visit, policy, now_s)
+    granted = (scope for scope in asked if isinstance(used[scope], Allow))
     return choose.inputs(rules(policy), visit.zone, None, (*granted, *concluded))
 
 
