@@ -20,7 +20,6 @@ _COHORTS: Final[dict[Cohort, str]] = {
     Cohort.OFTEN: mark("Buys here often"),
     Cohort.NEW_THINGS: mark("Likes to try new things"),
     Cohort.QUANTITY: mark("Buys in quantity"),
-    Cohort.BACK: mark("Back after a while"),
 }
 _FROM: Final[dict[Evidence, str]] = {
     Evidence.BASKET_LATELY: mark("Put %(count)s things into the online basket in the last two days"),
@@ -34,7 +33,6 @@ _FROM: Final[dict[Evidence, str]] = {
     Evidence.PURCHASE_DAYS: mark("Bought on %(count)s days in the last three months"),
     Evidence.FIRST_TIME: mark("Bought %(count)s things for the first time in the last three months"),
     Evidence.LARGE_LOTS: mark("Bought much of one thing on %(count)s days in the last year"),
-    Evidence.AWAY: mark("Bought last %(count)s days ago"),
 }
 _OF_ONE: Final[dict[Evidence, str]] = {
     Evidence.BASKET_LATELY: mark("Put something into the online basket in the last two days"),
@@ -45,8 +43,6 @@ _OF_ONE: Final[dict[Evidence, str]] = {
     Evidence.RETURNED: mark("Brought something back this week"),
     Evidence.SERVICE: mark("Has an open service case"),
 }
-_AWAY_MONTHS: Final = mark("Bought last about %(count)s months ago")
-_MONTHS_FROM, _MONTH_DAYS = 90, 30.4
 
 
 def concluded(told: Mapping[str, Any]) -> str:
@@ -61,6 +57,4 @@ def from_what(told: Mapping[str, Any]) -> str:
     evidence, number = Evidence(told["evidence"]), told["number"] or 0
     if number == 1 and evidence in _OF_ONE:
         return gettext(_OF_ONE[evidence])
-    if evidence is Evidence.AWAY and number >= _MONTHS_FROM:
-        return gettext(_AWAY_MONTHS, count=round(number / _MONTH_DAYS))
     return gettext(_FROM[evidence], count=number)

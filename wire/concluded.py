@@ -21,7 +21,6 @@ class Cohort(StrEnum):
     OFTEN = "often"
     NEW_THINGS = "new-things"
     QUANTITY = "quantity"
-    BACK = "back"
 
 
 class Evidence(StrEnum):
@@ -40,7 +39,6 @@ class Evidence(StrEnum):
     PURCHASE_DAYS = "purchase-days"  # days on which they bought, of the last three months
     FIRST_TIME = "first-time"  # things bought for the first time, in the last three months
     LARGE_LOTS = "large-lots"  # days on which they bought much of one thing, in the last year
-    AWAY = "away"  # days since they bought last
 
 
 @dataclass(frozen=True, slots=True)

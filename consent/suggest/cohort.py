@@ -1,6 +1,7 @@
 """Says how a shopper buys, from their dated purchases alone: behaviour, and nothing about who they are.
 
-Each rule has a number that it rests on and is shown with; in doubt it says nothing.
+Each rule has a number that it rests on and is shown with; in doubt it says nothing. None says of a time that
+nothing was bought in it: what is missing may be guarded, muted or kept to themselves.
 
 Pure: no I/O, no clock.
 """
@@ -20,7 +21,7 @@ FIRST_TIME_SHARE: Final = 0.5  # … which are at least half of all that was bou
 KNOWN_DAYS: Final = 3  # … by somebody of whom purchases on so many days before are known
 LOT: Final = 6  # of one thing at once
 LOT_DAYS: Final = 3
-AWAY_DAYS: Final = 120
+LONG: Final = 64  # of a history with more lines the oldest may be cut off
 Days = dict[int, dict[str, int]]  # by days ago, the quantity of each item
 
 
@@ -32,12 +33,11 @@ def cohorts(journey: Journey) -> tuple[Concluded, ...]:
     for one in bought:
         if one.at_s is not None and one.at_s <= journey.now_s and one.item is not None:
             days[today - one.at_s // DAY_S][one.item] += max(1, one.quantity)
-    whole = all(one.at_s is not None for one in bought)  # else it may have been bought lately, or before
+    whole = all(one.at_s is not None for one in bought)  # else it may have been bought before
     told = (
-        _away(days) if whole else None,
         _often(days),
         _lots(days),
-        _first_time(days) if whole else None,
+        _first_time(days) if whole and len(bought) < LONG else None,
     )
     return tuple(one for one in told if one is not None)[:MOST]
 
@@ -59,11 +59,6 @@ def _first_time(days: Days) -> Concluded | None:
     if len(before) < KNOWN_DAYS or number < FIRST_TIME_LEAST or number < FIRST_TIME_SHARE * len(lately):
         return None
     return _told(Cohort.NEW_THINGS, Evidence.FIRST_TIME, number)
-
-
-def _away(days: Days) -> Concluded | None:
-    ago = min(days, default=0)
-    return _told(Cohort.BACK, Evidence.AWAY, ago) if ago >= AWAY_DAYS and len(days) >= KNOWN_DAYS else None
 
 
 def _told(cohort: Cohort, evidence: Evidence, number: int) -> Concluded:

@@ -19,7 +19,6 @@ _COHORTS: Final[dict[Cohort, str]] = {
     Cohort.OFTEN: mark("you buy here often"),
     Cohort.NEW_THINGS: mark("you like to try new things"),
     Cohort.QUANTITY: mark("you buy in quantity"),
-    Cohort.BACK: mark("you are back after a while"),
 }
 _FROM: Final[dict[Evidence, str]] = {
     Evidence.BASKET_LATELY: mark("you put %(count)s things into the online basket in the last two days"),
@@ -33,7 +32,6 @@ _FROM: Final[dict[Evidence, str]] = {
     Evidence.PURCHASE_DAYS: mark("you bought on %(count)s days in the last three months"),
     Evidence.FIRST_TIME: mark("you bought %(count)s things for the first time in the last three months"),
     Evidence.LARGE_LOTS: mark("you bought much of one thing on %(count)s days in the last year"),
-    Evidence.AWAY: mark("you bought last %(count)s days ago"),
 }
 _OF_ONE: Final[dict[Evidence, str]] = {
     Evidence.BASKET_LATELY: mark("you put something into the online basket in the last two days"),
@@ -44,8 +42,6 @@ _OF_ONE: Final[dict[Evidence, str]] = {
     Evidence.RETURNED: mark("you brought something back this week"),
     Evidence.SERVICE: mark("you have an open service case"),
 }
-_AWAY_MONTHS: Final = mark("you bought last about %(count)s months ago")
-_MONTHS_FROM, _MONTH_DAYS = 90, 30.4
 
 
 def because(told: Concluded) -> str:
@@ -57,6 +53,4 @@ def because(told: Concluded) -> str:
 def _from(evidence: Evidence, number: int) -> str:
     if number == 1 and evidence in _OF_ONE:
         return gettext(_OF_ONE[evidence])
-    if evidence is Evidence.AWAY and number >= _MONTHS_FROM:
-        return gettext(_AWAY_MONTHS, count=round(number / _MONTH_DAYS))
     return gettext(_FROM[evidence], count=number)

@@ -17,8 +17,9 @@ SAID = [
      "Put something into the online basket in the last two days",
      "Kurz vor dem Kauf", "In den letzten zwei Tagen etwas in den Online-Warenkorb gelegt"),
     (Concluded(Stage.CHOOSING, None, Evidence.HELP, None), "Choosing", "Asks for help", "Wählt aus", "Bittet um Hilfe"),
-    (Concluded(None, Cohort.BACK, Evidence.AWAY, 150), "Back after a while", "Bought last about 5 months ago",
-     "Nach längerer Zeit wieder da", "Hat vor etwa 5 Monaten zuletzt gekauft"),
+    (Concluded(None, Cohort.OFTEN, Evidence.PURCHASE_DAYS, 7), "Buys here often",
+     "Bought on 7 days in the last three months", "Kauft hier oft",
+     "Hat in den letzten drei Monaten an 7 Tagen gekauft"),
 ]  # fmt: skip
 
 
