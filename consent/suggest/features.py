@@ -8,10 +8,12 @@ Pure: no I/O, no clock.
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from itertools import islice
 from operator import mul, truediv
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
-from consent.suggest.model import LEAST_POPULAR, MONTHS, Entries, Feature, Knob, Model
+from consent.suggest.model import LEAST_POPULAR, MONTHS, WEIGHTS, Entries, Feature, Knob, Model
 from consent.suggest.signals import Behaviour
 
 MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
@@ -106,6 +108,19 @@ def strongest(weights: Mapping[int, float], most: int) -> Seeds:
     return listed[:most]
 
 
+def _least(numbers: Iterable[float], most: int) -> float:
+    """The least of the `most` greatest of more numbers than these."""
+    left = iter(numbers)
+    greatest = [*islice(left, most)]
+    heapify(greatest)
+    least = greatest[0]
+    for one in left:
+        if one > least:  # seldom, the further the less: this is quicker than to sort them all
+            heapreplace(greatest, one)
+            least = greatest[0]
+    return least
+
+
 def _goes_with(model: Model, seeds: Seeds, wanted: Collection[int] | None = None) -> dict[int, float]:
     """How much each item, or each of those that are wanted, goes with the seeds."""
     known, row = model.items, model.goes_with.row
@@ -115,12 +130,12 @@ def _goes_with(model: Model, seeds: Seeds, wanted: Collection[int] | None = None
 def _summed(rows: Iterable[tuple[Entries, float]], wanted: Collection[int] | None) -> dict[int, float]:
     """The sum of rows of a table, each times its weight, in their order."""
     found: dict[int, float] = {}
-    get = found.get
+    get, floats = found.get, WEIGHTS
     if wanted is None:
         for (items, weights, scale), weight in rows:
             scale *= weight
             for item, one in zip(items, weights, strict=True):
-                found[item] = get(item, 0.0) + scale * one
+                found[item] = get(item, 0.0) + scale * floats[one]
         return found
     narrowed = frozenset(wanted)
     for (items, weights, scale), weight in rows if narrowed else ():
@@ -129,7 +144,7 @@ def _summed(rows: Iterable[tuple[Entries, float]], wanted: Collection[int] | Non
             scale *= weight
             for item, one in zip(items, weights, strict=True):
                 if item in here:
-                    found[item] = get(item, 0.0) + scale * one
+                    found[item] = get(item, 0.0) + scale * floats[one]
     return found
 
 
@@ -149,7 +164,7 @@ def _likest(model: Model, seeds: Seeds) -> Seeds:
     power, most = model.knobs[Knob.CLOSENESS], max(1, int(model.knobs[Knob.CLUSTERS_EACH]))
     alike = [*map(truediv, map(mul, model.scales, near), model.lengths)]
     # What is clearly less alike than so many others stays so when it is sharpened, which takes time.
-    least = sorted(alike)[-most] * (1.0 - 1e-9) if len(alike) > most and _SHARPENS[0] <= power <= _SHARPENS[1] else 0.0
+    least = _least(alike, most) * (1.0 - 1e-9) if len(alike) > most and _SHARPENS[0] <= power <= _SHARPENS[1] else 0.0
     return _shares(strongest({row: one**power for row, one in enumerate(alike) if one > 0.0 and one >= least}, most))
 
 
@@ -170,7 +185,7 @@ def candidates(found: Situation, model: Model) -> list[int]:
     for table in (found.goes_with, found.similar, found.goes_with_basket, found.goes_with_wishlist):
         new = table.keys() - chosen
         if len(new) > MOST_NEW:
-            least = sorted(map(table.__getitem__, new))[-MOST_NEW]
+            least = _least(map(table.__getitem__, new), MOST_NEW)
             chosen.update(
                 item for item, _ in strongest({one: table[one] for one in new if table[one] >= least}, MOST_NEW)
             )

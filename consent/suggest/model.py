@@ -20,6 +20,7 @@ Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of 
 
 LEAST_POPULAR = math.log(1e-4)
 MOST_POPULAR = 30  # that are candidates for everybody
+WEIGHTS = tuple(map(float, range(256)))  # of one byte: a float times a float is quicker than times a whole number
 
 
 class Feature(IntEnum):
@@ -109,7 +110,7 @@ class Model:
     gap_days: "array[float]"
     seasons: bytes
     goes_with: Rows
-    members: tuple[tuple[tuple[int, int], ...], ...]  # for each item the clusters that buy it, and its weight in each
+    members: tuple[tuple[tuple[int, float], ...], ...]  # for each item the clusters that buy it, and its weight in each
     clusters: Rows
     lengths: tuple[float, ...]  # of each cluster's vector; of one that has none, infinite: nothing is like it
     scales: tuple[float, ...]  # of each cluster's weights
@@ -173,13 +174,13 @@ def _lengths(rows: Rows, number: int) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _turned(rows: Rows, items: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+def _turned(rows: Rows, items: int) -> tuple[tuple[tuple[int, float], ...], ...]:
     """The same table by item: the rows that it is in, ascending, with its weight in each."""
-    found: list[list[tuple[int, int]]] = [[] for _ in range(items)]
+    found: list[list[tuple[int, float]]] = [[] for _ in range(items)]
     for row in range(len(rows.scales)):
         listed, weights, _ = rows.row(row)
         for item, weight in zip(listed, weights, strict=True):
-            found[item].append((row, weight))
+            found[item].append((row, WEIGHTS[weight]))
     return tuple(tuple(one) for one in found)
 
 

@@ -161,8 +161,12 @@ def scores(model: Model, rows: list[Row], treed: int = LEAST_TREED) -> list[floa
 def _shared(found: Situation, item: int) -> float:
     """What the online basket and the wish list add."""
     added = ON_WISHLIST if item in found.wishlist else 0.0
-    added += WITH_BASKET * math.sqrt(min(1.0, found.goes_with_basket.get(item, 0.0)))
-    return added + WITH_WISHLIST * math.sqrt(min(1.0, found.goes_with_wishlist.get(item, 0.0)))
+    basket, wishlist = found.goes_with_basket.get(item), found.goes_with_wishlist.get(item)
+    if basket is not None:
+        added += WITH_BASKET * (math.sqrt(basket) if basket < 1.0 else 1.0)
+    if wishlist is not None:
+        added += WITH_WISHLIST * (math.sqrt(wishlist) if wishlist < 1.0 else 1.0)
+    return added
 
 
 def tallied(tally: Tally) -> float:
