@@ -16,6 +16,7 @@ from consent.decide import Allow, decide, presence
 from consent.grants import PRESENCE, SUGGEST
 from consent.suggest.choose import Told
 from consent.suggest.guard import GuardRule
+from consent.suggest.journey import STAGE
 from consent.suggest.shelf import Shelf
 from consent.verdict import Ground, Rule
 from consent.visit import Denied, Visit
@@ -134,6 +135,8 @@ class Explaining:
         if all(sees(scope) for scope in _PURCHASES if scope in used):
             if rule in _OF_PURCHASES:
                 return Explained(rule.value, flags)
+            if told.off == STAGE:
+                return Explained(STAGE, flags)
             if told.off is not None:
                 return Explained(SWITCHED_OFF, flags, off=told.off)
         return Explained(NOT_CHOSEN, flags)

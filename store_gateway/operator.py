@@ -95,6 +95,7 @@ def status_text(status: query.Status) -> str:
 # What each rule of a suggestion means, for people. What is not here says itself.
 _DECIDED = {
     "chosen": "it stands on the card",
+    "stage": "the shopper just bought of its category: nothing of that is new now",
     "not-chosen": "it does not stand on the card: others are likelier, or the member's own word or past is against it",
     "switched-off": "it does not stand on the card: the rule that would bring it is switched off or rests",
     "unknown-item": "no catalog of this store knows it",

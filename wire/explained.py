@@ -33,7 +33,7 @@ class Explain:
 class Explained:
     """What decided. `flags`: the item's that guard it, and those of its categories and themes.
 
-    `rule`: a word of `consent.suggest.guard.GuardRule`, "chosen", "switched-off" or "not-chosen". `place` and
+    `rule`: a word of `consent.suggest.guard.GuardRule`, "chosen", "switched-off", "stage" or "not-chosen". `place` and
     `position` (from 1): of what stands on the card. `off`: the rule that is switched off or rests.
     """
 

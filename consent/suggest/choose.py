@@ -109,7 +109,7 @@ def explain(
     found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, off), standing, behaviour)
     mine = next((one for one in found if one.item == item), None)
     if mine is None:
-        return Told(verdict)
+        return Told(verdict, off=STAGE if _is_bare(item, shelf, standing, _known(behaviour)) else None)
     position = [one.item for one in found if one.place is mine.place].index(item) + 1
     if EVERYTHING in off or _without(mine, off) is None:
         return Told(verdict, mine.place, position, off=EVERYTHING if EVERYTHING in off else mine.reasons[0].kind)
@@ -157,7 +157,7 @@ def _ranked(
     are ranked without these, so that nothing else follows from them; and others' habits suggest nothing guarded.
     """
     own, bare = guard.own(), standing.bare
-    known = frozenset(one.item for one in did.bought) if bare else frozenset()
+    known = _known(did) if bare else frozenset()
 
     def ranked(
         behaviour: Behaviour,
@@ -171,13 +171,22 @@ def _ranked(
         )  # fmt: skip
 
     def is_not_bare(item: str) -> bool:
-        return (item in known or shelf.category(item) not in bare) and guard.is_open(item)
+        return not _is_bare(item, shelf, standing, known) and guard.is_open(item)
 
     found = [*ranked(guard.clean(), is_not_bare if bare else guard.is_open, _PLACES)]
     if own:
         found += map(_quietly, ranked(guard.owning(own), None, _DUE, own))
     first = standing.first
     return sorted(found, key=lambda one: (_is_behind(one, first), -one.score, one.item))
+
+
+def _known(did: Behaviour) -> frozenset[str]:
+    return frozenset(one.item for one in did.bought)
+
+
+def _is_bare(item: str, shelf: Shelf, standing: _Standing, known: frozenset[str]) -> bool:
+    """Whether it would be new, of a category of which something was just bought."""
+    return item not in known and shelf.category(item) in standing.bare
 
 
 def _is_behind(one: Ranked, first: frozenset[ReasonKind]) -> bool:

@@ -11,6 +11,7 @@ from hq.outbox import KEEP_MS, OTHERS_MS, Outbox
 from hq.records import DOWN, NOW
 from hq.tables import outbox
 from tests.fakes.store import FakeStore
+from tests.hq.conftest import on
 from tests.hq.headquarters import STORE, Headquarters, text
 from wire.sync import down, now
 
@@ -111,6 +112,7 @@ def test_a_row_that_nobody_can_read_stops_nothing(hq: Headquarters, store: FakeS
     assert len(sent) == 1
 
 
+@on("sqlite")  # PostgreSQL passes by what another process has taken
 def test_on_sqlite_others_rows_are_left_for_two_seconds(hq: Headquarters, store: FakeStore) -> None:
     """So that two processes do not send everything twice, and nothing stays behind when one is killed."""
     hq.office.set_profile("m-1", [text("size.shoe", "44")], hq.now_ms)
@@ -120,6 +122,7 @@ def test_on_sqlite_others_rows_are_left_for_two_seconds(hq: Headquarters, store:
     assert other.drain(hq.now_ms + OTHERS_MS) == (1, 1)
 
 
+@on("sqlite")
 def test_the_rows_of_many_others_do_not_hide_ones_own(hq: Headquarters, store: FakeStore) -> None:
     """Even a batch of others' before it."""
     hq.office.add_store("other", "Other", bytes(32), "main", hq.now_ms)

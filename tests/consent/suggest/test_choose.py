@@ -174,7 +174,8 @@ def test_to_who_just_bought_nothing_of_that_category_is_new() -> None:
     assert found.stage is not None and (found.stage.stage, found.stage.evidence) == (Stage.AFTER, Evidence.BOUGHT)
     assert {stands.category(one.item) for one in found.new} == {"cups"}
     assert found.due == before.due and "i1" in shown(found)
-    assert not explain("i5", after, FREE, stands, TABLES, WIDE).is_chosen
+    told = explain("i5", after, FREE, stands, TABLES, WIDE)
+    assert (told.is_chosen, told.off) == (False, STAGE)
     past = replace(PAST, journey=journey((Act.BOUGHT, "i1", 50)))
     assert choose(past, FREE, stands, TABLES, WIDE) == before
 
