@@ -23,6 +23,7 @@ from wire.items import Response, SuggestionOutcome
 from wire.sync import Event, EventKind
 
 DAY_MS = 86_400_000
+Cell = tuple[int, Place]  # a day since 1970 UTC, and where; each is one row of the counts
 _AT_ONCE = 100  # rows of one statement: SQLite takes some thousand values
 
 
@@ -30,7 +31,6 @@ def take(connection: Connection, store: str, fresh: Iterable[Event], known: Coll
     """Counts the outcomes among a store's new events. known: the pseudonyms of members."""
     shown: Counter[tuple[int, Place]] = Counter()
     taken: Counter[tuple[int, Place]] = Counter()
-    today = now_ms // DAY_MS
     for one in fresh:
         if one.kind is EventKind.OUTCOME and one.pseudonym in known:
             with suppress(WireError):
@@ -38,8 +38,7 @@ def take(connection: Connection, store: str, fresh: Iterable[Event], known: Coll
                 place = place_of(said)
                 if place is not None and said.response in (Response.SHOWN, Response.TAKEN):
                     counter = shown if said.response is Response.SHOWN else taken
-                    # A store that had no trusted time says 0: then it was no later than now.
-                    counter[min(one.at_ms // DAY_MS or today, today), place] += 1
+                    counter[day_of(one.at_ms, now_ms), place] += 1
     policy = connection.scalar(select(stores.c.policy).where(stores.c.id == store)) if shown or taken else None
     if policy is None:
         return
@@ -56,6 +55,12 @@ def take(connection: Connection, store: str, fresh: Iterable[Event], known: Coll
         connection.execute(first.on_conflict_do_update(index_elements=list(outcome_counts.primary_key), set_=more))
 
 
+def day_of(at_ms: int, received_ms: int) -> int:
+    """The day an outcome counts for. A store that had no trusted time says 0: it was no later than HQ got it."""
+    today = received_ms // DAY_MS
+    return min(at_ms // DAY_MS or today, today)
+
+
 def place_of(said: SuggestionOutcome) -> Place | None:
     """Where an outcome counts; None: no rule of the store's led to it."""
     if said.reason is None:
@@ -65,25 +70,17 @@ def place_of(said: SuggestionOutcome) -> Place | None:
     return Place(said.reason.value, zone, "" if said.stage is None else said.stage.value)
 
 
-def counted(connection: Connection, policy: str, first_day: int, end_day: int) -> list[Counted]:
+def counted(connection: Connection, policy: str, first_day: int, end_day: int) -> dict[Cell, Counted]:
     """What a policy's rules are to be judged by, of the days from `first_day` until before `end_day`."""
     rows = outcome_counts.c
-    wanted = (
-        select(rows.rule, rows.zone, rows.stage, func.sum(rows.shown), func.sum(rows.taken))
-        .where(rows.policy == policy, rows.day >= first_day, rows.day < end_day, rows.judged.is_(False))
-        .group_by(rows.rule, rows.zone, rows.stage)
+    wanted = select(rows.day, rows.rule, rows.zone, rows.stage, rows.shown, rows.taken).where(
+        rows.policy == policy, rows.day >= first_day, rows.day < end_day, rows.judged.is_(False)
     )
-    return [
-        Counted(Place(rule, zone, stage), shown, taken)
-        for rule, zone, stage, shown, taken in connection.execute(wanted)
-    ]  # fmt: skip
-
-
-def first_day(connection: Connection, policy: str, place: Place, since_day: int) -> int:
-    """The first day since then by which a rule is to be judged there; that day, where there is none."""
-    rows = outcome_counts.c
-    wanted = select(func.min(rows.day)).where(_of(policy, [place]), rows.day >= since_day, rows.judged.is_(False))
-    return connection.scalar(wanted) or since_day
+    found: dict[Cell, Counted] = {}
+    for day, rule, zone, stage, shown, taken in connection.execute(wanted):
+        place = Place(rule, zone, stage)
+        found[day, place] = Counted(place, shown, taken)
+    return found
 
 
 def judge(connection: Connection, policy: str, places: Collection[Place], end_day: int) -> None:

@@ -6,17 +6,17 @@ rule rests counts no more, so that after its rest it begins anew.
 I/O: sqlalchemy.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, or_, select
 
 from hq import alarms, event_bodies, figures_policy, outcomes, policy_versions, suggestion_switch
 from hq.alarms import Alarm
 from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
-from hq.outcomes import DAY_MS
+from hq.outcomes import DAY_MS, Cell
 from hq.outcomes_rules import Place, below, place_of
 from hq.publication import Policies
 from hq.tables import audience, store_events, stores
@@ -64,17 +64,17 @@ def due(connection: Connection, keys: Keys, policy: str, main: MainPolicy, now_m
     today = now_ms // DAY_MS
     first = today - (said.floor_days or FLOOR_DAYS)
     resting = [place_of(one) for one in said.rules_resting]
-    counted = [
-        one
-        for one in outcomes.counted(connection, policy, first, today)
+    counted = {
+        cell: one
+        for cell, one in outcomes.counted(connection, policy, first, today).items()
         if one.place.rule not in said.rules_off and not any(each.holds(one.place) for each in resting)
-    ]
-    found = below(counted, said.floor_permille, said.floor_shown)
+    }
+    found = below(counted.values(), said.floor_permille, said.floor_shown)
     if not found:
         return []
-    since = {one: outcomes.first_day(connection, policy, one, first) for one in found}
+    judged_by = {cell: held for cell in counted if (held := [one for one in found if one.holds(cell[1])])}
     least = figures_policy.in_force(connection).least
-    enough = _shown_to(connection, keys, policy, since, today, least)
+    enough = _shown_to(connection, keys, policy, judged_by, least)
     return [one for one in found if one in enough][: MOST_RESTING - len(resting)]
 
 
@@ -148,37 +148,44 @@ def _calm(connection: Connection, now_ms: int) -> None:
 
 
 def _shown_to(
-    connection: Connection, keys: Keys, policy: str, since: dict[Place, int], end_day: int, least: int
+    connection: Connection, keys: Keys, policy: str, judged_by: Mapping[Cell, Collection[Place]], least: int
 ) -> set[Place]:
-    """Those of the places in which something was suggested to so many members since their day; looks no further."""
-    members: dict[Place, set[bytes]] = {one: set() for one in since}
+    """Those of the places in which something was suggested to so many members; looks no further.
+
+    judged_by: the cells that the places are judged by, and which. Who saw only what rests, or led to a rest, is not
+    among the members: nothing that they did is in the counts.
+    """
+    members: dict[Place, set[bytes]] = {one: set() for held in judged_by.values() for one in held}
+    days = [day for day, _ in judged_by]
+    first_ms, end_ms = min(days) * DAY_MS, (max(days) + 1) * DAY_MS
     events = store_events.c
     wanted = (
         select(store_events, audience.c.member)
         .join(stores, stores.c.id == events.store)
         .join(audience, (audience.c.store == events.store) & (audience.c.pseudonym == events.pseudonym))
-        .where(
+        .where(  # no fewer than those of these days, by `outcomes.day_of`
             stores.c.policy == policy,
             events.kind == int(EventKind.OUTCOME),
-            events.at_ms >= min(since.values()) * DAY_MS,
-            events.at_ms < end_day * DAY_MS,
+            events.received_ms >= first_ms,
+            or_(events.at_ms >= first_ms, events.at_ms < DAY_MS),
+            or_(events.at_ms < end_ms, events.received_ms < end_ms),
         )
     )
     for chunk in connection.execute(wanted.execution_options(yield_per=_AT_ONCE)).partitions():
         for row, body in zip(chunk, event_bodies.open_(connection, keys, chunk), strict=True):
-            for place in _places(body, members):
-                if row.at_ms >= since[place] * DAY_MS and len(members[place]) < least:
+            at = _shown_at(body)
+            for place in () if at is None else judged_by.get((outcomes.day_of(row.at_ms, row.received_ms), at), ()):
+                if len(members[place]) < least:
                     members[place].add(row.member)
         if all(len(one) >= least for one in members.values()):
             break
     return {place for place, one in members.items() if len(one) >= least}
 
 
-def _places(body: bytes | None, places: Iterable[Place]) -> list[Place]:
-    """Those of the places in which an outcome says that something was shown."""
+def _shown_at(body: bytes | None) -> Place | None:
+    """Where an outcome says that something was shown by a rule; None: it says none of that."""
     try:
         said = schema.decode(SuggestionOutcome, body) if body is not None else None
     except WireError:
-        return []  # of a store that says nonsense; its log has told so
-    at = outcomes.place_of(said) if said is not None and said.response is Response.SHOWN else None
-    return [] if at is None else [one for one in places if one.holds(at)]
+        return None  # of a store that says nonsense; its log has told so
+    return outcomes.place_of(said) if said is not None and said.response is Response.SHOWN else None

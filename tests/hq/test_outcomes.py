@@ -166,6 +166,37 @@ def test_no_rule_rests_by_few_members_or_without_a_floor(floor: Floor, hq: Headq
 
 
 @on("sqlite")
+@pytest.mark.parametrize("rest_days", [30, 3], ids=["it rests still", "its rest is over"])
+def test_k_members_stand_in_what_a_rest_is_judged_by(floor: Floor, hq: Headquarters, rest_days: int) -> None:
+    """Not those to whom a store that does not know yet shows what rests, nor those by whom an earlier rest came."""
+    judge_by(hq, rest_days=rest_days)
+    floor.shows(MEMBERS, taken=5, zone="hats")
+    hq.now_ms += 5 * DAY_S * 1000
+    floor.shows(MEMBERS, taken=0)
+    floor.shows(MEMBERS[:1] * 6, taken=0, zone="coats")
+    next_day(hq)
+    shoes = [one.zone for one in floor.resting()]
+    assert shoes == ["shoes"], "to one member alone it was shown in coats"
+    floor.shows(MEMBERS, taken=0)
+    next_day(hq, 5)
+    next_day(hq, 0)
+    assert [one.zone for one in floor.resting()] == (shoes if rest_days > 5 else []), "hats are too old to count"
+    floor.shows(MEMBERS[1:5], taken=0, zone="coats")
+    next_day(hq)
+    assert floor.resting()[-1].zone is None
+
+
+@on("sqlite")
+@pytest.mark.parametrize("ahead_days", [None, 40], ids=["no time", "a clock ahead"])
+def test_a_showing_without_a_time_is_of_the_day_it_came(floor: Floor, hq: Headquarters, ahead_days: int | None) -> None:
+    """Among the counts, and among the members who stand behind a rest; so is one of a time to come."""
+    at_ms = 0 if ahead_days is None else hq.now_ms + ahead_days * DAY_S * 1000
+    floor.tells(*((one, outcome(SHOWN)) for one in MEMBERS * 2), at_ms=at_ms)
+    next_day(hq)
+    assert [one.rule for one in floor.resting()] == ["goes-with"]
+
+
+@on("sqlite")
 def test_the_command_lists_and_ends_rests(
     floor: Floor, hq: Headquarters, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
