@@ -173,7 +173,7 @@ def test_what_came_back_counts_against():
     receipt = Bought("item-20", 1015, 2, -1, True)
     fewer = replace(kept, bought=(*kept.bought, receipt))
     assert fold(fewer.bought).baskets == (("item-20",), ("item-20",))
-    marked = tuple(replace(line, returned=line.basket == 2) for line in kept.bought)
+    marked = tuple(line._replace(returned=line.basket == 2) for line in kept.bought)
     assert fold(marked).baskets == (("item-20",), ("item-20",))
     scores = [rank(one, None)[0].score for one in (kept, fewer, replace(kept, bought=marked))]
     assert scores[0] > scores[1] == scores[2]
