@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 _EXIT_WAITING = 75  # EX_TEMPFAIL of sysexits.h: begun, and not ended
 _LOOK_S = 1
+_NO_STORE_KNOWS = (
+    "Of contacts and media no store is told: what was withdrawn of them since the backup is granted again, and so is "
+    "what members without a store withdrew or muted. Before anybody is contacted have your mailer or CMP send its "
+    "withdrawals since then again by POST /consent-events."
+)
 
 
 def _options(commands: "Commands") -> None:
@@ -30,8 +35,8 @@ def _options(commands: "Commands") -> None:
         "recover",
         "bring HQ back after its database was restored from a backup",
         "Run it before the first `serve` on the restored database, then start `serve`: stores are asked what they\n"
-        "know, and what was withdrawn, muted or erased after the backup is so again. Until it has ended no store\n"
-        "gets a lease. Broken off, it goes on when it is run again.",
+        "know, and what they knew to be withdrawn, muted or erased after the backup is so again; of contacts and\n"
+        "media they know nothing. Until it has ended no store gets a lease. Broken off, it goes on when run again.",
     )
     added.add_argument("--status", action="store_true", help="show how far it is, and do nothing")
     added.add_argument("--begin", action="store_true", help="put HQ into recovery, and do not wait")
@@ -64,6 +69,7 @@ def _recover(office: Office, chosen: argparse.Namespace, now_ms: int) -> int:
     _show(recovery.progress(office.engine, number))
     print(f"{renewed} records of other instances got new seqs; HQ serves again")
     print("Staff and policies are those of the backup: deactivate again who was since, and publish what was since.")
+    print(_NO_STORE_KNOWS)
     return 0
 
 

@@ -401,7 +401,7 @@ def test_an_hq_that_went_on_before_it_was_seen_asks_again_from_an_earlier_seq(
 
 
 def test_the_command_begins_shows_and_ends_a_recovery(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:
-    """Begun, it says how far it is; without the silent stores it ends, and says whose answer is missing."""
+    """Begun, it says how far it is; without the silent stores it ends, and says whose answers and what else is lost."""
     top = argparse.ArgumentParser()
     recovery_commands.PART.options(top.add_subparsers(dest="command"))
     run = recovery_commands.PART.runs["recover", ""]
@@ -413,7 +413,9 @@ def test_the_command_begins_shows_and_ends_a_recovery(hq: Headquarters, capsys: 
     assert command("--begin") == 75
     assert command("--status") == 75
     assert command("--leave-out-silent") == 0
-    assert "left out" in capsys.readouterr().out
+    ended = capsys.readouterr().out
+    assert "left out" in ended
+    assert "contacts and media" in ended and "POST /consent-events" in ended, "what no store knows, it cannot ask for"
     assert command("--status") == 0
     assert capsys.readouterr().out == "HQ is not recovering\n"
     hq.check()
