@@ -3,7 +3,7 @@
 I/O: sqlalchemy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Select, select
 
@@ -13,8 +13,6 @@ from wire import schema
 from wire.catalog import CatalogGroup, CatalogItem, Grouped, GroupKind, group_key, grouped, inherited
 from wire.errors import WireError
 from wire.flags import NEVER
-from wire.items import MuteKind
-from wire.member import Muted
 from wire.sync import Collection
 
 
@@ -41,20 +39,12 @@ class Catalogs:
             self._groups[what, name] = grouped(told)
         return self._groups[what, name]
 
-    def holding(self, wanted: Callable[[Sequence[str]], bool]) -> set[Muted]:
-        """The categories and themes of such flags, and those in which an item of such flags is.
-
-        `wanted` judges flags. What cannot be read is passed over.
-        """
-        found: set[Muted] = set()
+    def told(self) -> Iterator[CatalogItem | CatalogGroup]:
+        """All that they say, of items with what their groups add. What cannot be read is passed over."""
         for body in (each for title in self._titles for each in records.bodies(self._connection, title)):
             told = _read(body)
-            if isinstance(told, CatalogGroup) and wanted(told.flags):
-                found.add(Muted(MuteKind(told.what.value), told.id))
-            elif isinstance(told, CatalogItem) and wanted(inherited(told, self.group_of).flags):
-                found.update(Muted(MuteKind.CATEGORY, one) for one in told.path)
-                found.update(Muted(MuteKind.THEME, one) for one in told.themes)
-        return found
+            if told is not None:
+                yield inherited(told, self.group_of) if isinstance(told, CatalogItem) else told
 
 
 def of_brand(connection: Connection, brand: str) -> Catalogs:

@@ -21,11 +21,14 @@ from hq import catalogs, ledger, membership, purchases, regulation
 from hq.contacts_rules import (
     DEFAULT,
     LONGEST_DAYS,
+    Content,
     Denied,
     Rules,
-    is_guarded,
+    compared,
+    contents,
     is_zone,
     of_caps,
+    of_groups,
     of_guards,
     of_hours,
     of_mutes,
@@ -191,7 +194,7 @@ class _Judge:
         self._before = {one: [(said.channel, at_ms) for said, at_ms in _made(connection, locked[one], now_ms)]
                         for one in locked}  # fmt: skip
         self._rules: dict[str, Rules] = {}
-        self._guarded: dict[str, frozenset[Muted]] = {}
+        self._contents: dict[str, dict[Muted, Content]] = {}
         self._shelves: dict[str, catalogs.Catalogs] = {}
         self._new: list[dict[str, object]] = []
 
@@ -202,9 +205,12 @@ class _Judge:
         if not is_granted(standing, asked.channel, asked.brand, self._brand_of, self._now_ms // 1000):
             return Decision(line, Denied.CONSENT)
         items = {one: self._item(asked.brand, one) for one in asked.items}
-        denied = of_mutes(standing.mutes, items, asked.named) or of_guards(items, self._bought(asked, items))
-        if denied is None and asked.named and asked.named & self._guarded_of(asked.brand):
-            denied = Denied.GUARD
+        named = {one: self._content(asked.brand, one) for one in asked.named}
+        denied = (
+            of_mutes(standing.mutes, items, named)
+            or of_guards(items, self._bought(asked, items))
+            or of_groups(named.values())
+        )
         if denied is not None:
             return Decision(line, denied)
         before = self._before[asked.reference]
@@ -233,11 +239,11 @@ class _Judge:
         """What the brand's catalogs say of an item; None: nothing."""
         return self._catalogs_of(brand).item(item)
 
-    def _guarded_of(self, brand: str) -> frozenset[Muted]:
-        """The categories and themes of the brand's catalogs in which something is that nobody is offered."""
-        if brand not in self._guarded:
-            self._guarded[brand] = frozenset(self._catalogs_of(brand).holding(is_guarded))
-        return self._guarded[brand]
+    def _content(self, brand: str, group: Muted) -> Content | None:
+        """What the brand's catalogs hold in a category or theme; None: nothing."""
+        if brand not in self._contents:
+            self._contents[brand] = contents(self._catalogs_of(brand).told())
+        return self._contents[brand].get(compared(group))
 
     def _catalogs_of(self, brand: str) -> catalogs.Catalogs:
         if brand not in self._shelves:

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hq.errors import Reason, Refused
-from wire.catalog import CatalogItem
-from wire.flags import ONLY_IF_BOUGHT, guarding
+from wire.catalog import CatalogGroup, CatalogItem
+from wire.flags import ONLY_IF_BOUGHT, category, guarding, is_for_all
 from wire.items import MuteKind
 from wire.member import Muted, Name
 from wire.schema import Count, Range
@@ -107,20 +107,66 @@ def _minutes(table: Mapping[str, Any], key: str, missing: int) -> int:
     return int(hour) * 60 + int(minute)
 
 
-def of_mutes(mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], named: Iterable[Muted]) -> Denied | None:
-    """Whether the member muted what an offer is about: its items, their categories and themes, and what it names."""
-    about = set(named)
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in a category or theme: the categories and themes of its items, itself among them, and all flags."""
+
+    about: set[Muted]
+    flags: set[str]
+
+
+def compared(one: Muted) -> Muted:
+    """A category or theme by the name that is compared (`wire.flags.category`): a slip must not open. Items as is."""
+    return one if one.what is MuteKind.ITEM else Muted(one.what, category(one.id))
+
+
+def contents(told: Iterable[CatalogItem | CatalogGroup]) -> dict[Muted, Content]:
+    """What is in each category and theme in which an item is, by its compared name."""
+    found: dict[Muted, Content] = {}
+    own: dict[Muted, set[str]] = {}
+    for one in told:
+        if isinstance(one, CatalogGroup):
+            own.setdefault(compared(Muted(MuteKind(one.what.value), one.id)), set()).update(one.flags)
+            continue
+        about = _groups(one)
+        for each in about:
+            held = found.setdefault(each, Content(set(), set()))
+            held.about.update(about)
+            held.flags.update(one.flags)
+    for held in found.values():
+        held.flags.update(flag for each in held.about for flag in own.get(each, ()))
+    return found
+
+
+def of_mutes(
+    mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], named: Mapping[Muted, Content | None]
+) -> Denied | None:
+    """Whether the member muted anything an offer is about: items, the groups that it names, all groups of both."""
+    about = {compared(one) for one in named}
+    for content in named.values():
+        about.update(content.about if content is not None else ())
     for name, item in items.items():
         about.add(Muted(MuteKind.ITEM, name))
-        if item is not None:
-            about.update(Muted(MuteKind.CATEGORY, one) for one in item.path)
-            about.update(Muted(MuteKind.THEME, one) for one in item.themes)
-    return Denied.MUTE if about & set(mutes) else None
+        about.update(_groups(item) if item is not None else ())
+    return Denied.MUTE if about & {compared(one) for one in mutes} else None
+
+
+def _groups(item: CatalogItem) -> set[Muted]:
+    found = {compared(Muted(MuteKind.CATEGORY, one)) for one in item.path}
+    return found | {compared(Muted(MuteKind.THEME, one)) for one in item.themes}
 
 
 def is_guarded(flags: Iterable[str]) -> bool:
     """Whether what bears these flags is offered to nobody."""
     return bool(guarding(flags) - {ONLY_IF_BOUGHT})
+
+
+def of_groups(named: Iterable[Content | None]) -> Denied | None:
+    """Whether a group may be offered to nobody as a whole: it holds what any flag guards, or no catalog knows it.
+
+    `only_if_bought` counts for everybody: nobody has bought all that a group holds, and will hold.
+    """
+    return Denied.GUARD if any(one is None or not is_for_all(one.flags) for one in named) else None
 
 
 def of_guards(items: Mapping[str, CatalogItem | None], bought: AbstractSet[str]) -> Denied | None:

@@ -149,6 +149,35 @@ def test_mutes_and_flags_of_the_catalog_forbid_an_offer(hq: Headquarters) -> Non
     assert asked(hq, offer={"id": "o", "items": ["boots"]}).denied is None
 
 
+def test_an_offer_that_names_groups_is_judged_by_all_that_is_in_them(hq: Headquarters) -> None:
+    """Mutes of wider groups and of themes in them; any guard, however it is spelled; what nobody knows is guarded."""
+    hq.join("m-1")
+    agreed(hq)
+    items = [
+        {"id": "wine-1", "name": "Wine", "path": ["drinks", "wine"], "flags": ["only_if_bought"]},
+        {"id": "beer-1", "name": "Beer", "path": ["drinks", "beer"]},
+        {"category": "Beer", "flags": ["only_if_bought"]},
+        {"id": "n-1", "name": "Nappies", "path": ["care", "nappies"], "themes": ["baby"]},
+        {"id": "b-1", "name": "Boots", "path": ["shoes", "boots"]},
+        {"id": "s-1", "name": "Scarf", "path": ["clothes", "scarves"], "themes": ["winter"]},
+        {"category": "ghosts", "flags": ["new"]},
+    ]
+    systems_shop.take_items(hq.engine, "all", [Line(1, one) for one in items], hq.now_ms)
+    with writing(hq.engine) as connection:
+        collections.give(connection, STORE, Collection.CATALOG, "all")
+    for category in ("wine", "beer", "drinks", "DRINKS", "nothing", "ghosts"):
+        assert asked(hq, offer={"categories": [category]}).denied is Denied.GUARD, category
+    assert asked(hq, offer={"themes": ["nothing"]}).denied is Denied.GUARD
+    hq.office.mute("m-1", Muted(MuteKind.CATEGORY, "shoes"), hq.now_ms)
+    hq.office.mute("m-1", Muted(MuteKind.THEME, "baby"), hq.now_ms)
+    for offer in (
+        {"categories": ["boots"]}, {"categories": ["Shoes"]}, {"categories": ["scarves", "nappies"]},
+        {"themes": ["Baby"]}, {"items": ["b-1"]}, {"items": ["n-1"]},
+    ):  # fmt: skip
+        assert asked(hq, offer=offer).denied is Denied.MUTE, offer
+    assert asked(hq, offer={"categories": ["Scarves"], "themes": ["winter"]}).denied is None
+
+
 def test_flags_of_a_category_or_theme_forbid_offers_of_what_is_in_it(hq: Headquarters) -> None:
     """Said once, by the same file or call; for an item that comes later, too; until they are taken out."""
     hq.join("m-1")

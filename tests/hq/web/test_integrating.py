@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from hq import systems, webhooks
+from hq import collections, systems, webhooks
 from hq.database import writing
 from hq.systems import EVERY_BRAND, Right
+from tests.hq.headquarters import STORE
 from tests.hq.web.place import Place
+from wire.sync import Collection
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/integrating.md").read_text(encoding="utf-8")
 AT_MS = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
@@ -37,6 +39,7 @@ def test_every_example_does_what_the_document_says(place: Place, address: str, n
     """In the order of the document: what is taken, new, refused, decided and told."""
     with writing(place.hq.engine) as connection:
         key = systems.add(connection, "crm", "", tuple(Right), [EVERY_BRAND], (), place.hq.now_ms)
+        collections.give(connection, STORE, Collection.CATALOG, "shoes")
     variables = {"HQ": address, "KEY": key, "PATH": os.environ["PATH"], "DECISION": ""}
     needs("curl")
     told = []
