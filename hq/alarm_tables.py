@@ -16,7 +16,7 @@ alarms = Table(
     METADATA,
     Column("id", _BIG, primary_key=True, autoincrement=True),
     Column("alarm", String(32), nullable=False),
-    Column("store", String(40), nullable=False),  # empty: of HQ itself
+    Column("store", String(40), nullable=False),  # empty: of HQ itself; of some alarms a brand (`hq.alarms.OF_BRANDS`)
     Column("detail", String(200), nullable=False),
     Column("seen", BigInteger, nullable=False),
     Column("first_ms", BigInteger, nullable=False),

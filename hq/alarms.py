@@ -38,6 +38,8 @@ class Alarm(StrEnum):
     MODEL_LEAVES = "model_leaves"
 
 
+OF_BRANDS = frozenset({Alarm.MODEL_LEAVES})  # one open for each brand: `store` has the brand's name
+
 # What an operator reads: what is wrong, and the first thing to do.
 WORDS: dict[Alarm, str] = {
     Alarm.STALE_TICKET: "The store's cache is an old copy or a second box uses its identity. It gets no lease. "
@@ -76,7 +78,8 @@ WORDS: dict[Alarm, str] = {
 def raise_(connection: Connection, alarm: Alarm, store: str, now_ms: int, detail: str = "") -> None:
     """Raises an alarm, or counts once more the one that is open, in the caller's transaction.
 
-    `store` is empty where it is of HQ itself. `detail` is cut to 200 characters, and replaces that of the open one.
+    `store` is empty where it is of HQ itself, and the brand for those `OF_BRANDS`. `detail` is cut to 200 characters,
+    and replaces that of the open one.
     """
     detail = detail[:MAX_DETAIL]
     row = {"alarm": alarm.value, "store": store, "detail": detail, "seen": 1, "first_ms": now_ms,

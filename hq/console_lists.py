@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from hq.alarm_tables import alarms
+from hq.alarms import OF_BRANDS
 from hq.choosing_tables import export_orders, exports
 from hq.console_tables import questions
 from hq.custody_tables import erasure_orders, erasures
@@ -36,6 +37,7 @@ from wire.sync import Readiness
 
 PAGE = 50
 _MOST_FIND = 40
+_OF_STORES = alarms.c.alarm.not_in(sorted(OF_BRANDS))  # a brand may be named as a store is
 T = TypeVar("T")
 
 
@@ -92,7 +94,9 @@ def stores_page(
         wanted = wanted.where(_is(state, now_ms))
     rows = connection.execute(wanted.order_by(stores.c.id).limit(limit + 1)).all()
     ids = [row.id for row in rows[:limit]]
-    counted = select(alarms.c.store, func.count()).where(alarms.c.over_ms.is_(None), alarms.c.store.in_(ids))
+    counted = select(alarms.c.store, func.count()).where(
+        alarms.c.over_ms.is_(None), alarms.c.store.in_(ids), _OF_STORES
+    )
     raised = {row[0]: row[1] for row in connection.execute(counted.group_by(alarms.c.store))}
     found = [_store(row, raised.get(row.id, 0), now_ms) for row in rows[:limit]]
     return _page(found, len(rows) > limit, [one.id for one in found])
@@ -102,7 +106,8 @@ def store_line(connection: Connection, store: str, now_ms: int) -> StoreLine | N
     """One store; None: no such store."""
     wanted = select(stores, links).outerjoin(links, links.c.store == stores.c.id).where(stores.c.id == store)
     row = connection.execute(wanted).first()
-    counted = select(func.count()).select_from(alarms).where(alarms.c.over_ms.is_(None), alarms.c.store == store)
+    raised = select(func.count()).select_from(alarms).where(alarms.c.store == store, _OF_STORES)
+    counted = raised.where(alarms.c.over_ms.is_(None))
     return None if row is None else _store(row, connection.scalar(counted) or 0, now_ms)
 
 
@@ -155,7 +160,7 @@ def alarms_page(
     """Rows of `alarms`, the newest first; `past`: with those that are over; `find`: a store's id begins so; `store`:
     it is this one.
     """
-    wanted = select(alarms) if store is None else select(alarms).where(alarms.c.store == store)
+    wanted = select(alarms) if store is None else select(alarms).where(alarms.c.store == store, _OF_STORES)
     if after.isdecimal():
         wanted = wanted.where(alarms.c.id < int(after[:18]))
     if not past:

@@ -6,7 +6,8 @@
     day 30     a new model is learned in any case, and tried again each day; on day 36 the old one is destroyed
     each day   while none is in force: a new one
 
-A model that was never made by a command is not made here either.
+A model that was never made by a command is not made here either: a first one that was refused, or of too few, is made
+by the next command. There is none that could leave, and people were told.
 
 I/O: sqlalchemy.
 """
@@ -78,7 +79,7 @@ def keep_lawful(engine: Engine, keys: Keys, brand: str, now_ms: int) -> None:
         for one in {each.number: each for each in over}.values():
             training_versions.destroy(connection, one)
             if one.state is State.IN_FORCE:
-                alarms.raise_(connection, Alarm.MODEL_LEAVES, "", now_ms, f"{brand}: {one.number} was taken out")
+                alarms.raise_(connection, Alarm.MODEL_LEAVES, brand, now_ms, f"{brand}: {one.number} was taken out")
     if not all(one.is_published for one in _listed(engine, brand)):
         training.publish(engine, keys, brand, now_ms)
 
@@ -102,9 +103,9 @@ def _listed(engine: Engine, brand: str) -> list[Version]:
 
 
 def _tell(engine: Engine, brand: str, now_ms: int, trouble: str) -> None:
-    """Raises the alarm where no new model came: the one in force grows too old; ends it where one did."""
+    """Raises the brand's alarm where no new model came: the one in force grows too old; ends it where one did."""
     with writing(engine) as connection:
         if not trouble:
-            alarms.clear(connection, Alarm.MODEL_LEAVES, "", now_ms)
+            alarms.clear(connection, Alarm.MODEL_LEAVES, brand, now_ms)
         else:
-            alarms.raise_(connection, Alarm.MODEL_LEAVES, "", now_ms, f"{brand}: {trouble}")
+            alarms.raise_(connection, Alarm.MODEL_LEAVES, brand, now_ms, f"{brand}: {trouble}")

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 
 from hq import console_lists, systems, systems_refused
 from hq.alarm_tables import alarms
+from hq.alarms import OF_BRANDS, Alarm
 from hq.alarms import WORDS as ALARM_WORDS
-from hq.alarms import Alarm
 from hq.console_lists import PAGE, StoreState
 from hq.console_roles import View
 from hq.console_tables import questions
@@ -77,6 +77,7 @@ class AlertShown(Shown):
     alarm = fields.String()
     words = fields.Function(lambda one: ALARM_WORDS[Alarm(one.alarm)] if one.alarm in set(Alarm) else one.alarm)
     store = fields.String()
+    has_page = fields.Function(lambda one: bool(one.store) and one.alarm not in OF_BRANDS)
     detail = fields.String()
     seen = fields.Integer()
     first_at = Instant(attribute="first_ms")

@@ -30,7 +30,7 @@ from hq import (
     training_job,
     training_versions,
 )
-from hq.alarms import open_alarms
+from hq.alarms import Alarm, open_alarms
 from hq.database import open_database, reading, writing
 from hq.errors import Refused
 from hq.learning import apart
@@ -178,6 +178,12 @@ def tick(hq: Headquarters, days: float, learning: training.Learning = plain) -> 
     return training_job.tick(hq.engine, hq.keys, lambda: hq.now_ms, learning)
 
 
+def troubled(hq: Headquarters) -> dict[str, str]:
+    """The details of the open alarms that a model leaves, by brand."""
+    with reading(hq.engine) as connection:
+        return {one.store: one.detail for one in open_alarms(connection) if one.alarm == Alarm.MODEL_LEAVES}
+
+
 def test_the_view_has_three_columns_of_those_who_let_things_be_suggested(hq: Headquarters) -> None:
     """Gifts, what is not theirs, deleted or given back, flagged, unknown or muted is not in it; nor who withdrew or is
     too young, nor a list that was not granted."""
@@ -293,13 +299,14 @@ def test_a_model_by_which_a_group_fares_worse_is_refused(
 
 
 def test_too_few_people_teach_nothing(hq: Headquarters) -> None:
-    """Below the least of a cluster it says so, and the try stands in the list."""
+    """Below the least of a cluster it says so, and the try stands in the list; a first one is tried again by people."""
     for number in range(19, PEOPLE):
         hq.office.withdraw(f"canary-member-{number}", hq.now_ms, purpose="suggest")
     with pytest.raises(Refused, match="too_few") as refused:
         train(hq)
     assert "at least 20 members" in refused.value.hint and states(hq) == ["too-few"]
     assert not in_store(hq)
+    assert not tick(hq, 31) and states(hq) == ["too-few"] and not troubled(hq)
 
 
 def test_who_withdraws_leaves_the_tables_within_seven_days(hq: Headquarters) -> None:
@@ -349,6 +356,17 @@ def test_where_no_new_model_may_come_the_old_one_goes_all_the_same(hq: Headquart
     with reading(hq.engine) as connection:
         assert not open_alarms(connection)
     assert not tick(hq, 29) and len(tick(hq, 1)) == 1, "and each thirty days in any case"
+
+
+def test_what_one_brand_learns_ends_no_alarm_of_another(hq: Headquarters) -> None:
+    """Each brand has its own, for what did not come and for what was taken out, and its own model alone ends it."""
+    train(hq)
+    training_job._tell(hq.engine, "other", hq.now_ms, "too_few")
+    hq.now_ms += int(36 * DAY_MS)
+    training_job.keep_lawful(hq.engine, hq.keys, "main", hq.now_ms)
+    assert troubled(hq) == {"other": "other: too_few", "main": "main: 1 was taken out"}
+    assert len(tick(hq, 1)) == 1
+    assert troubled(hq) == {"other": "other: too_few"}
 
 
 def test_an_earlier_version_comes_back_unless_somebody_left_it_long_ago(hq: Headquarters) -> None:

@@ -139,7 +139,10 @@ def test_a_store_shows_its_own_alerts(place: Place, privacy: FlaskClient) -> Non
         raise_(connection, Alarm.LOG_BROKEN, "store-2", now_ms, "its own")
         for number in range(60):
             raise_(connection, Alarm.LOG_BROKEN, f"store-2{number}", now_ms, "another's")
+        raise_(connection, Alarm.MODEL_LEAVES, "store-2", now_ms, "another's")  # a brand of the same name
     try:
+        every = privacy.get("/console/alerts", base_url=place.address).get_data(as_text=True)
+        assert "<td>store-2</td>" in every and '<a href="/console/stores/store-259">' in every
         page = privacy.get("/console/stores/store-2", base_url=place.address).get_data(as_text=True)
         assert "its own" in page and "another&#39;s" not in page
     finally:
