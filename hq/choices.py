@@ -18,7 +18,7 @@ from hq.errors import Reason, Refused
 from hq.keys import Keys
 from hq.log_tables import withdrawals_applied
 from hq.membership import Locked
-from hq.state import DEFAULT_MODE, PRESENCE, Event, Standing, channel_of, fold, is_wide
+from hq.state import DEFAULT_MODE, PRESENCE, Event, Standing, channel_of, fold, grant_time, is_wide
 from hq.tables import audience, instances, links, records, stores
 from wire import synthetic
 from wire.member import Mode, Muted, NameChoice, Statement
@@ -198,10 +198,13 @@ def version(connection: Connection, one: Locked) -> str:
 
 
 def resumes_to(events: Iterable[Event]) -> Mode:
-    """The mode chosen last that is not quiet; where none was, the one that everybody begins with."""
-    loud = [one for one in events if one.choice.mode not in (None, Mode.QUIET)]
-    latest = max(loud, key=lambda one: (one.chosen_s or 0, one.recorded_s, one.id), default=None)
-    return DEFAULT_MODE if latest is None or latest.choice.mode is None else latest.choice.mode
+    """The mode chosen last that is not quiet, ranked as the fold does: of unknown or future times the quieter one.
+
+    Where none was, the one that everybody begins with.
+    """
+    modes = [(grant_time(one), one.choice.mode) for one in events]
+    loud = [(at_s, -mode, mode) for at_s, mode in modes if mode is not None and mode is not Mode.QUIET]
+    return max(loud)[2] if loud else DEFAULT_MODE
 
 
 def confirmed(

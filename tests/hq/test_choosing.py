@@ -1,12 +1,13 @@
 """What a member sees and sets of the own choices, and what the stores have confirmed of them."""
 
 import argparse
+import json
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete, func, select
 
-from hq import choices, choosing, erasure, felt, ledger, own_profile
+from hq import choices, choosing, erasure, felt, importer, ledger, own_profile
 from hq.choices import AtStore, Choices, Confirmed, Step
 from hq.choosing import Wish
 from hq.choosing_tables import OF_A_MEMBER, chosen_stores
@@ -16,7 +17,7 @@ from hq.errors import Reason, Refused
 from hq.felt import Line
 from hq.felt_commands import PART
 from tests.fakes.store import FakeStore
-from tests.hq.headquarters import STORE, Headquarters, items, text
+from tests.hq.headquarters import DAY_S, STORE, Headquarters, items, text
 from wire import schema
 from wire.items import MuteKind
 from wire.member import Mode, Muted, NameChoice, SourceClass, Value
@@ -134,6 +135,19 @@ def test_a_pause_ends_in_the_mode_before_it(hq: Headquarters, member: str) -> No
         assert chosen(hq).mode is (before or Mode.HELP) and hq.record(member) is not None
     choosing.set_name(hq.office, member, NameChoice.NEVER, hq.now_ms, APP)
     assert chosen(hq).name is NameChoice.NEVER
+
+
+def test_a_pause_never_ends_in_a_mode_whose_time_is_in_the_future(hq: Headquarters, member: str) -> None:
+    """An import says "open", chosen next year: the member's own choice counts after it, and after a pause."""
+    row = {"member": member, "chosen": hq.now_s + 400 * DAY_S, "mode": "open"}
+    assert importer.run(hq.engine, hq.keys, [json.dumps(row).encode()], hq.now_ms).taken == 1
+    choosing.set_mode(hq.office, member, Mode.HELP, hq.now_ms, APP)
+    hq.now_ms += 1000
+    choosing.pause(hq.office, member, hq.now_ms, APP)
+    assert chosen(hq).resumes_to is Mode.HELP
+    hq.now_ms += 1000
+    choosing.resume(hq.office, member, hq.now_ms, APP)
+    assert chosen(hq).mode is Mode.HELP
 
 
 @pytest.mark.parametrize(
