@@ -24,7 +24,7 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
-from wire import cbor, columns
+from wire import cbor
 from wire.errors import Reason, WireError
 
 T = TypeVar("T")
@@ -65,8 +65,6 @@ _MOST_ARRAYS = 16  # … and whole arrays
 _Write = Callable[[Any], bytes]
 _Read = Callable[[Any], tuple[Any, int]]  # what a plain value says, and the bytes of its deterministic encoding
 _Codec = tuple[_Write, _Read]
-_MEASURES: dict[_Read, columns.Measure] = {}  # of plain values, by what reads one
-_MANY: dict[_Read, columns.ReadMany] = {}  # of maps of such alone
 
 
 def exactly(length_bytes: int) -> Size:
@@ -161,7 +159,6 @@ def _bool() -> _Codec:
             raise _wrong("a boolean")
         return value, 1
 
-    _MEASURES[read] = columns.booleans
     return write, read
 
 
@@ -180,7 +177,6 @@ def _int(bound: Range) -> _Codec:
             raise _wrong(what)
         return value, head_bytes(value if value >= 0 else -1 - value)
 
-    _MEASURES[read] = columns.integers(low, high)
     return write, read
 
 
@@ -201,7 +197,6 @@ def _bytes(size: Size) -> _Codec:
         length = len(value)
         return value, length + (1 if length < 24 else cbor.head_bytes(length))
 
-    _MEASURES[read] = columns.byte_strings(low, high)
     return write, read
 
 
@@ -231,7 +226,6 @@ def _str(size: Size) -> _Codec:
         except UnicodeEncodeError:  # a lone surrogate
             raise _wrong(what) from None
 
-    _MEASURES[read] = columns.texts(low, high)
     return write, read
 
 
@@ -259,7 +253,6 @@ def _enum(schema: type[Enum]) -> _Codec:
 def _array(element: _Codec, bound: Count | None) -> _Codec:
     most = bound.high if bound else 4096
     write_one, read_one = element
-    read_many = _MANY.get(read_one)
 
     def write(value: Any) -> bytes:
         if type(value) is not tuple or len(value) > most:
@@ -270,8 +263,6 @@ def _array(element: _Codec, bound: Count | None) -> _Codec:
         if type(value) is not list or len(value) > most:
             raise _wrong(f"an array of at most {most} elements")
         size_bytes = cbor.head_bytes(len(value))
-        if read_many is not None and (many := read_many(value)) is not None:
-            return many[0], size_bytes + many[1]
         parts = []
         for part in value:
             one, more_bytes = read_one(part)
@@ -363,8 +354,6 @@ def _map(schema: type) -> _Codec:
             size_bytes += more_bytes
         return schema(*parts), size_bytes
 
-    if all(one in _MEASURES for one in readers):
-        _MANY[read] = columns.reader(schema, required, [_MEASURES[one] for one in readers])
     return write, read
 
 

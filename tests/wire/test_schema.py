@@ -5,11 +5,11 @@ from enum import IntEnum, StrEnum
 from typing import Annotated
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import instances
-from wire import cbor, columns, schema
+from wire import cbor, schema
 from wire.errors import Reason, WireError
 from wire.schema import Count, Packed, Range, Size, exactly
 
@@ -49,25 +49,6 @@ class Thing:
     rows: Annotated[tuple[Row, ...], Count(2)]
     inner: Row | None
     texts: Annotated[tuple[Annotated[str, Size(0, 2)], ...], Count(3)] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Plain values alone, of which many are read at once."""
-
-    item: Annotated[str, Size(1, 64)]
-    label: Annotated[str, Size(0, 300)]
-    at: int | None
-    number: Annotated[int, Range(-300, 300)] | None
-    raw: Annotated[bytes, Size(0, 40)]
-    yes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Many of them."""
-
-    all: Annotated[tuple[Line, ...], Count(20)]
 
 
 THING = Thing(True, 3, 2**64 - 1, "é", b"", Number.TWO, (Row(b"xy", Word.A), Row(b"ab", None)), None, ("", "ab"))
@@ -215,88 +196,6 @@ def test_reading_at_once_refuses_what_strict_reading_refuses(thing, at, put):
     except WireError:
         return
     assert cbor.encode(cbor.decode(changed)) == changed
-
-
-def likely(draw, most):
-    """Lines of one form, most often: with both of what may be absent, or without; texts long or not plain ASCII."""
-    whole, long = draw(st.booleans()), draw(st.sampled_from([1, 1, 12, 130]))
-    number = draw(st.sampled_from([st.integers(0, 23), st.integers(0, 300), st.integers(-300, 300)]))
-    one = st.builds(
-        Line,
-        st.text(st.sampled_from("abc"), min_size=1, max_size=min(long, 30)),
-        st.text(st.sampled_from("aü"), max_size=long) if draw(st.booleans()) else st.just("a" * long),
-        st.integers(2**30, 2**32 + 9) if whole else st.none(),
-        number if whole else st.none(),
-        st.binary(max_size=40),
-        st.booleans(),
-    )
-    return draw(st.lists(one, min_size=columns.LEAST - 1, max_size=most))
-
-
-@settings(max_examples=40)
-@given(st.data())
-def test_many_maps_come_back_as_they_were(data):
-    """Read column by column or one by one, with absent values or without: the same instances from the same bytes."""
-    lines = Lines(tuple(likely(data.draw, 16)))
-    if data.draw(st.booleans()):
-        lines = Lines((*lines.all, replace(lines.all[0], at=None)))
-    encoded = schema.encode(lines)
-    assert schema.decode(Lines, encoded) == lines
-    assert cbor.encode(cbor.decode(encoded)) == encoded
-
-
-@settings(max_examples=50)
-@given(st.data(), st.integers(0, 2000), st.binary(max_size=3))
-def test_many_maps_are_read_as_strictly_as_one(data, at, put):
-    """Whatever is put into many: they are read, or refused, as each of them is by itself."""
-    said = schema.encode(Lines(tuple(likely(data.draw, 9))))
-    at %= len(said)
-    changed = said[:at] + put + said[at + 1 :]
-    try:
-        found = schema.decode(Lines, changed)
-    except WireError:
-        with pytest.raises(WireError):
-            plain = cbor.decode(changed)
-            if type(plain) is not dict or list(plain) != [0] or type(plain[0]) is not list or len(plain[0]) > 20:
-                raise
-            for one in plain[0]:
-                schema.from_plain(Line, one)
-        return
-    assert schema.encode(found) == changed == cbor.encode(cbor.decode(changed))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {0: "", 1: "", 4: b"", 5: True}, {0: "a" * 65, 1: "", 4: b"", 5: True}, {0: "a", 1: "ü" * 151, 4: b"", 5: True},
-        {0: "a", 1: "", 3: 301, 4: b"", 5: True}, {0: "a", 1: "", 3: True, 4: b"", 5: True}, {0: "a", 1: "", 4: b""},
-        {0: "a", 1: "", 4: b"", 5: 1}, {0: "a", 1: "", 4: "", 5: True}, {0: "a", 1: "", 4: b"", 5: True, 6: 1},
-        {1: "", 0: "a", 4: b"", 5: True}, {False: "a", True: "", 4: b"", 5: True}, {0: "a", 1: None, 4: b"", 5: True},
-        {0: "a", 1: "\ud800", 4: b"", 5: True}, {-1: 0, 0: "a", 1: "", 4: b"", 5: True}, {}, ["a"],
-    ],
-)  # fmt: skip
-def test_many_of_what_one_may_not_be_are_refused(wrong):
-    """A bound, a type, a key too many or too few, or in another order: refused in one map, in one of many, in all."""
-    right = {0: "a", 1: "", 4: b"", 5: True}
-    assert len(schema.from_plain(Lines, {0: [right] * 12}).all) == 12
-    for listed in ([wrong], [wrong, *[right] * 11], [*[right] * 11, wrong], [wrong] * 12):
-        with pytest.raises(WireError):
-            schema.from_plain(Lines, {0: listed})
-
-
-def test_many_empty_maps_are_as_many_instances():
-    """Where all may be absent, nothing but empty maps says that all is."""
-
-    @dataclass(frozen=True, slots=True)
-    class Maybe:
-        number: int | None
-
-    @dataclass(frozen=True, slots=True)
-    class Several:
-        all: tuple[Maybe, ...]
-
-    several = Several((Maybe(None),) * 12)
-    assert schema.decode(Several, schema.encode(several)) == several
 
 
 @given(st.binary(max_size=80))
