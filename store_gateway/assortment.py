@@ -58,11 +58,16 @@ class Assortment:
 
     def name(self, item: str) -> str | None:
         """The name of an item as it is now; None: it is not what `sorts` says, so that nobody knows what guards it."""
-        if self._reading is None and len(self._stamp) == 1 and self._shelf.stamp() == self._stamp:
+        if len(self._stamp) == 1 and self.is_read:
             return self._names.get(item)  # of one catalog, and nothing is another since: no need to open a record
         told, sort = self._shelf.item(item), self.sorts.sort(item)
         same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags), told.zone)
         return told.name if told is not None and same else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether `sorts` is of the catalog as it is now."""
+        return self._reading is None and self._shelf.stamp() == self._stamp
 
     @property
     def stamp(self) -> Stamp:

@@ -16,8 +16,8 @@ from store_gateway.core.presence import Presence
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
 from store_gateway.lately import Lately
-from store_gateway.memories import ends_memory, lets_suggest
-from store_gateway.offers import Offers
+from store_gateway.memories import lets_tell
+from store_gateway.offers import Offers, Shown
 from store_gateway.open_cards import OpenCards
 from store_gateway.standing import Standing
 from wire import query
@@ -51,7 +51,7 @@ class Looks:
         self._recorded: dict[bytes, set[tuple[bytes, frozenset[str]]]] = {}  # handle -> (session, scopes)
         self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
         self._waiting: list[Entry] = []
-        self._silent: list[Entry] = []
+        self._silent: list[tuple[bytes, Shown]] = []  # pseudonym, and what nobody said a word on
         self._open: dict[bytes, OpenCards] = {}
         self._lately = Lately()
         self._dismissed: dict[bytes, set[str]] = {}  # session -> hints that it wants no more
@@ -79,7 +79,7 @@ class Looks:
             except CacheError:
                 return DARK
             recorded.add(key)
-            self._offers.saw(visit, fresh)
+            self._offers.saw(visit, session.role, fresh)
         self._open.setdefault(session.key, OpenCards()).given(handle, section, built.card.version)
         self._lately.shown(session.key, handle, pseudonym, now_mono_s)
         return built.card
@@ -141,7 +141,7 @@ class Looks:
         """The visit is over: nothing of it is kept, but that something was suggested and nobody said a word on it."""
         silent = self._offers.left(handle)
         if silent is not None and len(self._silent) < MOST_SILENT:
-            self._silent += [(EventKind.OUTCOME, silent[0], one) for one in silent[1]]
+            self._silent += [(silent[0], one) for one in silent[1]]
         self._recorded.pop(handle, None)
         self._refused_once = {one for one in self._refused_once if one[0] != handle}
 
@@ -155,12 +155,17 @@ class Looks:
     def flush(self, now_mono_s: float) -> None:
         """Records the refused looks, and what was suggested in vain; where that fails they wait for the next time.
 
-        Of a member who went meanwhile, or took back the leave to suggest, nothing more is said.
+        Of a member who went meanwhile, or took back the leave to suggest, nothing more is said; and no stage of who
+        took back that one. It is asked anew each time.
         """
         self._lately.tick(now_mono_s)
         now_ms = self._keeper.trusted_ms(now_mono_s) or 0
-        self._silent = [one for one in self._silent if one[1] is not None and self._lets_suggest(one[1], now_ms)]
-        waiting = [*self._waiting, *self._silent]
+        over = {one for one, _ in self._silent if self._presence.visit(one) is None}
+        self._silent = [one for one in self._silent if self._lets_tell(*one, now_ms)]
+        passed = [(one, self._offers.ignored(one, shown, now_ms)) for one, shown in self._silent]
+        waiting = [*self._waiting, *((EventKind.OUTCOME, one, outcome) for one, outcome in passed)]
+        for pseudonym in over:
+            self._standing.drop(pseudonym)
         if waiting:
             try:
                 self._keeper.record(now_mono_s, *waiting)
@@ -169,14 +174,12 @@ class Looks:
             self._waiting.clear()
             self._silent.clear()
 
-    def _lets_suggest(self, pseudonym: bytes, now_ms: int) -> bool:
+    def _lets_tell(self, pseudonym: bytes, shown: Shown, now_ms: int) -> bool:
         policy = self._keeper.policy()
         member, denied = self._standing.record(pseudonym)
-        if self._presence.visit(pseudonym) is None:
-            self._standing.drop(pseudonym)
-        if policy is None or member is None or ends_memory(denied):
+        if policy is None or member is None:
             return False
-        return lets_suggest(member, policy, policy.store.store, now_ms // 1000)
+        return lets_tell(shown.outcome, member, denied, policy, policy.store.store, now_ms // 1000)
 
     def _build(self, session: Session, pseudonym: bytes, section: Section | None, now_ms: int) -> Built | Deny | None:
         policy = self._keeper.policy()

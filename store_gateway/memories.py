@@ -41,6 +41,15 @@ def lets_suggest(member: Member, policy: Policy | None, store: str, now_s: int =
     return any(not isinstance(one, Rule) and all(now_s < grant.until_s for grant in one) for one in found)
 
 
+def lets_tell(
+    outcome: SuggestionOutcome, member: Member, denied: Denied, policy: Policy | None, store: str, now_s: int
+) -> bool:
+    """Whether this may still be told and remembered of a suggestion: of the store's own, which say a reason, by the
+    leave for these alone. `now_s`: Unix seconds UTC.
+    """
+    return not ends_memory(denied) and lets_suggest(member, None if outcome.reason else policy, store, now_s)
+
+
 def ends_memory(denied: Denied) -> bool:
     """Whether what was withdrawn in this store ends suggestions here."""
     return denied.everything or SCOPE in denied.scopes

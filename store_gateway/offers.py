@@ -14,12 +14,13 @@ from consent import offered
 from consent.offered import NOTHING_OFFERED, Around, Offered
 from consent.suggest import choose
 from consent.suggest.choose import Told
-from consent.suggest.journey import STAGE
+from consent.suggest.journey import COHORT, STAGE
 from consent.suggest.memory import Came, after
 from consent.suggest.model import Model
 from consent.suggest.shelf import Shelf
 from consent.visit import Denied, Visit
 from store_gateway.assortment import Assortment
+from store_gateway.memories import lets_tell
 from store_gateway.shelf import Stamp
 from store_gateway.tables import Tables
 from wire.items import Response, SuggestionOutcome
@@ -30,6 +31,7 @@ from wire.suggested import Suggested, SuggestedKind
 from wire.suggestions import Memory
 
 _DAY_S = 86_400
+_CONCLUDED = frozenset((STAGE, COHORT))
 
 
 class Keeper(Protocol):
@@ -81,6 +83,15 @@ class _Made:
         self.offered = offered
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown:
+    """How an item was shown first on a visit: what was recorded of it, to which role, and the visit as it was then."""
+
+    outcome: SuggestionOutcome
+    role: str
+    visit: Visit
+
+
 class _Visit:
     """One visit. `shown`: by item what was said of it; None: nothing yet. `first`: by item how it was shown first.
 
@@ -92,7 +103,7 @@ class _Visit:
     def __init__(self, pseudonym: bytes) -> None:
         self.pseudonym = pseudonym
         self.memory: Memory | None = None
-        self.first: dict[str, SuggestionOutcome] = {}
+        self.first: dict[str, Shown] = {}
         self.made: dict[str, _Made] = {}  # by role
         self.shown: dict[str, Response | None] = {}
 
@@ -135,7 +146,7 @@ class Offers:
         same = before is not None and before.of.is_same(of)
         if before is not None and same and before.at_s == now_s:
             return before
-        scopes = offered.sources(member, denied, role, visit, policy, now_s)
+        scopes = self._sources(member, denied, role, visit, policy, now_s)
         if before is not None and same and before.scopes == scopes and before.at_s // _DAY_S == now_s // _DAY_S:
             before.at_s = now_s
             return before
@@ -149,6 +160,15 @@ class Offers:
         made = held.made[role] = _Made(of, scopes, now_s, found)
         return made
 
+    def _sources(
+        self, member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int
+    ) -> frozenset[str] | None:
+        """Nothing is concluded before the catalog is read that says what guards it: a conclusion names no item that
+        could be taken from the card.
+        """
+        found = offered.sources(member, denied, role, visit, policy, now_s)
+        return found if found is None or self._assortment.is_read else found - _CONCLUDED
+
     def _around(self, held: _Visit) -> Around:
         if held.memory is None:
             held.memory = self._keeper.memory(held.pseudonym)
@@ -161,7 +181,7 @@ class Offers:
         if policy is None or member is None:
             return None
         now_s = now_ms // 1000
-        scopes = offered.sources(member, denied, role, visit, policy, now_s)
+        scopes = self._sources(member, denied, role, visit, policy, now_s)
         if scopes is None:
             return None
         held = self._visits.get(visit.handle) or _Visit(pseudonym)
@@ -191,21 +211,45 @@ class Offers:
             if item not in held.shown
         )
 
-    def saw(self, visit: Visit, outcomes: tuple[SuggestionOutcome, ...]) -> None:
-        """It was recorded that these were shown."""
+    def saw(self, visit: Visit, role: str, outcomes: tuple[SuggestionOutcome, ...]) -> None:
+        """It was recorded that these were shown to this role."""
         held = self._visits.get(visit.handle)
         if held is not None and outcomes:
-            held.first |= {one.item: one for one in outcomes}
+            held.first |= {one.item: Shown(one, role, visit) for one in outcomes}
             held.shown |= dict.fromkeys((one.item for one in outcomes), None)
 
-    def outcome(self, visit: Visit, item: str, response: Response) -> SuggestionOutcome:
+    def outcome(self, visit: Visit, item: str, response: Response, now_ms: int) -> SuggestionOutcome:
         """What is to be recorded of an answer: with zone, stage and reason of when the item was shown first.
 
-        So a share of what was shown can be told of each of them.
+        So a share of what was shown can be told of each of them. What may not be told any more is left out: the stage,
+        and the reason where the store's own suggestions were withdrawn, and somebody else suggests the item.
         """
         held = self._visits.get(visit.handle)
         first = held.first.get(item) if held is not None else None
-        return SuggestionOutcome(item, response, visit.zone) if first is None else replace(first, response=response)
+        if held is None or first is None:
+            return SuggestionOutcome(item, response, visit.zone)
+        told = self._told(held.pseudonym, first, now_ms // 1000)
+        policy = self._keeper.policy()
+        member, denied = self._records.record(held.pseudonym)
+        store = policy.store.store if policy is not None else ""
+        if member is None or not lets_tell(told, member, denied, policy, store, now_ms // 1000):
+            told = replace(told, reason=None)
+        return replace(told, response=response)
+
+    def ignored(self, pseudonym: bytes, shown: Shown, now_ms: int) -> SuggestionOutcome:
+        """What is to be recorded of what was shown without a word, with as much of it as may be told now."""
+        return replace(self._told(pseudonym, shown, now_ms // 1000), response=Response.IGNORED)
+
+    def _told(self, pseudonym: bytes, shown: Shown, now_s: int) -> SuggestionOutcome:
+        """Without the stage where it may no longer be shown to who saw it then, on the visit as it was then."""
+        if shown.outcome.stage is None:
+            return shown.outcome
+        policy = self._keeper.policy()
+        member, denied = self._records.record(pseudonym)
+        scopes = None
+        if policy is not None and member is not None:
+            scopes = offered.sources(member, denied, shown.role, shown.visit, policy, now_s)
+        return shown.outcome if STAGE in (scopes or ()) else replace(shown.outcome, stage=None)
 
     def is_news(self, handle: bytes, item: str, response: Response) -> bool:
         """Whether this was not said on this visit yet, nor anything that says more: to be recorded."""
@@ -221,13 +265,12 @@ class Offers:
         if held is not None:
             held.shown[item] = response
 
-    def left(self, handle: bytes) -> tuple[bytes, tuple[SuggestionOutcome, ...]] | None:
+    def left(self, handle: bytes) -> tuple[bytes, tuple[Shown, ...]] | None:
         """The visit is over: whose it was, and what was shown without a word; nothing of it is kept."""
         held = self._visits.pop(handle, None)
         if held is None:
             return None
-        silent = [one for item, one in held.first.items() if held.shown.get(item) is None]
-        return held.pseudonym, tuple(replace(one, response=Response.IGNORED) for one in silent)
+        return held.pseudonym, tuple(one for item, one in held.first.items() if held.shown.get(item) is None)
 
 
 def _led(told: Suggested | None) -> SuggestedKind | None:

@@ -84,7 +84,7 @@ class Suggestions:
             return WITHHELD
         if not self._offers.is_news(asked.handle, asked.item, asked.response):
             return query.Accepted()  # the box noted by itself that it was shown; and a second tap says nothing new
-        outcome = EventKind.OUTCOME, pseudonym, self._offers.outcome(visit, asked.item, asked.response)
+        outcome = EventKind.OUTCOME, pseudonym, self._offers.outcome(visit, asked.item, asked.response, now_ms)
         if asked.response is Response.NOT_FOR_ME:
             mute = Mute(MuteKind.ITEM, asked.item, session.associate, session.tablet)
             self._mute(pseudonym, mute, now_mono_s, outcome)

@@ -17,7 +17,7 @@ from store_gateway.denials import Denials
 from store_gateway.disclosure_log import Sign
 from store_gateway.epochs import Epochs
 from store_gateway.holdings import Holdings, Instance, Span
-from store_gateway.memories import Memories, ends_memory, lets_suggest
+from store_gateway.memories import Memories, ends_memory, lets_suggest, lets_tell
 from store_gateway.outbox import Entry, Outbox
 from store_gateway.paired import PairedTablets
 from store_gateway.paired import Tablet as Tablet
@@ -273,8 +273,8 @@ class Vault:
         for _, pseudonym, body in entries:
             if pseudonym is not None and isinstance(body, SuggestionOutcome):
                 member, denied = self.member(pseudonym), self.denials.of(pseudonym)
-                lets = member is not None and lets_suggest(member, self.policy, self._store, at_ms // 1000)
-                if lets and not ends_memory(denied):
+                of = self.policy, self._store, at_ms // 1000
+                if member is not None and lets_tell(body, member, denied, *of):
                     self.memories.note(pseudonym, body, at_ms // _DAY_MS, self._rules())
 
     def sweep_memories(self, at_ms: int, now_mono_s: float) -> bool:

@@ -62,7 +62,8 @@ class SuggestionOutcome:
 
     stage: how far the shopper was, where that could be told. reason: what mattered most for it, the rule that it is
     counted by; None: not suggested by the store itself, or told by a box before there was a word for it. Zone, stage
-    and reason are those of when it was shown first on the visit, whatever is said of it later.
+    and reason are those of when it was shown first on the visit, whatever is said of it later; what the member withdrew
+    since is left out.
     """
 
     item: Annotated[str, Size(1, 64)]

@@ -14,7 +14,7 @@ from consent.suggest.memory import NOTHING, Came, after
 from consent.visit import NOTHING_DENIED, Denied
 from store_gateway.core.phones import bucket_of
 from store_gateway.errors import CacheError, CacheReason
-from store_gateway.memories import ends_memory, lets_suggest
+from store_gateway.memories import ends_memory, lets_suggest, lets_tell
 from store_gateway.replica import NO_CHANGES, Changes, Tablet
 from store_gateway.trust import Trust
 from wire import query, sync
@@ -194,7 +194,8 @@ class FakeReplica:
             member = self.members.get(pseudonym or b"")
             if pseudonym is not None and isinstance(body, sync.SuggestionOutcome) and member is not None:
                 day = (self.trusted_ms(now_mono_s) or 0) // 86_400_000
-                if self._lets(member, day * 86_400) and not ends_memory(self.denied(pseudonym)):
+                store = self._policy.store.store if self._policy else ""
+                if lets_tell(body, member, self.denied(pseudonym), self._policy, store, day * 86_400):
                     came = Came(body.response.value)
                     self.memories[pseudonym] = after(self.memory(pseudonym), body.item, came, day, DEFAULT)
 

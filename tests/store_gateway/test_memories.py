@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from store_gateway.cache_keys import LOCAL_KEYS
-from tests.fakes.hq import FakeHQ, Line, a_member
+from tests.fakes.hq import FakeHQ, Line, a_main_policy, a_member, a_store_policy
 from tests.store_gateway.test_orders import ADA, BEN, WITHDRAWAL, outcome, told
 from wire import schema
 from wire.errors import WireError
 from wire.items import Mute, MuteKind, Response, SuggestionOutcome
 from wire.member import Member, Mode, State
 from wire.orders import ExportResult
+from wire.policy import Section
+from wire.suggested import SuggestedKind
 from wire.sync import EventKind, Outcome, Verb
 
 ITEM = "tea-of-nobody-else"
@@ -91,6 +93,25 @@ def test_it_goes_with_the_leave_to_suggest(remembering: Line, hq: FakeHQ, way: s
     line.replica.record(line.now_s, (EventKind.OUTCOME, ADA, became(Response.IGNORED)))
     assert items(line) == []
     assert items(line, BEN) == [(ITEM, 1, 0)]
+
+
+def test_of_the_stores_own_nothing_is_remembered_by_the_leave_for_what_others_suggest(
+    remembering: Line, hq: FakeHQ
+) -> None:
+    """Which a reason tells apart; what somebody else suggests is remembered as before."""
+    line, main = remembering, a_main_policy(2)
+    theirs = replace(main.scopes[0], id="theirs", section=Section.SUGGESTIONS, purposes=("suggest",))
+    line.tell(hq.policy(replace(main, scopes=(*main.scopes, theirs)), a_store_policy()))
+    found = suggestible()
+    line.tell(hq.member(ADA, replace(found, statements=(
+        found.statements[0], replace(found.statements[-1], scopes=("theirs",))
+    ))))  # fmt: skip
+    own = replace(became(Response.DECLINED), reason=SuggestedKind.OFTEN)
+    for one in (ADA, BEN):
+        line.replica.record(line.now_s, (EventKind.OUTCOME, one, own))
+    assert (items(line), items(line, BEN)) == ([(ITEM, 1, 0)], [(ITEM, 0, 1)])
+    line.replica.record(line.now_s, (EventKind.OUTCOME, ADA, became(Response.DECLINED)))
+    assert items(line) == [(ITEM, 0, 1)]
 
 
 def test_what_only_time_ended_goes_within_a_day(remembering: Line, hq: FakeHQ) -> None:

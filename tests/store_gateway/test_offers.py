@@ -294,6 +294,76 @@ def test_a_stage_that_may_not_be_shown_is_neither_told_nor_used(kind: str) -> No
     assert {*told(world)} == {(item, Response.SHOWN, "shoes", None) for item in (TEA, CUP)}
 
 
+@pytest.mark.parametrize("kind", ["here", "at HQ", "run out", "of another role"])
+def test_a_stage_withdrawn_while_the_card_is_open_is_told_no_more(kind: str) -> None:
+    """Neither with an answer nor with a silence, whether the visit goes on or ends; what is not the stage still is."""
+    world = World(concluding())
+    person = choosing(world, HISTORY, BASKET, SCOPE, STAGE)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    card_of(world, tablet, handle, Section.SUGGESTIONS)
+    shown = told(world)
+    assert {one[3] for one in shown} == {Stage.CHOOSING}
+    kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    rest = {
+        "at HQ": (),
+        "run out": (replace(lets(person, STAGE), until_s=world.now_ms // 1000 + 9),),
+        "of another role": (lets(person, STAGE, roles=("manager",)),),
+    }
+    if kind == "here":
+        assert world.ask(query.Withdraw(tablet.session, handle, STAGE)) == query.Accepted()
+    else:
+        world.changes(person, statements=(*kept, lets(person, HISTORY, BASKET, SCOPE), *rest[kind]))
+    world.passes(20)
+    assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
+    world.passes(1200)
+    assert told(world)[len(shown) :] == [
+        (TEA, Response.TAKEN, "shoes", None), (CUP, Response.IGNORED, "shoes", None)
+    ]  # fmt: skip
+
+
+def test_where_the_shopper_has_gone_takes_no_stage_from_what_was_shown_elsewhere() -> None:
+    """The stage may not be shown where they are now: what it was where the item was shown first may still be told."""
+    policy = concluding()
+    shoes = next(one for one in policy.store.zones if one.id == "shoes")
+    zones = (replace(shoes, nodes=("shoes-1",)), replace(shoes, id="coats", label="Coats", nodes=("coats-1",)))
+    world = World(replace(policy, store=replace(policy.store, zones=zones)))
+    person = choosing(world, HISTORY, BASKET, SCOPE)
+    elsewhere = replace(lets(person, STAGE), zones_excluded=("coats",))
+    world.changes(person, statements=(*person.member.statements, elsewhere))
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    card_of(world, tablet, handle, Section.SUGGESTIONS)
+    world.walks(person, 60, "coats-1")
+    assert [line.scope for line in card_of(world, tablet, handle, Section.SUGGESTIONS).lines] == [SCOPE]
+    assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
+    assert told(world)[-1] == (TEA, Response.TAKEN, "shoes", Stage.CHOOSING)
+
+
+def test_nothing_is_concluded_of_a_catalog_that_was_not_read_yet() -> None:
+    """An item is flagged, and what guards the catalog is known later: until then no line rests on any item."""
+    world = World(concluding())
+    choosing(world, HISTORY, BASKET, SCOPE, STAGE, COHORT)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+
+    def scopes() -> list[str]:
+        return [line.scope for line in card_of(world, tablet, handle, Section.SUGGESTIONS).lines]
+
+    assert scopes() == [SCOPE, STAGE]
+    sells(world, hat=())  # read at once, and what comes in the same moment later
+    assert scopes() == [SCOPE, STAGE]
+    sells(world, scarf=())
+    assert scopes() == [SCOPE]
+    world.passes(2)
+    assert scopes() == [SCOPE, STAGE]
+    sells(world, gloves=())
+    sells(world, **{SOAP: ("special:health",)})  # on which the stage rests
+    assert scopes() == [SCOPE]
+    world.passes(2)
+    assert scopes() == [SCOPE]
+
+
 def test_a_muted_theme_takes_all_of_it_from_the_open_card() -> None:
     """At once, and the section with the last of it."""
     world = World(suggesting())
@@ -356,6 +426,34 @@ def test_after_the_leave_to_suggest_nothing_more_is_said_or_remembered(kind: str
     world.passes(300)
     assert outcomes(world) == before
     assert kind == "run out" or not world.replica.memory(person.pseudonym).items
+
+
+def test_the_leave_for_what_others_suggest_is_none_for_the_stores_own() -> None:
+    """The store's own are withdrawn, a list of somebody else's stays: of the own nothing more is said or remembered."""
+    policy = concluding()
+    made = next(one for one in policy.main.scopes if one.id == SCOPE)
+    scopes = (*policy.main.scopes, replace(made, id="theirs", label="theirs"))
+    world = World(replace(policy, main=replace(policy.main, scopes=scopes)))
+    person = choosing(world, HISTORY, BASKET, SCOPE, STAGE, "theirs")
+    at_s = world.now_ms // 1000 - 60
+    theirs = Field("theirs", Value(items=(Item(TEA, "Tea", None, None, False), Item(SOAP, "Soap", None, None, False))),
+                   SourceClass.FIRST, "hq", ValueClass.ENGAGEMENT, at_s, at_s)  # fmt: skip
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    card_of(world, tablet, handle, Section.SUGGESTIONS)
+    before, memory = told(world), world.replica.memory(person.pseudonym)
+    kept = tuple(one for one in person.member.statements if one.purpose != "suggest")
+    left = (*kept, lets(person, HISTORY, BASKET, STAGE, "theirs"))
+    world.changes(person, statements=left, fields=(*person.member.fields, theirs))
+    assert world.replica.memory(person.pseudonym) == memory
+    card_of(world, tablet, handle, Section.SUGGESTIONS)
+    assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
+    world.passes(1200)
+    found = [one for one in recorded(world, EventKind.OUTCOME) if isinstance(one, SuggestionOutcome)][len(before) :]
+    said = {(one.item, one.response): (one.stage, one.reason) for one in found}
+    assert said == dict.fromkeys(
+        ((SOAP, Response.SHOWN), (TEA, Response.TAKEN), (SOAP, Response.IGNORED)), (None, None)
+    )
 
 
 def test_what_cannot_be_recorded_as_shown_is_not_shown() -> None:
