@@ -316,7 +316,7 @@ def test_a_stage_withdrawn_while_the_card_is_open_is_told_no_more(kind: str) -> 
         world.changes(person, statements=(*kept, lets(person, HISTORY, BASKET, SCOPE), *rest[kind]))
     world.passes(20)
     assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
-    world.passes(1200)
+    world.passes(300)
     assert told(world)[len(shown) :] == [
         (TEA, Response.TAKEN, "shoes", None), (CUP, Response.IGNORED, "shoes", None)
     ]  # fmt: skip
@@ -448,7 +448,7 @@ def test_the_leave_for_what_others_suggest_is_none_for_the_stores_own() -> None:
     assert world.replica.memory(person.pseudonym) == memory
     card_of(world, tablet, handle, Section.SUGGESTIONS)
     assert world.ask(acts.Respond(tablet.session, handle, TEA, Response.TAKEN)) == query.Accepted()
-    world.passes(1200)
+    world.passes(300)
     found = [one for one in recorded(world, EventKind.OUTCOME) if isinstance(one, SuggestionOutcome)][len(before) :]
     said = {(one.item, one.response): (one.stage, one.reason) for one in found}
     assert said == dict.fromkeys(
