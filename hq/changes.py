@@ -1,7 +1,8 @@
 """Tells other systems what members chose, withdrew and muted, and whom HQ erased: a page after a cursor.
 
 The cursor is the number of a consent event. Numbers have no gap and are given under one lock that is held until the
-commit: whoever sees a number sees all before it, so no writer can slip in behind a cursor.
+commit: whoever sees a number sees all before it, so no writer can slip in behind a cursor. Told, it names that event
+by its hash besides: after a restore from a backup the numbers are given again, and what was told of is not there.
 
 I/O: sqlalchemy.
 """
@@ -25,7 +26,7 @@ from hq.state import CLOSING, Choice, Event, EventKind
 from hq.systems import Right, System
 from hq.systems_intake import Reach
 from hq.systems_tables import merges, systems
-from hq.tables import chain_heads, members
+from hq.tables import chain_heads, consent_events, members
 from runtime.logs import Log
 from wire import schema
 from wire.errors import WireError
@@ -35,6 +36,8 @@ from wire.schema import Count, Size
 _LOG = Log("changes")
 KEPT_MS = 30 * 86_400_000
 MOST_AT_ONCE = 500
+CURSOR = r"^[0-9]{1,16}(-[0-9a-f]{8})?$"
+_CURSOR_BYTES = 4  # of the hash
 ERASURE = "erasure"  # the method of the event that ends a member
 MERGE = "merge"  # that of the one that ends an id which leads to another member from then on
 
@@ -87,6 +90,29 @@ def newest(connection: Connection) -> int:
     """The number of the last event; 0: none."""
     wanted = select(chain_heads.c.number).where(chain_heads.c.name == ledger.CHAIN)
     return connection.scalar(wanted) or 0
+
+
+def cursor(connection: Connection, number: int) -> str:
+    """The number as it is told: `<number>-<8 hex digits of that event's hash>`; `0`: before the first."""
+    found = _hash(connection, number)
+    return str(number) if found is None else f"{number}-{_short(found)}"
+
+
+def number_of(connection: Connection, told: str) -> int | None:
+    """The number that a cursor tells, also one without a hash; None: no such event is here, or another one is."""
+    number, _, short = told.partition("-")
+    found = _hash(connection, int(number))
+    if found is None:
+        return None if int(number) or short else 0
+    return int(number) if short in ("", _short(found)) else None
+
+
+def _hash(connection: Connection, number: int) -> bytes | None:
+    return connection.scalar(select(consent_events.c.hash).where(consent_events.c.number == number))
+
+
+def _short(found: bytes) -> str:
+    return found[:_CURSOR_BYTES].hex()
 
 
 def after(connection: Connection, custody: Custody, system: System, cursor: int, most: int = MOST_AT_ONCE) -> Page:

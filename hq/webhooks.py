@@ -252,7 +252,7 @@ class Hooks:
                 return None
             most = MOST_AT_ONCE if row.sending is None else row.sending - row.through
             page = changes.after(connection, self._custody, system, row.through, most)
-            sending = page.next
+            sending, following = page.next, changes.cursor(connection, page.next)
             secrets = self._secrets(connection, row, now_ms)
             if page.unreadable and row.sending is None:
                 self._leave_out(connection, row, page, now_ms)
@@ -264,8 +264,8 @@ class Hooks:
             pause_ms = min(_FIRST_PAUSE_MS * 3 ** min(row.tries, 12), _MOST_PAUSE_MS)
             changed = {"sending": sending, "first_ms": first_ms, "tries": row.tries + 1, "due_ms": now_ms + pause_ms}
             connection.execute(update(hooks).where(hooks.c.id == hook).values(changed))
-        body = _body(page, first_ms)
-        name, at_s = f"msg_{hook.hex()}_{row.through}_{sending}", now_ms // 1000
+        body = _body(page, following, first_ms)
+        name, at_s = f"msg_{hook.hex()}_{row.through}_{following}", now_ms // 1000
         signatures = " ".join(signature(one, name, at_s, body) for one in secrets)
         headers = {"webhook-id": name, "webhook-timestamp": str(at_s), "webhook-signature": signatures,
                    "content-type": "application/json"}  # fmt: skip
@@ -353,10 +353,10 @@ def sweep(engine: Engine, now_ms: int) -> None:
         systems_refused.forget(connection, now_ms)
 
 
-def _body(page: changes.Page, first_ms: int) -> bytes:
+def _body(page: changes.Page, following: str, first_ms: int) -> bytes:
     """The message: what Standard Webhooks names type, timestamp and content."""
     at = datetime.fromtimestamp(first_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
     told = {"type": "consentry.changes", "timestamp": at,
-            "data": {"changes": changes.plain(page.changes), "next": str(page.next),
+            "data": {"changes": changes.plain(page.changes), "next": following,
                      "unreadable": len(page.unreadable)}}  # fmt: skip
     return json.dumps(told, separators=(",", ":")).encode()

@@ -28,6 +28,7 @@ class ProblemKind(Kind):
     METHOD = Form("method-not-allowed", 405, "This method is not offered here.")
     CONFLICT = Form("conflict", 409, "This does not fit what is known already.")
     LINK_OVER = Form("link-over", 410, "This link is no longer valid.")
+    CURSOR_UNKNOWN = Form("cursor-unknown", 410, "This cursor is not known here any more: begin again from 0.")
     STALE = Form("stale", 412, "What is shown here has changed meanwhile.")
     TOO_LARGE = Form("too-large", 413, "The request is larger than allowed.")
     MEDIA_TYPE = Form("media-type", 415, "This media type is not taken here.")

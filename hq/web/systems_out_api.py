@@ -12,9 +12,8 @@ from hq import changes
 from hq.systems import Right
 from hq.web import asking, systems_guard
 from hq.web.api import SYSTEM, Calls
+from hq.web.errors import Problem, ProblemKind
 from hq.web.schemas import Instant, Query, Shown
-
-_MOST_CURSOR = 2**53
 
 calls = Calls("changes", "", "What other systems are told.")
 
@@ -22,8 +21,8 @@ calls = Calls("changes", "", "What other systems are told.")
 class ChangesAsked(Query):
     """After which change, and how many."""
 
-    after = fields.Integer(load_default=0, validate=validate.Range(0, _MOST_CURSOR),
-                           metadata={"description": "`next` of the page before; 0: from the beginning"})  # fmt: skip
+    after = fields.String(load_default="0", validate=validate.Regexp(changes.CURSOR),
+                          metadata={"description": "`next` of the page before; 0: from the beginning"})  # fmt: skip
     most = fields.Integer(load_default=changes.MOST_AT_ONCE, validate=validate.Range(1, changes.MOST_AT_ONCE))
 
 
@@ -60,7 +59,7 @@ class ChangesShown(Shown):
     """A page of changes."""
 
     changes = fields.List(fields.Nested(ChangeShown))
-    next = fields.String(metadata={"description": "the cursor to go on with"})
+    next = fields.String(metadata={"description": "the cursor to go on with: the number and 8 hex digits"})
     more = fields.Boolean(metadata={"description": "whether there are further ones now"})
     unreadable = fields.Integer(
         metadata={"description": "how many changes of this page were left out because HQ cannot open them; its "
@@ -76,19 +75,24 @@ class Changes(MethodView):
     @calls.secured_by(*SYSTEM)
     @calls.takes(ChangesAsked, location="query")
     @calls.gives(200, ChangesShown)
-    @calls.problems(401, 403, 429)
+    @calls.problems(401, 403, 410, 429)
     def get(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What changed after the cursor; none is ever passed over, however many write meanwhile.
 
-        What HQ cannot open, because a row was changed behind its back, is left out and counted.
+        What HQ cannot open, because a row was changed behind its back, is left out and counted. 410 `cursor-unknown`:
+        HQ was restored from a backup that is older than the cursor; begin again from 0.
         """
         who = systems_guard.system(Right.CHANGES)
         with asking.reading() as connection:
-            page = changes.after(connection, asking.parts().keys.custody, who, asked["after"], asked["most"])
+            number = changes.number_of(connection, asked["after"])
+            if number is None:
+                raise Problem(ProblemKind.CURSOR_UNKNOWN, fields=("after",))
+            page = changes.after(connection, asking.parts().keys.custody, who, number, asked["most"])
+            following = changes.cursor(connection, page.next)
         if page.unreadable:
             with asking.writing() as connection:
                 changes.note_unreadable(connection, who.id, page, asking.now_ms())
         return {
-            "changes": changes.plain(page.changes), "next": str(page.next), "more": page.more,
+            "changes": changes.plain(page.changes), "next": following, "more": page.more,
             "unreadable": len(page.unreadable), "at": asking.now_ms(),
         }  # fmt: skip

@@ -275,6 +275,9 @@ def test_a_hook_is_called_until_it_takes_it(hq: Headquarters, receiver: Receiver
     assert not verified(secret, headers, body + b" ")
     said = json.loads(body)
     assert said["type"] == "consentry.changes"
+    with reading(hq.engine) as connection:
+        assert said["data"]["next"] == changes.cursor(connection, 2)
+    assert headers["webhook-id"] == f"msg_{hook.hex()}_0_{said['data']['next']}", "of these very events"
     assert [(one["kind"], one["member"]) for one in said["data"]["changes"]] == [("given", "m-1"), ("withdrawn", "m-1")]
     with reading(hq.engine) as connection:
         assert [(one.id, one.behind, one.dead) for one in webhooks.listed(connection)] == [(hook, 0, 0)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, insert, select
 
-from hq import erasure, recovering, recovery, recovery_commands, shares
+from hq import changes, erasure, recovering, recovery, recovery_commands, shares
 from hq import orders as give
 from hq.alarms import Alarm, open_alarms
 from hq.custody_tables import member_keys
@@ -398,6 +398,35 @@ def test_an_hq_that_went_on_before_it_was_seen_asks_again_from_an_earlier_seq(
     assert shared == set()
     hq.now_ms += 10_000
     settle(hq, store)
+
+
+@pytest.mark.parametrize("written", [0, 3], ids=["fewer events", "as many events"])
+def test_who_was_told_of_changes_after_the_backup_learns_that_they_are_gone(
+    hq: Headquarters, tmp_path: Path, restored: dict[str, Engine], written: int
+) -> None:
+    """Its cursor is unknown, also once as many events stand here again; one from before the backup goes on."""
+
+    def cursor() -> str:
+        with reading(hq.engine) as connection:
+            return changes.cursor(connection, changes.newest(connection))
+
+    def number_of(told: str) -> int | None:
+        with reading(hq.engine) as connection:
+            return changes.number_of(connection, told)
+
+    hq.join("m-1", "size.shoe")
+    before = cursor()
+    through = number_of(before)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.withdraw("m-1", hq.now_ms)
+    after = cursor()
+    assert through is not None and number_of(after) == through + 1
+    restore(hq, backup, restored)
+    for number in range(written):
+        hq.office.mute("m-1", Muted(MuteKind.THEME, f"t-{number}"), hq.now_ms)
+    assert (number_of(after), number_of(before), number_of("0"), number_of("0-00000000")) == (None, through, 0, None)
+    assert number_of(str(through)) == through, "one that was told without a hash"
+    assert number_of(str(through + written + 1)) is None, "nothing has this number"
 
 
 def test_the_command_begins_shows_and_ends_a_recovery(hq: Headquarters, capsys: pytest.CaptureFixture[str]) -> None:

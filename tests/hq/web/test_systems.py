@@ -162,6 +162,22 @@ def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str])
     assert (answer.status_code, answer.json["refused"][0]["reason"]) == (422, "no-purpose")
 
 
+def test_a_cursor_that_hq_does_not_know_is_refused(place: Place, keys: dict[str, Any]) -> None:
+    """410 where it is ahead of all events, or of another event than that of its number; what is none is malformed."""
+    system = by(place, keys["all"])
+    newest = system.get("/api/v1/changes").json["next"]
+    number, short = newest.split("-")
+    other = f"{int(short, 16) ^ 1:08x}"
+    for known in (newest, number, "0"):
+        assert system.get(f"/api/v1/changes?after={known}").status_code == 200
+    assert system.get(f"/api/v1/changes?after={newest}").json["next"] == newest
+    for unknown in (f"{number}-{other}", str(int(number) + 1), f"0-{short}", "9" * 16):
+        answer = system.get(f"/api/v1/changes?after={unknown}")
+        assert (answer.status_code, answer.json["code"]) == (410, "cursor-unknown")
+    for wrong in ("-1", "x", newest[:-1], f"{newest}0", "9" * 17, ""):
+        assert system.get(f"/api/v1/changes?after={wrong}").status_code == 422
+
+
 def test_the_calls_are_in_the_document(place: Place) -> None:
     """With what secures them."""
     paths = by(place, "").get("/api/v1/openapi.json").json["paths"]
