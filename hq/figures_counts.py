@@ -21,7 +21,7 @@ from hq.ledger_state import is_given
 from hq.ledger_tables import consent_facts
 from hq.notices_tables import notice_servings
 from hq.outcomes_rules import Place
-from hq.state import Event, EventKind
+from hq.state import CLOSING, Event, EventKind, closes
 from hq.tables import audience, consent_events, store_events
 from wire import schema
 from wire.errors import WireError
@@ -75,7 +75,11 @@ def _asked(connection: Connection, purpose: str, first: int, end: int) -> Iterat
         for one in chunk:
             at_s = one.at_ms // 1000
             chosen = [
-                fact for fact in answers[one.member] if at_s <= fact.at_s < at_s + _CHOICE_WITHIN_S and not fact.partial
+                fact
+                for fact in answers[one.member]
+                if at_s <= fact.at_s < at_s + _CHOICE_WITHIN_S
+                and not fact.partial
+                and _is_same_brand(fact.brand, one.policy)
             ]
             outcome, wait = Outcome.NONE, ""
             if chosen:
@@ -98,7 +102,8 @@ def _given(connection: Connection, purpose: str, first: int, end: int) -> Iterat
                 if fact.status in _GIVEN and first <= fact.at_s // DAY_S < end:
                     ended = any(
                         later.status in _ENDING and not later.partial
-                        and later.store in (fact.store, "") and fact.at_s <= later.at_s < fact.at_s + _MONTH_S
+                        and later.store in (fact.store, "") and _is_same_brand(later.brand, fact.brand)
+                        and fact.at_s <= later.at_s < fact.at_s + _MONTH_S
                         for later in told[member]
                         if later.event > fact.event
                     )  # fmt: skip
@@ -121,20 +126,22 @@ def _ended(connection: Connection, keys: Keys, purpose: str, first: int, end: in
                 if choice.kind is not EventKind.GRANT or choice.purpose != purpose or not first <= ended_day < end:
                     continue
                 for store in choice.stores or ("",):
-                    if not _was_ended(event, events, purpose, store):
+                    if not _was_ended(event, events, store):
                         outcome = Outcome.RENEWED if _again(event, events, store) else Outcome.LAPSED
                         yield Episode(member, choice.until_s, outcome, "", store, choice.notice.hex()[:12])
 
 
-def _was_ended(event: Event, events: Iterable[Event], purpose: str, store: str) -> bool:
-    """Whether the member closed it before it ended by itself."""
-    return any(
-        one.choice.kind in (EventKind.WITHDRAWAL, EventKind.REFUSAL)
-        and one.choice.purpose in (None, purpose)
-        and (one.choice.stores is None or store in one.choice.stores)
-        and not one.choice.scopes
-        and (event.chosen_s or 0) <= (one.chosen_s or one.recorded_s) <= event.choice.until_s
+def _was_ended(event: Event, events: Iterable[Event], store: str) -> bool:
+    """Whether the member closed all of it, at once or scope by scope, before it ended by itself."""
+    choice = event.choice
+    closing = [
+        one.choice
         for one in events
+        if one.choice.kind in CLOSING and (event.chosen_s or 0) <= (one.chosen_s or one.recorded_s) <= choice.until_s
+    ]
+    return all(
+        any(closes(one, choice.purpose or "", scope, store, choice.brand) for one in closing)
+        for scope in choice.scopes or ("",)
     )
 
 
@@ -143,12 +150,17 @@ def _again(event: Event, events: Iterable[Event], store: str) -> bool:
     return any(
         one.id != event.id
         and one.choice.kind is EventKind.GRANT
-        and one.choice.purpose == event.choice.purpose
+        and (one.choice.purpose, one.choice.brand) == (event.choice.purpose, event.choice.brand)
         and (store == "" or store in (one.choice.stores or ()))
         and one.choice.until_s > event.choice.until_s
         and (one.chosen_s or one.recorded_s) < event.choice.until_s + _MONTH_S
         for one in events
     )
+
+
+def _is_same_brand(one: str, other: str) -> bool:
+    """Where either is not said (empty), it may be."""
+    return one == other or not one or not other
 
 
 # --- who came --------------------------------------------------------------------------------------------------------
@@ -233,7 +245,7 @@ def _first_servings(connection: Connection, purpose: str, first: int, end: int) 
         (before.c.at_ms < shown.at_ms) | ((before.c.at_ms == shown.at_ms) & (before.c.id < shown.id)),
     )  # fmt: skip
     wanted = (
-        select(shown.member, shown.at_ms, shown.surface, shown.store, shown.notice)
+        select(shown.member, shown.at_ms, shown.surface, shown.store, shown.notice, shown.policy)
         .where(
             shown.purpose == purpose, shown.day >= first, shown.day < end, shown.member.is_not(None),
             shown.surface.not_in(_NOT_ASKED), ~earlier,
@@ -249,7 +261,7 @@ def _facts(connection: Connection, purpose: str, members: Iterable[bytes]) -> di
     found: dict[bytes, list[Any]] = defaultdict(list)
     at_s = _when(chain).label("at_s")
     wanted = (
-        select(facts.event, facts.member, facts.store, facts.status, facts.partial, facts.notice, at_s)
+        select(facts.event, facts.member, facts.store, facts.brand, facts.status, facts.partial, facts.notice, at_s)
         .join(consent_events, chain.number == facts.event)
         .where(facts.purpose == purpose, facts.member.in_(sorted(members)))
         .order_by(facts.event, facts.id)

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, select
 
 from hq import (
@@ -20,6 +21,7 @@ from hq import (
     policy_written,
 )
 from hq.database import reading, writing
+from hq.door import Grant
 from hq.errors import Refused
 from hq.figures_commands import PART
 from hq.figures_model import AXES, DAY_S, WAITS, Axis, Episode, Outcome, Population, SpanKind, span_of
@@ -104,6 +106,51 @@ def test_who_withdrew_and_who_renewed(hq: Headquarters) -> None:
     assert given == {(Outcome.KEPT, STORE), (Outcome.WITHDRAWN, STORE)}
     ended = sorted(one.outcome for one in counted(hq, Population.ENDED, days=71))
     assert ended == [Outcome.LAPSED, Outcome.RENEWED], "who had withdrawn is not among those whose grant ended"
+
+
+def test_an_answer_to_one_brand_is_none_to_another(hq: Headquarters) -> None:
+    """Asked by one and agreed with the other; withdrawn from one; run out with one and given again to the other."""
+    identity = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    hq.office.add_store("vienna-1", "Vienna", identity, "nord", hq.now_ms)
+    own = replace(hq.draft.stores[0], store="vienna-1", label="Vienna")
+    hq.office.publish_policy(replace(hq.draft, name="nord", stores=(own,)), hq.now_ms - DAY_S * 1000)
+
+    def agree(brand: str, days: int) -> None:
+        grant = Grant("media", (), until_days=days, chosen_s=hq.now_s, brand=brand)
+        hq.office.grant("m-1", grant, hq.now_ms)
+
+    def outcomes(population: Population) -> list[Outcome]:
+        return sorted(one.outcome for one in counted(hq, population, "media"))
+
+    people(hq, "m-1")
+    with writing(hq.engine) as connection:
+        notices.serve(connection, hq.keys, "m-1", "en", "app", hq.now_ms, store=STORE, purposes=["media"])
+    hq.later(60)
+    agree("nord", 20)
+    assert outcomes(Population.ASKED) == [Outcome.NONE]
+    hq.later(60)
+    agree("main", 20)
+    assert outcomes(Population.ASKED) == [Outcome.GIVEN]
+    hq.later(3600)
+    hq.office.withdraw("m-1", hq.now_ms, purpose="media", brand="main")
+    assert outcomes(Population.GIVEN) == sorted([Outcome.KEPT, Outcome.WITHDRAWN])
+    hq.later(19 * DAY_S)
+    agree("main", 200)
+    hq.later(5 * DAY_S)
+    assert outcomes(Population.ENDED) == [Outcome.LAPSED], "what was withdrawn did not run out, and nord's did"
+
+
+def test_who_took_back_all_parts_one_by_one_did_not_let_it_run_out(hq: Headquarters) -> None:
+    """One of two parts is not the whole."""
+    people(hq, "part", "all")
+    for name in ("part", "all"):
+        hq.grant(name, "presence")
+        hq.grant(name, "assist", "size.shoe", "wishlist", days=20)
+    hq.later(DAY_S)
+    for name, scopes in (("part", ("wishlist",)), ("all", ("wishlist",)), ("all", ("size.shoe",))):
+        hq.office.withdraw(name, hq.now_ms, purpose="assist", scopes=scopes)
+    hq.later(25 * DAY_S)
+    assert [one.outcome for one in counted(hq, Population.ENDED, "assist")] == [Outcome.LAPSED]
 
 
 def test_only_members_with_insight_are_counted_in_a_store(hq: Headquarters) -> None:
