@@ -54,8 +54,11 @@ def is_sale_or_share(purpose: str) -> bool:
     return purpose == PURPOSE or purpose.startswith(f"{PURPOSE}.")
 
 
-def judge(events: Iterable[Event]) -> Heard:
-    """What is to be done about one more signal of a browser of this member's, and whether they are to be asked."""
+def judge(events: Iterable[Event], now_s: int) -> Heard:
+    """What is to be done about one more signal of a browser of this member's now, and whether they are to be asked.
+
+    What ran out, or would have by now, conflicts with nothing. `now_s`: Unix seconds UTC.
+    """
     listed = list(events)
     signals = [one for one in listed if one.method == METHOD and one.choice.kind is EventKind.WITHDRAWAL]
     if not signals:
@@ -63,16 +66,16 @@ def judge(events: Iterable[Event]) -> Heard:
     first = min(signals, key=lambda one: one.recorded_s)
     last_s = max(one.recorded_s for one in signals)
     answers = {one.id for one in listed if _is_answer(one, signals)}
-    again = any(one.event not in answers for one in _shared(listed))
-    conflicts = bool(_shared(one for one in listed if one.method != METHOD and one.recorded_s <= last_s))
+    again = any(one.event not in answers for one in _shared(listed, now_s))
+    conflicts = bool(_shared((one for one in listed if one.method != METHOD and one.recorded_s <= last_s), now_s))
     answer = Answer.GIVEN if answers else Answer.OPEN if conflicts else Answer.NOT_ASKED
     return Heard(to_record=again, answer=answer, since_s=first.recorded_s)
 
 
-def _shared(events: Iterable[Event]) -> list[Statement]:
-    """What these events come to of such purposes: of single stores, or of all of a brand."""
+def _shared(events: Iterable[Event], at_s: int) -> list[Statement]:
+    """What these events come to of such purposes that has not run out at a time: of stores, or of all of a brand."""
     found = fold(events)
-    return [one for one in (*found.statements, *found.wide) if is_sale_or_share(one.purpose)]
+    return [one for one in (*found.statements, *found.wide) if is_sale_or_share(one.purpose) and one.until_s > at_s]
 
 
 def _is_about(choice: Choice) -> bool:
@@ -98,10 +101,10 @@ def _is_after(one: Event, signal: Event) -> bool:
     return chosen_s > signal.recorded_s or (chosen_s == signal.recorded_s and one.choice.kind is not EventKind.GRANT)
 
 
-def is_news(connection: Connection, keys: Keys, member: bytes) -> bool:
+def is_news(connection: Connection, keys: Keys, member: bytes, now_ms: int) -> bool:
     """Whether one more signal of a browser of this member's, by HQ's reference, would end something or is the first."""
     found = membership.opened(connection, keys.custody, [member])
-    return member in found and judge(ledger.of_members(connection, found)[member]).to_record
+    return member in found and judge(ledger.of_members(connection, found)[member], now_ms // 1000).to_record
 
 
 def named(purposes: Iterable[str]) -> list[str]:
@@ -122,13 +125,13 @@ def hear(
     locked = membership.lock(connection, keys.custody, [member])
     if not locked:
         raise Refused(Reason.UNKNOWN_MEMBER, "member", "a member")
-    heard = judge(ledger.of_members(connection, locked)[member])
+    heard = judge(ledger.of_members(connection, locked)[member], now_ms // 1000)
     if not heard.to_record:
         return heard
     entries = [Entry(member, _withdrawal(purpose, now_ms)) for purpose in named(purposes)]
     ledger.append(connection, History(connection).proved(entries, now_ms), locked)
     publication.refresh(connection, keys, locked, now_ms, urgent=True)
-    return judge(ledger.of_members(connection, locked)[member])
+    return judge(ledger.of_members(connection, locked)[member], now_ms // 1000)
 
 
 def _withdrawal(purpose: str, now_ms: int) -> Event:

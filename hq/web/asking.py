@@ -159,7 +159,7 @@ def gpc() -> bool:
 def is_news(found: Member) -> bool:
     """Whether the browser's signal says what was not recorded yet."""
     with reading() as connection:
-        return signals.is_news(connection, parts().keys, found.reference)
+        return signals.is_news(connection, parts().keys, found.reference, now_ms())
 
 
 def hear(found: Member) -> signals.Heard:

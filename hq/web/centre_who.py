@@ -55,7 +55,7 @@ def seen(connection: Connection, found: Member) -> Seen:
     chosen = choices.of_events(connection, one, events, asking.now_ms())
     heard = any(event.method == gpc.METHOD for event in events)
     may_ask = notices.why_ask_after(connection, events, asking.now_ms()) if chosen.stores else {}
-    return Seen(chosen, gpc.judge(events) if heard else None, may_ask)
+    return Seen(chosen, gpc.judge(events, asking.now_ms() // 1000) if heard else None, may_ask)
 
 
 def standing(found: Member) -> choices.Choices:

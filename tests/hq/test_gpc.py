@@ -12,7 +12,7 @@ from hq.door import Grant
 from hq.errors import Refused
 from hq.gpc import Answer
 from hq.state import Choice, Event, EventKind, fold
-from tests.hq.headquarters import Headquarters
+from tests.hq.headquarters import DAY_S, Headquarters
 
 
 def signal(hq: Headquarters, member: str = "m-1") -> gpc.Heard:
@@ -98,6 +98,19 @@ def test_what_another_system_brings_later_does_not_beat_the_signal(member: Headq
     assert "media" not in in_force(member)
 
 
+def test_a_yes_long_over_is_not_asked_about(member: Headquarters) -> None:
+    """Whether it ran out before the signal, or has since: nothing is left that it could conflict with."""
+    partners(member, "app")
+    member.later(300 * DAY_S)
+    assert signal(member).answer is Answer.NOT_ASKED
+    member.later(60)
+    partners(member, "import")
+    member.later(60)
+    assert signal(member).answer is Answer.OPEN
+    member.later(100 * DAY_S)
+    assert signal(member).answer is Answer.NOT_ASKED
+
+
 def test_another_signal_on_record_answers_nothing(member: Headquarters) -> None:
     """What a platform heard for another brand, or before the member's yes was known, is no answer: only a later yes."""
     partners(member, "app")
@@ -149,8 +162,8 @@ def test_order_and_repetition_of_events_do_not_matter_and_a_signal_ends_what_is_
 ) -> None:
     """One judgement of one history; after a signal at its end nothing is left to record."""
     listed = [event(number, *one) for number, one in enumerate(chosen)]
-    judged = gpc.judge(listed)
+    judged = gpc.judge(listed, 1_000_020)
     order.shuffle(listed)
-    assert gpc.judge(listed * 2) == judged
-    after = gpc.judge([*listed, event(99, EventKind.WITHDRAWAL, gpc.METHOD, 1_000_010)])
+    assert gpc.judge(listed * 2, 1_000_020) == judged
+    after = gpc.judge([*listed, event(99, EventKind.WITHDRAWAL, gpc.METHOD, 1_000_010)], 1_000_020)
     assert not after.to_record
