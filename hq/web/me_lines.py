@@ -3,6 +3,7 @@
 I/O: answers HTTP requests (flask), by `hq.web.errors`.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,20 +50,43 @@ def each(
     """Makes each change, by its line; why others were not made.
 
     Of those that open something at most `MOST_CHANGES`, the rest are refused; what takes away is made however many
-    there are.
+    there are, and of equal ones one: nothing that opens stands between them, so that the others would say no more.
     """
     refusals = []
     left = MOST_CHANGES
+    taken: dict[str, Refused | None] = {}
     for line, change in listed:
-        try:
-            if opens(change):
-                if left == 0:
-                    raise Refused(Reason.TOO_MANY, "changes", f"at most {MOST_CHANGES} at once: send the rest again")
-                left -= 1
-            make(change)
-        except Refused as error:
+        named = "" if opens(change) else _named(change)
+        if named in taken:
+            error = taken[named]
+        else:
+            error = _refusal(make, change) if named or left else _too_many()
+            if named:
+                taken[named] = error
+            else:
+                left = max(left - 1, 0)
+        if error is not None:
             refusals.append((line, error))
     return sorted(refusals, key=lambda one: one[0])
+
+
+def _refusal(make: Callable[[Any], None], change: Any) -> Refused | None:
+    try:
+        make(change)
+    except Refused as error:
+        return error
+    return None
+
+
+def _too_many() -> Refused:
+    return Refused(Reason.TOO_MANY, "changes", f"at most {MOST_CHANGES} at once: send the rest again")
+
+
+def _named(change: Any) -> str:
+    """What is the same of two changes that are equal."""
+    if isinstance(change, Malformed):
+        change = [change.said, sorted(change.fields), change.is_unknown]
+    return json.dumps(change, sort_keys=True, default=repr)
 
 
 def problem(refusals: list[tuple[int, Refused]]) -> Problem:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from hq import choosing, membership, notices, purchases
-from hq.database import writing
+from hq import changes, choosing, membership, notices, purchases
+from hq.database import reading, writing
 from hq.errors import Reason, Refused
 from hq.matching import Match
 from hq.office import Office
@@ -119,6 +119,25 @@ def test_of_many_changes_each_is_taken_by_itself(place: Place, app: App, monkeyp
     values = [{"act": "correct", "scope": "size.shoe", "text": str(one)} for one in range(most + 1)]
     body = {"changes": [*values, {"act": "delete", "scope": "diet"}]}
     assert [one["line"] for one in said(app.patch(f"{_ME}/profile", json=body), 422)["refused"]] == [most]
+
+
+def test_of_equal_changes_that_take_away_one_is_made(place: Place, app: App) -> None:
+    """However often a call names it, the ledger has it once, and each that is refused is listed; of modes the last."""
+
+    def events() -> int:
+        with reading(place.hq.engine) as connection:
+            return changes.newest(connection)
+
+    change(app, PRESENCE)
+    place.hq.later(1)
+    before = events()
+    nameless = {"act": "remove-store"}
+    gone = [{"act": "withdraw", "purpose": "presence"}, {"purpose": "presence", "act": "withdraw", "until_days": "x"}]
+    problem = change(app, nameless, *gone * 10, {"act": "name", "name": "never"}, nameless, status=422)
+    assert [one["line"] for one in problem["refused"]] == [0, 22]
+    assert events() == before + 3, "the withdrawal in its two forms, and the name"
+    change(app, {"act": "mode", "mode": "help"}, {"act": "mode", "mode": "open"}, {"act": "mode", "mode": "help"})
+    assert said(app.get(f"{_ME}/choices"))["mode"] == "help"
 
 
 def test_what_takes_away_works_whatever_is_refused_beside_it(place: Place, app: App) -> None:
