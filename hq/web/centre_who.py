@@ -13,6 +13,7 @@ from hq import choices, gpc, ledger, notices
 from hq.asking import Why
 from hq.office import Office
 from hq.publication import Policies
+from hq.state import is_wide
 from hq.web import asking
 from hq.web.asking import Member
 from wire.policy import Policy
@@ -54,7 +55,9 @@ def seen(connection: Connection, found: Member) -> Seen:
     events = ledger.of_members(connection, {one.reference: one})[one.reference]
     chosen = choices.of_events(connection, one, events, asking.now_ms())
     heard = any(event.method == gpc.METHOD for event in events)
-    may_ask = notices.why_ask_after(connection, events, asking.now_ms()) if chosen.stores else {}
+    may_ask = notices.why_ask_after(connection, events, asking.now_ms())
+    if not chosen.stores:  # nothing new is asked; what was agreed to for a whole brand can run out all the same
+        may_ask = {one: why for one, why in may_ask.items() if is_wide(one) and why is not Why.NEVER}
     return Seen(chosen, gpc.judge(events, asking.now_ms() // 1000) if heard else None, may_ask)
 
 

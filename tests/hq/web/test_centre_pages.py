@@ -15,7 +15,7 @@ from hq.door import Grant
 from hq.looks import LookReason, Section
 from hq.state import Event, EventKind, fold
 from runtime.base64url import to_text
-from tests.hq.headquarters import NOON_MS, STORE
+from tests.hq.headquarters import DAY_S, NOON_MS, STORE
 from tests.hq.web.centre_life import live
 from tests.hq.web.place import Place
 from wire.member import Mode, NameChoice
@@ -483,3 +483,17 @@ def test_no_page_has_a_members_id_or_a_script_of_its_own(place: Place, ada: Flas
         page = ada.get(path).text
         assert '"ada"' not in page
         assert "style=" not in page and "onclick" not in page
+
+
+def test_who_has_no_store_is_asked_again_about_what_ran_out_and_about_nothing_new(place: Place) -> None:
+    """A channel that was agreed to for the brand alone. The last of these tests: time goes far on."""
+    asks = 'class="notice stack ask" id="asked"'
+    place.hq.office.add_member("dora", 18, "DE", place.hq.now_ms)
+    grant = Grant("contact.email", (), until_days=90, chosen_s=place.hq.now_s, brand="main")
+    place.hq.office.grant("dora", grant, place.hq.now_ms)
+    assert asks not in place.signed_in("dora").get("/").text
+    place.hq.later(91 * DAY_S)
+    page = place.signed_in("dora").get("/").text
+    assert asks in page and "its time is over" in page
+    assert 'class="button wide" href="/centre/purposes/contact.email"' in page
+    assert standing(place, "dora").stores == ()
