@@ -218,6 +218,7 @@ def store_of(text: str) -> str:
         Refused: neither.
     """
     found = text.strip()
+    found = found.lower() if is_store(found.lower()) else found  # as a phone's keyboard begins a line
     match = _LINK.fullmatch(found)
     if match is None and not is_store(found):
         raise Refused(Reason.MALFORMED, "store", "the code or the link that the store shows")

@@ -9,6 +9,7 @@ I/O: sqlalchemy.
 import re
 from dataclasses import dataclass
 from math import ceil
+from unicodedata import decimal
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -51,15 +52,15 @@ def door(connection: Connection, store: str, now_ms: int) -> Door | None:
 
 
 def digits(text: str) -> str:
-    """The eight digits of a code as people write it, with spaces or hyphens.
+    """The eight digits of a code as people write it, with spaces or hyphens, in their keyboard's own digits.
 
     Raises:
-        Refused: not eight digits from 0 to 9.
+        Refused: not eight digits.
     """
     found = _BETWEEN.sub("", text)
-    if len(found) != CODE_DIGITS or not (found.isascii() and found.isdecimal()):
+    if len(found) != CODE_DIGITS or not found.isdecimal():
         raise Refused(Reason.MALFORMED, "code", "the eight digits that the app shows")
-    return found
+    return "".join(str(decimal(one)) for one in found)
 
 
 def ask(connection: Connection, store: str, code: str, now_ms: int, address: bytes | None = None) -> int:

@@ -32,10 +32,10 @@ def make() -> pages.Part:
     """The page."""
     part = pages.Part("leave")
 
-    @part.get("/leave/<store>")
+    @part.get("/leave/<store>", strict_slashes=False)
     def form(store: str) -> Response:
         """What happens in this store, and the field for the digits."""
-        return _shown(store)
+        return _shown(store.lower())
 
     @part.post("/leave/<store>")
     def leave(store: str) -> Response:

@@ -154,6 +154,7 @@ def test_a_pause_never_ends_in_a_mode_whose_time_is_in_the_future(hq: Headquarte
     ("shown", "store"),
     [
         ("berlin-1", "berlin-1"),
+        (" Berlin-1", "berlin-1"),
         ("https://hq.example/centre/stores/add/berlin-1", "berlin-1"),
         ("https://hq.example/leave/berlin-1?lang=de", "berlin-1"),
         ("/centre/stores/add/paris-2/", "paris-2"),

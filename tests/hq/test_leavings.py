@@ -38,13 +38,15 @@ def count(hq: Headquarters, table: object = order_rows) -> int:
     return found or 0
 
 
-@pytest.mark.parametrize("written", ["12345678", "1234 5678", " 12 34 56 78 ", "1234-5678", "1234\u00a05678"])
+@pytest.mark.parametrize(
+    "written", ["12345678", "1234 5678", " 12 34 56 78 ", "1234-5678", "1234\u00a05678", "١٢٣٤٥٦٧٨", "１２３４５６７８"]
+)
 def test_a_code_is_taken_as_people_write_it(written: str) -> None:
-    """With spaces and hyphens anywhere."""
+    """With spaces and hyphens anywhere, and in the digits of their keyboard."""
     assert leavings.digits(written) == CODE
 
 
-@pytest.mark.parametrize("written", ["", "1234567", "123456789", "1234567a", "١٢٣٤٥٦٧٨", "１２３４５６７８"])
+@pytest.mark.parametrize("written", ["", "1234567", "123456789", "1234567a", "①②③④⑤⑥⑦⑧"])
 def test_what_is_not_eight_digits_is_refused(written: str) -> None:
     """And is in no message."""
     with pytest.raises(Refused) as caught:

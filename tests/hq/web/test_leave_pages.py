@@ -60,6 +60,12 @@ def test_a_right_and_a_wrong_code_get_one_answer_and_become_an_order(
     assert all(b"192.0.2.77" not in one for one in kept) and any(kept)
 
 
+@pytest.mark.parametrize("address", [PAGE.upper().replace("/LEAVE", "/leave"), f"{PAGE}/"])
+def test_an_address_as_people_type_it_is_the_stores(client: FlaskClient, address: str) -> None:
+    """In capitals, or with a slash at the end."""
+    assert client.get(address).text == client.get(PAGE).text
+
+
 @pytest.mark.parametrize("code", ["", "1234567", "abcdefgh", "1" * 500])
 def test_what_is_no_code_is_said_and_costs_nothing(place: Place, client: FlaskClient, code: str) -> None:
     """The form comes back with a sentence, and the store is given nothing."""
