@@ -128,7 +128,9 @@ def _await_suggestions(scene: Scene, handle: str) -> None:
     """The catalog and the tables may still be on their way to the store."""
     for _ in range(_TRIES):
         lines = scene.tablet.card(handle, "suggestions").body["lines"]
-        if sum(entry["suggested"] is not None for line in lines for entry in line["entries"]) >= _SUGGESTED:
+        entries = [entry for line in lines for entry in line["entries"]]
+        concluded = any(entry["concluded"] for entry in entries)
+        if concluded and sum(entry["suggested"] is not None for entry in entries) >= _SUGGESTED:
             return
         scene.store.children.pause(0.2)
     raise DemoError("nothing is suggested", "run it again on a less busy machine, or report it to the maintainers")

@@ -21,7 +21,7 @@ FIRST_TIME_SHARE: Final = 0.5  # … which are at least half of all that was bou
 KNOWN_DAYS: Final = 3  # … by somebody of whom purchases on so many days before are known
 LOT: Final = 6  # of one thing at once
 LOT_DAYS: Final = 3
-LONG: Final = 64  # of a history with more lines the oldest may be cut off
+LONG: Final = 112  # lines: of a longer history the oldest may be cut off, as a record holds 128
 Days = dict[int, dict[str, int]]  # by days ago, the quantity of each item
 
 

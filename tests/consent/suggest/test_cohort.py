@@ -35,8 +35,8 @@ BEFORE = bought("tea", 100, 140, 200)
         ((*NEW, *BEFORE[:2]), []),  # of whom little is known, all is new
         ((*NEW, *BEFORE, *REGULAR),
          [(Cohort.OFTEN, Evidence.PURCHASE_DAYS, 7), (Cohort.NEW_THINGS, Evidence.FIRST_TIME, 6)]),
-        ((*NEW, *BEFORE, *bought("cup", *range(92, 147))), []),  # a record holds no more, so it may have been longer
-        ((*NEW, *BEFORE, *bought("cup", *range(92, 146))), [(Cohort.NEW_THINGS, Evidence.FIRST_TIME, 6)]),
+        ((*NEW, *BEFORE, *bought("cup", *range(92, 195))), []),  # a record holds no more, so it may have been longer
+        ((*NEW, *BEFORE, *bought("cup", *range(92, 194))), [(Cohort.NEW_THINGS, Evidence.FIRST_TIME, 6)]),
         (bought("tea", 130, 150, 170), []),  # what was bought since may not be known here
         ((), []),
     ],
