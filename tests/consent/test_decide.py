@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.decide import Allow, Deny, Ground, Rule, decide, decide_each, presence, usable, usable_each
+from consent.decide import Allow, Deny, Ground, Rule, decide, presence, usable
 from consent.visit import NOTHING_DENIED, Denied
 from tests.strategies import (
     DAY_S,
@@ -359,21 +359,6 @@ def _shown(someone, denied, scope, role, visit, policy):
         and (not rule.special or _alone(someone.statements, one, scope))
         for one in rule.purposes
     )
-
-
-@given(members, denials, roles, visits, policies)
-def test_scopes_asked_at_once_are_decided_as_one_by_one(someone, denied, role, visit, policy):
-    """Verdicts on several scopes are those on each of them, to be shown and to be used."""
-    rules = replace(
-        policy,
-        main=replace(policy.main, scopes=tuple(replace(one, used_for=("assist",)) for one in policy.main.scopes)),
-    )
-    scopes = (*SCOPES, UNHEARD_OF)
-    asked = (role, visit, rules, NOW_S)
-    shown = decide_each(someone, denied, scopes, *asked)
-    assert shown == {scope: decide(someone, denied, scope, *asked) for scope in scopes}
-    found = usable_each(someone, denied, scopes, "assist", *asked)
-    assert found == {scope: usable(someone, denied, scope, "assist", *asked) for scope in scopes}
 
 
 any_scope = st.sampled_from(("size.shoe", "colour.liked", "diet", "wishlist", "history.store", UNHEARD_OF))
