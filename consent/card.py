@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from consent import hints
-from consent.decide import decide, declared, presence
+from consent.decide import Verdicts, declared
 from consent.grants import PRESENCE
 from consent.mutes import is_muted
 from consent.offered import MADE, NOTHING_OFFERED, SCOPE, Offered, laid
@@ -68,10 +68,11 @@ def build(
     """
     now_s = now_ms // 1000
     member = laid(member, offered.left(), now_s)
-    standing = presence(member, denied, role, visit, policy, now_s)
+    verdicts = Verdicts(member, denied, role, visit, policy, now_s)
+    standing = verdicts.standing
     if isinstance(standing, Deny):
         return standing
-    shown = _allowed(member, denied, role, visit, policy, now_s, offered)
+    shown = _allowed(member, denied, verdicts, policy, offered)
     name = shown.pop(NAME_SCOPE, None)
     zone = declared(policy.store.zones, visit.zone) if visit.zone is not None else None
     order = dict.fromkeys((*(zone.scopes_first if zone else ()), *policy.main.lead))
@@ -111,9 +112,7 @@ def build(
     )
 
 
-def _allowed(
-    member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int, offered: Offered
-) -> dict[str, _Shown]:
+def _allowed(member: Member, denied: Denied, verdicts: Verdicts, policy: Policy, offered: Offered) -> dict[str, _Shown]:
     """What may be shown, in the policy's order."""
     fields = {field.scope: field for field in member.fields}
     purposes = dict.fromkeys((PRESENCE, *(purpose for rule in policy.main.scopes for purpose in rule.purposes)))
@@ -121,7 +120,7 @@ def _allowed(
     shown: dict[str, _Shown] = {}
     for rule in policy.main.scopes:
         if rule.id in fields:
-            verdict = decide(member, denied, rule.id, role, visit, policy, now_s)
+            verdict = verdicts.shown(rule.id)
             field = _suggestible(fields[rule.id], rule, member, denied, offered)
             if isinstance(verdict, Allow) and verdict.purpose in recordable and field is not None:
                 shown[rule.id] = _Shown(rule, field, verdict)

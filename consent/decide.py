@@ -6,19 +6,23 @@ the same code.
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from consent.grants import PRESENCE, SUGGEST, carrying, lapse
+from consent.grants import PRESENCE, SUGGEST, lapse, latest, speaking
 from consent.verdict import Allow as Allow
 from consent.verdict import Deny as Deny
 from consent.verdict import Ground as Ground
 from consent.verdict import Rule as Rule
 from consent.visit import Denied, Visit
-from wire.member import Field, Member, Mode, Statement, Value
-from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, Section, ValueType, Zone, must_be_blind
+from wire.member import Field, Member, Mode, Statement
+from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, Section, Zone, must_be_blind
 
 DAY_S = 86_400
+_NONE: Mapping[str, Field] = MappingProxyType({})
+_must_be_blind = lru_cache(maxsize=1024)(must_be_blind)
 
 
 class _Named(Protocol):
@@ -36,15 +40,7 @@ def decide(
 
     `now_s`: Unix seconds UTC of trusted time. Includes `presence`: who may not stand on the roster has no card.
     """
-    return decide_each(member, denied, (scope,), role, visit, policy, now_s)[scope]
-
-
-def decide_each(
-    member: Member, denied: Denied, scopes: Iterable[str], role: str, visit: Visit, policy: Policy, now_s: int
-) -> dict[str, Allow | Deny]:
-    """`decide` for each of these scopes; whether the visit may stand on the roster is looked at once."""
-    standing = presence(member, denied, role, visit, policy, now_s)
-    return {scope: _decided(standing, member, denied, scope, role, visit, policy, now_s) for scope in scopes}
+    return Verdicts(member, denied, role, visit, policy, now_s).shown(scope)
 
 
 def usable(
@@ -54,28 +50,12 @@ def usable(
 
     Nothing of the scope itself may be shown for it: that is `decide`'s. `now_s`: Unix seconds UTC of trusted time.
     """
-    return usable_each(member, denied, (scope,), purpose, role, visit, policy, now_s)[scope]
-
-
-def usable_each(
-    member: Member,
-    denied: Denied,
-    scopes: Iterable[str],
-    purpose: str,
-    role: str,
-    visit: Visit,
-    policy: Policy,
-    now_s: int,
-) -> dict[str, Allow | Deny]:
-    """`usable` for each of these scopes; whether the visit may stand on the roster is looked at once."""
-    standing = presence(member, denied, role, visit, policy, now_s)
-    return {scope: _used(standing, member, denied, scope, purpose, role, visit, policy, now_s) for scope in scopes}
+    return Verdicts(member, denied, role, visit, policy, now_s).used(scope, purpose)
 
 
 def presence(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int) -> Allow | Deny:
     """Whether the visit may stand on this role's roster now."""
-    refused = _visit_refused(member, denied, role, visit, policy)
-    return Deny(refused) if refused else _granted(member, PRESENCE, None, role, visit, policy, now_s)
+    return Verdicts(member, denied, role, visit, policy, now_s).standing
 
 
 def declared(declarations: Iterable[N], wanted: str) -> N | None:
@@ -86,7 +66,7 @@ def declared(declarations: Iterable[N], wanted: str) -> N | None:
 
 def is_blind(zone: Zone) -> bool:
     """Whether whoever is in this zone is shown to nobody."""
-    return zone.blind or must_be_blind(zone.kind)
+    return zone.blind or _must_be_blind(zone.kind)
 
 
 def is_complete(purpose: Purpose) -> bool:
@@ -96,65 +76,135 @@ def is_complete(purpose: Purpose) -> bool:
     )
 
 
-def _decided(
-    standing: Allow | Deny,
-    member: Member,
-    denied: Denied,
-    scope: str,
-    role: str,
-    visit: Visit,
-    policy: Policy,
-    now_s: int,
-) -> Allow | Deny:
-    """`decide`, of a visit that stands so."""
-    scope_rule = _open(standing, member, denied, scope, policy, now_s)
-    if isinstance(scope_rule, Rule):
-        return Deny(scope_rule)
-    denials = []
-    for purpose in scope_rule.purposes:
-        if purpose == SUGGEST and scope_rule.section is not Section.SUGGESTIONS:
-            denials.append(Deny(Rule.NO_PURPOSE))  # who lets us suggest has not let us show of what
-            continue
-        verdict = _granted(member, purpose, scope_rule, role, visit, policy, now_s)
-        if isinstance(verdict, Allow):
-            return verdict
-        denials.append(verdict)
-    return denials[0] if denials else Deny(Rule.NO_PURPOSE)
+class Verdicts:
+    """The verdicts on one member and visit for one role at one moment; what several rest on is looked at once.
 
+    `standing`: whether the visit may stand on the roster. `made`: by scope, values that count instead of the record's,
+    whatever this says. `now_s`: Unix seconds UTC of trusted time. Nothing that was changed after it was made is seen.
+    """
 
-def _used(
-    standing: Allow | Deny,
-    member: Member,
-    denied: Denied,
-    scope: str,
-    purpose: str,
-    role: str,
-    visit: Visit,
-    policy: Policy,
-    now_s: int,
-) -> Allow | Deny:
-    """`usable`, of a visit that stands so."""
-    scope_rule = _open(standing, member, denied, scope, policy, now_s)
-    if isinstance(scope_rule, Rule):
-        return Deny(scope_rule)
-    if purpose not in (scope_rule.used_for or ()):
-        return Deny(Rule.NO_PURPOSE)
-    return _granted(member, purpose, scope_rule, role, visit, policy, now_s)
+    __slots__ = (
+        "_denied",
+        "_fields",
+        "_granted_on",
+        "_made",
+        "_member",
+        "_now_s",
+        "_policy",
+        "_role",
+        "_rules",
+        "_stated",
+        "_visit",
+        "standing",
+    )
 
+    def __init__(
+        self,
+        member: Member,
+        denied: Denied,
+        role: str,
+        visit: Visit,
+        policy: Policy,
+        now_s: int,
+        made: Mapping[str, Field] = _NONE,
+    ) -> None:
+        self._member, self._denied, self._role, self._visit = member, denied, role, visit
+        self._policy, self._now_s, self._made = policy, now_s, made
+        self._rules: dict[str, ScopeRule | None] = {}  # None: declared twice
+        self._fields: dict[str, list[Field]] = {}
+        self._stated: dict[str, Sequence[Statement]] = {}  # by purpose
+        self._granted_on: dict[tuple[str | int, ...], Allow | Deny] = {}  # by purpose and the statements that speak
+        self.standing: Allow | Deny = self._present()
 
-def _open(
-    standing: Allow | Deny, member: Member, denied: Denied, scope: str, policy: Policy, now_s: int
-) -> ScopeRule | Rule:
-    """The scope's declaration, where the visit may be shown and the value is one; or why not."""
-    if isinstance(standing, Deny):
-        return standing.rule
-    if scope in denied.scopes:
-        return Rule.DENIED_IN_STORE
-    scope_rule = declared(policy.main.scopes, scope)
-    if scope_rule is None:
-        return Rule.UNKNOWN_SCOPE
-    refused = _value_refused([one for one in member.fields if one.scope == scope], scope_rule, now_s)
-    return scope_rule if refused is None else refused
+    def declaration(self, scope: str) -> ScopeRule | None:
+        """The one declaration of a scope, as `declared`."""
+        if not self._rules:
+            rules = self._rules
+            for one in self._policy.main.scopes:
+                rules[one.id] = None if one.id in rules else one
+        return self._rules.get(scope)
+
+    def shown(self, scope: str) -> Allow | Deny:
+        """`decide`."""
+        scope_rule = self._open(scope)
+        if isinstance(scope_rule, Rule):
+            return Deny(scope_rule)
+        first: Deny | None = None
+        for purpose in scope_rule.purposes:
+            if purpose == SUGGEST and scope_rule.section is not Section.SUGGESTIONS:
+                verdict: Allow | Deny = Deny(Rule.NO_PURPOSE)  # who lets us suggest has not let us show of what
+            else:
+                verdict = self._granted(purpose, scope_rule)
+            if isinstance(verdict, Allow):
+                return verdict
+            first = first or verdict
+        return first or Deny(Rule.NO_PURPOSE)
+
+    def used(self, scope: str, purpose: str) -> Allow | Deny:
+        """`usable`."""
+        scope_rule = self._open(scope)
+        if isinstance(scope_rule, Rule):
+            return Deny(scope_rule)
+        if purpose not in (scope_rule.used_for or ()):
+            return Deny(Rule.NO_PURPOSE)
+        return self._granted(purpose, scope_rule)
+
+    def _present(self) -> Allow | Deny:
+        refused = _visit_refused(self._member, self._denied, self._role, self._visit, self._policy)
+        return Deny(refused) if refused else self._granted(PRESENCE, None)
+
+    def _open(self, scope: str) -> ScopeRule | Rule:
+        """The scope's declaration, where the visit may be shown and the value is one; or why not."""
+        if isinstance(self.standing, Deny):
+            return self.standing.rule
+        if scope in self._denied.scopes:
+            return Rule.DENIED_IN_STORE
+        scope_rule = self.declaration(scope)
+        if scope_rule is None:
+            return Rule.UNKNOWN_SCOPE
+        return _value_refused(self._values(scope), scope_rule, self._now_s) or scope_rule
+
+    def _values(self, scope: str) -> Sequence[Field]:
+        if scope in self._made:
+            return (self._made[scope],)
+        if not self._fields:
+            for one in self._member.fields:
+                self._fields.setdefault(one.scope, []).append(one)
+        return self._fields.get(scope, ())
+
+    def _granted(self, purpose: str, scope: ScopeRule | None) -> Allow | Deny:
+        """What the statements say on one matter. Where the same speak on another of the purpose, they say the same;
+        but a special category is judged by itself.
+        """
+        stated = self._stated.get(purpose)
+        if stated is None:
+            stated = self._stated[purpose] = [one for one in self._member.statements if one.purpose == purpose]
+        on_it = speaking(stated, None if scope is None else scope.id)
+        if scope is not None and scope.special:
+            return self._judged(purpose, on_it, scope)
+        key: tuple[str | int, ...] = (purpose, *map(id, on_it))
+        verdict = self._granted_on.get(key)
+        if verdict is None:
+            verdict = self._granted_on[key] = self._judged(purpose, on_it, None)
+        return verdict
+
+    def _judged(self, purpose: str, on_it: Sequence[Statement], special: ScopeRule | None) -> Allow | Deny:
+        policy, now_s = self._policy, self._now_s
+        stated = declared(policy.main.purposes, purpose)
+        if stated is None:
+            return Deny(Rule.UNKNOWN_PURPOSE)
+        if not is_complete(stated):
+            return Deny(Rule.INCOMPLETE_PURPOSE)
+        carried = latest(on_it, policy.store.store, now_s)
+        if isinstance(carried, Rule):
+            return Deny(carried)
+        for statement in carried:
+            refused = _statement_refused(statement, special, self._role, self._visit, policy.main, now_s)
+            if refused is not None:
+                return Deny(refused)
+        ground = Ground.GRANT if special is None else Ground.EXPLICIT_GRANT
+        since_s = max([max(one.from_s, one.chosen_s or 0) for one in carried])
+        return Allow(purpose, ground, since_s, min([one.until_s for one in carried]))
 
 
 def _visit_refused(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy) -> Rule | None:
@@ -180,12 +230,12 @@ def _visit_refused(member: Member, denied: Denied, role: str, visit: Visit, poli
 
 def _age_refused(member: Member, policy: Policy) -> Rule | None:
     """The strictest rule of the store's jurisdiction and, where it is stated, of the member's own."""
-    least = 0
-    for jurisdiction in {policy.store.jurisdiction, member.jurisdiction or policy.store.jurisdiction}:
-        ages = [rule.least_age for rule in policy.main.ages if rule.jurisdiction == jurisdiction]
-        if not ages:
-            return Rule.UNKNOWN_JURISDICTION
-        least = max(least, *ages)
+    here = policy.store.jurisdiction
+    asked = {here, member.jurisdiction or here}
+    rules = [rule for rule in policy.main.ages if rule.jurisdiction in asked]
+    if len({rule.jurisdiction for rule in rules}) < len(asked):
+        return Rule.UNKNOWN_JURISDICTION
+    least = max(rule.least_age for rule in rules)
     if member.age_at_least >= least:
         return None
     if member.age_at_least == 0:
@@ -193,28 +243,8 @@ def _age_refused(member: Member, policy: Policy) -> Rule | None:
     return Rule.UNDER_AGE
 
 
-def _granted(
-    member: Member, purpose: str, scope: ScopeRule | None, role: str, visit: Visit, policy: Policy, now_s: int
-) -> Allow | Deny:
-    stated = declared(policy.main.purposes, purpose)
-    if stated is None:
-        return Deny(Rule.UNKNOWN_PURPOSE)
-    if not is_complete(stated):
-        return Deny(Rule.INCOMPLETE_PURPOSE)
-    latest = carrying(member, policy.store.store, purpose, scope.id if scope else None, now_s)
-    if isinstance(latest, Rule):
-        return Deny(latest)
-    for statement in latest:
-        refused = _statement_refused(statement, scope, role, visit, policy.main, now_s)
-        if refused is not None:
-            return Deny(refused)
-    ground = Ground.EXPLICIT_GRANT if scope is not None and scope.special else Ground.GRANT
-    since_s = max(max(one.from_s, one.chosen_s or 0) for one in latest)
-    return Allow(purpose, ground, since_s, min(one.until_s for one in latest))
-
-
 def _statement_refused(
-    statement: Statement, scope: ScopeRule | None, role: str, visit: Visit, main: MainPolicy, now_s: int
+    statement: Statement, special: ScopeRule | None, role: str, visit: Visit, main: MainPolicy, now_s: int
 ) -> Rule | None:
     lapsed = lapse(statement, now_s)
     if lapsed is not None:
@@ -227,7 +257,7 @@ def _statement_refused(
         return Rule.ZONE_NOT_KNOWN
     if visit.zone in statement.zones_excluded:
         return Rule.ZONE_EXCLUDED
-    if scope is not None and scope.special and statement.scopes != (scope.id,):
+    if special is not None and statement.scopes != (special.id,):
         return Rule.NEEDS_EXPLICIT_GRANT
     return None
 
@@ -236,9 +266,10 @@ def _value_refused(fields: Sequence[Field], scope: ScopeRule, now_s: int) -> Rul
     if len(fields) != 1:
         return Rule.SEVERAL_VALUES if fields else Rule.NO_VALUE
     field = fields[0]
-    if _type_of(field.value) is not scope.value_type:
+    forms = (field.value.text, field.value.texts, field.value.items)  # by `ValueType`
+    if forms.count(None) != len(forms) - 1 or forms[scope.value_type] is None:
         return Rule.WRONG_TYPE
-    if not (field.value.text or field.value.texts or field.value.items):
+    if not forms[scope.value_type]:
         return Rule.NO_VALUE
     if field.source > scope.least_source:
         return Rule.SOURCE_NOT_ADMITTED
@@ -247,17 +278,3 @@ def _value_refused(fields: Sequence[Field], scope: ScopeRule, now_s: int) -> Rul
     if now_s - field.confirmed_s > scope.retention_days * DAY_S:
         return Rule.VALUE_TOO_OLD
     return None
-
-
-def _type_of(value: Value) -> ValueType | None:
-    """The one form that the value has; None where it has none or more."""
-    forms = [
-        form
-        for form, part in (
-            (ValueType.TEXT, value.text),
-            (ValueType.TEXTS, value.texts),
-            (ValueType.ITEMS, value.items),
-        )
-        if part is not None
-    ]
-    return forms[0] if len(forms) == 1 else None

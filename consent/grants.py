@@ -6,6 +6,7 @@ grant names no scope. A withdrawal that names no scope withdraws every scope of 
 Pure: no I/O, no clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from consent.verdict import Rule
@@ -22,19 +23,29 @@ def carrying(member: Member, store: str, purpose: str, scope: str | None, now_s:
     `scope` None: the purpose itself. Several grants of one instant come together: each of them has to allow.
     `now_s`: Unix seconds UTC of trusted time.
     """
-    on_it = [one for one in member.statements if one.purpose == purpose and _speaks_of(one, scope)]
+    return latest(speaking([one for one in member.statements if one.purpose == purpose], scope), store, now_s)
+
+
+def speaking(statements: Sequence[Statement], scope: str | None) -> list[Statement]:
+    """Those statements of one purpose that speak of a scope; None: of the purpose itself. In their order."""
+    return [one for one in statements if _speaks_of(one, scope)]
+
+
+def latest(on_it: Sequence[Statement], store: str, now_s: int) -> tuple[Statement, ...] | Rule:
+    """`carrying`, of the statements that speak on the matter."""
     here = [one for one in on_it if one.store == store]
     if not here:
         return Rule.OTHER_STORE if on_it else Rule.NOT_GRANTED
     known = [one for one in here if one.chosen_s is not None and one.chosen_s <= now_s]
-    if any(one.state is State.WITHDRAWN and one not in known for one in here):
-        return Rule.WITHDRAWN
-    if not known:
-        untimed = any(one.chosen_s is None for one in here)
-        return Rule.CHOICE_UNTIMED if untimed else Rule.CHOICE_IN_FUTURE
-    latest_s = max(one.chosen_s or 0 for one in known)
-    latest = tuple(one for one in known if one.chosen_s == latest_s)
-    return Rule.WITHDRAWN if any(one.state is State.WITHDRAWN for one in latest) else latest
+    if len(known) < len(here):
+        doubtful = [one for one in here if one.chosen_s is None or one.chosen_s > now_s]
+        if State.WITHDRAWN in [one.state for one in doubtful]:
+            return Rule.WITHDRAWN
+        if not known:
+            return Rule.CHOICE_UNTIMED if None in [one.chosen_s for one in doubtful] else Rule.CHOICE_IN_FUTURE
+    latest_s = max([one.chosen_s or 0 for one in known])
+    newest = [one for one in known if one.chosen_s == latest_s]
+    return Rule.WITHDRAWN if State.WITHDRAWN in [one.state for one in newest] else tuple(newest)
 
 
 def lapse(statement: Statement, now_s: int) -> Rule | None:

@@ -5,6 +5,7 @@ Of a service case nothing is read but that it is open, and since when.
 Pure: no I/O, no clock.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -37,22 +38,31 @@ def journey(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool) 
 def _purchases(fields: dict[str, Field], now_s: int) -> list[Event]:
     """What was bought and kept, and what came back. A purchase that came back is none, whichever of the two says so."""
     lines = [one for scope in HISTORIES for one in _items(fields, scope)]
-    back = list(_items(fields, RETURNS))
-    kept = sorted(
-        (one for one in lines if not one.returned and (one.quantity is None or one.quantity > 0)),
-        key=lambda one: now_s if one.at_s is None else one.at_s,
-    )
-    said = [one.item for one in lines if one.returned]
+    kept = [one for one in lines if not one.returned and ((many := one.quantity) is None or many > 0)]
+    back = _items(fields, RETURNS)
+    if back:
+        said = Counter(one.item for one in lines if one.returned)
+        kept = _left(kept, back, said, now_s)
+    make, bought = tuple.__new__, Act.BOUGHT  # as many as a history has lines
+    found = [make(Event, (bought, one.item, one.at_s, one.quantity or 1)) for one in kept]
+    return [*found, *(Event(Act.RETURNED, one.item, one.at_s) for one in back)]
+
+
+def _left(kept: Iterable[Item], back: Iterable[Item], said: Counter[str], now_s: int) -> list[Item]:
+    """Without the newest purchase before each return, but of returns that a purchase said itself."""
+    left: dict[str, list[Item]] = {}
+    for one in sorted(kept, key=lambda one: now_s if one.at_s is None else one.at_s):
+        left.setdefault(one.item, []).append(one)
     for one in back:
-        if one.item in said:
-            said.remove(one.item)
+        if said[one.item]:
+            said[one.item] -= 1
             continue
         until_s = now_s if one.at_s is None else one.at_s
-        before = [line for line in kept if line.item == one.item and (line.at_s is None or line.at_s <= until_s)]
+        mine = left.get(one.item, [])
+        before = [line for line in mine if line.at_s is None or line.at_s <= until_s]
         if before:
-            kept.remove(before[-1])
-    bought = [Event(Act.BOUGHT, one.item, one.at_s, one.quantity or 1) for one in kept]
-    return [*bought, *(Event(Act.RETURNED, one.item, one.at_s) for one in back)]
+            mine.remove(before[-1])
+    return [one for mine in left.values() for one in mine]
 
 
 def _cases(field: Field) -> Iterable[Event]:

@@ -6,11 +6,13 @@ after it.
 Pure: no I/O, no clock.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
-from consent.decide import Allow, decide_each, usable, usable_each
+from consent.decide import Allow, Verdicts
 from consent.grants import SUGGEST
 from consent.journeys import BASKET, CONCLUSIONS, HISTORIES, SERVICE, WISHLIST, journey
 from consent.journeys import RETURNS as RETURNS
@@ -21,11 +23,11 @@ from consent.suggest.guard import Guard, Terms
 from consent.suggest.journey import COHORT, STAGE
 from consent.suggest.memory import NOTHING
 from consent.suggest.model import Model
-from consent.suggest.rank import Place, Ranked
+from consent.suggest.rank import Place, Ranked, ReasonKind
 from consent.suggest.shelf import EMPTY, Shelf
 from consent.suggest.signals import Behaviour, Bought
 from consent.visit import Denied, Visit
-from wire.concluded import Cohort, Concluded, Evidence
+from wire.concluded import Concluded
 from wire.items import Response
 from wire.member import Field, Item, Member, SourceClass, Value, ValueClass
 from wire.policy import Policy, Section
@@ -40,6 +42,7 @@ SOURCES = (HISTORY_STORE, HISTORY_ONLINE, RETURNS, WISHLIST, BASKET)
 _DAY_S = 86_400
 _PLACES = {Place.DUE_AGAIN: SuggestedPlace.DUE_AGAIN, Place.NEW: SuggestedPlace.NEW}
 _LONGEST_DAYS = 36_500
+_PROBE = Value(items=(Item("", "", None, None, False),))  # stands for what would be made
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -118,15 +121,16 @@ def sources(
     hides them costs no more than who has none. `STAGE` and `COHORT` are among them where these may be shown as well:
     what may not be said is not concluded, and steers nothing.
     """
-    told = [rule.id for rule in policy.main.scopes if rule.id in CONCLUSIONS and rule.section is Section.SUGGESTIONS]
-    shown = decide_each(laid(member, _PROBE, now_s), denied, (SCOPE, *told), role, visit, policy, now_s)
-    if not isinstance(shown[SCOPE], Allow):
+    made = dict.fromkeys(MADE, _made(SCOPE, _PROBE, now_s))
+    verdicts = Verdicts(member, denied, role, visit, policy, now_s, made)
+    if not isinstance(verdicts.shown(SCOPE), Allow):
         return None
-    concluded = [scope for scope in told if isinstance(shown[scope], Allow)]
-    asked = (*SOURCES, *((SERVICE,) if STAGE in concluded else ()))
-    used = usable_each(member, denied, asked, SUGGEST, role, visit, policy, now_s)
-    granted = (scope for scope in asked if isinstance(used[scope], Allow))
-    return choose.inputs(rules(policy), visit.zone, None, (*granted, *concluded))
+    declared = ((scope, verdicts.declaration(scope)) for scope in CONCLUSIONS)
+    told = [scope for scope, rule in declared if rule is not None and rule.section is Section.SUGGESTIONS]
+    found = [scope for scope in told if isinstance(verdicts.shown(scope), Allow)]
+    asked = (*SOURCES, SERVICE) if STAGE in found else SOURCES
+    found += [scope for scope in asked if isinstance(verdicts.used(scope, SUGGEST), Allow)]
+    return choose.inputs(rules(policy), visit.zone, None, found)
 
 
 def behaviour(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool = False) -> Behaviour:
@@ -135,32 +139,50 @@ def behaviour(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool
     What was bought on one day in one way is one basket: one visit, however often it went to the till.
     """
     items = {one.scope: one.value.items or () for one in member.fields if one.scope in scopes}
-    bought = [(_day(one, now_s), one, scope == HISTORY_ONLINE) for scope in (HISTORY_STORE, HISTORY_ONLINE)
-              for one in items.get(scope, ())]  # fmt: skip
-    baskets = {place: number for number, place in enumerate(sorted({(day, online) for day, _, online in bought}))}
-    lines = [
-        Bought(one.item, day, baskets[day, online], max(1, one.quantity or 1), one.returned, online)
-        for day, one, online in bought
-    ]
+    lines = _lines(items.get(HISTORY_STORE, ()), items.get(HISTORY_ONLINE, ()), now_s)
     return Behaviour(
         bought=(*lines, *_returns(items.get(RETURNS, ()), lines, now_s)),
-        basket=tuple(one.item for one in items.get(BASKET, ())),
-        wishlist=tuple(one.item for one in items.get(WISHLIST, ())),
+        basket=tuple([one.item for one in items.get(BASKET, ())]),
+        wishlist=tuple([one.item for one in items.get(WISHLIST, ())]),
         now_day=now_s // _DAY_S,
         journey=journey(member, scopes, now_s, calls=calls),
     )
 
 
+def _lines(store: tuple[Item, ...], online: tuple[Item, ...], now_s: int) -> list[Bought]:
+    """The purchases: up to 256, so that each is made by `tuple` itself, at half the cost of its constructor."""
+    today = now_s // _DAY_S
+    ways = [
+        (items, [today if one.at_s is None or one.at_s >= now_s else one.at_s // _DAY_S for one in items], way)
+        for items, way in ((store, False), (online, True))
+        if items
+    ]
+    baskets = {place: at for at, place in enumerate(sorted([(day, way) for _, days, way in ways for day in {*days}]))}
+    make, lines = tuple.__new__, list[Bought]()
+    for items, days, way in ways:
+        at = {day: baskets[day, way] for day in {*days}}
+        lines += [
+            make(Bought, (one.item, day, at[day], many if (many := one.quantity or 1) > 0 else 1, one.returned, way))
+            for one, day in zip(items, days, strict=True)
+        ]
+    return lines
+
+
 def _returns(items: tuple[Item, ...], lines: list[Bought], now_s: int) -> list[Bought]:
     """What came back without its purchase saying so: as the till's receipt of it, with a quantity below 0."""
-    told = [one.item for one in lines if one.returned]
+    if not items:
+        return []
+    told = Counter(one.item for one in lines if one.returned)
+    bought: dict[str, list[Bought]] = {}
+    for line in lines:
+        bought.setdefault(line.item, []).append(line)
     found = []
     for one in items:
-        if one.item in told:
-            told.remove(one.item)
+        if told[one.item]:
+            told[one.item] -= 1
             continue
         day = _day(one, now_s)
-        before = [line.basket for line in lines if line.item == one.item and line.day <= day]
+        before = [line.basket for line in bought.get(one.item, ()) if line.day <= day]
         if before:
             found.append(Bought(one.item, day, max(before), -max(1, abs(one.quantity or 1)), returned=True))
     return found
@@ -172,11 +194,10 @@ def _day(one: Item, now_s: int) -> int:
 
 def terms(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int, around: Around) -> Terms:
     """On what terms this member gets suggestions: mutes, age, special grants, what became of earlier ones."""
-    specials = (
-        one.category
-        for one in rules(policy).specials
-        if isinstance(usable(member, denied, one.scope, SUGGEST, role, visit, policy, now_s), Allow)
-    )
+    specials: list[str] = []
+    if asked := rules(policy).specials:
+        verdicts = Verdicts(member, denied, role, visit, policy, now_s)
+        specials = [one.category for one in asked if isinstance(verdicts.used(one.scope, SUGGEST), Allow)]
     return Terms(
         mutes=frozenset((what.value, name) for what, name in mutes(member, denied)),
         age_at_least=member.age_at_least,
@@ -235,15 +256,17 @@ def _said(one: Concluded) -> Entry:
 
 def _reasons(one: Ranked) -> tuple[SuggestedReason, ...]:
     """Kinds and numbers. Which item of a basket or a history it was is not said: the history may be hidden."""
-    told = dict.fromkeys(
-        SuggestedReason(SuggestedKind(each.kind.value), None if each.number is None else _in_bounds(each.number))
-        for each in one.reasons
-    )
-    return tuple(told)[:MOST_REASONS]
+    told = dict.fromkeys([(each.kind, _in_bounds(each.number)) for each in one.reasons])
+    return tuple([_reason(kind, number) for kind, number in told][:MOST_REASONS])
 
 
-def _in_bounds(number: int) -> int:
-    return max(0, min(number, _LONGEST_DAYS))
+@lru_cache(maxsize=1024)
+def _reason(kind: ReasonKind, number: int | None) -> SuggestedReason:
+    return SuggestedReason(SuggestedKind(kind.value), number)
+
+
+def _in_bounds(number: int | None) -> int | None:
+    return None if number is None else max(0, min(number, _LONGEST_DAYS))
 
 
 def laid(member: Member, made: tuple[Entry, ...], now_s: int) -> Member:
@@ -254,15 +277,9 @@ def laid(member: Member, made: tuple[Entry, ...], now_s: int) -> Member:
     items: dict[str, list[Item]] = {}
     for one in made:
         items.setdefault(scope_of(one), []).append(Item(one.item or "", one.text, None, None, False))
-    fields = (
-        Field(scope, Value(items=tuple(listed)), SourceClass.FIRST, "store", ValueClass.ENGAGEMENT, now_s, now_s)
-        for scope, listed in items.items()
-    )
+    fields = (_made(scope, Value(items=tuple(listed)), now_s) for scope, listed in items.items())
     return replace(member, fields=(*others, *fields))
 
 
-_PROBE = (
-    Entry("", None, None, False, SCOPE),
-    Entry("", None, None, False, concluded=Concluded(Stage.BROWSING, None, Evidence.LISTED, None)),
-    Entry("", None, None, False, concluded=Concluded(None, Cohort.OFTEN, Evidence.PURCHASE_DAYS, None)),
-)
+def _made(scope: str, value: Value, now_s: int) -> Field:
+    return Field(scope, value, SourceClass.FIRST, "store", ValueClass.ENGAGEMENT, now_s, now_s)

@@ -4,7 +4,6 @@ I/O: everything below it; reads the clock and handles the end.
 """
 
 import argparse
-import gc
 import secrets
 import socket
 import sys
@@ -13,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime import cli, config, logs
+from runtime import cli, config, garbage, logs
 from runtime.base64url import from_text
 from runtime.errors import UnavailableError
 from runtime.logs import Log
@@ -217,7 +216,7 @@ def serve(config_file: Path, settings: Settings) -> int:
         receivers.start()
     if hooks is not None:
         hooks.start()
-    gc.freeze()  # a full collection need not look through all that was loaded, which would take 10 ms or more
+    garbage.settle()
     _log.info("started", store=settings.store, software=software)
     notify.ready("serving")
     try:

@@ -7,7 +7,7 @@ I/O: the cache, through the shelf.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from consent.suggest.shelf import EMPTY, ShelfMaker, Sort
@@ -58,8 +58,15 @@ class Assortment:
 
     def name(self, item: str) -> str | None:
         """The name of an item as it is now; None: it is not what `sorts` says, so that nobody knows what guards it."""
+        return self.naming()(item)
+
+    def naming(self) -> Callable[[str], str | None]:
+        """`name`, for as long as the catalog is as it is now: whether it was read is looked at once."""
         if len(self._stamp) == 1 and self.is_read:
-            return self._names.get(item)  # of one catalog, and nothing is another since: no need to open a record
+            return self._names.get  # of one catalog, and nothing is another since: no need to open a record
+        return self._opened
+
+    def _opened(self, item: str) -> str | None:
         told, sort = self._shelf.item(item), self.sorts.sort(item)
         same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags), told.zone)
         return told.name if told is not None and same else None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from runtime import garbage
 from runtime.logs import Log
 from store_gateway.counts import Counts
 from store_gateway.doors import PinCheck, PinMaking
@@ -142,6 +143,7 @@ class Loop:
             if item is None or turn == 0:
                 more = self._work(now_mono_s)
                 self._publish_all()
+                garbage.between()
 
     def _publish_all(self) -> None:
         for payload in self._gateway.outgoing():

@@ -172,7 +172,7 @@ class Offers:
     def _around(self, held: _Visit) -> Around:
         if held.memory is None:
             held.memory = self._keeper.memory(held.pseudonym)
-        return Around(self._assortment.sorts, self._assortment.name, self._tables.model, held.memory)
+        return Around(self._assortment.sorts, self._assortment.naming(), self._tables.model, held.memory)
 
     def explain(self, pseudonym: bytes, visit: Visit, role: str, item: str, now_ms: int) -> Told | None:
         """Which rule decides about one item for this member; None where nothing may be suggested to them for it."""

@@ -10,7 +10,8 @@ of them, so that a decoded message needs no further checks of type, length or ra
 
 Writing goes from the instance to bytes at once. Reading takes what cbor2 read and judges bounds and form together: each
 part tells how long its deterministic encoding is, and only if the sum is what came was nothing written longer than it
-had to be (`wire.cbor.load`). A message is then gone through once each way, and not three times.
+had to be (`wire.cbor.load`). A message is then gone through once each way, and not three times. The readers here are
+the plain ones, which decide what is refused and how; `wire.schema_read` makes quicker ones for what is in order.
 
 Pure: no I/O, no clock.
 """
@@ -19,13 +20,15 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable
-from enum import Enum, IntEnum
+from enum import Enum
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
-from wire import cbor
+from wire import cbor, schema_leaves, schema_read
 from wire.errors import Reason, WireError
+from wire.schema_leaves import Codec, Read, wrong
+from wire.schema_read import Field
 
 T = TypeVar("T")
 
@@ -62,9 +65,6 @@ _UINT = Range(0, 2**64 - 1)
 _TEXT = Size(0, 256)
 _MOST_KEPT = 4096  # elements of packed arrays that are kept, of each sort…
 _MOST_ARRAYS = 16  # … and whole arrays
-_Write = Callable[[Any], bytes]
-_Read = Callable[[Any], tuple[Any, int]]  # what a plain value says, and the bytes of its deterministic encoding
-_Codec = tuple[_Write, _Read]
 
 
 def exactly(length_bytes: int) -> Size:
@@ -78,7 +78,7 @@ def encode(message: object) -> bytes:
     Raises:
         WireError: a field is outside of the bounds that its annotation declares.
     """
-    return _codec(cast(Any, type(message)))[0](message)
+    return _codec(cast(Any, type(message))).write(message)
 
 
 def decode(schema: type[T], encoded: bytes) -> T:
@@ -87,7 +87,7 @@ def decode(schema: type[T], encoded: bytes) -> T:
     Raises:
         WireError: not deterministic CBOR, or not of this shape.
     """
-    return cast(T, _decoded(_codec(cast(Any, schema))[1], encoded))
+    return cast(T, _decoded(_codec(cast(Any, schema)).read, encoded))
 
 
 def to_plain(message: object) -> Any:
@@ -97,10 +97,10 @@ def to_plain(message: object) -> Any:
 
 def from_plain(schema: type[T], plain: object) -> T:
     """The instance of `schema` from plain lists and maps, their keys ascending, bounds checked."""
-    return cast(T, _codec(cast(Any, schema))[1](plain)[0])
+    return cast(T, _codec(cast(Any, schema)).read(plain)[0])
 
 
-def _decoded(read: _Read, encoded: bytes) -> Any:
+def _decoded(read: Read, encoded: bytes) -> Any:
     plain = cbor.load(encoded)
     try:
         value, size_bytes = read(plain)
@@ -112,12 +112,8 @@ def _decoded(read: _Read, encoded: bytes) -> Any:
     return value
 
 
-def _wrong(what: str) -> WireError:
-    return WireError(Reason.SHAPE, f"expected {what}")
-
-
 @cache
-def _codec(schema: Any) -> _Codec:
+def _codec(schema: Any) -> Codec:
     """What writes and what reads one annotation, made once."""
     bounds: tuple[Any, ...] = ()
     if typing.get_origin(schema) is typing.Annotated:
@@ -136,132 +132,31 @@ def _codec(schema: Any) -> _Codec:
     if dataclasses.is_dataclass(schema):
         return _row(cast(type, schema)) if getattr(schema, "ROW", False) else _map(cast(type, schema))
     if isinstance(schema, type) and issubclass(schema, Enum):
-        return _enum(schema)
+        return schema_leaves.enumeration(schema)
     if schema is bool:
-        return _bool()
+        return schema_leaves.boolean()
+    bound = bound or (_UINT if schema is int else _TEXT)
     if schema is int:
-        return _int(bound or _UINT)
+        return schema_leaves.integer(bound.low, bound.high)
     if schema is bytes:
-        return _bytes(bound or _TEXT)
+        return schema_leaves.byte_string(bound.low, bound.high)
     if schema is str:
-        return _str(bound or _TEXT)
+        return schema_leaves.text(bound.low, bound.high)
     raise TypeError(f"no CBOR form for {schema!r}")
 
 
-def _bool() -> _Codec:
-    def write(value: Any) -> bytes:
-        if type(value) is not bool:
-            raise _wrong("a boolean")
-        return cbor.TRUE if value else cbor.FALSE
-
-    def read(value: Any) -> tuple[Any, int]:
-        if type(value) is not bool:
-            raise _wrong("a boolean")
-        return value, 1
-
-    return write, read
-
-
-def _int(bound: Range) -> _Codec:
-    low, high = bound.low, bound.high
-    what = f"an integer {low}..{high}"
-    head, head_bytes, uint = cbor.head, cbor.head_bytes, cbor.UINT
-
-    def write(value: Any) -> bytes:
-        if type(value) is not int or not low <= value <= high:
-            raise _wrong(what)
-        return head(uint, value) if value >= 0 else head(cbor.NEGATIVE, -1 - value)
-
-    def read(value: Any) -> tuple[Any, int]:
-        if type(value) is not int or not low <= value <= high:
-            raise _wrong(what)
-        return value, head_bytes(value if value >= 0 else -1 - value)
-
-    return write, read
-
-
-def _bytes(size: Size) -> _Codec:
-    low, high = size.low, size.high
-    what = f"{low} to {high} bytes"
-    heads = [cbor.head(cbor.BYTES, length) for length in range(256)]
-
-    def write(value: Any) -> bytes:
-        if type(value) is not bytes or not low <= len(value) <= high:
-            raise _wrong(what)
-        length = len(value)
-        return (heads[length] if length < 256 else cbor.head(cbor.BYTES, length)) + value
-
-    def read(value: Any) -> tuple[Any, int]:
-        if type(value) is not bytes or not low <= len(value) <= high:
-            raise _wrong(what)
-        length = len(value)
-        return value, length + (1 if length < 24 else cbor.head_bytes(length))
-
-    return write, read
-
-
-def _str(size: Size) -> _Codec:
-    low, high = size.low, size.high
-    what = f"text of at most {high} bytes"
-    heads = [cbor.head(cbor.TEXT, length) for length in range(256)]
-
-    def write(value: Any) -> bytes:
-        encoded = value.encode() if type(value) is str and value.isascii() else utf8(value)
-        length = len(encoded)
-        if not low <= length <= high:
-            raise _wrong(what)
-        return (heads[length] if length < 256 else cbor.head(cbor.TEXT, length)) + encoded
-
-    def read(value: Any) -> tuple[Any, int]:
-        length = len(value) if type(value) is str and value.isascii() else len(utf8(value))
-        if not low <= length <= high:
-            raise _wrong(what)
-        return value, length + (1 if length < 24 else cbor.head_bytes(length))
-
-    def utf8(value: Any) -> bytes:
-        if type(value) is not str or len(value) > high:
-            raise _wrong(what)
-        try:
-            return value.encode()
-        except UnicodeEncodeError:  # a lone surrogate
-            raise _wrong(what) from None
-
-    return write, read
-
-
-def _enum(schema: type[Enum]) -> _Codec:
-    plain_type = int if issubclass(schema, IntEnum) else str
-    write_plain, read_plain = _int(Range(-(2**63), 2**64 - 1)) if plain_type is int else _str(Size(0, 2**16))
-    written = {one: write_plain(one.value) for one in schema}
-    known = {one.value: (one, read_plain(one.value)[1]) for one in schema}
-    what = f"a member of {schema.__name__}"
-
-    def write(value: Any) -> bytes:
-        if type(value) is not schema:
-            raise _wrong(what)
-        return written[value]
-
-    def read(value: Any) -> tuple[Any, int]:
-        found = known.get(value) if type(value) is plain_type else None
-        if found is None:
-            raise _wrong(what)
-        return found
-
-    return write, read
-
-
-def _array(element: _Codec, bound: Count | None) -> _Codec:
+def _array(element: Codec, bound: Count | None) -> Codec:
     most = bound.high if bound else 4096
-    write_one, read_one = element
+    write_one, read_one, leaf = element
 
     def write(value: Any) -> bytes:
         if type(value) is not tuple or len(value) > most:
-            raise _wrong(f"at most {most} elements")
+            raise wrong(f"at most {most} elements")
         return cbor.array([write_one(part) for part in value])
 
     def read(value: Any) -> tuple[Any, int]:
         if type(value) is not list or len(value) > most:
-            raise _wrong(f"an array of at most {most} elements")
+            raise wrong(f"an array of at most {most} elements")
         size_bytes = cbor.head_bytes(len(value))
         parts = []
         for part in value:
@@ -270,13 +165,13 @@ def _array(element: _Codec, bound: Count | None) -> _Codec:
             size_bytes += more_bytes
         return tuple(parts), size_bytes
 
-    return write, read
+    return Codec(write, read if leaf is None else schema_read.of_array(leaf, most, read))
 
 
-def _packed(inner: _Codec, most: int) -> _Codec:
+def _packed(inner: Codec, most: int) -> Codec:
     """A byte string with the CBOR of `inner`. The encoding is kept by its value, and what was decoded by its bytes."""
     written: dict[int, tuple[Any, bytes]] = {}  # by identity; the value is held, so that no other gets its number
-    write_inner, read_inner = inner
+    write_inner, read_inner, _ = inner
 
     def write(value: Any) -> bytes:
         kept = written.get(id(value))
@@ -295,24 +190,24 @@ def _packed(inner: _Codec, most: int) -> _Codec:
 
     def read(value: Any) -> tuple[Any, int]:
         if type(value) is not bytes:
-            raise _wrong("a byte string")
+            raise wrong("a byte string")
         return taken(value), len(value) + cbor.head_bytes(len(value))
 
-    return write, read
+    return Codec(write, read)
 
 
-def _fields(schema: type) -> list[tuple[str, _Codec, bool]]:
-    """Name, codec and whether it may be absent, of each field in its order."""
+def _fields(schema: type) -> list[Field]:
+    """The fields of a schema in their order."""
     hints = typing.get_type_hints(schema, include_extras=True)
     fields = []
     for field in dataclasses.fields(schema):
         hint = hints[field.name]
         bare = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
-        fields.append((field.name, _codec(hint), type(None) in typing.get_args(bare)))
+        fields.append(Field(field.name, _codec(hint), type(None) in typing.get_args(bare)))
     return fields
 
 
-def _parts_of(fields: list[tuple[str, _Codec, bool]]) -> Callable[[Any], tuple[Any, ...]]:
+def _parts_of(fields: list[Field]) -> Callable[[Any], tuple[Any, ...]]:
     """All fields of an instance, in their order."""
     if len(fields) == 1:
         only = attrgetter(fields[0][0])
@@ -320,19 +215,19 @@ def _parts_of(fields: list[tuple[str, _Codec, bool]]) -> Callable[[Any], tuple[A
     return attrgetter(*(name for name, *_ in fields)) if fields else lambda _: ()
 
 
-def _map(schema: type) -> _Codec:
+def _map(schema: type) -> Codec:
     fields = _fields(schema)
     if len(fields) > cbor.MOST_KEYS:
         raise TypeError(f"a map has at most {cbor.MOST_KEYS} fields: {schema!r}")
     parts_of = _parts_of(fields)
-    writers = [(cbor.head(cbor.UINT, key), codec[0], optional) for key, (_, codec, optional) in enumerate(fields)]
-    readers = [codec[1] for _, codec, _ in fields]
+    writers = [(cbor.head(cbor.UINT, key), codec.write, optional) for key, (_, codec, optional) in enumerate(fields)]
+    readers = [codec.read for _, codec, _ in fields]
     absent = [None] * len(fields)
     required = frozenset(key for key, (_, _, optional) in enumerate(fields) if not optional)
 
     def write(value: Any) -> bytes:
         if type(value) is not schema:
-            raise _wrong(schema.__name__)
+            raise wrong(schema.__name__)
         parts = [
             key + write_part(part)
             for part, (key, write_part, optional) in zip(parts_of(value), writers, strict=True)
@@ -342,30 +237,30 @@ def _map(schema: type) -> _Codec:
 
     def read(value: Any) -> tuple[Any, int]:
         if type(value) is not dict or not required <= value.keys():
-            raise _wrong(f"a map with the keys of {schema.__name__}")
+            raise wrong(f"a map with the keys of {schema.__name__}")
         parts: list[Any] = absent.copy()
         size_bytes = cbor.head_bytes(len(value)) + len(value)  # a key is one byte
         key = -1
         for following, part in value.items():
             if type(following) is not int or not key < following < len(absent):
-                raise _wrong(f"a map with the keys of {schema.__name__}, ascending")
+                raise wrong(f"a map with the keys of {schema.__name__}, ascending")
             key = following
             parts[key], more_bytes = readers[key](part)
             size_bytes += more_bytes
         return schema(*parts), size_bytes
 
-    return write, read
+    return Codec(write, schema_read.of_map(schema, fields, read))
 
 
-def _row(schema: type) -> _Codec:
+def _row(schema: type) -> Codec:
     fields = _fields(schema)
     parts_of = _parts_of(fields)
-    writers = [(codec[0], optional) for _, codec, optional in fields]
-    readers = [(codec[1], optional) for _, codec, optional in fields]
+    writers = [(codec.write, optional) for _, codec, optional in fields]
+    readers = [(codec.read, optional) for _, codec, optional in fields]
 
     def write(value: Any) -> bytes:
         if type(value) is not schema:
-            raise _wrong(schema.__name__)
+            raise wrong(schema.__name__)
         return cbor.array([
             cbor.NULL if part is None and optional else write_part(part)
             for part, (write_part, optional) in zip(parts_of(value), writers, strict=True)
@@ -373,7 +268,7 @@ def _row(schema: type) -> _Codec:
 
     def read(value: Any) -> tuple[Any, int]:
         if type(value) is not list or len(value) != len(readers):
-            raise _wrong(f"an array of the {len(readers)} fields of {schema.__name__}")
+            raise wrong(f"an array of the {len(readers)} fields of {schema.__name__}")
         parts: list[Any] = []
         size_bytes = cbor.head_bytes(len(readers))
         for part, (read_part, optional) in zip(value, readers, strict=True):
@@ -386,4 +281,4 @@ def _row(schema: type) -> _Codec:
                 size_bytes += more_bytes
         return schema(*parts), size_bytes
 
-    return write, read
+    return Codec(write, schema_read.of_row(schema, fields, read))

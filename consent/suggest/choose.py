@@ -78,8 +78,8 @@ def choose(
     standing = _standing(guard, behaviour, terms, shelf, policy)
     if EVERYTHING in standing.off:
         return Chosen()
-    most = max(policy.most_due, policy.most_new) + (_SPARE if standing.off or standing.first else 0)
-    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, standing.off), standing, behaviour)
+    near = _near(shelf, terms.zone, standing.off)
+    found = _ranked(guard, shelf, model, _most(policy, standing), near, standing, behaviour)
     left = [one for one in (_without(each, standing.off) for each in found) if one is not None]
     journey = behaviour.journey
     return Chosen(
@@ -98,23 +98,26 @@ def explain(
     model: Model | None,
     policy: SuggestionPolicy,
 ) -> Told:
-    """Which rule decided about one item, by the very calls that choose."""
+    """Which rule decided about one item: what stands on the card as `choose` has it, all else by the same ranking."""
     guard = Guard(behaviour, terms, shelf, policy)
     verdict = guard.told(item)
     if not verdict.is_free:
         return Told(verdict)
+    chosen = choose(behaviour, terms, shelf, model, policy)
+    for listed in (chosen.due, chosen.new):
+        for position, one in enumerate(listed, 1):
+            if one.item == item:
+                return Told(verdict, one.place, position, is_chosen=True)
     standing = _standing(guard, behaviour, terms, shelf, policy)
     off = standing.off
-    most = max(policy.most_due, policy.most_new) + _SPARE
-    found = _ranked(guard, shelf, model, most, _near(shelf, terms.zone, off), standing, behaviour)
+    found = _ranked(guard, shelf, model, _most(policy, standing), _near(shelf, terms.zone, off), standing, behaviour)
     mine = next((one for one in found if one.item == item), None)
     if mine is None:
         return Told(verdict, off=STAGE if _is_bare(item, shelf, standing, _known(behaviour)) else None)
     position = [one.item for one in found if one.place is mine.place].index(item) + 1
     if EVERYTHING in off or _without(mine, off) is None:
         return Told(verdict, mine.place, position, off=EVERYTHING if EVERYTHING in off else mine.reasons[0].kind)
-    chosen = choose(behaviour, terms, shelf, model, policy)
-    return Told(verdict, mine.place, position, any(one.item == item for one in (*chosen.due, *chosen.new)))
+    return Told(verdict, mine.place, position)
 
 
 def switched_off(policy: SuggestionPolicy, zone: str | None, stage: str | None) -> frozenset[str]:
@@ -131,6 +134,11 @@ def switched_off(policy: SuggestionPolicy, zone: str | None, stage: str | None) 
 def inputs(policy: SuggestionPolicy, zone: str | None, stage: str | None, scopes: Iterable[str]) -> frozenset[str]:
     """Which of these scopes suggestions may be made from: those whose rule is neither off nor resting."""
     return frozenset(scopes) - switched_off(policy, zone, stage)
+
+
+def _most(policy: SuggestionPolicy, standing: _Standing) -> int:
+    """How many of each place are ranked. By it the trees judge the more, so that explaining has to ask for as many."""
+    return max(policy.most_due, policy.most_new) + (_SPARE if standing.off or standing.first else 0)
 
 
 def _standing(guard: Guard, behaviour: Behaviour, terms: Terms, shelf: Shelf, policy: SuggestionPolicy) -> _Standing:
@@ -205,6 +213,8 @@ def _quietly(one: Ranked) -> Ranked:
 
 def _without(one: Ranked, off: frozenset[str]) -> Ranked | None:
     """The suggestion without the reasons that are off; None: what mattered most is."""
+    if not off:
+        return one
     if one.reasons and one.reasons[0].kind.value in off:
         return None
     return replace(one, reasons=tuple(each for each in one.reasons if each.kind.value not in off))

@@ -28,11 +28,13 @@ Days = dict[int, dict[str, int]]  # by days ago, the quantity of each item
 def cohorts(journey: Journey) -> tuple[Concluded, ...]:
     """What can be told, what is most worth knowing first; at most `MOST`."""
     bought = [one for one in journey.events if one.act is Act.BOUGHT]
-    today = journey.now_s // DAY_S
+    now_s = journey.now_s
+    today = now_s // DAY_S
     days: Days = defaultdict(lambda: defaultdict(int))
     for one in bought:
-        if one.at_s is not None and one.at_s <= journey.now_s and one.item is not None:
-            days[today - one.at_s // DAY_S][one.item] += max(1, one.quantity)
+        item, at_s = one.item, one.at_s
+        if at_s is not None and at_s <= now_s and item is not None:
+            days[today - at_s // DAY_S][item] += max(1, one.quantity)
     whole = all(one.at_s is not None for one in bought)  # else it may have been bought before
     told = (
         _often(days),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from itertools import islice
+from itertools import filterfalse, islice
 from operator import mul, truediv
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
@@ -39,6 +39,7 @@ class Situation:
     names: Mapping[int, str]  # of the items that the tables do not name
     now_day: int
     visit_gap: float
+    seeds: Seeds  # own items that say what goes with them, by their habit
     goes_with: Mapping[int, float]
     last: Seeds  # of the last basket
     goes_with_basket: Mapping[int, float]
@@ -70,20 +71,21 @@ def situation(behaviour: Behaviour, model: Model, only: Collection[str] | None =
     last = [number(item) for item in past.baskets[-1]] if past.baskets else []
     wishlist = [number(item) for item in dict.fromkeys(behaviour.wishlist)]
     basket = [number(item) for item in dict.fromkeys(behaviour.basket)]
-    weights = {item: one.habit for item, one in own.items()}
     wanted = None if only is None else frozenset(own.keys() & map(number, only))
     named = None if wanted is None else frozenset(item for item in wanted if item < model.items)
-    seeds = strongest(weights, MOST_SEEDS)
+    is_told = named is None or bool(named)  # whether the tables have anything to tell
+    seeds = strongest({item: one.habit for item, one in own.items()}, MOST_SEEDS) if is_told else []
     return Situation(
         past,
         own,
         {at: item for item, at in others.items()},
         now_day,
         max(1.0, visit_gap),
+        seeds,
         _goes_with(model, _shares(seeds), named),
-        _shares(strongest(dict.fromkeys(last, 1.0), MOST_LAST)),
-        _goes_with(model, _shares(strongest(dict.fromkeys(basket, 1.0), MOST_SEEDS)), named),
-        _goes_with(model, _shares(strongest(dict.fromkeys(wishlist, 1.0), MOST_SEEDS)), named),
+        _shares(_equal(last, MOST_LAST)) if is_told else [],
+        _goes_with(model, _shares(_equal(basket, MOST_SEEDS)), named),
+        _goes_with(model, _shares(_equal(wishlist, MOST_SEEDS)), named),
         _similar(model, seeds, named),
         frozenset(wishlist),
         frozenset(basket),
@@ -95,6 +97,11 @@ def _shares(seeds: Seeds) -> Seeds:
     """The same, with weights that sum to 1."""
     whole = sum(weight for _, weight in seeds)
     return [(item, weight / whole) for item, weight in seeds] if whole > 0 else []
+
+
+def _equal(items: Iterable[int], most: int) -> Seeds:
+    """The first of these items by their numbers, all of one weight."""
+    return [(item, 1.0) for item in sorted(items)[:most]]
 
 
 def strongest(weights: Mapping[int, float], most: int) -> Seeds:
@@ -183,14 +190,13 @@ def candidates(found: Situation, model: Model) -> list[int]:
     if found.only is not None:
         return sorted((chosen & found.only) - found.basket)
     for table in (found.goes_with, found.similar, found.goes_with_basket, found.goes_with_wishlist):
-        new = table.keys() - chosen
+        new = [*filterfalse(chosen.__contains__, table)]
         if len(new) > MOST_NEW:
             least = _least(map(table.__getitem__, new), MOST_NEW)
-            chosen.update(
-                item for item, _ in strongest({one: table[one] for one in new if table[one] >= least}, MOST_NEW)
-            )
-        else:
-            chosen.update(new)
+            new = [one for one in new if table[one] >= least]
+            if len(new) > MOST_NEW:  # equal ones
+                new = [item for item, _ in strongest({one: table[one] for one in new}, MOST_NEW)]
+        chosen.update(new)
     chosen.update(model.most_popular)
     chosen.update(found.wishlist)
     return sorted(chosen - found.basket)
@@ -212,7 +218,7 @@ def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     number = len(past.baskets)
     strongest = max((one.habit for one in own.values()), default=0.0) or 1.0
     dated = model.dated
-    month = _month(now_day)
+    month = _month(now_day) - 1
     bought = sum(map(len, past.baskets))
     size = bought / number if number else 0.0
     later = bought - len(past.baskets[0]) if number > 1 else 0
@@ -223,24 +229,22 @@ def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     person = (math.log1p(number), math.log1p(size), novelty, visit_due)
     last = _goes_with(model, found.last, listed)
     log, log1p, known = math.log, math.log1p, model.items
-    similar_to, goes_with_own, goes_with_last = found.similar.get, found.goes_with.get, last.get
+    similar, goes_with = found.similar, found.goes_with
     popularity, trends, seasons = model.popular, model.trend, model.seasons if dated else b""
     made: list[Row] = []
     for item in listed:
+        popular, trend, season = LEAST_POPULAR, 0.0, 0.0
         named = item < known
-        popular = popularity[item] if named else LEAST_POPULAR
-        goes_with = log1p(100.0 * goes_with_own(item, 0.0))
-        table = (
-            popular,
-            trends[item] if named else 0.0,
-            (seasons[item * MONTHS + month - 1] - 128) / 16.0 if named and seasons else 0.0,  # doublings
-            log1p(1000.0 * similar_to(item, 0.0)),
-            goes_with,
-            log1p(100.0 * goes_with_last(item, 0.0)),
-        )
+        if named:
+            popular, trend = popularity[item], trends[item]
+            if seasons:
+                season = _DOUBLINGS[seasons[item * MONTHS + month]]
+        alike = log1p(1000.0 * similar[item]) if item in similar else 0.0
+        beside = log1p(100.0 * goes_with[item]) if item in goes_with else 0.0
+        beside_last = log1p(100.0 * last[item]) if item in last else 0.0
         one = own.get(item)
         if one is None:
-            made.append((*table, 1.0, popular, goes_with, *person))
+            made.append((popular, trend, season, alike, beside, beside_last, 1.0, popular, beside, *person))
             continue
         times = one.times
         since = number - one.last
@@ -266,7 +270,12 @@ def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
                 one.fading if dated else 0.0,
                 1.0 if times == 1 else 0.0,
                 model.again[item] if named else 0.0,
-                *table,
+                popular,
+                trend,
+                season,
+                alike,
+                beside,
+                beside_last,
                 0.0,
                 0.0,
                 0.0,
@@ -276,6 +285,7 @@ def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
     return made
 
 
+_DOUBLINGS = tuple((one - 128) / 16.0 for one in range(256))  # of a season, by its byte
 _NOTHING_OWN = (0.0,) * Feature.POPULAR
 NEW_NUMBERS = len(Feature) - Feature.POPULAR  # of a new item's short row
 _OF_PERSON = {Feature.BASKETS, Feature.BASKET_SIZE, Feature.NOVELTY, Feature.VISIT_DUE}

@@ -10,7 +10,7 @@ Pure: no I/O, no clock.
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import accumulate
 from operator import add, and_, getitem, itemgetter
@@ -38,14 +38,19 @@ class Grove:
     spans: tuple[tuple[int, tuple[float, ...], tuple[int, ...]], ...]
     fields: Struct
     leaves: tuple[dict[int, float], ...]
+    _others: dict[frozenset[int], _Others] = field(default_factory=dict, compare=False)  # by what was asked of `but`
 
     def __repr__(self) -> str:
         return f"Grove({len(self.leaves)} trees)"
 
     def but(self, alike: frozenset[int]) -> "_Others":
         """How to take the features other than these out of a row, their thresholds, and their spans."""
-        others = [one for one in self.spans if one[0] not in alike]
-        return _taking([one[0] for one in others]), [one[1] for one in others], [one[2] for one in others]
+        found = self._others.get(alike)
+        if found is None:
+            others = [one for one in self.spans if one[0] not in alike]
+            found = _taking([one[0] for one in others]), [one[1] for one in others], [one[2] for one in others]
+            self._others[alike] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

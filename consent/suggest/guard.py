@@ -6,8 +6,8 @@ is no signal either: `clean` takes it out of what is ranked by, so that nothing 
 Pure: no I/O, no clock.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 from consent.suggest.memory import NOTHING, by_category, is_declined, is_resting
@@ -76,16 +76,7 @@ class Terms:
 
 _FREE = Verdict(GuardRule.FREE)
 _NO_HABIT = Verdict(GuardRule.NO_HABIT)
-
-
-class _Own:
-    """The purchases of one item: day of each and what is left of its quantity, and how often it was returned."""
-
-    __slots__ = ("kept", "returned")
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[int, int]] = []
-        self.returned = 0
+_NONE: frozenset[str] = frozenset()
 
 
 class Guard:
@@ -96,15 +87,17 @@ class Guard:
         self._specials = frozenset(category(one) for one in terms.specials)
         self._remembered = {one.item: one for one in terms.memory.items}
         self._items, self._categories, self._themes = (
-            frozenset(name for kind, name in terms.mutes if kind == what)
+            frozenset([name for kind, name in terms.mutes if kind == what]) if terms.mutes else _NONE
             for what in (Muting.ITEM, Muting.CATEGORY, Muting.THEME)
         )
-        self._sorts: dict[int, Verdict] = {}  # by identity: a shelf has each sort once, and hashing one takes long
         self._signals: dict[str, bool] = {}
-        self._judged: dict[str, Verdict] = {}  # of the noted
-        self._own = _owned(behaviour.bought)
-        # Items of which more is known than their sort: most have none, and are judged by it alone.
-        self._noted = self._own.keys() | self._remembered.keys() | self._items
+        self._days, self._back = _owned(behaviour.bought)
+        now_day = behaviour.now_day
+        self._since = None if now_day is None else now_day - policy.habit_days
+        self._least = policy.habit_baskets
+        self._mutes_sorts = bool(self._categories or self._themes)
+        self._noted = self._remembered.keys() | self._items
+        self._silent_ones: frozenset[str] | None = None
 
     def allows(self, item: str) -> bool:
         """Whether `judge` says that the item is free."""
@@ -112,26 +105,20 @@ class Guard:
 
     def judge(self, item: str) -> Verdict:
         """The first rule that speaks against the item; `FREE`: none does."""
-        verdict = self._judged.get(item)
-        if verdict is None:
-            verdict = self.harmless(item)
-            if verdict is _FREE and self._is_no_habit(item):
-                verdict = _NO_HABIT
-            if item in self._noted:
-                self._judged[item] = verdict
-        return verdict
+        verdict = self.harmless(item)
+        return _NO_HABIT if verdict is _FREE and self._is_no_habit(item) else verdict
 
     def is_open(self, item: str) -> bool:
         """Whether no flag guards the item, and `judge` says that it is free."""
+        days = self._days.get(item)
+        if days and (len(days) < self._least or not self._is_habit(days)):
+            return False  # as most of a history, whatever the shelf says of it
         sort = self._shelf.sort(item)
         if sort is None or sort.flags:
             return False
-        if item in self._noted:
-            own = self._own.get(item)
-            if own is not None and not own.returned and len(own.kept) < self._policy.habit_baskets:
-                return False  # whatever else: it is no habit, as most of a history
-            return self.judge(item) is _FREE
-        return not (self._categories or self._themes) or self._muted_sort(sort) is None
+        if self._mutes_sorts and self._muted_sort(sort) is not None:
+            return False
+        return (days is None and item not in self._noted) or self._of_item(item, sort) is _FREE
 
     def told(self, item: str) -> Verdict:
         """As `judge`, for who explains it: by what follows from no mute, age or special grant, where that says no.
@@ -159,32 +146,21 @@ class Guard:
         sort = self._shelf.sort(item)
         if sort is None:
             return Verdict(GuardRule.UNKNOWN_ITEM)
-        verdict = self._of_its_sort(sort)
-        if verdict is not _FREE or not (sort.flags or item in self._noted):
-            return verdict
-        return self._of_item(item, sort)
+        verdict = self._of_sort(sort)
+        return self._of_item(item, sort) if verdict is _FREE else verdict
 
     def clean(self) -> Behaviour:
         """What the member did, without anything that a flag guards, that is muted, or that no catalog knows."""
-        return self._behaving(self.is_signal, self.is_signal)
+        return self._without(self._silent())
 
     def owning(self, items: frozenset[str]) -> Behaviour:
         """The same with the purchases of these guarded items, which then speak for themselves and for nothing else."""
-        return self._behaving(lambda item: item in items or self.is_signal(item), self.is_signal)
+        return self._without(self._silent() - items)
 
     def own(self) -> frozenset[str]:
         """Items that a flag guards, that were bought, and that may be suggested: on their own account alone."""
-        return frozenset(item for item in self._own if self._speaks_for_itself(item) and self.judge(item).is_free)
-
-    def _behaving(self, is_bought: Callable[[str], bool], is_signal: Callable[[str], bool]) -> Behaviour:
-        did = self._behaviour
-        return replace(
-            did,
-            bought=tuple(one for one in did.bought if is_bought(one.item)),
-            basket=tuple(one for one in did.basket if is_signal(one)),
-            wishlist=tuple(one for one in did.wishlist if is_signal(one)),
-            tallies=by_category(self._terms.memory, self._shelf),
-        )
+        found = [one for one in self._silent() if self._is_habit(self._days.get(one))]  # the others are not free
+        return frozenset([one for one in found if self._speaks_for_itself(one) and self.judge(one) is _FREE])
 
     def is_signal(self, item: str) -> bool:
         """Whether anything may follow from what was done with the item: no flag guards it, and it is not muted."""
@@ -196,15 +172,33 @@ class Guard:
             self._signals[item] = found
         return found
 
+    def _silent(self) -> frozenset[str]:
+        """What they bought, put into the basket or wished for that is no signal."""
+        found = self._silent_ones
+        if found is None:
+            did, sort_of = self._behaviour, self._shelf.sort
+            done = self._days.keys() | {*did.basket, *did.wishlist}
+            silent = [item for item in done if (sort := sort_of(item)) is None or sort.flags]
+            if self._items or self._mutes_sorts:
+                silent = [item for item in done if not self.is_signal(item)]
+            found = self._silent_ones = frozenset(silent)
+        return found
+
+    def _without(self, purchases: frozenset[str]) -> Behaviour:
+        """What they did without these purchases, and with nothing else that is no signal."""
+        did, silent = self._behaviour, self._silent()
+        return Behaviour(
+            bought=tuple([one for one in did.bought if one.item not in purchases]) if purchases else did.bought,
+            basket=tuple([one for one in did.basket if one not in silent]),
+            wishlist=tuple([one for one in did.wishlist if one not in silent]),
+            now_day=did.now_day,
+            tallies=by_category(self._terms.memory, self._shelf),
+            journey=did.journey,
+        )
+
     def _speaks_for_itself(self, item: str) -> bool:
         sort = self._shelf.sort(item)
         return sort is not None and bool(sort.flags) and not sort.specials
-
-    def _of_its_sort(self, sort: Sort) -> Verdict:
-        verdict = self._sorts.get(id(sort))
-        if verdict is None:
-            verdict = self._sorts[id(sort)] = self._of_sort(sort)
-        return verdict
 
     def _of_sort(self, sort: Sort) -> Verdict:
         """What holds of every item of a sort."""
@@ -235,10 +229,10 @@ class Guard:
         return self._of_memory(item) if verdict is _FREE else verdict
 
     def _of_purchases(self, item: str, sort: Sort) -> Verdict:
-        own = self._own_of(item)
-        if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(own):
+        days = self._days_of(item, sort)
+        if ONLY_IF_BOUGHT in sort.flags and not self._is_habit(days):
             return Verdict(GuardRule.ONLY_IF_BOUGHT)
-        if own is not None and own.returned and own.returned >= self._occasions(own):
+        if days is not None and (back := self._back.get(item)) and back >= self._occasions(days):
             return Verdict(GuardRule.RETURNED)
         return _FREE
 
@@ -252,49 +246,59 @@ class Guard:
                 return Verdict(GuardRule.IGNORED)
         return _FREE
 
-    def _own_of(self, item: str) -> _Own | None:
-        """What they bought of an item; None: nothing, or it is of a special category, of which nothing follows."""
-        own = self._own.get(item)
-        sort = self._shelf.sort(item) if own is not None else None
-        return None if sort is None or sort.specials else own
+    def _days_of(self, item: str, sort: Sort) -> list[int] | None:
+        """When they bought what they kept of an item; None: never, or it is of a special category: nothing follows."""
+        return None if sort.flags and sort.specials else self._days.get(item)
 
     def _is_no_habit(self, item: str) -> bool:
         """Whether something of it was bought and kept, yet not as a habit."""
-        own = self._own_of(item)
-        return own is not None and any(left > 0 for _, left in own.kept) and not self._is_habit(own)
+        sort = self._shelf.sort(item)
+        days = None if sort is None else self._days_of(item, sort)
+        return bool(days) and not self._is_habit(days)
 
-    def _is_habit(self, own: _Own | None) -> bool:
-        least = self._policy.habit_baskets
-        return own is not None and len(own.kept) >= least and self._occasions(own) >= least
+    def _is_habit(self, days: list[int] | None) -> bool:
+        return days is not None and len(days) >= self._least and self._occasions(days) >= self._least
 
-    def _occasions(self, own: _Own) -> int:
+    def _occasions(self, days: list[int]) -> int:
         """On how many days the item was bought and kept, not too long ago. Several baskets of a day are one visit."""
-        now_day = self._behaviour.now_day
-        since = now_day - self._policy.habit_days if now_day is not None else None
-        return len({day for day, left in own.kept if left > 0 and (since is None or day > since)})
+        since = self._since
+        return len({*days}) if since is None else len({day for day in days if day > since})
 
 
-def _owned(bought: Collection[Bought]) -> dict[str, _Own]:
-    """What was kept of each item. What came back never counts; the till's receipt of it takes off what was before."""
-    found: dict[str, _Own] = {}
-    for one in _ordered(bought):
-        own = found.get(one.item)
-        if own is None:
-            own = found[one.item] = _Own()
-        if one.quantity > 0 and not one.returned:
-            own.kept.append((one.day, one.quantity))
+def _owned(bought: Collection[Bought]) -> tuple[dict[str, list[int]], dict[str, int]]:
+    """Of each item that was bought or came back, the day of each purchase that was kept; and how often it came back."""
+    days: dict[str, list[int]] = {}
+    back: dict[str, int] = {}
+    for item, day, _, quantity, returned, _ in bought:
+        if returned or quantity <= 0:
+            back[item] = back.get(item, 0) + 1
+        elif item in days:
+            days[item].append(day)
+        else:
+            days[item] = [day]
+    if back:
+        lines: dict[str, list[Bought]] = {item: [] for item in back}
+        for one in bought:
+            if one.item in lines:
+                lines[one.item].append(one)
+        days.update((item, _kept(of_it)) for item, of_it in lines.items())
+    return days, back
+
+
+def _kept(lines: list[Bought]) -> list[int]:
+    """The day of each purchase of one item of which anything was kept.
+
+    What came back never counts; the till's receipt of it takes off what was before.
+    """
+    kept: list[tuple[int, int]] = []
+    for one in sorted(lines, key=lambda line: (line.day, line.basket, line.quantity <= 0)):
+        if one.quantity > 0:
+            if not one.returned:
+                kept.append((one.day, one.quantity))
             continue
-        own.returned += 1
-        off = max(1, -one.quantity) if one.quantity <= 0 else 0
-        for at in range(len(own.kept) - 1, -1, -1):
-            day, left = own.kept[at]
-            own.kept[at] = day, max(0, left - off)
+        off = max(1, -one.quantity)
+        for at in range(len(kept) - 1, -1, -1):
+            day, left = kept[at]
+            kept[at] = day, max(0, left - off)
             off = max(0, off - left)
-    return found
-
-
-def _ordered(bought: Collection[Bought]) -> Iterable[Bought]:
-    """By time; as they are where nothing came back, since then no order matters."""
-    if any(one.returned or one.quantity <= 0 for one in bought):
-        return sorted(bought, key=lambda line: (line.day, line.basket, line.quantity <= 0))
-    return bought
+    return [day for day, left in kept if left > 0]

@@ -29,16 +29,20 @@ class Own:
     """One item in a member's past: `times` baskets, the first and last of them by place and day, and decayed counts.
 
     `habit` decays within and between groups of baskets (Hu et al. 2020), `fast` and `slow` by baskets,
-    `fading` by days. Summed up in place by `weigh`, and changed by nobody after it.
+    `fading` by days. Made by `weigh`, and changed by nobody after it.
     """
 
     __slots__ = ("fading", "fast", "first", "first_day", "habit", "last", "last_day", "slow", "times")
 
-    def __init__(self, place: int, day: int) -> None:
-        self.times = 0
+    def __init__(self, place: int, day: int, habit: float, fast: float, slow: float, fading: float) -> None:
+        self.times = 1
         self.first = self.last = place
         self.first_day = self.last_day = day
-        self.habit = self.fast = self.slow = self.fading = 0.0
+        self.habit, self.fast, self.slow, self.fading = habit, fast, slow, fading
+
+    def copy(self) -> "Own":
+        """The same, of an item that was bought once."""
+        return Own(self.first, self.first_day, self.habit, self.fast, self.slow, self.fading)
 
     def __repr__(self) -> str:
         return "Own(…)"
@@ -58,16 +62,16 @@ class Decay:
 
 def fold(bought: Collection[Bought]) -> Past:
     """The past that lines make, whatever their order."""
-    if any(line.returned or line.quantity <= 0 for line in bought):
-        return _folded_with_returns(bought)
     days: dict[int, int] = {}
     baskets: dict[int, set[str]] = {}
-    for line in bought:
-        basket, day = line.basket, line.day
-        if basket not in baskets:
-            baskets[basket], days[basket] = {line.item}, day
+    for item, day, basket, quantity, returned, _ in bought:
+        if returned or quantity <= 0:
+            return _folded_with_returns(bought)
+        known = baskets.get(basket)
+        if known is None:
+            baskets[basket], days[basket] = {item}, day
             continue
-        baskets[basket].add(line.item)
+        known.add(item)
         if day > days[basket]:
             days[basket] = day
     return _past(baskets, days, {})
@@ -122,17 +126,21 @@ def _take_away(line: Bought, kept: dict[tuple[int, str], int], newest: dict[str,
 
 
 def weigh(past: Past, decay: Decay, now_day: int) -> dict[str, Own]:
-    """What each item of the past amounts to."""
+    """What each item of the past amounts to. Items that were bought once, in the same basket, share one."""
     number = len(past.baskets)
     found: dict[str, Own] = {}
     for place, (basket, day, habit) in enumerate(zip(past.baskets, past.days, habits(number, decay), strict=True)):
         age = number - 1 - place
         fast, slow = decay.fast**age, decay.slow**age
         fading = 0.5 ** (max(0, now_day - day) / decay.half_days)
+        once = Own(place, day, habit, fast, slow, fading)
         for item in basket:
             one = found.get(item)
             if one is None:
-                one = found[item] = Own(place, day)
+                found[item] = once
+                continue
+            if one.times == 1:
+                one = found[item] = one.copy()
             one.times += 1
             one.last = place
             one.last_day = day

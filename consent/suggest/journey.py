@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 STAGE: Final = "stage"  # what may be concluded, by the scopes and rules of these names
 COHORT: Final = "cohort"
@@ -24,10 +24,9 @@ class Act(StrEnum):
     SERVICE = "service"  # a service case was opened, and is open
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Event:
+class Event(NamedTuple):
     """One thing that was done. `item` None: of a service case, which names none. `at_s`: Unix seconds UTC, None: not
-    known. `quantity`: of the item; of service cases how many there are.
+    known. `quantity`: of the item; of service cases how many there are. A tuple, as `signals.Bought`.
     """
 
     act: Act
@@ -60,11 +59,14 @@ class Journey:
         """The events of one kind of the last `length_s` seconds, each with its time."""
         since_s, now_s = self.now_s - length_s, self.now_s
         return [
-            (one.at_s, one)
+            (at_s, one)
             for one in self.events
-            if one.act is act and one.at_s is not None and since_s < one.at_s <= now_s
+            if one.act is act and (at_s := one.at_s) is not None and since_s < at_s <= now_s
         ]
 
     def only(self, is_signal: Callable[[str], bool]) -> "Journey":
         """The same without the events of items of which nothing may follow."""
-        return replace(self, events=tuple(one for one in self.events if one.item is None or is_signal(one.item)))
+        items = {one.item for one in self.events}
+        silent = {item for item in items if item is not None and not is_signal(item)}
+        left = [one for one in self.events if one.item not in silent] if silent else self.events
+        return replace(self, events=tuple(left))

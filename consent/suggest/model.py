@@ -20,7 +20,10 @@ Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of 
 
 LEAST_POPULAR = math.log(1e-4)
 MOST_POPULAR = 30  # that are candidates for everybody
-WEIGHTS = tuple(map(float, range(256)))  # of one byte: a float times a float is quicker than times a whole number
+MOST_WEIGHT = 255
+WEIGHTS = tuple(
+    map(float, range(MOST_WEIGHT + 1))
+)  # of one byte: a float times a float is quicker than times a whole number
 
 
 class Feature(IntEnum):

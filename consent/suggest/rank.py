@@ -30,7 +30,7 @@ DECLINED = 0.35  # for each time that its category was declined
 UNANSWERED = 0.04
 TAKEN = 0.3
 MOST_TALLY = 4.0  # nothing is lost for ever, nor carries all before it
-LEAST_TREED = 32  # of the best by the linear weights; trees cost more
+LEAST_TREED = 12  # of the best by the linear weights; trees cost more
 TREED_EACH = 4  # and so many for each that is asked for, where these are more
 
 

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consent.suggest.features import MOST_SEEDS, Row, Situation, strongest
-from consent.suggest.model import Feature, Model
+from consent.suggest.features import Row, Situation
+from consent.suggest.features import Seeds as Seeded
+from consent.suggest.model import MOST_WEIGHT, Feature, Model
 
 MOST_REASONS = 3
 _EVERY_FROM = 3  # baskets, before a gap is called usual
@@ -43,7 +44,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seeds:
-    """For what is to be explained, the item that speaks most for each: bought, in the online basket, or wished for."""
+    """For what is to be explained, the item that speaks most for each: bought, in the online basket, or wished for.
+
+    Where what goes with it is worth telling.
+    """
 
     bought: Mapping[int, int]
     basket: Mapping[int, int]
@@ -52,13 +56,14 @@ class Seeds:
     @classmethod
     def of(cls, found: Situation, model: Model, items: Collection[int]) -> "Seeds":
         """Found once for all the items: a walk through the tables for each would take milliseconds."""
-        wanted = frozenset(items)
-        new = wanted - found.own.keys()
-        habits = {item: own.habit for item, own in found.own.items()} if new else {}
+
+        def go_with(table: Mapping[int, float]) -> frozenset[int]:
+            return frozenset(item for item in items if table.get(item, 0.0) >= _GOES_WITH_FROM)
+
         return cls(
-            _speaking(model, new, dict(strongest(habits, MOST_SEEDS))),
-            _speaking(model, wanted, dict.fromkeys(found.basket, 1.0)),
-            _speaking(model, wanted, dict.fromkeys(found.wishlist, 1.0)),
+            _speaking(model, go_with(found.goes_with) - found.own.keys(), found.seeds),
+            _speaking(model, go_with(found.goes_with_basket), [(one, 1.0) for one in found.basket]),
+            _speaking(model, go_with(found.goes_with_wishlist), [(one, 1.0) for one in found.wishlist]),
         )
 
 
@@ -67,11 +72,8 @@ def reasons(found: Situation, model: Model, seeds: Seeds, item: int, row: Row, n
     told: list[Reason] = []
     if item in found.wishlist:
         told.append(Reason(ReasonKind.ON_WISHLIST))
-    for table, speaking, kind in (
-        (found.goes_with_basket, seeds.basket, ReasonKind.WITH_BASKET),
-        (found.goes_with_wishlist, seeds.wishlist, ReasonKind.WITH_WISHLIST),
-    ):
-        if item in speaking and table.get(item, 0.0) >= _GOES_WITH_FROM:
+    for speaking, kind in ((seeds.basket, ReasonKind.WITH_BASKET), (seeds.wishlist, ReasonKind.WITH_WISHLIST)):
+        if item in speaking:
             told.append(Reason(kind, None, _name(found, model, speaking[item])))
     told += _own(found, model, item) if item in found.own else _others(found, model, seeds, item)
     if model.dated and row[Feature.SEASON] >= 1.0:
@@ -97,9 +99,9 @@ def _own(found: Situation, model: Model, item: int) -> list[Reason]:
 
 def _others(found: Situation, model: Model, seeds: Seeds, item: int) -> list[Reason]:
     told: list[tuple[float, Reason]] = []
-    goes_with = found.goes_with.get(item, 0.0)
-    if goes_with >= _GOES_WITH_FROM and item in seeds.bought:
-        told.append((goes_with, Reason(ReasonKind.WITH_BOUGHT, None, _name(found, model, seeds.bought[item]))))
+    seed = seeds.bought.get(item)
+    if seed is not None:
+        told.append((found.goes_with[item], Reason(ReasonKind.WITH_BOUGHT, None, _name(found, model, seed))))
     similar = found.similar.get(item, 0.0)
     if similar > 0.0:
         told.append((similar, Reason(ReasonKind.SIMILAR)))
@@ -107,20 +109,26 @@ def _others(found: Situation, model: Model, seeds: Seeds, item: int) -> list[Rea
     return [one for _, one in told]
 
 
-def _speaking(model: Model, wanted: frozenset[int], seeds: Mapping[int, float]) -> dict[int, int]:
+def _speaking(model: Model, wanted: frozenset[int], seeds: Seeded) -> dict[int, int]:
     """For each wanted item the seed with which it goes most; of equal ones the lower number."""
     best: dict[int, tuple[float, int]] = {}
     known, table = model.items, model.goes_with
-    starts, beside = table.starts, table.items
-    for seed, weight in sorted(seeds.items()) if wanted else ():
-        here = wanted.intersection(beside[starts[seed] : starts[seed + 1]]) if seed < known else ()
+    starts, beside, scales = table.starts, table.items, table.scales
+    least = 0.0  # that each of them has already
+    for seed, weight in seeds if wanted else ():
+        if seed >= known or MOST_WEIGHT * scales[seed] * weight < least:
+            continue
+        here = wanted.intersection(beside[starts[seed] : starts[seed + 1]])
         if not here:
             continue
         items, weights, scale = table.row(seed)
         for item in here:
             told = weights[items.index(item)] * scale * weight
-            if item != seed and told > best.get(item, (0.0, 0))[0]:
+            before, other = best.get(item, (0.0, 0))
+            if item != seed and (told > before or (told == before > 0.0 and seed < other)):
                 best[item] = (told, seed)
+        if len(best) == len(wanted):
+            least = min(best.values())[0]
     return {item: seed for item, (_, seed) in best.items()}
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from consent.suggest.choose import choose, explain
 from consent.suggest.guard import Guard, Terms
 from consent.suggest.memory import NOTHING, Came, after
 from consent.suggest.model import DEFAULT_KNOBS, WITHOUT_TABLES, Feature, Model
@@ -12,6 +13,7 @@ from consent.suggest.rank import Place, rank
 from consent.suggest.shelf import ShelfMaker
 from consent.suggest.signals import Behaviour, Bought, Tally
 from tests.consent.suggest import plain
+from tests.consent.suggest.shop import shelf
 from wire.affinity import FORMAT, MONTHS, Affinity, Neighbours, Trees, column
 from wire.suggestions import DEFAULT
 
@@ -143,3 +145,21 @@ def test_what_is_open_is_free_and_bears_no_flag(seed):
     guard = Guard(one, Terms(mutes, 21, memory=memory), maker.made(), DEFAULT)
     assert quick == [guard.judge(item).is_free and not guard.is_guarded(item) for item in (*NAMES, "x1")]
     assert any(quick) and not all(quick)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_explained_stands_where_the_card_has_it(seed):
+    """With trees, too, whose judgement depends on how many places there are."""
+    chance = random.Random(300 + seed)
+    sold = shelf(NAMES)
+    told = 0
+    for _ in range(4):
+        model, _ = tables(chance)
+        one = replace(did(chance), now_day=DAY + 5)
+        chosen = choose(one, Terms(), sold, model, DEFAULT)
+        for listed in (chosen.due, chosen.new):
+            for position, each in enumerate(listed, 1):
+                answer = explain(each.item, one, Terms(), sold, model, DEFAULT)
+                assert (answer.place, answer.position, answer.is_chosen) == (each.place, position, True)
+                told += 1
+    assert told > 8
