@@ -19,7 +19,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import select
 
-from hq import database_commands, help_state, import_line, importer, keys, ledger, options, own_profile, policy_commands
+from hq import (
+    database_commands,
+    help_state,
+    import_line,
+    importer,
+    jurisdictions,
+    keys,
+    ledger,
+    options,
+    own_profile,
+    policy_commands,
+)
 from hq.alarm_commands import PART as ALARMS
 from hq.certificate_commands import PART as CERTIFICATES
 from hq.collection_commands import PART as COLLECTIONS
@@ -34,7 +45,7 @@ from hq.felt_commands import PART as FELT
 from hq.figures_commands import PART as FIGURES
 from hq.leave_commands import PART as LEAVINGS
 from hq.mute_commands import PART as MUTES
-from hq.office import Office
+from hq.office import Office, all_policies
 from hq.order_commands import PART as ORDERS
 from hq.outcomes_commands import PART as SUGGESTIONS
 from hq.proposal_commands import PART as PROPOSALS
@@ -181,11 +192,20 @@ def _deactivate_staff(office: Office, chosen: argparse.Namespace) -> None:
 def _add_member(office: Office, chosen: argparse.Namespace) -> None:
     office.add_member(chosen.member, chosen.age_at_least, chosen.jurisdiction, _now_ms())
     print("member added")
+    _tell_doubt(office, chosen.jurisdiction)
 
 
 def _change_age(office: Office, chosen: argparse.Namespace) -> None:
     office.change_age(chosen.member, chosen.age_at_least, chosen.jurisdiction, _now_ms())
     print("age and jurisdiction set")
+    _tell_doubt(office, chosen.jurisdiction)
+
+
+def _tell_doubt(office: Office, jurisdiction: str) -> None:
+    with reading(office.engine) as connection:
+        doubt = jurisdictions.doubt(jurisdiction, all_policies(connection))
+    if doubt is not None:
+        print(f"{doubt.field}: {doubt.reason.value}: expected {doubt.hint}")
 
 
 def _add_phone(office: Office, chosen: argparse.Namespace) -> None:
@@ -312,7 +332,7 @@ def _import(office: Office, chosen: argparse.Namespace) -> int:
     except OSError as error:
         raise Refused(Reason.MALFORMED, chosen.file.name, "a file that can be read") from error
     rows = [{"line": one.line, "field": one.field, "reason": one.reason.value, "expected": one.hint}
-            for one in (*report.refused, *report.left_out)]  # fmt: skip
+            for one in (*report.refused, *report.left_out, *report.doubts)]  # fmt: skip
     if chosen.report is not None:
         chosen.report.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     else:
@@ -321,8 +341,9 @@ def _import(office: Office, chosen: argparse.Namespace) -> int:
         if len(rows) > _SHOWN:
             print(f"… and {len(rows) - _SHOWN} more; --report FILE writes all of them")
     without = f", {len(report.left_out)} values left out" if report.left_out else ""
-    print(f"{report.taken} lines taken, {len(report.refused)} refused{without}")
-    return _EXIT_REFUSED if rows else EXIT_OK
+    doubtful = f", {len(report.doubts)} in doubt" if report.doubts else ""
+    print(f"{report.taken} lines taken, {len(report.refused)} refused{without}{doubtful}")
+    return _EXIT_REFUSED if report.refused or report.left_out else EXIT_OK
 
 
 @contextmanager

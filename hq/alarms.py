@@ -36,6 +36,7 @@ class Alarm(StrEnum):
     HOOK_GIVEN_UP = "hook_given_up"
     CHANGE_UNREADABLE = "change_unreadable"
     MODEL_LEAVES = "model_leaves"
+    CONTACTS_IN_DOUBT = "contacts_in_doubt"
 
 
 OF_BRANDS = frozenset({Alarm.MODEL_LEAVES})  # one open for each brand: `store` has the brand's name
@@ -71,6 +72,9 @@ WORDS: dict[Alarm, str] = {
     "stores of the policy. `consentry-hq suggestions resting POLICY` says until when; `--end RULE` ends it.",
     Alarm.MODEL_LEAVES: "No new model of suggestions could take the place of one that is old, or that somebody left. "
     "On the sixth day it leaves all stores. `consentry-hq train card` says why; `consentry-hq train` tries again.",
+    Alarm.CONTACTS_IN_DOUBT: "HQ was restored from a backup, and no store knows who withdrew a contact since. Nobody "
+    "is contacted by a yes from before. Have mailers and CMPs send their withdrawals since the backup again; then "
+    "`consentry-hq recover --contacts-known` ends it.",
     Alarm.STORE_SILENT: "The store has not said hello for long. It is dark; look at its power and its network.",
 }
 

@@ -1,7 +1,8 @@
 """What a member sets: mode, name, each purpose at each store, mutes, the list of stores; and the way out of it all.
 
 A plain choice ("this purpose at these stores") becomes a grant whose roles, scopes and end follow from the stores'
-policies. What takes away is one call, is never refused for what it names, and needs nothing else.
+policies. What takes away is one call and needs nothing else; it is refused only where it would end nothing, as no
+policy ever declared the purpose or brand that it names.
 
 I/O: sqlalchemy.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, insert, select
 
 from hq import choices, door, gpc, ledger, membership, publication
 from hq.choosing_tables import chosen_stores
@@ -164,7 +165,7 @@ def withdraw(
     stores: tuple[str, ...] | None = None,
     brand: str | None = None,
 ) -> bytes:
-    """Takes back, at once; what is not named means all."""
+    """Takes back, at once; what is not named means all. Raises: Refused, as `Office.withdraw`."""
     return office.withdraw(
         member, now_ms, purpose=purpose, scopes=scopes, stores=stores, brand=brand, method=method,
         proof=_proof(None, method),
@@ -242,16 +243,6 @@ def add_store(office: Office, member: str, store: str, now_ms: int) -> bool:
         with office.guarded(connection, one):
             connection.execute(insert(chosen_stores).values(member=one.reference, store=store, added_ms=now_ms))
     return True
-
-
-def remove_store(office: Office, member: str, store: str, now_ms: int, method: str) -> bool:
-    """Takes back everything at a store, then takes it off the list; False: it was not on it."""
-    office.withdraw(member, now_ms, stores=(store,), method=method)
-    with writing(office.engine) as connection:
-        one = lock(connection, office, member)
-        of_it = chosen_stores.c.member == one.reference, chosen_stores.c.store == store
-        with office.guarded(connection, one):
-            return connection.execute(delete(chosen_stores).where(*of_it)).rowcount == 1
 
 
 def lock(connection: Connection, office: Office, member: str) -> Locked:

@@ -17,7 +17,7 @@ from typing import Annotated
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from hq import catalogs, ledger, membership, purchases, regulation
+from hq import catalogs, ledger, membership, purchases, recovery, regulation
 from hq.contacts_rules import (
     DEFAULT,
     LONGEST_DAYS,
@@ -41,7 +41,7 @@ from hq.importer import Problem
 from hq.keys import Keys
 from hq.membership import Locked
 from hq.purchases_told import Kind
-from hq.state import CONTACT, Event, Standing, fold
+from hq.state import CONTACT, Event, EventKind, Standing, fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
 from hq.systems_line import Line, Row
@@ -190,12 +190,14 @@ class _Judge:
     def __init__(self, connection: Connection, keys: Keys, locked: Mapping[bytes, Locked], now_ms: int) -> None:
         self._connection, self._keys, self._locked, self._now_ms = connection, keys, locked, now_ms
         events = ledger.of_members(connection, locked)
-        self._standing = {one: fold(_counting(events[one], locked[one])) for one in locked}
+        doubt_s = recovery.contacts_in_doubt_s(connection)
+        self._standing = {one: fold(_counting(events[one], locked[one], doubt_s)) for one in locked}
         self._before = {one: [(said.channel, at_ms) for said, at_ms in _made(connection, locked[one], now_ms)]
                         for one in locked}  # fmt: skip
         self._rules: dict[str, Rules] = {}
         self._contents: dict[str, dict[Muted, Content]] = {}
         self._shelves: dict[str, catalogs.Catalogs] = {}
+        self._items: dict[tuple[str, str], CatalogItem | None] = {}
         self._new: list[dict[str, object]] = []
 
     def decide(self, line: int, asked: _Asked, system: System) -> Decision:
@@ -207,7 +209,7 @@ class _Judge:
         items = {one: self._item(asked.brand, one) for one in asked.items}
         named = {one: self._content(asked.brand, one) for one in asked.named}
         denied = (
-            of_mutes(standing.mutes, items, named)
+            of_mutes(standing.mutes, items, named, self._muted(asked, standing))
             or of_guards(items, self._bought(asked, items))
             or of_groups(named.values())
         )
@@ -237,7 +239,15 @@ class _Judge:
 
     def _item(self, brand: str, item: str) -> CatalogItem | None:
         """What the brand's catalogs say of an item; None: nothing."""
-        return self._catalogs_of(brand).item(item)
+        if (brand, item) not in self._items:
+            self._items[brand, item] = self._catalogs_of(brand).item(item)
+        return self._items[brand, item]
+
+    def _muted(self, asked: _Asked, standing: Standing) -> list[CatalogItem]:
+        """The items that the member muted; looked up only where the offer names groups that could hold them."""
+        listed = [one.id for one in standing.mutes if one.what is MuteKind.ITEM] if asked.named else []
+        found = [self._item(asked.brand, one) for one in listed]
+        return [one for one in found if one is not None]
 
     def _content(self, brand: str, group: Muted) -> Content | None:
         """What the brand's catalogs hold in a category or theme; None: nothing."""
@@ -265,10 +275,15 @@ class _Judge:
         )
 
 
-def _counting(events: Sequence[Event], one: Locked) -> list[Event]:
-    """Those that count at the member's age."""
+def _counting(events: Sequence[Event], one: Locked, doubt_s: int | None) -> list[Event]:
+    """Those that count at the member's age; no grant up to `doubt_s`, of which HQ may have lost the withdrawal."""
     about = one.about
-    return [each for each in events if regulation.counts_now(each, about.age_at_least, about.jurisdiction)]
+    return [
+        each
+        for each in events
+        if regulation.counts_now(each, about.age_at_least, about.jurisdiction)
+        and not (doubt_s is not None and each.choice.kind is EventKind.GRANT and each.recorded_s <= doubt_s)
+    ]
 
 
 def is_granted(standing: Standing, channel: str, brand: str, brand_of: Callable[[str], str | None], now_s: int) -> bool:

@@ -139,10 +139,19 @@ def contents(told: Iterable[CatalogItem | CatalogGroup]) -> dict[Muted, Content]
 
 
 def of_mutes(
-    mutes: Iterable[Muted], items: Mapping[str, CatalogItem | None], named: Mapping[Muted, Content | None]
+    mutes: Iterable[Muted],
+    items: Mapping[str, CatalogItem | None],
+    named: Mapping[Muted, Content | None],
+    muted: Iterable[CatalogItem],
 ) -> Denied | None:
-    """Whether the member muted anything an offer is about: items, the groups that it names, all groups of both."""
-    about = {compared(one) for one in named}
+    """Whether the member muted anything an offer is about: items, the groups that it names, and all that is in these.
+
+    `muted`: what the catalogs say of the items among the mutes; needed only where groups are named.
+    """
+    groups = {compared(one) for one in named}
+    if any(not groups.isdisjoint(_groups(one)) for one in muted):
+        return Denied.MUTE
+    about = set(groups)
     for content in named.values():
         about.update(content.about if content is not None else ())
     for name, item in items.items():

@@ -150,7 +150,7 @@ def check_withdrawal(
 ) -> Choice:
     """A withdrawal as a choice; None or nothing named means all.
 
-    It needs no policy: a withdrawal is never refused for what it names.
+    It needs no policy in force. Whether what it names was ever declared is for `hq.named`.
 
     Raises:
         Refused: a name that cannot be one.

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     STALE = "stale"  # what was changed is not what was shown
     TOO_FEW = "too_few"  # people to learn from without giving one away
     WITHDRAWN = "withdrawn"  # somebody who is in it withdrew too long ago
+    UNRULED_JURISDICTION = "unruled_jurisdiction"  # taken, but no policy says what holds there
     NO_PROFILE_BELOW_AGE = "no-profile-below-age"  # nothing is kept of who is not known to be old enough
 
 

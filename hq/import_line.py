@@ -20,7 +20,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, TypeVar
 
-from hq import door
+from hq import door, jurisdictions
 from hq.door import Grant
 from hq.errors import Reason, Refused
 from hq.state import Choice, EventKind
@@ -69,10 +69,12 @@ def parse(text: bytes, now_s: int) -> Line:
     for number, row in enumerate(_list(table, "grants", "")):
         found = _grant(row, f"grants[{number}]", chosen_s)
         grants.append((found, _frame(found, f"grants[{number}]", now_s)))
+    jurisdiction = _text(table, "jurisdiction", "", None)
+    jurisdictions.check(jurisdiction or "")
     return Line(
         member=member,
         age_at_least=_whole(table, "age_at_least", "", 0, 150),
-        jurisdiction=_text(table, "jurisdiction", "", None),
+        jurisdiction=jurisdiction,
         grants=tuple(grants),
         choices=_choices(table, chosen_s, now_s),
         fields=tuple(_profile(table)),

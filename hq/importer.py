@@ -1,8 +1,9 @@
 """Imports members from JSON lines in large transactions; takes what is good and reports what is refused.
 
 The same file twice is the same as once: an event with a known time of choice has an id made of what it says, and a
-phone's secret is known again. Nothing of a refused line is written. Values that the member deleted since, and those of
-somebody who is not old enough for a profile, are left out, and the rest of their line is taken.
+phone's secret is known again. Nothing of a refused line is written. Values that the member deleted since, those of
+somebody who is not old enough for a profile, and a withdrawal of a purpose that no policy ever declared, with the
+line's grants, are left out, and the rest of their line is taken.
 
 I/O: sqlalchemy, and the lines that it is given.
 """
@@ -15,7 +16,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from hq import addresses, door, ledger, membership, notices_proof, profile_age, publication, regulation
+from hq import addresses, door, jurisdictions, ledger, membership, notices_proof, profile_age, publication, regulation
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.import_line import Line, parse
@@ -23,6 +24,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import Party
 from hq.membership import About, Locked
+from hq.named import Named
 from hq.notices_history import History
 from hq.office import all_policies, choices_of
 from hq.state import CLOSING, PRESENCE, Choice, Event
@@ -47,11 +49,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How an import went. `left_out`: values of lines that were taken without them."""
+    """How an import went. `left_out`: values of lines that were taken without them; `doubts`: what was taken, and will
+    not do what was meant."""
 
     taken: int
     refused: tuple[Problem, ...]
     left_out: tuple[Problem, ...] = ()
+    doubts: tuple[Problem, ...] = ()
 
 
 def run(
@@ -69,6 +73,7 @@ def run(
     taken = 0
     refused: list[Problem] = []
     left_out: list[Problem] = []
+    doubts: list[Problem] = []
     for batch in _batches(enumerate(lines, 1)):
         good: list[tuple[int, Line]] = []
         for number, text in batch:
@@ -77,12 +82,13 @@ def run(
                     good.append((number, parse(text, now_ms // 1000)))
             except Refused as error:
                 refused.append(_problem(number, error))
-        done, more, without = _take(engine, keys, good, now_ms)
+        done, more, without, doubtful = _take(engine, keys, good, now_ms)
         taken += done
         refused += more
         left_out += without
+        doubts += doubtful
         progress(len(batch))
-    return Report(taken, tuple(sorted(refused, key=lambda one: one.line)), tuple(left_out))
+    return Report(taken, tuple(sorted(refused, key=lambda one: one.line)), tuple(left_out), tuple(doubts))
 
 
 def _batches(numbered: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -96,16 +102,18 @@ def _problem(number: int, error: Refused) -> Problem:
 
 def _take(
     engine: Engine, keys: Keys, good: list[tuple[int, Line]], now_ms: int
-) -> tuple[int, list[Problem], list[Problem]]:
-    """One transaction: how many lines were taken, which not, and what was left out of those that were."""
+) -> tuple[int, list[Problem], list[Problem], list[Problem]]:
+    """One transaction: how many lines were taken, which not, what was left out of the others, and what is in doubt."""
     refused: list[Problem] = []
     left_out: list[Problem] = []
+    doubts: list[Problem] = []
     with writing(engine) as connection:
         mails = {address: addresses.plain_or_none(address) for _, line in good for address in line.addresses}
         batch = _Batch(connection, keys, {line.member for _, line in good}, mails, now_ms)
         for number, line in good:
             try:
                 left_out += [_problem(number, one) for one in batch.add(line)]
+                doubts += [_problem(number, one) for one in batch.doubts(line)]
             except Refused as error:
                 refused.append(_problem(number, error))
         locked = batch.write()
@@ -115,7 +123,7 @@ def _take(
         publication.refresh(
             connection, keys, locked, now_ms, urgent=_closes(batch.entries), phones_changed=bool(batch.phones)
         )
-    return len(good) - len(refused), refused, left_out
+    return len(good) - len(refused), refused, left_out, doubts
 
 
 def _closes(entries: list[Entry]) -> bool:
@@ -138,6 +146,7 @@ class _Batch:
         self._now_ms = now_ms
         self._policies = publication.Policies(connection)
         self._history = History(connection)
+        self._named = Named(connection)
         self._mains = all_policies(connection)
         references, locked = membership.lock_named(connection, keys.custody, names)
         # An id that was merged into another one stands for that one.
@@ -180,8 +189,12 @@ class _Batch:
             for one in choices_of(self._policies, frame, grant.notice)
         ]
         self._check_notices(member, line, [choice for choice, _, _ in grants])
+        mistyped = self._mistyped(line)
         closed = [
-            (one, chosen_s) for choice, chosen_s in line.choices for one in door.for_brands(choice, self._policies.name)
+            (one, chosen_s)
+            for number, (choice, chosen_s) in enumerate(line.choices)
+            if number not in mistyped
+            for one in door.for_brands(choice, self._policies.name)
         ]
         sized = {field.scope: door.check_field(field, self._mains) for field in line.fields}
         before = self._about.get(member, About(member, 0, ""))
@@ -191,7 +204,7 @@ class _Batch:
             before.jurisdiction if line.jurisdiction is None else line.jurisdiction,
         )
         fields, left_out = self._kept(about, line)
-        agreed, too_young = _of_age(about, grants)
+        agreed, not_given = ([], _doubtful(line)) if mistyped else _of_age(about, grants)
         profile = self._profiles[member] | {field.scope: field for field in fields}
         sizes = self._sizes_of(member) | {field.scope: sized[field.scope] for field in fields}
         if sum(sizes.values()) > door.MAX_PROFILE_BYTES:
@@ -214,7 +227,22 @@ class _Batch:
         self._holders |= dict.fromkeys(mails, member)
         self._held[member] = self._held.get(member, 0) + len(mails)
         self._choices += [(member, choice, chosen_s) for choice, chosen_s in (*agreed, *closed)]
-        return [*too_young, *left_out]
+        return [*mistyped.values(), *not_given, *left_out]
+
+    def doubts(self, line: Line) -> list[Refused]:
+        """What of a line that was taken will not do what was meant."""
+        found = jurisdictions.doubt(line.jurisdiction or "", self._mains)
+        return [] if found is None else [found]
+
+    def _mistyped(self, line: Line) -> dict[int, Refused]:
+        """The withdrawals, by their place, whose purpose no policy ever declared: what they mean is not known."""
+        found = {}
+        for number, (choice, _) in enumerate(line.choices):  # the withdrawals stand first
+            try:
+                self._named.check(choice)
+            except Refused as error:
+                found[number] = Refused(error.reason, f"withdrawals[{number}].{error.field}", error.hint)
+        return found
 
     def _kept(self, about: About, line: Line) -> tuple[list[Field], list[Refused]]:
         """The values that are taken, and why others are not."""
@@ -305,6 +333,12 @@ def _of_age(
         except Refused as error:
             left_out[number] = Refused(error.reason, f"grants[{number}]", error.hint)
     return kept, list(left_out.values())
+
+
+def _doubtful(line: Line) -> list[Refused]:
+    """Why none of a line's grants is taken: one of its withdrawals, which may mean any of them, says nothing known."""
+    expected = "withdrawals in the same line whose purposes policies declare: one of them may end this grant"
+    return [Refused(Reason.UNDECLARED_PURPOSE, f"grants[{number}]", expected) for number in range(len(line.grants))]
 
 
 def _entry(one: Locked, choice: Choice, chosen_s: int | None, now_ms: int) -> Entry:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 from hq import (
     collections,
     door,
+    jurisdictions,
     ledger,
     membership,
     notices_proof,
@@ -35,6 +36,7 @@ from hq.ledger import Entry
 from hq.ledger_choices import choices_of as choices_of
 from hq.ledger_proof import BY_THE_MEMBER, Proof
 from hq.membership import About, Locked
+from hq.named import Named
 from hq.notices_history import History
 from hq.policy_rules import Draft
 from hq.state import Choice, Event, EventKind, fold
@@ -204,6 +206,9 @@ class Office:
         """Records that the member was asked and said no (`door.check_refusal`); it ends what stands of it.
 
         The id of the consent event; of several, the first.
+
+        Raises:
+            Refused: as `withdraw`.
         """
         return self._choose(member, refusal, now_ms, None, method, proof)
 
@@ -224,6 +229,9 @@ class Office:
 
         Without a time of choice it was chosen now: no later than this can it have been. The id of the consent event;
         of several, the first: a purpose about a whole brand ends for the brand of each store (`door.for_brands`).
+
+        Raises:
+            Refused: it names a purpose or brand that no policy ever declared (`hq.named`).
         """
         choice = door.check_withdrawal(purpose, scopes or None, stores or None, brand)
         return self._choose(member, choice, now_ms, chosen_s, method, proof)
@@ -262,6 +270,7 @@ class Office:
     ) -> bytes:  # fmt: skip
         when_s = now_ms // 1000 if chosen_s is None else chosen_s
         with self._change(member, now_ms, urgent=True) as (connection, locked):
+            Named(connection).check(choice)
             made = door.for_brands(choice, publication.Policies(connection).name)
             events = [_event(one, method, when_s, now_ms, proof) for one in made]
             entries = History(connection).proved([Entry(_only(locked).reference, one) for one in events], now_ms)
@@ -374,5 +383,4 @@ def _event(
 def _check_age(age_at_least: int, jurisdiction: str) -> None:
     if not 0 <= age_at_least <= 150:
         raise Refused(Reason.MALFORMED, "age_at_least", "0 (unknown) to 150 years")
-    if len(jurisdiction.encode()) > 16:
-        raise Refused(Reason.MALFORMED, "jurisdiction", "at most 16 bytes, for example DE")
+    jurisdictions.check(jurisdiction)

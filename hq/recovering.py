@@ -16,8 +16,10 @@ from hq import alarms, orders, records, recovered
 from hq.alarms import Alarm
 from hq.database import reading, writing
 from hq.keys import Keys
-from hq.recovery import State, under_way
+from hq.notices_tables import policy_notices
+from hq.recovery import State, doubt_contacts, under_way
 from hq.recovery_tables import recoveries, recovery_instances, recovery_stores
+from hq.state import channel_of
 from hq.tables import chain_heads, instances, outbox, stores
 from hq.tables import records as record_rows
 from wire.recall import SINCE_BYTES
@@ -46,6 +48,9 @@ def begin(engine: Engine, now_ms: int) -> int:
         )
         connection.execute(update(instances).values(generation=instances.c.generation + 1))
         connection.execute(delete(outbox))  # of the time of the backup
+        declared = connection.scalars(select(policy_notices.c.purpose).distinct())  # in force, or granted under earlier
+        if any(channel_of(one) is not None for one in declared):
+            doubt_contacts(connection, now_ms)
         for store in connection.scalars(select(stores.c.id).order_by(stores.c.id)).all():
             asked = since[instance(Collection.MEMBERS, store)]
             connection.execute(

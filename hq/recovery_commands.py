@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from hq import recovering, recovery
 from hq.command_line import Part, command
-from hq.database import reading
+from hq.database import reading, writing
 from hq.office import Office
 from hq.recovery import State
 
@@ -24,8 +24,9 @@ _EXIT_WAITING = 75  # EX_TEMPFAIL of sysexits.h: begun, and not ended
 _LOOK_S = 1
 _NO_STORE_KNOWS = (
     "Of contacts and media no store is told: what was withdrawn of them since the backup is granted again, and so is "
-    "what members without a store withdrew or muted. Before anybody is contacted have your mailer or CMP send its "
-    "withdrawals since then again by POST /consent-events."
+    "what members without a store withdrew or muted. Have your mailer and CMP send their withdrawals since then again "
+    "by POST /consent-events; then run `consentry-hq recover --contacts-known`. Until you do, nobody is contacted by a "
+    "yes from before (the alarm contacts_in_doubt). Partners who use media are to be told by you."
 )
 
 
@@ -38,6 +39,8 @@ def _options(commands: "Commands") -> None:
         "know, and what they knew to be withdrawn, muted or erased after the backup is so again; of contacts and\n"
         "media they know nothing. Until it has ended no store gets a lease. Broken off, it goes on when run again.",
     )
+    added.add_argument("--contacts-known", action="store_true",
+                       help="end the doubt about contacts: systems sent their withdrawals again")  # fmt: skip
     added.add_argument("--status", action="store_true", help="show how far it is, and do nothing")
     added.add_argument("--begin", action="store_true", help="put HQ into recovery, and do not wait")
     added.add_argument("--leave-out", nargs="+", action="extend", default=[], metavar="STORE",
@@ -46,6 +49,11 @@ def _options(commands: "Commands") -> None:
 
 
 def _recover(office: Office, chosen: argparse.Namespace, now_ms: int) -> int:
+    if chosen.contacts_known:
+        with writing(office.engine) as connection:
+            ended = recovery.contacts_known(connection, now_ms)
+        print("who agreed to contacts may be contacted again" if ended else "no contacts are in doubt")
+        return 0
     with reading(office.engine) as connection:
         number = recovery.under_way(connection)
     if chosen.status:

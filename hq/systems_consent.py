@@ -7,12 +7,14 @@
 
 `state` is `given`, `refused` or `withdrawn`. The time of choice decides, not that of the import: one that comes late
 never beats what the member withdrew after it. What ends something is never refused for its time: where that is not
-known, or has not come, it is that of the import. `gpc`: the browser said `Sec-GPC: 1`, so sale and sharing are
-withdrawn at that time too, whatever else the line says and whether that is taken or not.
+known, or has not come, it is that of the import. It is refused where no policy ever declared its purpose (`hq.named`).
+`gpc`: the browser said `Sec-GPC: 1`, so sale and sharing are withdrawn at that time too, whatever else the line says
+and whether that is taken or not.
 
 I/O: sqlalchemy.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -27,6 +29,7 @@ from hq.keys import Keys
 from hq.ledger import Entry
 from hq.ledger_proof import Evidence, Party, Proof
 from hq.membership import Locked
+from hq.named import Named
 from hq.notices_history import History
 from hq.office import choices_of
 from hq.state import CLOSING, Choice, Event, is_wide
@@ -61,7 +64,7 @@ class _Said:
 def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: int) -> Taken:
     """One transaction. Raises: DatabaseUnavailable."""
     with writing(engine) as connection:
-        reach, history = Reach(connection, system), History(connection)
+        reach, history, known = Reach(connection, system), History(connection), Named(connection)
         named = {str(one.said.get("member", "")) for one in batch}
         references, locked = membership.lock_named(connection, keys.custody, named)
         refused: list[Problem] = []
@@ -71,7 +74,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
             try:
                 row = Row(line.said, _KEYS)
                 one = _member(row, references, locked)
-                said = _said(row, reach, history, now_ms // 1000)
+                said = _said(row, reach, history, known, now_ms // 1000)
                 for each in said:
                     regulation.check(each.choice, Party.MEMBER, one.about.age_at_least, one.about.jurisdiction)
                 made = [_entry(one, each, row, system, now_ms) for each in said]
@@ -97,7 +100,7 @@ def _member(row: Row, references: dict[str, bytes], locked: dict[bytes, Locked])
     return locked[reference]
 
 
-def _said(row: Row, reach: Reach, history: History, now_s: int) -> list[_Said]:
+def _said(row: Row, reach: Reach, history: History, known: Named, now_s: int) -> list[_Said]:
     """What is to be recorded of a line. Raises: Refused."""
     state = row.word("state", _State)
     row.flag("gpc", missing=False)
@@ -111,6 +114,9 @@ def _said(row: Row, reach: Reach, history: History, now_s: int) -> list[_Said]:
     if state is _State.GIVEN:
         found = _grants(row, reach, history, stores, brand, chosen_s, now_s)
     else:
+        purpose = row.text("purpose", "", most_bytes=64)
+        if purpose:
+            known.check_purpose(purpose, _reached(reach, brand), Reason.NO_PURPOSE)
         found = _ended(row, reach, state, stores, brand)
     return [_Said(one, chosen_s, METHOD) for one in found]
 
@@ -216,6 +222,13 @@ def _places(
         return [(None, None)]
     own = [(None, one) for one in sorted(reach.system.brands)]
     return [*own, (tuple(sorted(reach.system.stores)), None)] if reach.system.stores else [*own]
+
+
+def _reached(reach: Reach, brand: str | None) -> Iterable[str] | None:
+    """By whose policies a purpose that a line ends is known; None: by those of all brands."""
+    if brand is not None:
+        return [brand]
+    return None if reach.system.is_everywhere else reach.brands | reach.system.brands
 
 
 def _brands(reach: Reach) -> list[str | None]:

@@ -6,7 +6,7 @@ lines change nothing.
 I/O: sqlalchemy.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
@@ -20,26 +20,34 @@ from hq.state import Standing
 from hq.systems import System
 from hq.systems_line import Line
 from hq.tables import stores
+from runtime.logs import Log
 from wire.member import Statement
 
 LINES_AT_ONCE = 500
+_LOG = Log("systems_intake")
+_UNRULED = "add the jurisdiction to [[ages]] of a policy, or have the system correct it"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a call went: lines taken, how many of them said something new, and those refused, in ascending line."""
+    """How a call went: lines taken, how many of them said something new, and those refused, in ascending line.
+
+    `doubts`: of lines that were taken, what will not do what was meant.
+    """
 
     taken: int
     new: int
     refused: tuple[Problem, ...]
+    doubts: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How one transaction went: how many of its lines said something new, and those refused."""
+    """How one transaction went: how many of its lines said something new, those refused, and what is in doubt."""
 
     new: int
     refused: list[Problem]
+    doubts: Sequence[Problem] = ()
 
 
 Take = Callable[[list[Line]], Taken]
@@ -60,15 +68,20 @@ def run(engine: Engine, system: str, call: str, lines: Iterable[Line], take: Tak
     # So that what a member has is read once: the sort is stable, each member's own lines keep their order.
     good.sort(key=lambda one: str(one.said.get(key, "")))
     new = 0
+    doubts: list[Problem] = []
     for batch in _batches(good):
         done = take(batch)
         new += done.new
         refused += done.refused
+        doubts += done.doubts
     refused.sort(key=lambda one: (one.line, one.field))
-    if refused:
+    doubts.sort(key=lambda one: (one.line, one.field))
+    if refused or doubts:
         with writing(engine) as connection:
-            systems_refused.keep(connection, system, call, refused, now_ms)
-    return Report(len(listed) - len({one.line for one in refused}), new, tuple(refused))
+            systems_refused.keep(connection, system, call, (*refused, *doubts), now_ms)
+    if unruled := sum(one.reason is Reason.UNRULED_JURISDICTION for one in doubts):
+        _LOG.warning("unruled_jurisdiction", system=system, call=call, lines=unruled, remedy=_UNRULED)
+    return Report(len(listed) - len({one.line for one in refused}), new, tuple(refused), tuple(doubts))
 
 
 def _batches(listed: list[Line]) -> Iterator[list[Line]]:

@@ -11,7 +11,7 @@ I/O: sqlalchemy.
 
 from sqlalchemy import Engine
 
-from hq import door, import_line, ledger, membership, office, profile_age, publication
+from hq import door, import_line, jurisdictions, ledger, membership, office, profile_age, publication
 from hq.audience import value_type
 from hq.database import writing
 from hq.errors import Reason, Refused
@@ -34,7 +34,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
     with writing(engine) as connection:
         named = {str(one.said.get("member", "")) for one in batch}
         references, locked = membership.lock_named(connection, keys.custody, named)
-        refused = []
+        refused, doubts = [], []
         new: dict[str, About] = {}
         changed: dict[bytes, About] = {}
         aged: set[bytes] = set()  # whose age was said, or where they are, which says what the age is worth
@@ -45,14 +45,17 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 door.check_id(member, "member")
                 reference = references.get(member)
                 if reference is None:
-                    new[member] = _about(row, new.get(member, About(member, 0, "")))
+                    before = new.get(member, About(member, 0, ""))
+                    about = new[member] = _about(row, before)
                 else:
                     if not system.is_everywhere:
                         raise Refused(Reason.FORBIDDEN, "member", "a member who is new, or a system of all brands")
                     before = changed.get(reference, locked[reference].about)
-                    changed[reference] = _about(row, before)
-                    if "age_at_least" in row or ("jurisdiction" in row and changed[reference].age_at_least):
+                    about = changed[reference] = _about(row, before)
+                    if "age_at_least" in row or ("jurisdiction" in row and about.age_at_least):
                         aged.add(reference)
+                if about.jurisdiction != before.jurisdiction:  # of who stays where they were nothing is told again
+                    doubts.append((line, about.jurisdiction))
             except Refused as error:
                 refused.append(problem(line, error))
         differs = {one: about for one, about in changed.items() if about != locked[one].about}
@@ -62,7 +65,9 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         said = {one: anew.get(one, locked[one]) for one in aged}
         cleared = profile_age.clear(connection, said, office.all_policies(connection)) if said else set()
         publication.refresh(connection, keys, anew | {one: said[one] for one in cleared}, now_ms, urgent=True)
-        return Taken(len(new) + len(differs), refused)
+        mains = office.all_policies(connection) if doubts else []
+        told = [(line, jurisdictions.doubt(where, mains)) for line, where in doubts]
+        return Taken(len(new) + len(differs), refused, [problem(line, one) for line, one in told if one is not None])
 
 
 def _with(one: membership.Locked, about: About) -> membership.Locked:
@@ -70,11 +75,10 @@ def _with(one: membership.Locked, about: About) -> membership.Locked:
 
 
 def _about(row: Row, before: About) -> About:
-    return About(
-        before.id,
-        row.whole("age_at_least", 0, 150, before.age_at_least),
-        row.text("jurisdiction", most_bytes=16) if "jurisdiction" in row else before.jurisdiction,
-    )
+    where = row.text("jurisdiction", most_bytes=16) if "jurisdiction" in row else before.jurisdiction
+    if where != before.jurisdiction:
+        jurisdictions.check(where)
+    return About(before.id, row.whole("age_at_least", 0, 150, before.age_at_least), where)
 
 
 def put_profile(

@@ -1,4 +1,4 @@
-"""Keeps which lines of other systems were refused and why, for whoever mends the interface; nothing of what they said.
+"""Keeps which lines of other systems were refused, or taken in doubt, and why; nothing of what they said.
 
 I/O: sqlalchemy.
 """

@@ -39,6 +39,7 @@ def tick(engine: Engine, keys: Keys, now_ms: Callable[[], int], learning: Learni
     """
     with reading(engine) as connection:
         brands = sorted({one.brand for one in training_versions.listed(connection)})
+    _settle(engine, brands, now_ms())
     for brand in brands:
         at_ms = now_ms()
         try:
@@ -109,3 +110,23 @@ def _tell(engine: Engine, brand: str, now_ms: int, trouble: str) -> None:
             alarms.clear(connection, Alarm.MODEL_LEAVES, brand, now_ms)
         else:
             alarms.raise_(connection, Alarm.MODEL_LEAVES, brand, now_ms, f"{brand}: {trouble}")
+
+
+def _settle(engine: Engine, brands: list[str], now_ms: int) -> None:
+    """Ends each alarm since which a new model came into force, whoever learned it.
+
+    One that an earlier build raised for all brands together ends too, and goes on as that of the brand it speaks of.
+    """
+    with reading(engine) as connection:
+        raised = [one for one in alarms.open_alarms(connection) if one.alarm == Alarm.MODEL_LEAVES]
+        versions = training_versions.listed(connection) if raised else []
+    newest = {one.brand: one.made_ms for one in reversed(versions) if one.state is State.IN_FORCE}
+    for one in raised:
+        brand = one.store or one.detail.partition(": ")[0]
+        is_over = newest.get(brand, one.last_ms) > one.last_ms
+        if one.store and not is_over:
+            continue
+        with writing(engine) as connection:
+            alarms.clear(connection, Alarm.MODEL_LEAVES, one.store, now_ms)
+            if not is_over and brand in brands:
+                alarms.raise_(connection, Alarm.MODEL_LEAVES, brand, now_ms, one.detail)

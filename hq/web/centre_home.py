@@ -169,10 +169,11 @@ def _home(who: Member) -> Response:
     chosen, may_ask = seen.chosen, seen.may_ask
     labels = {one.store: one.label for one in chosen.stores}
     listed = rows(chosen)
+    partners = any(one.given and gpc.is_sale_or_share(one.purpose) for one in listed)
     asked = next((one for one in listed if one.purpose in may_ask), None)
     return centre_pages.page(
         "home",
-        sentence=_sentence(chosen, has_phones),
+        sentence=_sentence(chosen, has_phones, partners),
         mode=chosen.mode.name.lower(),
         modes=centre_words.modes(),
         resumes_to=chosen.resumes_to.name.lower(),
@@ -184,7 +185,7 @@ def _home(who: Member) -> Response:
         gives=any(one.given for one in listed),
         asked=asked,
         asked_again=asked is not None and may_ask[asked.purpose].name != "NEVER",
-        signal=_signal(seen.signal, any(one.given and gpc.is_sale_or_share(one.purpose) for one in listed)),
+        signal=_signal(seen.signal, partners),
         call=None if call is None else gettext(_HELP[call.state], store=labels.get(call.store, call.store)),
         proposals=[_proposed(one, labels) for one in waiting],
     )
@@ -193,8 +194,9 @@ def _home(who: Member) -> Response:
 _OF_THEIRS = select(phones.c.id).where(phones.c.member == bindparam("member")).limit(1)
 
 
-def _sentence(chosen: Choices, has_phones: bool) -> str:
-    """What is shared now: whatever may be seen, for whichever purpose it was given; not what is only used."""
+def _sentence(chosen: Choices, has_phones: bool, partners: bool) -> str:
+    """What is shared now: whatever may be seen, for whichever purpose it was given, not what is only used; and with
+    partners."""
     there = [one for one in chosen.stores if one.recognised]
     things = [
         centre_words.thing(scope.scope, scope.label)
@@ -203,7 +205,8 @@ def _sentence(chosen: Choices, has_phones: bool) -> str:
         for scope in one.scopes
         if scope.given and scope.shown
     ]
-    return centre_words.shared(chosen.mode, bool(chosen.stores), has_phones, [one.label for one in there], things)
+    labels = [one.label for one in there]
+    return centre_words.shared(chosen.mode, bool(chosen.stores), has_phones, labels, things, partners)
 
 
 def _signal(heard: gpc.Heard | None, allowed: bool) -> dict[str, Any] | None:

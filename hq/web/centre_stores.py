@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Response
 
-from hq import choosing, leavings
+from hq import choosing, closings, leavings
 from hq.choices import AtStore
 from hq.door import MOST_STORES
 from hq.errors import Refused
@@ -71,7 +71,7 @@ def make() -> pages.Part:
         """Stops everything there, and takes it off the list."""
         who = centre_who.member()
         store = pages.form(StoreAsked)["store"]
-        choosing.remove_store(centre_who.counter(), who.id, store, asking.now_ms(), who.method)
+        closings.remove_store(centre_who.counter(), who.id, store, asking.now_ms(), who.method)
         return centre_pages.changed(ADDRESS, _REMOVED, lambda: _listed(who))
 
     @part.get("/centre/stores/<store>")

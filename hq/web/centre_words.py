@@ -94,18 +94,27 @@ def listed(parts: Iterable[str], most: int | None = None) -> str:
 
 # --- the one sentence -------------------------------------------------------------------------------------------------
 
-_NO_STORE: Final = mark("No store knows you. Nobody sees that you are there, and nothing of yours is shown.")
-_NOT_RECOGNISED: Final = mark("You are recognised in no store, so nothing of yours is shown anywhere.")
+_NO_STORE: Final = mark("No store knows you. Staff do not see that you are there, and are shown nothing of yours.")
+_NOT_RECOGNISED: Final = mark("You are recognised in no store, so staff are shown nothing of yours.")
 _NO_PHONE: Final = mark("None of your phones may be recognised, so nothing of yours is shown in any store.")
-_QUIET: Final = mark("You are on pause: nobody is told that you are there, and nothing of yours is shown.")
+_QUIET: Final = mark("You are on pause: staff are not told that you are there, and are shown nothing of yours.")
 _HELP_BARE: Final = mark("In %(stores)s staff see you only once you ask for help. They see nothing else of yours.")
 _HELP: Final = mark("In %(stores)s staff see you only once you ask for help. Then they may see %(things)s.")
 _OPEN_BARE: Final = mark("In %(stores)s staff may see that you are there. They see nothing else of yours.")
 _OPEN: Final = mark("In %(stores)s staff may see that you are there, and %(things)s.")
+_PARTNERS: Final = mark("The use by brand partners is switched on: you agreed to it, and can stop it at any time.")
 
 
-def shared(mode: Mode, has_stores: bool, has_phones: bool, stores: Sequence[str], things: Sequence[str]) -> str:
-    """What is shared now, in one sentence or two. `stores`: labels where the member may be recognised."""
+def shared(
+    mode: Mode, has_stores: bool, has_phones: bool, stores: Sequence[str], things: Sequence[str], partners: bool
+) -> str:
+    """What is shared now, in a few sentences. `stores`: labels where the member may be recognised; `partners`: their
+    use of it is allowed, which is about no store."""
+    staff = _seen(mode, has_stores, has_phones, stores, things)
+    return f"{staff} {gettext(_PARTNERS)}" if partners else staff
+
+
+def _seen(mode: Mode, has_stores: bool, has_phones: bool, stores: Sequence[str], things: Sequence[str]) -> str:
     if not has_stores:
         return gettext(_NO_STORE)
     if not stores:

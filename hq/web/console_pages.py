@@ -194,6 +194,6 @@ def _waiting(may: Any) -> list[dict[str, Any]]:
         if may(View.REFUSED):
             since_ms = asking.now_ms() - 86_400_000
             count = sum(one[3] for one in systems_refused.counts(connection, since_ms))
-            found.append({"label": gettext("lines refused since yesterday"), "count": count, "wrong": False,
+            found.append({"label": gettext("lines refused or in doubt since yesterday"), "count": count, "wrong": False,
                           "address": "/console/refused"})  # fmt: skip
     return found

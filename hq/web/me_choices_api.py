@@ -1,19 +1,20 @@
 """The app's calls about choices and phones: what stands, changing it, and what a phone needs to be recognised.
 
-What takes away is done before what gives, each on its own: nothing that is refused keeps a withdrawal from working.
+What takes away is done before what gives, and nothing that is refused keeps a withdrawal from working. Withdrawals are
+recorded as one change of the member, so that many cost no more than their number.
 
 I/O: answers HTTP requests (flask) from HQ's database.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from flask import request
 from flask.views import MethodView
 from sqlalchemy import select
 
-from hq import choices, choosing
+from hq import choices, choosing, closings
 from hq.choosing import LASTS_DAYS, Wish
+from hq.closings import Closing
 from hq.errors import Reason, Refused
 from hq.matching import Match
 from hq.office import Office
@@ -30,6 +31,7 @@ from wire.token import SLOT_S
 _GIVES: Final = frozenset({"give", "add-store", "resume"})
 _WHOLE: Final = frozenset({"leave", "pause"})  # whatever else such a change names says nothing
 _TAKES: Final = frozenset({"withdraw", "remove-store", "refuse", "mode", "name"})
+_AT_ONCE: Final = frozenset({"withdraw", "refuse", "remove-store"})
 _BESIDE: Final = frozenset({"until_days", "notice", "language"})  # what does not say what is taken away
 
 calls = Calls("me-choices", "/me", "What the member chose, and the phones by which stores recognise them.")
@@ -68,7 +70,11 @@ class Choices(MethodView):
                 match.opens = _opens(change)
             _change(counter, member, _readable(change))
 
-        refusals = me_lines.each(listed, make, _opens)
+        if match is not None:
+            match.opens = False
+        refusals = _take_back(counter, member, [one for one in listed if _act(one[1]) in _AT_ONCE])
+        rest = [(line, _plain(one)) for line, one in listed if _act(one) not in _AT_ONCE]
+        refusals = sorted(refusals + me_lines.each(rest, make, _opens), key=lambda one: one[0])
         if any(error.reason is Reason.STALE for _, error in refusals):
             raise Problem(ProblemKind.STALE, refused=me_lines.problem(refusals).refused)
         if refusals:
@@ -99,6 +105,49 @@ def _readable(change: Any) -> dict[str, Any]:
     raise change.problem
 
 
+def _take_back(counter: Office, member: asking.Member, listed: list[tuple[int, Any]]) -> list[tuple[int, Refused]]:
+    """What withdraws, refuses or removes a store, as one change; of equal ones one. Why others were not made."""
+    refusals: list[tuple[int, Refused]] = []
+    asked: dict[Closing, list[int]] = {}
+    for line, change in listed:
+        try:
+            asked.setdefault(_closing(_readable(change), member.method), []).append(line)
+        except Refused as error:
+            refusals.append((line, error))
+    if asked:
+        found = closings.take_back(counter, member.id, list(asked), asking.now_ms(), member.method)
+        for lines, refused in zip(asked.values(), found, strict=True):
+            refusals += [(line, refused) for line in lines if refused is not None]
+    return refusals
+
+
+def _closing(change: dict[str, Any], method: str) -> Closing:
+    """Raises: Refused."""
+    match change["act"]:
+        case "withdraw":
+            named = (_several(change, "scopes"), _several(change, "stores"), change.get("brand"))
+            return closings.withdrawal(method, change.get("purpose"), *named)
+        case "refuse":
+            return closings.refusal(method, _wish(change))
+        case _:
+            return closings.removal(method, choosing.store_of(_needed(change, "store")))
+
+
+def _plain(change: Any) -> Any:
+    """What takes away, by its meaning alone: equal ones are one, whatever is said beside it."""
+    if _opens(change):
+        return change
+    try:
+        said = _readable(change)
+    except Refused:
+        return change
+    return {name: said[name] for name in ("act", "mode", "name") if name in said}
+
+
+def _act(change: Any) -> str:
+    return str((change.said if isinstance(change, Malformed) else change).get("act", ""))
+
+
 def _opens(change: Any) -> bool:
     """Whether a change may let anybody see more than before."""
     if isinstance(change, Malformed):
@@ -111,9 +160,9 @@ def _opens(change: Any) -> bool:
 
 
 def _change(counter: Office, member: asking.Member, change: dict[str, Any]) -> None:
+    """Makes one of the other changes."""
     now_ms = asking.now_ms()
     who = (counter, member.id)
-    scopes, stores = (tuple(change[name]) if name in change else None for name in ("scopes", "stores"))
     match change["act"]:
         case "leave":
             choosing.leave(*who, now_ms, member.method)
@@ -127,25 +176,24 @@ def _change(counter: Office, member: asking.Member, change: dict[str, Any]) -> N
             choosing.set_name(*who, NameChoice[_needed(change, "name").upper()], now_ms, member.method)
         case "add-store":
             choosing.add_store(*who, choosing.store_of(_needed(change, "store")), now_ms)
-        case "remove-store":
-            choosing.remove_store(*who, choosing.store_of(_needed(change, "store")), now_ms, member.method)
-        case "withdraw":
-            choosing.withdraw(
-                *who, now_ms, member.method, purpose=change.get("purpose"), scopes=scopes, stores=stores,
-                brand=change.get("brand"),
-            )  # fmt: skip
         case _:
-            wish = Wish(
-                purpose=_needed(change, "purpose"),
-                stores=stores,
-                scopes=scopes,
-                until_days=change.get("until_days", LASTS_DAYS),
-                notice=change.get("notice"),
-                brand=change.get("brand"),
-                language=change.get("language"),
-            )
-            does: Callable[..., object] = choosing.give if change["act"] == "give" else choosing.refuse
-            does(*who, wish, now_ms, member.method)
+            choosing.give(*who, _wish(change), now_ms, member.method)
+
+
+def _wish(change: dict[str, Any]) -> Wish:
+    return Wish(
+        purpose=_needed(change, "purpose"),
+        stores=_several(change, "stores"),
+        scopes=_several(change, "scopes"),
+        until_days=change.get("until_days", LASTS_DAYS),
+        notice=change.get("notice"),
+        brand=change.get("brand"),
+        language=change.get("language"),
+    )
+
+
+def _several(change: dict[str, Any], name: str) -> tuple[str, ...] | None:
+    return tuple(change[name]) if name in change else None
 
 
 def _needed(change: dict[str, Any], name: str) -> str:

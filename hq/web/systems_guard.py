@@ -55,12 +55,19 @@ class RefusedShown(Shown):
     hint = fields.String(metadata={"description": "what is expected"})
 
 
+class DoubtShown(RefusedShown):
+    """Something in a line that was taken, and will not do what was meant."""
+
+
 class ReportShown(Shown):
     """How a call went."""
 
     taken = fields.Integer(metadata={"description": "lines taken, those among them that said nothing new"})
     new = fields.Integer(metadata={"description": "how many of them said something new"})
     refused = fields.List(fields.Nested(RefusedShown))
+    doubts = fields.List(
+        fields.Nested(DoubtShown), metadata={"description": "of lines that were taken; left out where there are none"}
+    )
 
 
 def system(right: Right) -> System:
@@ -142,7 +149,7 @@ def _response(answer: Answer) -> Response:
 
 def reported(report: Report) -> Answer:
     """What a call that takes lines is answered: the report; a problem where no line was taken."""
-    shown = ReportShown().dump(report)
+    shown = ReportShown(exclude=() if report.doubts else ("doubts",)).dump(report)
     if not report.taken and report.refused:
         problem = Problem(ProblemKind.REFUSED, refused=shown["refused"])
         return Answer(problem.kind.status, json.dumps(problem.document()).encode())
