@@ -99,6 +99,7 @@ def test_a_system_of_one_store_hears_what_ends_for_the_whole_brand(hq: Headquart
     hq.join("m-1", "size.shoe")
     hq.office.withdraw("m-1", hq.now_ms, brand=hq.draft.name)
     hq.join("m-2")
+    hq.office.publish_policy(replace(hq.draft, name="other", stores=()), hq.now_ms)
     hq.office.withdraw("m-2", hq.now_ms, brand="other")
     own = System("crm", CRM.rights, frozenset(), frozenset({STORE}))
     ended = [one for one in told(hq, system=own) if one.kind == "withdrawn"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, func, select
 
-from hq import choices, choosing, erasure, felt, importer, ledger, own_profile
+from hq import choices, choosing, closings, erasure, felt, importer, ledger, own_profile
 from hq.choices import AtStore, Choices, Confirmed, Step
 from hq.choosing import Wish
 from hq.choosing_tables import OF_A_MEMBER, chosen_stores
@@ -195,9 +195,9 @@ def test_the_list_of_stores_is_full_and_each_goes_with_all_that_was_given(
     with pytest.raises(Refused):
         choosing.add_store(hq.office, member, "nowhere", hq.now_ms)
     choosing.give(hq.office, member, Wish("presence", (STORE,)), hq.now_ms, METHOD)
-    assert choosing.remove_store(hq.office, member, STORE, hq.now_ms, APP)
+    assert closings.remove_store(hq.office, member, STORE, hq.now_ms, APP)
     assert hq.record(member) is None and STORE not in {one.store for one in chosen(hq).stores}
-    assert not choosing.remove_store(hq.office, member, STORE, hq.now_ms, APP)
+    assert not closings.remove_store(hq.office, member, STORE, hq.now_ms, APP)
 
 
 def test_a_member_sees_how_far_each_store_has_come(hq: Headquarters, up: FakeStore) -> None:

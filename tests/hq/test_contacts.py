@@ -160,6 +160,7 @@ def test_an_offer_that_names_groups_is_judged_by_all_that_is_in_them(hq: Headqua
         {"id": "n-1", "name": "Nappies", "path": ["care", "nappies"], "themes": ["baby"]},
         {"id": "b-1", "name": "Boots", "path": ["shoes", "boots"]},
         {"id": "s-1", "name": "Scarf", "path": ["clothes", "scarves"], "themes": ["winter"]},
+        {"id": "h-1", "name": "Hat", "path": ["hats"]},
         {"category": "ghosts", "flags": ["new"]},
     ]
     systems_shop.take_items(hq.engine, "all", [Line(1, one) for one in items], hq.now_ms)
@@ -176,6 +177,12 @@ def test_an_offer_that_names_groups_is_judged_by_all_that_is_in_them(hq: Headqua
     ):  # fmt: skip
         assert asked(hq, offer=offer).denied is Denied.MUTE, offer
     assert asked(hq, offer={"categories": ["Scarves"], "themes": ["winter"]}).denied is None
+    hq.office.mute("m-1", Muted(MuteKind.ITEM, "s-1"), hq.now_ms)
+    hq.office.mute("m-1", Muted(MuteKind.ITEM, "gone"), hq.now_ms)
+    for offer in ({"categories": ["Clothes"]}, {"categories": ["scarves"]}, {"themes": ["winter"]}):
+        assert asked(hq, offer=offer).denied is Denied.MUTE, "one muted item in what is offered as a whole"
+    elsewhere = asked(hq, offer={"items": ["h-1"], "categories": ["hats"]}).denied
+    assert elsewhere is Denied.CAP, "neither mute nor guard; one was allowed above"
 
 
 def test_flags_of_a_category_or_theme_forbid_offers_of_what_is_in_it(hq: Headquarters) -> None:

@@ -1,5 +1,6 @@
 """A browser's signal against sale and sharing: recorded once, asked about once, and never in the way."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -115,6 +116,7 @@ def test_another_signal_on_record_answers_nothing(member: Headquarters) -> None:
     """What a platform heard for another brand, or before the member's yes was known, is no answer: only a later yes."""
     partners(member, "app")
     member.later(60)
+    member.office.publish_policy(replace(member.draft, name="other", stores=()), member.now_ms)
     for brand, ago_s in (("other", 0), (None, 3600)):
         member.office.withdraw(
             "m-1", member.now_ms, purpose="media", brand=brand, chosen_s=member.now_s - ago_s, method=gpc.METHOD

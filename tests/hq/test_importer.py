@@ -150,6 +150,22 @@ def test_a_mistyped_year_of_a_withdrawal_locks_nobody_out(hq: Headquarters) -> N
     assert found is not None and (found.mode, len(found.statements)) == (Mode.OPEN, 2)
 
 
+def test_a_line_with_a_mistyped_withdrawal_gives_nothing(hq: Headquarters) -> None:
+    """It is named and what else the line takes away is taken; its grants are not, as it may have meant one of them."""
+    importer.run(hq.engine, hq.keys, lines(row("m-1")), hq.now_ms)
+    gone = [{"purpose": "presence"}, {"purpose": "asist"}]
+    later = row("m-1", chosen=hq.now_s - 60, mode="quiet", withdrawals=gone)
+    report = importer.run(hq.engine, hq.keys, lines(later), hq.now_ms)
+    assert (report.taken, [(one.field, one.reason) for one in report.left_out]) == (
+        1, [(field, Reason.UNDECLARED_PURPOSE) for field in ("withdrawals[1].purpose", "grants[0]", "grants[1]")],
+    )  # fmt: skip
+    assert hq.record("m-1") is None
+    right = later | {"withdrawals": [gone[0]], "mode": "open", "chosen": hq.now_s}
+    importer.run(hq.engine, hq.keys, lines(right | {"withdrawals": [{"purpose": "assist"}]}), hq.now_ms)
+    found = hq.record("m-1")
+    assert found is not None and {one.purpose for one in found.statements} == {"presence"}
+
+
 def test_one_member_on_two_lines_of_a_batch_has_both(hq: Headquarters) -> None:
     """The second line adds to the first."""
     second = {"member": "m-1", "grants": [{"purpose": "assist", "scopes": ["language"], "stores": [STORE],
@@ -158,6 +174,20 @@ def test_one_member_on_two_lines_of_a_batch_has_both(hq: Headquarters) -> None:
     found = hq.record("m-1")
     assert found is not None
     assert {one.scopes for one in found.statements} == {(), ("size.shoe",), ("language",)}
+
+
+def test_a_jurisdiction_that_no_policy_knows_is_told_and_what_is_none_is_refused(hq: Headquarters) -> None:
+    """Who is imported from there is shown in no store, so whoever imports reads why; a name or a slip is no code."""
+    away, slips = row("m-1", jurisdiction="JP"), [row("m-2", jurisdiction=one) for one in ("Germany", "de", "US-CALI")]
+    report = importer.run(hq.engine, hq.keys, lines(away, *slips, row("m-3"), row("m-4", jurisdiction="")), hq.now_ms)
+    assert [(one.line, one.field, one.reason) for one in report.doubts] == [
+        (1, "jurisdiction", Reason.UNRULED_JURISDICTION)
+    ]
+    assert [(one.line, one.field, one.reason) for one in report.refused] == [
+        (number, "jurisdiction", Reason.MALFORMED) for number in (2, 3, 4)
+    ]
+    assert (hq.record("m-1"), report.taken) == (None, 3)
+    assert hq.record("m-3") is not None
 
 
 def test_progress_is_told_by_batches(hq: Headquarters) -> None:

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, insert, select
 
-from hq import changes, erasure, recovering, recovery, recovery_commands, shares
+from hq import changes, contacts, erasure, recovering, recovery, recovery_commands, shares
 from hq import orders as give
 from hq.alarms import Alarm, open_alarms
 from hq.custody_tables import member_keys
 from hq.database import open_database, reading, writing
+from hq.door import Grant
 from hq.order_tables import epoch_shares, orders
 from hq.recovery import State
+from hq.systems import EVERY_BRAND, Right, System
+from hq.systems_line import Line
 from hq.tables import audience, consent_events, instances, members, outbox, profiles
 from tests.fakes.store import FakeStore
-from tests.hq.headquarters import STORE, Headquarters, text
+from tests.hq.headquarters import DAY_S, STORE, Headquarters, text
 from tests.postgresql import make_database
 from wire import recall, schema, tree
 from wire.events import MuteKind
@@ -28,6 +31,7 @@ from wire.recall import Denied, FloorBelow, Newer, Reached, Recalled
 from wire.sync import Done, Lease, Message, Order, Outcome, Refusal, RefusalReason, Verb
 
 MEMBERS = f"members/{STORE}"
+CRM = System("crm", frozenset(Right), frozenset({EVERY_BRAND}), frozenset())
 
 
 @pytest.fixture
@@ -178,7 +182,7 @@ def test_what_was_withdrawn_after_the_backup_stays_withdrawn(
     assert scopes(hq, "scope") == set()
     assert hq.record("mode").mode is Mode.HELP  # type: ignore[union-attr]
     assert scopes(hq, "same") == {"size.shoe"}
-    assert kinds(hq) == set()
+    assert kinds(hq) == {Alarm.CONTACTS_IN_DOUBT.value}
     hq.now_ms += 10_000
     settle(hq, store)
     assert (hq.pseudonym("left") or b"") not in store.rows[MEMBERS]
@@ -365,6 +369,41 @@ def test_who_was_erased_after_the_backup_is_erased_again(
     settle(hq, store)
 
 
+def test_a_yes_to_contacts_from_before_a_restore_counts_once_people_know_that_it_was_not_withdrawn(
+    hq: Headquarters, tmp_path: Path, restored: dict[str, Engine]
+) -> None:
+    """HQ lost a withdrawal that no store knows: nobody is contacted by an older yes until systems sent theirs again."""
+    for name in ("withdrew", "stayed", "anew"):
+        hq.join(name)
+        hq.office.grant(name, Grant("contact.email", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+    hq.later(10)
+    backup = copy(hq.engine, tmp_path / "backup")
+    hq.office.withdraw("withdrew", hq.now_ms, purpose="contact.email")
+    restore(hq, backup, restored)
+    hq.later(10)
+    number = recovering.begin(hq.engine, hq.now_ms)
+
+    def denied() -> dict[str, contacts.Denied | None]:
+        hq.now_ms += 2 * DAY_S * 1000
+        asked = [
+            Line(at, {"member": name, "channel": "email", "brand": "main"})
+            for at, name in enumerate(("withdrew", "stayed", "anew"), 1)
+        ]
+        found, _ = contacts.decide(hq.engine, hq.keys, CRM, asked, hq.now_ms)
+        return {asked[one.line - 1].said["member"]: one.denied for one in found}
+
+    no = contacts.Denied.CONSENT
+    assert denied() == {"withdrew": no, "stayed": no, "anew": no}
+    hq.office.grant("anew", Grant("contact.email", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+    recovering.leave_out(hq.engine, number, [STORE])
+    list(recovering.end(hq.engine, number, hq.now_ms))
+    assert denied() == {"withdrew": no, "stayed": no, "anew": None}
+    hq.office.withdraw("withdrew", hq.now_ms, purpose="contact.email")  # as its mailer knew
+    with writing(hq.engine) as connection:
+        assert recovery.contacts_known(connection, hq.now_ms)
+    assert denied() == {"withdrew": no, "stayed": None, "anew": None}
+
+
 def test_a_store_that_had_not_been_filled_withdraws_nobody(
     hq: Headquarters, store: FakeStore, tmp_path: Path, restored: dict[str, Engine]
 ) -> None:
@@ -447,4 +486,6 @@ def test_the_command_begins_shows_and_ends_a_recovery(hq: Headquarters, capsys: 
     assert "contacts and media" in ended and "POST /consent-events" in ended, "what no store knows, it cannot ask for"
     assert command("--status") == 0
     assert capsys.readouterr().out == "HQ is not recovering\n"
+    assert [command("--contacts-known") for _ in range(2)] == [0, 0]
+    assert capsys.readouterr().out == "who agreed to contacts may be contacted again\nno contacts are in doubt\n"
     hq.check()

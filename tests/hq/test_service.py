@@ -194,6 +194,13 @@ def test_a_store_is_served_over_a_real_broker(office: Headquarters, process, sto
     store.lease()
     assert isinstance(store.store.lease, Lease)
 
+    office.office.withdraw("m-1", time.time_ns() // 1_000_000)  # overtakes only once both connections stand again
+    until, ways = time.monotonic() + 30, set[str]()
+    while ways < {"now", "down"} and time.monotonic() < until:
+        if (one := store.hear(0.3)) is not None:
+            ways.add(one[0])
+    assert ways == {"now", "down"}
+
     process.send_signal(signal.SIGTERM)
     _, lines = process.communicate(timeout=20)
     assert process.returncode == 0, lines

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from hq import (
     choosing,
+    closings,
     door,
     gpc,
     importer,
@@ -176,7 +177,7 @@ def test_what_ends_at_a_store_ends_for_its_brand_where_the_brand_was_meant(hq: H
     hq.now_ms += 1000
     hq.office.grant("m-1", Grant("media", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
     hq.now_ms += 1000
-    choosing.remove_store(hq.office, "m-1", STORE, hq.now_ms, "app")
+    closings.remove_store(hq.office, "m-1", STORE, hq.now_ms, "app")
     assert [one.purpose for one in fold(events(hq, "m-1")).wide] == ["media"], "the brand is not the store"
     says(near, state="refused", purpose="insight", gpc=True)
     assert not fold(events(hq, "m-1")).wide
@@ -248,6 +249,27 @@ def test_what_a_platform_may_not_say_is_refused_by_name(hq: Headquarters) -> Non
     refused = sent(hq, [given(hq, "m-1"), withdrawn], systems_consent.take, other).refused
     assert [one.reason for one in refused] == [Reason.FORBIDDEN]
     assert hq.record("m-1") is not None, "a system of another brand ended nothing here"
+
+
+def test_a_mistyped_purpose_ends_nothing_in_silence_and_one_of_an_earlier_policy_ends(hq: Headquarters) -> None:
+    """Withdrawn or refused it is named; the signal beside it counts, and what a policy dropped since can be ended."""
+    hq.join("m-1", "size.shoe")
+    hq.office.grant("m-1", Grant("media", (), until_days=9, chosen_s=hq.now_s, brand="main"), hq.now_ms)
+    hq.later(1)
+    ended = {"member": "m-1", "state": "withdrawn", "chosen": hq.now_s}
+    rows = [ended | {"purpose": "asist", "gpc": True}, ended | {"purpose": "asist", "state": "refused"}]
+    report = sent(hq, rows, systems_consent.take)
+    assert [(one.line, one.field, one.reason) for one in report.refused] == [
+        (line, "purpose", Reason.NO_PURPOSE) for line in (1, 2)
+    ]
+    standing = fold(events(hq, "m-1"))
+    assert (standing.wide, {one.purpose for one in standing.statements}) == ((), {"presence", "assist"})
+    hq.publish(purposes=tuple(one for one in hq.draft.main.purposes if one.id != "contact.push"))
+    rows = [ended | {"purpose": one} for one in ("contact.push", "assist")]
+    assert sent(hq, rows, systems_consent.take).refused == ()
+    assert {one.purpose for one in fold(events(hq, "m-1")).statements} == {"presence"}
+    narrow = replace(CMP, brands=frozenset({"other"}))
+    assert [one.reason for one in sent(hq, rows[1:], systems_consent.take, narrow).refused] == [Reason.NO_PURPOSE]
 
 
 def test_members_values_and_events_need_purpose_and_grant(hq: Headquarters) -> None:

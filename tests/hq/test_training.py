@@ -30,7 +30,7 @@ from hq import (
     training_job,
     training_versions,
 )
-from hq.alarms import Alarm, open_alarms
+from hq.alarms import Alarm, open_alarms, raise_
 from hq.database import open_database, reading, writing
 from hq.errors import Refused
 from hq.learning import apart
@@ -367,6 +367,19 @@ def test_what_one_brand_learns_ends_no_alarm_of_another(hq: Headquarters) -> Non
     assert troubled(hq) == {"other": "other: too_few", "main": "main: 1 was taken out"}
     assert len(tick(hq, 1)) == 1
     assert troubled(hq) == {"other": "other: too_few"}
+
+
+def test_an_alarm_ends_with_a_new_model_whoever_learned_it_and_whichever_build_raised_it(hq: Headquarters) -> None:
+    """One of an earlier build stood for all brands: it goes on as the one brand's it speaks of, or ends where over."""
+    train(hq)
+    with writing(hq.engine) as connection:
+        raise_(connection, Alarm.MODEL_LEAVES, "", hq.now_ms, "main: too_few")
+    assert not tick(hq, 1) and troubled(hq) == {"main": "main: too_few"}
+    with writing(hq.engine) as connection:
+        raise_(connection, Alarm.MODEL_LEAVES, "", hq.now_ms, "gone: too_few")
+    hq.now_ms += DAY_MS
+    train(hq)
+    assert not tick(hq, 1) and not troubled(hq), "people learned one, and of a brand without a model there is none"
 
 
 def test_an_earlier_version_comes_back_unless_somebody_left_it_long_ago(hq: Headquarters) -> None:

@@ -4,6 +4,7 @@ A test that asks for `place` runs on SQLite and on PostgreSQL, as in the folder 
 unless `QUICK` names it. In a browser only what `BROWSED` names runs on both.
 """
 
+import itertools
 import secrets
 import threading
 import time
@@ -16,17 +17,20 @@ from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page
 
+from hq import notices
 from hq.console_roles import Role
-from hq.database import open_database
+from hq.database import open_database, writing
 from hq.web.service import told
 from runtime import web_server
 from runtime.web_server import Server
 from tests.browsers import chromium as chromium
 from tests.browsers import self_signed
 from tests.hq.headquarters import Headquarters, on_sqlite
+from tests.hq.web.me_app import App
 from tests.hq.web.place import Place
 from tests.postgresql import drop_database, make_database
 
+_NAMES = itertools.count(1)
 SIZES = {"phone": (390, 844), "wide": (1280, 860)}
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -184,3 +188,21 @@ def axe(page: Page, name: str = "") -> None:
     viewport = page.viewport_size
     assert viewport is not None
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+
+
+@pytest.fixture
+def name(place: Place) -> str:
+    """A new member who chose nothing yet."""
+    made = f"member-{next(_NAMES)}"
+    place.hq.office.add_member(made, 18, "DE", place.hq.now_ms)
+    place.hq.later(1)
+    return made
+
+
+@pytest.fixture
+def app(place: Place, name: str) -> App:
+    """The member's app, to which every notice was served."""
+    with writing(place.hq.engine) as connection:
+        notices.serve(connection, place.hq.keys, name, "en", "app", place.hq.now_ms)
+    place.hq.later(1)
+    return App(place, name)

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask.testing import FlaskClient
 
 from hq import choosing
+from hq.door import Grant
 from hq.state import EventKind
 from tests.hq.headquarters import STORE
 from tests.hq.web.place import Place
@@ -97,3 +98,25 @@ def test_the_first_page_tells_what_staff_may_see_and_not_what_is_only_used(place
             page = cleo.get("/", headers={"Accept-Language": language}).text
             sentence = re.search(r'id="sentence">([^<]*)<', page)[1]  # type: ignore[index]
             assert (seen in sentence, bare in sentence) == (is_seen, not is_seen)
+
+
+def test_the_first_page_says_that_partners_may_use_something_in_no_store_too(place: Place) -> None:
+    """Who has no store and let partners in is not told that nothing is shared; in both languages, until it ends."""
+    place.hq.office.add_member("dora", 18, "DE", place.hq.now_ms)
+    dora = place.signed_in("dora")
+    words = (
+        ("en", "The use by brand partners is switched on"),
+        ("de", "Die Nutzung durch Markenpartner ist eingeschal"),
+    )
+
+    def told() -> list[bool]:
+        pages = [(dora.get("/", headers={"Accept-Language": language}).text, one) for language, one in words]
+        return [one in re.search(r'id="sentence">([^<]*)<', page)[1] for page, one in pages]  # type: ignore[index]
+
+    assert told() == [False, False]
+    grant = Grant("media", (), until_days=9, chosen_s=place.hq.now_s, brand="nord")
+    place.hq.office.grant("dora", grant, place.hq.now_ms)
+    assert told() == [True, True]
+    place.hq.later(1)
+    press(place, dora, "nord", "Stop it", "/centre/purposes/media")
+    assert told() == [False, False]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from hq import choices, choosing
+from hq import choices, choosing, closings
 from hq.database import reading
 from tests.hq.headquarters import STORE
 from tests.hq.web.centre_life import live
@@ -85,7 +85,7 @@ def test_stopping_takes_no_more_taps_than_agreeing(opened: Open, place: Place, p
     expect(page.get_by_role("heading", name="Nothing of yours is shared any more")).to_be_visible()
     assert finger.taps == 1 < most
     assert given(place, "ben") == set()
-    choosing.remove_store(place.hq.office, "ben", STORE, place.hq.now_ms, "preference-centre")  # as it was before
+    closings.remove_store(place.hq.office, "ben", STORE, place.hq.now_ms, "preference-centre")  # as it was before
 
 
 def test_stopping_a_part_takes_no_more_taps_than_agreeing_to_it(opened: Open, place: Place) -> None:
@@ -135,7 +135,7 @@ def test_stopping_a_part_takes_no_more_taps_than_agreeing_to_it(opened: Open, pl
         assert taps(name, main, "Stop it") <= to_agree == 2
         assert channel not in given(place, "ben")
     for store in (STORE, "koeln-1"):  # as it was before
-        choosing.remove_store(place.hq.office, "ben", store, place.hq.now_ms, "preference-centre")
+        closings.remove_store(place.hq.office, "ben", store, place.hq.now_ms, "preference-centre")
 
 
 def test_a_yes_and_a_no_weigh_the_same(opened: Open) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from hq import choices, choosing, sessions
+from hq import choices, choosing, closings, sessions
 from hq.console_roles import Role
 from hq.database import open_database, reading, writing
 from hq.door import MOST_STORES
@@ -114,5 +114,5 @@ def test_the_fifty_first_store_is_refused_in_words(place: Place) -> None:
     with reading(hq.engine) as connection:
         listed = choices.of_member(connection, hq.keys, "ben", hq.now_ms).stores
     assert (len(listed), names[-1] in {one.store for one in listed}) == (MOST_STORES, False)
-    choosing.remove_store(hq.office, "ben", names[0], hq.now_ms, "preference-centre")
+    closings.remove_store(hq.office, "ben", names[0], hq.now_ms, "preference-centre")
     assert ben.post("/centre/stores", data={"store": names[-1]}, base_url=place.address).status_code in (200, 303)

@@ -24,9 +24,10 @@ CENTRE = (
 )  # fmt: skip
 CONSOLE = (
     "/console", "/console/stores", "/console/stores/store-3", "/console/alerts", "/console/alerts?past=1",
-    "/console/policy", "/console/policy/main/1", "/console/refused", "/console/hooks", "/console/questions",
-    "/console/questions?done=1", "/console/requests", "/console/members", "/console/figures?axis=channel",
-    "/console/figures?axis=wait", "/console/figures/work", "/console/figures/work?what=dark",
+    "/console/policy", "/console/policy/main/1", "/console/refused", "/console/hooks", "/console/models",
+    "/console/questions", "/console/questions?done=1", "/console/requests", "/console/members",
+    "/console/figures?axis=channel", "/console/figures?axis=wait", "/console/figures/work",
+    "/console/figures/work?what=dark",
 )  # fmt: skip
 # Pages that a test reaches by what stands on another one, or that are no pages: files, pictures, ends of a form.
 REACHED = re.compile(
