@@ -192,7 +192,12 @@ class Offers:
         if not Offered(answers=held.answers).stands(item):  # a no of this visit, as the next will know it
             memory = after(on_terms.memory, item, Came.DECLINED, now_s // _DAY_S, rules)
             on_terms = replace(on_terms, memory=memory)
-        return choose.explain(item, did, on_terms, around.shelf, around.model, rules)
+        told = choose.explain(item, did, on_terms, around.shelf, around.model, rules)
+        if not told.is_chosen:
+            return told
+        card = self.of(pseudonym, visit, role, policy, now_ms).left()
+        beside = [one.item for one in card if one.suggested is not None and one.suggested.place == told.place]
+        return replace(told, position=beside.index(item) + 1) if item in beside else replace(told, is_chosen=False)
 
     # --- what became of it -------------------------------------------------------------------------------------------
 

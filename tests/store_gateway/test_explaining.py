@@ -132,6 +132,22 @@ def test_a_no_of_this_visit_is_not_called_chosen(response: Response) -> None:
     assert (rule(world, TEA), rule(world, CUP)) == ("declined", "chosen")
 
 
+def test_what_is_left_of_the_card_is_told_where_it_stands_now() -> None:
+    """A no takes an item away: what stood behind it has moved up."""
+    world = World(suggesting())
+    regular(world)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    first, second = [one.item for one in suggested(world, tablet, handle)][:2]
+    assert first is not None and second is not None
+    before = explain(world, second)
+    assert world.ask(acts.Respond(tablet.session, handle, first, Response.DECLINED)) == query.Accepted()
+    after = explain(world, second)
+    assert isinstance(before, query.Explained) and isinstance(after, query.Explained)
+    assert (before.place, before.position) == (after.place, 2) == (SuggestedPlace.DUE_AGAIN, 2)
+    assert after.position == 1
+
+
 def test_who_may_not_be_shown_suggestions_is_as_one_who_never_was() -> None:
     """Another role, and no grant; each refused look is recorded. Only an operator may ask."""
     world = World(suggesting())

@@ -408,6 +408,13 @@ def test_it_works_by_keyboard_alone(opened: Open, gateway: FakeGateway) -> None:
     assert page.evaluate("document.activeElement.classList.contains('row')")
 
 
+# What scrolls sideways, of the page and of its parts.
+BEYOND = """
+    [document.documentElement, ...document.querySelectorAll('.list, .pane')]
+        .filter(one => one.scrollWidth > one.clientWidth).map(one => [one.className, one.scrollWidth, one.clientWidth])
+"""
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_is_cut_off_at_double_text_size(opened: Open, gateway: FakeGateway, size: str) -> None:
     """At 200 % text nobody has to scroll sideways, on the floor and on the card; targets are at least 44 px."""
@@ -420,10 +427,21 @@ def test_nothing_is_cut_off_at_double_text_size(opened: Open, gateway: FakeGatew
     )
     assert small == []
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(BEYOND) == []
     page.locator(".row").first.click()
     expect(page.locator("#card")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(BEYOND) == []
+
+
+def test_on_low_glass_what_can_be_done_covers_nothing_of_the_card(opened: Open, gateway: FakeGateway) -> None:
+    """As on a phone held sideways, and in large text: it stands behind the card, and not over it."""
+    fill(gateway, visit(1, now_ms=gateway.now_ms))
+    page = opened("phone")
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.locator(".row").first.click()
+    expect(page.locator("#card")).to_be_visible()
+    edges = "['.sections', '#card-acts'].map(one => document.querySelector(one).getBoundingClientRect())"
+    assert page.evaluate(f"(([card, acts]) => card.bottom <= acts.top)({edges})")
 
 
 def test_no_request_leaves_the_store(opened: Open, gateway: FakeGateway) -> None:
