@@ -317,6 +317,22 @@ def test_continuous_integration_runs_the_tests() -> None:
     assert text.endswith("make test\n")
 
 
+def test_every_program_that_tests_need_is_installed() -> None:
+    """`.ci/programs` names each, or the one of the same package; Debian is never without the last ones."""
+    along = {
+        "mosquitto_passwd": "mosquitto", "postgres": "initdb", "pg_dump": "initdb", "epmd": "rabbitmq-server",
+        "systemd-creds": "systemd-analyze", "systemd-sysusers": "systemd-analyze",
+    }  # fmt: skip
+    text = (TOP / ".ci" / "programs").read_text(encoding="utf-8")
+    installed = {*re.findall(r"^  \[([\w-]+)\]=", text, re.M), "mount", "umount"}
+    needed: set[str] = set()
+    for path in (TOP / "tests").rglob("*.py"):
+        for call in re.findall(r"\bneeds\(([^()]*)\)", path.read_text(encoding="utf-8")):
+            needed |= set(re.findall(r'"([\w-]+)"', call))
+    assert len(needed) > 10
+    assert {along.get(program, program) for program in needed} - installed == set()
+
+
 def test_the_files_that_begin_first_are_there() -> None:
     """Each of the longest is a file of tests and named once, and `make test` begins files in that order."""
     assert len(set(LONGEST)) == len(LONGEST)
