@@ -13,7 +13,7 @@ from itertools import filterfalse, islice
 from operator import mul, truediv
 
 from consent.suggest.history import Own, Past, fold, usual_gap, weigh
-from consent.suggest.model import LEAST_POPULAR, MONTHS, WEIGHTS, Entries, Feature, Knob, Model
+from consent.suggest.model import LEAST_POPULAR, LOG_2, MONTHS, WEIGHTS, Entries, Feature, Knob, Model
 from consent.suggest.signals import Behaviour
 
 MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
@@ -244,7 +244,8 @@ def short_rows(found: Situation, model: Model, listed: list[int]) -> list[Row]:
         beside_last = log1p(100.0 * last[item]) if item in last else 0.0
         one = own.get(item)
         if one is None:
-            made.append((popular, trend, season, alike, beside, beside_last, 1.0, popular, beside, *person))
+            late = popular + LOG_2 * trend
+            made.append((popular, trend, season, alike, beside, beside_last, 1.0, late, beside, *person))
             continue
         times = one.times
         since = number - one.last

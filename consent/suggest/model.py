@@ -19,6 +19,7 @@ from wire.errors import Reason, WireError
 Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of the weights
 
 LEAST_POPULAR = math.log(1e-4)
+LOG_2 = math.log(2.0)  # of a doubling
 MOST_POPULAR = 30  # that are candidates for everybody
 MOST_WEIGHT = 255
 WEIGHTS = tuple(
@@ -48,7 +49,7 @@ class Feature(IntEnum):
     GOES_WITH = 16  # what was bought, the newer the more
     GOES_WITH_LAST = 17  # the last basket alone
     NEW = 18
-    NEW_POPULAR = 19
+    NEW_POPULAR = 19  # of late
     NEW_GOES_WITH = 20
     BASKETS = 21
     BASKET_SIZE = 22
@@ -120,7 +121,7 @@ class Model:
     sizes: "array[int]"
     linear: tuple[float, ...]
     trees: tuple[Grove, ...]
-    most_popular: tuple[int, ...] = field(default=())
+    most_popular: tuple[int, ...] = field(default=())  # of late
 
     def __repr__(self) -> str:
         return f"Model({self.version}, {len(self.names)} items)"
@@ -137,7 +138,8 @@ class Model:
         knobs = (*floats(affinity.knobs), *DEFAULT_KNOBS[len(affinity.knobs) // 4 :])
         clusters = Rows.of(affinity.clusters)
         popular = array("f", (math.log(max(share, 1e-4)) for share in columns[0::ITEM_COLUMNS]))
-        names = tuple(affinity.names)
+        names, trend = tuple(affinity.names), columns[1::ITEM_COLUMNS]
+        late = [one + LOG_2 * doublings for one, doublings in zip(popular, trend, strict=True)]
         return cls(
             version=hashlib.sha256(schema.encode(affinity)).hexdigest()[:16],
             dated=affinity.dated,
@@ -146,7 +148,7 @@ class Model:
             decay=_decay(knobs),
             knobs=knobs,
             popular=popular,
-            trend=columns[1::ITEM_COLUMNS],
+            trend=trend,
             again=columns[2::ITEM_COLUMNS],
             gap_days=columns[3::ITEM_COLUMNS],
             seasons=affinity.seasons,
@@ -158,9 +160,7 @@ class Model:
             sizes=words(affinity.sizes),
             linear=tuple(floats(affinity.linear)),
             trees=_trees(affinity),
-            most_popular=tuple(
-                sorted(range(len(names)), key=lambda item: (-popular[item], names[item]))[:MOST_POPULAR]
-            ),
+            most_popular=tuple(sorted(range(len(names)), key=lambda item: (-late[item], names[item]))[:MOST_POPULAR]),
         )
 
 

@@ -28,7 +28,8 @@ PLAIN = Decay()
 class Settings:
     """What is chosen for learning. `clusters_of`: the least people in a cluster; `support`: behind a cell of a table.
 
-    `now_known`: the day of the visit is known where suggestions are made. `most_people`: so many teach weights.
+    `now_known`: the day of the visit is known where suggestions are made. `most_people`: so many teach weights, each
+    by `DEPTHS` baskets.
     """
 
     clusters_of: int = LEAST_CLUSTER
@@ -36,7 +37,7 @@ class Settings:
     support: int = 10  # of 5, 10 and 20 the least that much weakens a membership test at little cost
     now_known: bool = True
     seed: int = 7
-    most_people: int = 6000
+    most_people: int = 4000
     people_a_cluster: int = 100  # fewer are told too coarsely
     goes_with_power: float = 0.5
     goes_with_drawn: float = 5.0
@@ -46,7 +47,7 @@ class Settings:
 
 
 MOST_CLUSTERS = 300
-MOST_DEPTH = 3  # the newest baskets of each that teach, where people are few
+DEPTHS = 3  # the newest baskets of each that teach: what is bought of late is another thing before each of them
 
 
 def tables(purchases: Purchases, settings: Settings, progress: Progress) -> Affinity:
@@ -99,7 +100,7 @@ def learn(
     settings: Settings = Settings(),
     progress: Progress = lambda stage, done, of: None,
 ) -> Affinity:
-    """Tables of all histories, with weights that the last basket of each teaches to tables of what was before.
+    """Tables of all histories, with weights that the last baskets of each teach to tables of what was before.
 
     One processor is used: threads that wait for each other at every step stand still where others work as well, and
     sums in another order are other bytes. `progress` is told the stage, how much of it is done, and of how much.
@@ -110,10 +111,9 @@ def learn(
 
 def _learned(histories: Sequence[History], settings: Settings, progress: Progress) -> Affinity:
     chosen = _chosen(histories, settings)
-    depths = max(1, min(MOST_DEPTH, settings.most_people // max(1, len(chosen))))
     taught: list[weights.Examples] = []
     shortened = [one for one in histories if len(one.baskets) > 1]
-    for depth in range(depths):
+    for depth in range(DEPTHS):
         shortened = [one.before() if len(one.baskets) > 1 else one for one in shortened]
         model = Model.of(tables(laid_out(shortened, settings.named), settings, progress))
         cut = [one.cut(depth) for one in chosen if len(one.baskets) > depth + 1]

@@ -26,6 +26,8 @@ NO_TREES = Trees(b"", b"", b"", b"")
 TREES = 60
 LEAVES = 15
 SHARES = (0.0, 0.5, 1.0)  # of the trees in the score
+LEAF = 200, 1000  # rows in a leaf at least: one in `LEAF_OF`, within these; more change less from one shop to another
+LEAF_OF = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def _linear(found: Examples, which: npt.NDArray[np.bool_]) -> _Line:
 
 def _trees(found: Examples, which: npt.NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=0.1, min_samples_leaf=200, l2_regularization=5.0,
+        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=0.1, l2_regularization=20.0,
+        min_samples_leaf=min(max(LEAF[0], int(which.sum()) // LEAF_OF), LEAF[1]),
         random_state=seed, early_stopping=False,
     ).fit(found.rows[which], found.bought[which], _say(found, which))  # fmt: skip
 

@@ -7,7 +7,7 @@ from operator import mul
 
 from consent.suggest.features import MOST_LAST, MOST_NEW, MOST_OWN, MOST_SEEDS
 from consent.suggest.history import _take_away, habits, usual_gap
-from consent.suggest.model import LEAST_POPULAR, MONTHS, Feature, Knob
+from consent.suggest.model import LEAST_POPULAR, LOG_2, MONTHS, Feature, Knob
 from consent.suggest.rank import CAME_BACK, LEAST_TREED, ON_WISHLIST, TREED_EACH, WITH_BASKET, WITH_WISHLIST, tallied
 from wire.affinity import floats, shorts
 
@@ -155,17 +155,18 @@ def rank(behaviour, model, trees, allowed=lambda item: True, most=10, category=N
     rows = []
     for item in listed:
         named = item < model.items
-        popular = model.popular[item] if named else LEAST_POPULAR
+        popular, trend = (model.popular[item], model.trend[item]) if named else (LEAST_POPULAR, 0.0)
         beside_it = math.log1p(100.0 * beside.get(item, 0.0))
         season = 0.0
         if named and model.dated and model.seasons:
             season = (model.seasons[item * MONTHS + month - 1] - 128) / 16.0
         table = (
-            popular, model.trend[item] if named else 0.0, season, math.log1p(1000.0 * alike.get(item, 0.0)), beside_it,
+            popular, trend, season, math.log1p(1000.0 * alike.get(item, 0.0)), beside_it,
             math.log1p(100.0 * beside_last.get(item, 0.0)),
         )  # fmt: skip
         if item not in own:
-            rows.append((*(0.0,) * 12, *table, 1.0, popular, beside_it, *person))
+            of_late = popular + LOG_2 * trend
+            rows.append((*(0.0,) * 12, *table, 1.0, of_late, beside_it, *person))
             continue
         times, first, newest, first_day, newest_day, habit, fast, slow, fading = own[item]
         since_days = due_days = 0.0

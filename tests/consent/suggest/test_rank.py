@@ -1,5 +1,6 @@
 """Suggestions come in a right, stable order, from the first purchase, and listen to what became of them."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -153,6 +154,16 @@ def test_new_items_say_what_they_go_with():
     plain = {ranked.item: ranked.score for ranked in rank(replace(one, basket=(), wishlist=()), SHOP, most=50)}
     mixed = {ranked.item: ranked.score for ranked in rank(one, SHOP, most=50)}
     assert mixed["item-26"] > plain.get("item-26", -99.0)
+
+
+def test_new_is_what_is_bought_of_late():
+    """Nothing is known of the member: an item that few bought, and eight times as often of late, comes before all."""
+    at = len(NAMES) - 1
+    columns = [one for item in range(at + 1) for one in (0.02, 3.0 if item == at else 0.0, -2.0, 14.0)]
+    weights = [-3.0, *(1.0 if one is Feature.NEW_POPULAR else 0.0 for one in Feature)]
+    found = rank(Behaviour(()), shop(columns=column("f", columns), linear=column("f", weights)))
+    assert [one.item for one in found[:3]] == [NAMES[at], *NAMES[:2]]
+    assert found[0].score == pytest.approx(found[1].score + 3.0 * math.log(2.0), abs=1e-5)
 
 
 def test_the_zone_lifts_what_stands_there():
