@@ -17,9 +17,9 @@ from consent.suggest.model import LEAST_POPULAR, LOG_2, MONTHS, WEIGHTS, Entries
 from consent.suggest.signals import Behaviour
 
 MOST_OWN = 256  # candidates from the own past; a record holds two lists of 128 entries
-MOST_NEW = 25  # by each of two tables
-MOST_SEEDS = 40  # own items that say what goes with them
-MOST_LAST = 20  # items of the last basket that do
+MOST_NEW = 15  # by each of two tables
+MOST_SEEDS = 20  # own items that say what goes with them
+MOST_LAST = 12  # items of the last basket that do
 
 _SHARPENS = 0.01, 8.0  # powers by which what is less stays less, to the last bit
 

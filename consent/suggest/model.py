@@ -20,7 +20,7 @@ Entries = tuple["array[int]", bytes, float]  # items, weights, and the scale of 
 
 LEAST_POPULAR = math.log(1e-4)
 LOG_2 = math.log(2.0)  # of a doubling
-MOST_POPULAR = 30  # that are candidates for everybody
+MOST_POPULAR = 20  # that are candidates for everybody
 MOST_WEIGHT = 255
 WEIGHTS = tuple(
     map(float, range(MOST_WEIGHT + 1))
