@@ -40,8 +40,8 @@ what enters what:
   future baskets of `train`       with --strict: nothing at all. Without it they are counted as one more basket of
                                   those shoppers' histories, for every method alike
   future baskets of `validate`    the choice of TIFU-KNN's and UP-CF's parameters, nothing else. Ours does not see
-                                  them: its weights are learned from the last basket of each history, by tables of
-                                  what came before it
+                                  them: its weights are learned from the last baskets of each history, by tables of
+                                  what came before each of them
   future baskets of `test`        the figures, nothing else
   the future basket's day         with "days" that have one more: ours is told it, as a store knows the day of a visit
 

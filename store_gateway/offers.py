@@ -27,7 +27,7 @@ from wire.items import Response, SuggestionOutcome
 from wire.member import Member
 from wire.policy import Policy, Section
 from wire.query import Card
-from wire.suggested import Suggested, SuggestedKind
+from wire.suggested import Suggested, SuggestedKind, SuggestedPlace
 from wire.suggestions import Memory
 
 _DAY_S = 86_400
@@ -193,10 +193,10 @@ class Offers:
             memory = after(on_terms.memory, item, Came.DECLINED, now_s // _DAY_S, rules)
             on_terms = replace(on_terms, memory=memory)
         told = choose.explain(item, did, on_terms, around.shelf, around.model, rules)
-        if not told.is_chosen:
+        if not told.is_chosen or told.place is None:
             return told
-        card = self.of(pseudonym, visit, role, policy, now_ms).left()
-        beside = [one.item for one in card if one.suggested is not None and one.suggested.place == told.place]
+        card, place = self.of(pseudonym, visit, role, policy, now_ms).left(), SuggestedPlace(told.place.value)
+        beside = [one.item for one in card if one.suggested is not None and one.suggested.place is place]
         return replace(told, position=beside.index(item) + 1) if item in beside else replace(told, is_chosen=False)
 
     # --- what became of it -------------------------------------------------------------------------------------------
