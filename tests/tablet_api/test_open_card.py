@@ -88,7 +88,8 @@ def test_a_withdrawal_waits_for_no_look_and_is_replaced_by_none(opened: Open, ga
     page.evaluate("document.querySelector('#stop .all').click()")
     expect(page.locator("#toast")).to_contain_text("Nothing of this shopper is shared")
     assert withdrawn(gateway) == 1
-    expect(page.locator("#pick")).to_be_visible()
+    expect(page.get_by_role("heading", name="All quiet")).to_be_visible()
+    expect(page.locator("#card-place")).to_be_empty()
 
 
 def test_a_withdrawal_is_sent_though_the_tablet_is_laid_down(opened: Open, gateway: FakeGateway) -> None:
