@@ -266,17 +266,15 @@ class Presence:
         self, track: Track, who: Resolved, token: bytes, now_mono_s: float, now_ms: int, moves: list[Move]
     ) -> None:
         call = track.call
+        if token in self._spent and (call is None or token not in call.tokens):
+            return  # of a call that is over
+        self._spent[token] = who.slot
         if call is None:
-            if token in self._spent:
-                return
-            self._spent[token] = who.slot
-            track.calls(Call(now_mono_s, now_ms, who.slot, who.phone, who.sign))
+            track.calls(Call(token, now_mono_s, now_ms, who.slot, who.phone, who.sign))
             if track.handle is not None:  # else it is told on arrival
                 moves.append(Move(What.CALLED, track.pseudonym, track.handle))
             return
-        call.goes_on(who.slot, who.phone, now_mono_s)
-        if token not in self._spent:
-            self._spent[token] = who.slot
+        call.goes_on(token, who.slot, who.phone, now_mono_s)
         if who.slot > call.slot:
             call.slot, call.phone, call.sign = who.slot, who.phone, who.sign
             moves.append(Move(What.MOVED, track.pseudonym, track.handle or b""))

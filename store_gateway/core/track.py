@@ -23,14 +23,17 @@ _STEP_S = 0.4  # the edge folds half seconds; sightings of several nodes in one 
 
 
 class Call:
-    """A call for help: the instants of its first and its newest token, which phone calls, and what that shows."""
+    """A call for help: its tokens, the instants of the first and the newest, which phone calls, and what that shows."""
 
     __slots__ = (
         "_heard_mono_s", "_presence_mono_s", "_presence_slot", "attended_by", "escalated", "phone", "sign",
-        "since_mono_s", "since_ms", "slot",
+        "since_mono_s", "since_ms", "slot", "tokens",
     )  # fmt: skip
 
-    def __init__(self, now_mono_s: float, now_ms: int, slot: int, phone: bytes, sign: tuple[str, str] | None) -> None:
+    def __init__(
+        self, token: bytes, now_mono_s: float, now_ms: int, slot: int, phone: bytes, sign: tuple[str, str] | None
+    ) -> None:
+        self.tokens = {token}
         self.since_mono_s = now_mono_s
         self.since_ms = now_ms
         self._heard_mono_s = {slot: now_mono_s}  # of each slot's token; of another phone's in `_ANOTHERS`
@@ -42,8 +45,9 @@ class Call:
         self._presence_mono_s = 0.0
         self._presence_slot = 0
 
-    def goes_on(self, slot: int, phone: bytes, now_mono_s: float) -> None:
+    def goes_on(self, token: bytes, slot: int, phone: bytes, now_mono_s: float) -> None:
         """One of its tokens was heard."""
+        self.tokens.add(token)
         self._heard_mono_s[slot if phone == self.phone else _ANOTHERS] = now_mono_s
 
     def put_away(self, slot: int, phone: bytes, now_mono_s: float) -> None:

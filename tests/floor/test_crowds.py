@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.floor.figures import Figures, Plain, measure
@@ -18,6 +18,7 @@ from wire.member import Mode
 from wire.token import Kind
 
 SHOP = Plan()
+TICK_MS = 100
 STEPPING_IN_S = 3.0  # fold, the way to the gateway, one strong half second: until then who walks in is shown outside
 
 
@@ -69,6 +70,14 @@ HEARD = st.tuples(
 )
 
 
+CALL_AGAIN = [[("shoes-1", None, Kind.HELP, 1)], [("shoes-1", -30, Kind.PRESENCE, 0)]]  # the second ends the call
+
+
+@example(
+    half_seconds=[*CALL_AGAIN, [("shoes-1", None, Kind.HELP, 0), ("shoes-1", None, Kind.HELP, 1)]],
+    pauses=[0.5, 5.0, 0.5],
+    chance=random.Random(1),
+)
 @given(
     half_seconds=st.lists(st.lists(HEARD, max_size=6), max_size=60),
     pauses=st.lists(st.sampled_from([0.5, 0.5, 0.5, 5.0, 31.0]), min_size=60, max_size=60),
@@ -86,8 +95,11 @@ def test_the_order_in_which_nodes_report_one_half_second_changes_nothing(
             for node, rssi_dbm, kind, slots in rows:
                 floor.hear(kind, node, rssi_dbm, slot + slots)
             floor.passes(0.1)
-        shown = [[replace(visit, handle=b"") for _, visit in floor.presence.visits()] for floor in floors]
+        here = [[visit for _, visit in floor.presence.visits()] for floor in floors]
+        shown = [[replace(visit, handle=b"", arrived_ms=0) for visit in visits] for visits in here]
         assert shown[0] == shown[1]
+        for one, other in zip(*here, strict=True):  # who calls arrives at the sighting that says so, else with the tick
+            assert abs(one.arrived_ms - other.arrived_ms) <= TICK_MS
         for floor in floors:
             floor.passes(pause_s)
 
