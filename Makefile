@@ -66,8 +66,9 @@ test: setup  ## all that ends within 20 minutes on two cores
 fast: setup  ## the tests that need no other program, in seconds
 	$(BIN)/python -m pytest -q -m "not long and not system and not browser" $(ARGS)
 
-test-long: setup programs-long  ## what takes longer: clusters, soak
+test-long: setup programs-long  ## what takes longer: clusters, soak, and each property anew, 25 times
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or radio" $(ARGS)
+	for pass in {1..25}; do $(BIN)/python -m pytest -q -n 3 --dist loadfile -m "hypothesis and not long" $(ARGS); done
 
 radio: setup  ## the edge against the real BlueZ of Debian 12 and 13 (ARGS="-k bookworm" for one)
 	$(BIN)/python -m pytest -m radio $(ARGS)

@@ -288,7 +288,7 @@ _VERBS = ("join", "edit", "withdraw", "quiet", "open", "deny", "leave", "phone",
 VERBS = st.lists(st.sampled_from(_VERBS), min_size=5, max_size=30)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(verbs=VERBS, seed=st.integers(0, 2**32), loss=st.sampled_from((0.0, 0.2, 0.5)))
 def test_after_any_history_over_a_lossy_broker_both_sides_agree(
     tmp_path_factory: pytest.TempPathFactory, verbs: list[str], seed: int, loss: float

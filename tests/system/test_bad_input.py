@@ -15,12 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from demo.children import python
 from demo.store import now_ms
 from demo.tablet import Stream, Tablet
 from hq import records
 from hq.database import reading, writing
 from hq.tables import links
+from tests import programs
 from tests.system.store import STORE, TEXTS, Person, Shop, of_value, shown_of, until
 from wire import envelope, query, schema, sync
 from wire.keys import sealing_public
@@ -313,8 +313,7 @@ def test_a_broken_configuration_is_told_in_one_line(shop: Shop, tmp_path: Path, 
     if fault != "not there":
         file.write_text(broken)
     module = {"gateway": "store_gateway", "tablets": "tablet_api"}.get(program, program)
-    command = [*python(module, *(["serve"] if program == "hq" else [])), "--config", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = programs.program(module).run(*(["serve"] if program == "hq" else []), "--config", file)
     assert done.returncode == 78, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert str(file) in done.stderr

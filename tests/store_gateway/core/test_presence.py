@@ -232,7 +232,7 @@ def test_a_token_raises_help_once() -> None:
 
 @pytest.mark.parametrize("slots", [(SLOT, SLOT + 1), (SLOT + 1, SLOT)])
 def test_a_token_of_a_call_that_is_over_is_no_part_of_the_next(slots: tuple[int, int]) -> None:
-    """Whether it is heard before the new call's token or after, it neither changes the sign nor keeps the call alive."""
+    """Heard before the new call's token or after, it neither changes the sign nor keeps the call alive."""
     floor = Floor()
     floor.hear(Kind.HELP, slot=SLOT + 1)
     floor.presence.done(ANN)
