@@ -13,7 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
-PIP := $(BIN)/python -m pip install --quiet --require-hashes
+# What is never imported need not be compiled; the rest is when it first is.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --require-hashes
 EDITABLE := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header
@@ -76,7 +77,7 @@ radio: setup  ## the edge against the real BlueZ of Debian 12 and 13 (ARGS="-k b
 # sslyze, for tests/tablet_api/test_tls.py: it wants an older cryptography than Consentry, so it has an environment of its own.
 $(VENV)/.sslyze: $(VENV)/.made tests/tls/requirements.lock
 	$(BIN)/python -m venv --clear $(VENV)/sslyze
-	$(VENV)/sslyze/bin/python -m pip install --quiet --require-hashes --requirement tests/tls/requirements.lock
+	$(VENV)/sslyze/bin/python -m pip install --quiet --no-compile --require-hashes --requirement tests/tls/requirements.lock
 	@touch $@
 
 # In a new checkout each of the processes that share the tests would compile all of them, at the same time.
