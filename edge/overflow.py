@@ -21,6 +21,7 @@ READ_S: Final = 8.0  # docs/protocol.md, section 2: connecting, reading and leav
 READS_MAX: Final = 20  # the same: begun within any minute
 MINUTE_S: Final = 60.0
 ASK_S: Final = 5.5  # of READ_S: to connect, find the characteristic and read it
+LEAVE_S: Final = 1.5  # of READ_S at least: to leave, also where BlueZ does not answer
 CONNECTING_S: Final = 20.0  # of any minute: the scan is off while a radio connects
 PHONES_MAX: Final = 1024  # a real crowd was 800 addresses in 195 s, not all of them with the bit (docs/radio.md)
 FORGET_S: Final = 900.0  # after the last advert: an address of iOS lives about 15 minutes

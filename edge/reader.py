@@ -29,7 +29,7 @@ from bleak.exc import (
 
 from edge import bluez
 from edge.errors import of_dbus_error
-from edge.overflow import ASK_S, READ_S, Outcome
+from edge.overflow import ASK_S, LEAVE_S, READ_S, Outcome
 from wire.air import CHARACTERISTIC_UUID, SERVICE_UUID, token_of_answer
 from wire.sighting import RadioReason
 
@@ -119,26 +119,25 @@ class Reader:
         phone = BLEDevice("", None, {"path": path})
         client = BleakClient(phone, services=[str(SERVICE_UUID)], timeout=READ_S, bluez={"adapter": adapter})
         outcome, token = Outcome.NO_ANSWER, None
-        # Two limits: bleak answers the first by asking BlueZ to disconnect, and waits for that as long as it takes.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(READ_S):
-                try:
-                    async with asyncio.timeout(ASK_S):
-                        await client.connect()
-                        self._asks.linked()
-                        token = token_of_answer(bytes(await client.read_gatt_char(CHARACTERISTIC_UUID)))
-                    outcome = Outcome.MALFORMED if token is None else Outcome.TOKEN
-                except FOREIGN as error:
-                    outcome = outcome_of(error)
-                finally:
-                    await self._leave(client)
+        until_s = asyncio.get_running_loop().time() + READ_S
+        try:
+            # Two limits: bleak answers the first by asking BlueZ to disconnect, and waits for that as long as it takes.
+            async with asyncio.timeout_at(until_s - LEAVE_S), asyncio.timeout(ASK_S):
+                await client.connect()
+                self._asks.linked()
+                token = token_of_answer(bytes(await client.read_gatt_char(CHARACTERISTIC_UUID)))
+            outcome = Outcome.MALFORMED if token is None else Outcome.TOKEN
+        except FOREIGN as error:
+            outcome = outcome_of(error)
+        finally:
+            await self._leave(client, until_s)
         return outcome, token
 
-    async def _leave(self, client: BleakClient) -> None:
-        """Ends the link and has BlueZ forget the phone."""
+    async def _leave(self, client: BleakClient, until_s: float) -> None:
+        """Ends the link and has BlueZ forget the phone; waits for it until then, by the loop's clock."""
         self._left = False
         try:
-            async with asyncio.timeout(READ_S - ASK_S):
+            async with asyncio.timeout_at(until_s):
                 await client.unpair()
             self._left = True
         except BleakDeviceNotFoundError:

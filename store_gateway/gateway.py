@@ -43,7 +43,7 @@ from store_gateway.tables import Aside, Tables
 from wire import query, synthetic
 from wire.member import Mode
 from wire.query import Light
-from wire.sighting import Batch, Health
+from wire.sighting import RSSI_MIN_DBM, Batch, Health
 
 _log = Log("gateway")
 
@@ -74,7 +74,7 @@ class Gateway:
         self._assortment = Assortment(replica.shelf)
         self._tables = Tables(replica.shelf, aside)
         self._offers = Offers(replica, self._standing, self._assortment, self._tables)
-        self._looks = Looks(replica, self._standing, self._presence, self._offers)
+        self._looks = Looks(replica, self._standing, self._presence, self._offers, self._assortment)
         self._calls = Calls(replica, self._presence)
         self._receivers = Receivers()
         self._floor = Floor(replica, self._standing, self._looks, self._receivers.outages)
@@ -141,10 +141,9 @@ class Gateway:
                 resolved += 1
                 if heard.node != synthetic.NODE:
                     self._earshot.heard(who, now_mono_s)
-                self._moved(
-                    self._presence.hear(who, sighting.token, heard.node, sighting.rssi_dbm, now_mono_s, now_ms),
-                    now_mono_s,
-                )
+                rssi_dbm = None if sighting.rssi_dbm == RSSI_MIN_DBM else sighting.rssi_dbm  # BlueZ's "not known"
+                moves = self._presence.hear(who, sighting.token, heard.node, rssi_dbm, now_mono_s, now_ms)
+                self._moved(moves, now_mono_s)
         return resolved
 
     def on_message(self, payload: bytes, fast: bool, now_mono_s: float) -> None:

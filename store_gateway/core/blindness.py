@@ -48,7 +48,9 @@ class Blindness:
             self._alive_mono_s[node] = now_mono_s
 
     def radio(self, health: Health, now_mono_s: float) -> None:
-        """A radio's own word. Adverts counted since its last word were heard after that one."""
+        """A radio's own word. Adverts counted since its last word were heard after that one; an edge that was started
+        again counts from 0.
+        """
         node = health.node
         if node not in self._nodes:
             return
@@ -58,7 +60,7 @@ class Blindness:
             self._deaf.add(node)
         before = self._said.get(node)
         self._said[node] = health.adverts, now_mono_s
-        if before is not None and health.adverts != before[0]:
+        if before is not None and health.adverts not in (0, before[0]):
             self._alive_mono_s[node] = max(before[1], self._alive_mono_s.get(node, 0.0))
 
     def tick(self, now_mono_s: float) -> bool:

@@ -2,7 +2,8 @@
 
 Everything is keyed by pseudonym and lives in memory; a visit has a new random handle. The rules: docs/presence.md.
 Two clocks: `now_mono_s` (boot clock) for every timer, `now_ms` (trusted time, Unix milliseconds) for opening hours and
-for what is shown. A new member's call is felt at the sighting; all else at the tick, when every node had its say.
+for what is shown. The call of who was just heard first is felt at the sighting; all else at the tick, when every node
+had its say: so who calls from a blind zone is not told of as calling where they were before.
 
 Pure: no I/O, no clock.
 """
@@ -118,7 +119,8 @@ class Presence:
             track.says_presence(who.slot, who.phone, now_mono_s)
         if not self._blindness.is_blind(node):
             track.counts(who.kind is Kind.PRESENCE, rssi_dbm is not None, now_mono_s)
-            if track.call is not None and track.handle is None and track.signals.settling(now_mono_s):
+            call = track.call
+            if call is not None and not call.was_passed and track.handle is None and track.signals.settling(now_mono_s):
                 self._place(track, now_mono_s, now_ms, moves)
         return tuple(moves)
 
@@ -213,7 +215,7 @@ class Presence:
                 yield pseudonym, self._shown(track, track.handle)
 
     def _shown(self, track: Track, handle: bytes) -> Visit:
-        call, attended = track.call, track.attended
+        call, attended = track.call if track.call is None or track.call.told else None, track.attended
         return Visit(
             handle=handle,
             arrived_ms=track.arrived_ms,
@@ -259,6 +261,8 @@ class Presence:
             self._leave(track, moves)
         else:
             self._place(track, now_mono_s, now_ms, moves)
+        if track.call is not None and track.handle is not None:
+            self._tell_call(track, track.call, track.handle, moves)
         hurried = track.call is not None or track.signals.settling(now_mono_s)
         track.due_mono_s = now_mono_s if hurried else now_mono_s + LOOK_S
 
@@ -271,13 +275,16 @@ class Presence:
         self._spent[token] = who.slot
         if call is None:
             track.calls(Call(token, now_mono_s, now_ms, who.slot, who.phone, who.sign))
-            if track.handle is not None:  # else it is told on arrival
-                moves.append(Move(What.CALLED, track.pseudonym, track.handle))
             return
         call.goes_on(token, who.slot, who.phone, now_mono_s)
         if who.slot > call.slot:
             call.slot, call.phone, call.sign = who.slot, who.phone, who.sign
             moves.append(Move(What.MOVED, track.pseudonym, track.handle or b""))
+
+    def _tell_call(self, track: Track, call: Call, handle: bytes, moves: list[Move]) -> None:
+        if not call.told:
+            call.told = track.invited = True
+            moves.append(Move(What.CALLED, track.pseudonym, handle))
 
     def _end_call(self, track: Track, why: Ended, moves: list[Move]) -> None:
         if track.call is not None:
@@ -324,10 +331,14 @@ class Presence:
         if track.call is None:
             if not track.may_arrive(policy.dwell_s, now_mono_s):
                 return
-        elif len(self._zones) > 1 and self._blindness.doubts(track, policy, now_mono_s):
+        elif (track.call.was_passed and track.signals.settling(now_mono_s)) or (
+            len(self._zones) > 1 and self._blindness.doubts(track, policy, now_mono_s)
+        ):
             return
         track.zone, track.arrived_ms = name, now_ms
         track.invited = track.call is not None
+        if track.call is not None:
+            track.call.told = True  # with the arrival
         if not self._may_stand(track.pseudonym, self._shown(track, b""), now_ms):
             return
         track.handle = self._entropy(HANDLE_BYTES)

@@ -8,12 +8,12 @@ Pure: no I/O, no clock.
 """
 
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from math import ceil, inf
 
 WINDOW_S = 3.0
 PERCENTILE = 0.8
-SMOOTHING = 0.3  # of a sighting half a second after the one before; what was silent for longer weighs more
+SMOOTHING = 0.3  # of a sighting half a second after the one before; the longer it was silent, the more
 FOLD_S = 0.5  # the edge folds half seconds
 FRESH_S = 10.0  # a node that was silent for longer owns nobody
 CHALLENGE_DB = 6.0
@@ -28,13 +28,13 @@ _UNKNOWN_DBM = -128.0  # heard, strength not known: weaker than any that is
 
 
 class _Node:
-    __slots__ = ("_before", "_measured_mono_s", "_samples", "_step_s", "dbm", "heard_mono_s", "newest_dbm",
+    __slots__ = ("_before", "_samples", "_step_s", "dbm", "heard_mono_s", "measured_mono_s", "newest_dbm",
                  "slow_until_mono_s")  # fmt: skip
 
     def __init__(self, now_mono_s: float) -> None:
         self._samples: deque[tuple[float, int]] = deque(maxlen=_MOST_SAMPLES)
         self._before: float | None = None
-        self._measured_mono_s = now_mono_s
+        self.measured_mono_s = now_mono_s
         self._step_s = 0.0
         self.dbm: float | None = None
         self.heard_mono_s = now_mono_s
@@ -51,10 +51,10 @@ class _Node:
 
     def add(self, rssi_dbm: int, now_mono_s: float) -> None:
         samples = self._samples
-        if now_mono_s != self._measured_mono_s or self.dbm is None:
-            self._step_s = now_mono_s - self._measured_mono_s
+        if now_mono_s != self.measured_mono_s or self.dbm is None:
+            self._step_s = now_mono_s - self.measured_mono_s
             self._before = None if self._step_s > FORGET_S else self.dbm
-            self._measured_mono_s = now_mono_s
+            self.measured_mono_s = now_mono_s
             self.newest_dbm = rssi_dbm
         self.newest_dbm = max(self.newest_dbm, rssi_dbm)
         while samples and now_mono_s - samples[0][0] > WINDOW_S:
@@ -66,7 +66,7 @@ class _Node:
         if self._before is None:
             self.dbm = float(level)
         else:
-            kept = (1 - SMOOTHING) ** max(1.0, self._step_s / FOLD_S)
+            kept = (1 - SMOOTHING) ** (self._step_s / FOLD_S)
             self.dbm = level + kept * (self._before - level)
 
     def patience_s(self, now_mono_s: float) -> float:
@@ -79,13 +79,12 @@ class Signals:
     `places`: node to the name of its place; a node that has none there is a place of its own.
     """
 
-    __slots__ = ("_began_mono_s", "_challenger", "_newest_mono_s", "_nodes", "_since_mono_s", "owner")
+    __slots__ = ("_began_mono_s", "_newest_mono_s", "_nodes", "_since_mono_s", "owner")
 
     def __init__(self, now_mono_s: float) -> None:
         self.owner: str | None = None
         self._nodes: dict[str, _Node] = {}
-        self._challenger: object = None
-        self._since_mono_s = 0.0
+        self._since_mono_s: dict[object, float] = {}  # of each place that beats the owner's: since when
         self._began_mono_s = now_mono_s
         # A node's silence counts against nodes that hear: when all fall silent, nothing moves.
         self._newest_mono_s = now_mono_s
@@ -106,33 +105,47 @@ class Signals:
 
     def settle(self, now_mono_s: float, places: Mapping[str, str]) -> None:
         """A place that beats the owner's by 6 dB for 3 s takes over, or at once when the owner's is silent."""
-        newest_mono_s = self._newest_mono_s
         best: str | None = None
         here: str | None = None
         best_dbm = here_dbm = _UNKNOWN_DBM - 1
         owned: object = None if self.owner is None else places.get(self.owner, (self.owner,))
-        for name, node in self._nodes.items():
-            if newest_mono_s - node.heard_mono_s >= node.patience_s(newest_mono_s):
-                continue
-            dbm = _UNKNOWN_DBM if node.dbm is None else node.dbm
+        for name, dbm in self._audible():
             if dbm > best_dbm or (dbm == best_dbm and best is not None and name < best):
                 best, best_dbm = name, dbm
             if places.get(name, (name,)) == owned and (
                 dbm > here_dbm or (dbm == here_dbm and here is not None and name < here)
             ):
                 here, here_dbm = name, dbm
-        if best is None:
-            self._challenger = None
+        place: object = None if best is None else places.get(best, (best,))
+        if best is not None and (here is None or place == owned or self.settling(now_mono_s)):
+            self.owner = best
+        elif here is not None and best_dbm >= here_dbm + CHALLENGE_DB:
+            self.owner = self._challenged(here, here_dbm, now_mono_s, places)
             return
-        place: object = places.get(best, (best,))
-        if here is None or place == owned or self.settling(now_mono_s):
-            self.owner, self._challenger = best, None
-        elif best_dbm < here_dbm + CHALLENGE_DB:
-            self.owner, self._challenger = here, None
-        elif self._challenger != place:
-            self.owner, self._challenger, self._since_mono_s = here, place, now_mono_s
-        elif now_mono_s - self._since_mono_s >= CHALLENGE_S:
-            self.owner, self._challenger = best, None
+        elif here is not None:
+            self.owner = here
+        self._since_mono_s.clear()
+
+    def _challenged(self, here: str, here_dbm: float, now_mono_s: float, places: Mapping[str, str]) -> str:
+        """The node that owns now: the best of those whose places have beaten the owner's for long enough, or none."""
+        strong: dict[object, tuple[float, str]] = {}
+        for name, dbm in self._audible():
+            place = places.get(name, (name,))
+            if dbm >= here_dbm + CHALLENGE_DB:
+                strong[place] = min(strong.get(place, (-dbm, name)), (-dbm, name))
+        self._since_mono_s = {place: self._since_mono_s.get(place, now_mono_s) for place in strong}
+        full = [one for place, one in strong.items() if now_mono_s - self._since_mono_s[place] >= CHALLENGE_S]
+        if not full:
+            return here
+        self._since_mono_s.clear()
+        return min(full)[1]
+
+    def _audible(self) -> Iterator[tuple[str, float]]:
+        """The nodes that are not silent, and how strong each hears the member."""
+        newest_mono_s = self._newest_mono_s
+        for name, node in self._nodes.items():
+            if newest_mono_s - node.heard_mono_s < node.patience_s(newest_mono_s):
+                yield name, _UNKNOWN_DBM if node.dbm is None else node.dbm
 
     def strongest(self, within_s: float | None = None) -> str | None:
         """The node with the strongest signal of those that are not silent; or heard within so many seconds."""
@@ -165,6 +178,10 @@ class Signals:
     def heard_mono_s(self, node: str) -> float:
         """When this node, which heard the member, did so last."""
         return self._nodes[node].heard_mono_s
+
+    def measured_mono_s(self, node: str) -> float:
+        """When this node, which heard the member, measured how strong it is last."""
+        return self._nodes[node].measured_mono_s
 
     def lately(self) -> set[str]:
         """The nodes that heard the member last: within 30 s before the newest sighting, however old that is."""

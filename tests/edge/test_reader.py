@@ -102,6 +102,7 @@ async def _reading(bus, *radios):
 def hasty(monkeypatch):
     """The limits of a read, made short; what they are is tested with the planner."""
     monkeypatch.setattr(reader, "ASK_S", 0.4)
+    monkeypatch.setattr(reader, "LEAVE_S", 0.15)
     monkeypatch.setattr(reader, "READ_S", 0.7)
     monkeypatch.setattr(reader, "LINGER_S", 0.1)
 

@@ -150,3 +150,30 @@ def test_an_error_in_leaving_loses_no_token(mocker, error):
     mocker.patch.object(BleakClient, "unpair", side_effect=error)
     mocker.patch.object(BleakClient, "disconnect", side_effect=error)
     assert _read() == ["linked", (Outcome.TOKEN, TOKEN)]
+
+
+def test_a_bluez_that_answers_nothing_is_waited_for_no_longer_than_a_read_may_take(mocker):
+    """Connecting, bleak's own disconnecting and forgetting the phone all hang: the read ends in its time."""
+
+    async def hangs(*_):
+        await asyncio.sleep(60)
+
+    async def hangs_twice(*_):
+        try:
+            await hangs()
+        finally:
+            await hangs()
+
+    mocker.patch.object(reader, "READ_S", 2.0)
+    mocker.patch.object(reader, "ASK_S", 0.5)
+    mocker.patch.object(reader, "LEAVE_S", 0.3)
+    mocker.patch.object(reader, "LINGER_S", 0)
+    mocker.patch.object(BleakClient, "connect", hangs_twice)
+    mocker.patch.object(BleakClient, "unpair", hangs)
+    mocker.patch.object(BleakClient, "disconnect")
+
+    async def run():
+        async with asyncio.timeout(3.2):  # with a second limit of its own, leaving would end after 3.5 s
+            return await Reader(_Asks())._read(PATH)
+
+    assert asyncio.run(run()) == (Outcome.NO_ANSWER, None)

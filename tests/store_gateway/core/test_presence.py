@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_gateway.core.directory import Resolved
-from store_gateway.core.presence import Ended, Move, Presence, What
+from store_gateway.core.presence import Move, Presence, What
 from store_gateway.core.signals import Signals
 from tests.world import NOON_MS, a_policy, entropy
 from wire.policy import StorePolicy
@@ -228,25 +228,6 @@ def test_a_token_raises_help_once() -> None:
     assert floor.said(What.CALLED) == 1
     floor.hear(Kind.HELP, slot=SLOT + 1)
     assert floor.said(What.CALLED) == 2
-
-
-@pytest.mark.parametrize("slots", [(SLOT, SLOT + 1), (SLOT + 1, SLOT)])
-def test_a_token_of_a_call_that_is_over_is_no_part_of_the_next(slots: tuple[int, int]) -> None:
-    """Heard before the new call's token or after, it neither changes the sign nor keeps the call alive."""
-    floor = Floor()
-    floor.hear(Kind.HELP, slot=SLOT + 1)
-    floor.presence.done(ANN)
-    floor.passes(0.5)
-    for slot in slots:
-        floor.hear(Kind.HELP, slot=slot)
-    visit = floor.presence.visit(ANN)
-    assert visit is not None
-    assert visit.sign == ("red", f"{SLOT % 100:02d}")
-    for _ in range(5):
-        floor.hear(Kind.PRESENCE, slot=SLOT + 1)
-        floor.hear(Kind.HELP, slot=SLOT + 1)
-        floor.passes(0.5)
-    assert [one.why for one in floor.moves if one.what is What.CALL_ENDED] == [Ended.CANCELLED]
 
 
 def test_a_call_goes_on_over_the_slots_border_with_the_newest_sign() -> None:
