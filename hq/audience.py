@@ -67,7 +67,7 @@ def place(
     declares = declared.of(policy.main)
     rules = declares.scopes
     valid = [one for one in ahead if one.from_s <= now_s]
-    statements = tuple(_declared(valid, standing.own, declares))[:_MOST_STATEMENTS]
+    statements = tuple(_declared(valid, standing, declares))[:_MOST_STATEMENTS]
     if (
         standing.mode is Mode.QUIET
         or not is_of_age(known, policy)
@@ -115,7 +115,7 @@ def value_type(found: Field) -> ValueType:
     return ValueType.TEXTS if found.value.texts is not None else ValueType.TEXT
 
 
-def _declared(statements: Iterable[Statement], own: frozenset[bytes], declares: Declared) -> Iterable[Statement]:
+def _declared(statements: Iterable[Statement], standing: Standing, declares: Declared) -> Iterable[Statement]:
     """The statements reduced to what policy declares; one that names no scope any more is dropped."""
     rules, all_purposes = declares.scopes, declares.all_purposes
     for one in statements:
@@ -127,7 +127,7 @@ def _declared(statements: Iterable[Statement], own: frozenset[bytes], declares: 
             if scope in rules
             and one.purpose in all_purposes[scope]
             # A grant of several scopes, of which all but the special one were withdrawn, is no grant of its own.
-            and (not rules[scope].special or one.event in own)
+            and (not rules[scope].special or standing.is_own(one))
         )
         if scopes or (one.purpose in WITHOUT_SCOPE and not one.scopes):
             yield one if scopes == one.scopes else replace(one, scopes=scopes)

@@ -312,7 +312,7 @@ def _purpose(purpose: Purpose, main: MainPolicy, standing: Standing, statements:
     scopes = []
     for rule in main.scopes:
         if purpose.id in rule.all_purposes:
-            carry = [one for one in mine if rule.id in one.scopes and (not rule.special or one.event in standing.own)]
+            carry = [one for one in mine if rule.id in one.scopes and (not rule.special or standing.is_own(one))]
             scopes.append(
                 ChosenScope(rule.id, rule.label, rule.special, purpose.id in rule.purposes, bool(carry), *_span(carry))
             )

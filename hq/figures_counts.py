@@ -17,7 +17,7 @@ from hq import event_bodies, ledger, membership, outcomes
 from hq.figures_model import DAY_S, WAITS, Episode, Outcome, Population, wait_of
 from hq.keys import Keys
 from hq.ledger_proof import Status
-from hq.ledger_state import is_given
+from hq.ledger_state import ends_before, is_given
 from hq.ledger_tables import consent_facts
 from hq.notices_tables import notice_servings
 from hq.outcomes_rules import Place
@@ -132,8 +132,12 @@ def _ended(connection: Connection, keys: Keys, purpose: str, first: int, end: in
 
 
 def _was_ended(event: Event, events: Iterable[Event], store: str) -> bool:
-    """Whether the member closed all of it, at once or scope by scope, before it ended by itself."""
+    """Whether the member closed all of it, at once or scope by scope, before it ended by itself; or another grant of
+    its instant had ended it.
+    """
     choice = event.choice
+    if any(ends_before(one, event) for one in events):
+        return True
     closing = [
         one.choice
         for one in events
@@ -146,9 +150,9 @@ def _was_ended(event: Event, events: Iterable[Event], store: str) -> bool:
 
 
 def _again(event: Event, events: Iterable[Event], store: str) -> bool:
-    """Whether another grant of the same stands beyond its end."""
+    """Whether a later grant of the same stands beyond its end."""
     return any(
-        one.id != event.id
+        (one.chosen_s or one.recorded_s) > (event.chosen_s or event.recorded_s)
         and one.choice.kind is EventKind.GRANT
         and (one.choice.purpose, one.choice.brand) == (event.choice.purpose, event.choice.brand)
         and (store == "" or store in (one.choice.stores or ()))

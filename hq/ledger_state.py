@@ -143,6 +143,20 @@ def instant(at_s: int) -> str:
     return datetime.fromtimestamp(min(at_s, 253_402_300_799), UTC).isoformat(timespec="seconds")
 
 
+def ends_before(one: Event, grant: Event) -> bool:
+    """Whether all that a grant gives was given by another of the same instant too, and ended with that one."""
+    first, second = one.choice, grant.choice
+    return (
+        first.kind is EventKind.GRANT
+        and first.status is not Status.INVALIDATED
+        and grant_time(one) == grant_time(grant)
+        and (first.purpose, first.brand) == (second.purpose, second.brand)
+        and set(first.stores or ("",)) >= set(second.stores or ("",))
+        and set(first.scopes or ("",)) >= set(second.scopes or ("",))
+        and (first.until_s, one.id) < (second.until_s, grant.id)
+    )
+
+
 def _granted(events: list[Event]) -> dict[tuple[str, str, str, str | None], list[Event]]:
     found: dict[tuple[str, str, str, str | None], list[Event]] = {}
     for one in events:
@@ -158,13 +172,12 @@ def _granted(events: list[Event]) -> dict[tuple[str, str, str, str | None], list
 def _live(
     place: tuple[str, str, str, str | None], live: list[Statement], grants: list[Event], now_s: int
 ) -> Stand:  # fmt: skip
-    first = live[0]
-    until_s = min(one.until_s for one in live)  # of those of one instant each has to allow
+    first = live[0]  # those of one instant tell the same
     again = [one for one in grants if grant_time(one) < (first.chosen_s if first.chosen_s is not None else -1)]
     status = Status.RENEWED if again else Status.GIVEN
-    if until_s <= now_s:
+    if first.until_s <= now_s:
         status = Status.EXPIRED
-    return _stand(place, status, first.chosen_s, until_s, first.event, first.notice)
+    return _stand(place, status, first.chosen_s, first.until_s, first.event, first.notice)
 
 
 def _ended(place: tuple[str, str, str, str | None], grants: list[Event], events: list[Event]) -> Stand:
@@ -245,14 +258,14 @@ def _ends(closing: Event, grant: Event) -> bool:
 
 
 def _was_ended(grant: Event, listed: list[Event]) -> bool:
-    """Whether it had been ended, or granted anew, before it ran out."""
+    """Whether it had been ended, or granted anew, before it ran out, or ended with another of its instant."""
     until_s = grant.choice.until_s
     return grant.choice.status is Status.INVALIDATED or any(
-        _when(grant) <= _when(one) < until_s
-        and ((one.choice.kind in CLOSING and _ends(one, grant))
-             or (one.choice.kind is EventKind.GRANT and one is not grant and _same(one, grant)))
+        ends_before(one, grant)
+        or (_when(grant) <= _when(one) < until_s and one.choice.kind in CLOSING and _ends(one, grant))
+        or (_when(grant) < _when(one) < until_s and one.choice.kind is EventKind.GRANT and _same(one, grant))
         for one in listed
-    )  # fmt: skip
+    )
 
 
 def _past(event: Event, status: Status | None) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 Of two choices about the same purpose, scope and store the one with the later time of choice wins; where the times are
 equal, unknown or in the future, the withdrawal. "In the future" is judged by the time
-of recording, so that waiting never turns a doubtful grant into a good one.
+of recording, so that waiting never turns a doubtful grant into a good one. Of several grants of one instant each tells
+what all of them allow, so that no later moment, and no reader, finds one that stands alone.
 
 Pure: no I/O, no clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Annotated
 
@@ -28,6 +29,7 @@ DEFAULT_NAME = NameChoice.INVITED
 _ALWAYS = 2**62  # later than every time of choice
 _UNKNOWN = -1  # earlier than every time of choice
 _WHOLE = ""  # stands for the scope in a grant that names none, such as presence
+_MOST_ZONES = 64  # that a choice and a statement hold
 
 
 class EventKind(IntEnum):
@@ -124,13 +126,14 @@ class Event:
 class Standing:
     """What stands: the statements per store, with those of a grant that named one scope only marked as `own`.
 
+    A statement's roles, zones and times are those that every grant of its instant on the same matter allows.
     `wide`: those for a whole brand, their store empty. `brands`: of which brand each event is, where it is said.
     """
 
     mode: Mode
     name_choice: NameChoice
     statements: tuple[Statement, ...]
-    own: frozenset[bytes]  # ids of the events that named one scope only: what a special category needs
+    own: frozenset[tuple[bytes, str]]  # events with a store, where they and those of their instant name one scope only
     mutes: tuple[Muted, ...] = ()  # ascending; of more than a record bears those muted last
     wide: tuple[Statement, ...] = ()
     brands: Mapping[bytes, str] = field(default_factory=dict)
@@ -138,6 +141,10 @@ class Standing:
     def of_brand(self, event: bytes, brand: str) -> bool:
         """Whether a grant, by its event, may serve this brand."""
         return self.brands.get(event, brand) == brand
+
+    def is_own(self, one: Statement) -> bool:
+        """Whether all that is said on it is about one scope only: what a special category needs."""
+        return (one.event, one.store) in self.own
 
     def stores(self) -> frozenset[str]:
         """The stores that may recognise the member, now or at some later time."""
@@ -150,7 +157,7 @@ def fold(events: Iterable[Event]) -> Standing:
     grants = [one for one in once if one.choice.kind is EventKind.GRANT and one.choice.status is not Status.INVALIDATED]
     closing = [one for one in once if one.choice.kind in CLOSING]
     best = _latest_times(grants)
-    statements = []
+    standing = []
     for grant in grants:
         for store in _stores(grant.choice):
             scopes = [
@@ -160,13 +167,27 @@ def fold(events: Iterable[Event]) -> Standing:
                 and not _is_closed(grant, scope, store, closing)
             ]
             if scopes:
-                statements.append(_statement(grant, store, tuple(scope for scope in scopes if scope != _WHOLE)))
+                standing.append((grant, store, scopes))
+    beside = _beside(standing)
+    statements, own = [], set()
+    for grant, store, scopes in standing:
+        narrowed: dict[Choice, list[str]] = {}
+        is_own = True
+        for scope in scopes:
+            siblings = _siblings(grant, beside[_instant(grant, scope, store)])
+            narrowed.setdefault(_narrowed(grant.choice, siblings), []).append(scope)
+            is_own = is_own and all(len(one.scopes or ()) <= 1 for one in siblings)
+        for choice, some in narrowed.items():
+            named = tuple(scope for scope in some if scope != _WHOLE)
+            statements.append(_statement(grant, choice, store, named))
+        if is_own:
+            own.add((grant.id, store))
     statements.sort(key=lambda one: (one.store, one.purpose, one.scopes, one.event))
     return Standing(
         mode=_latest_mode(once),
         name_choice=_latest_name(once),
         statements=tuple(one for one in statements if one.store),
-        own=frozenset(one.id for one in grants if len(one.choice.scopes or ()) <= 1),
+        own=frozenset(own),
         mutes=_latest_mutes(once),
         wide=tuple(one for one in statements if not one.store),
         brands={one.id: one.choice.brand for one in grants if one.choice.brand is not None},
@@ -194,7 +215,7 @@ def _place(grant: Event, scope: str, store: str) -> tuple[str | None, str, str, 
 
 
 def _latest_times(grants: list[Event]) -> dict[tuple[str | None, str, str, str | None], int]:
-    """The latest time of choice of each matter. Grants of one instant stand together: each of them has to allow."""
+    """The latest time of choice of each matter."""
     best: dict[tuple[str | None, str, str, str | None], int] = {}
     for grant in grants:
         for store in _stores(grant.choice):
@@ -202,6 +223,42 @@ def _latest_times(grants: list[Event]) -> dict[tuple[str | None, str, str, str |
                 place = _place(grant, scope, store)
                 best[place] = max(best.get(place, _UNKNOWN), grant_time(grant))
     return best
+
+
+def _instant(grant: Event, scope: str, store: str) -> tuple[str | None, str, str, int]:
+    return grant.choice.purpose, scope, store, grant_time(grant)
+
+
+def _beside(standing: Iterable[tuple[Event, str, list[str]]]) -> dict[tuple[str | None, str, str, int], list[Event]]:
+    """Of what stands, the grants that were chosen in one instant on one matter, whatever their brands."""
+    found: dict[tuple[str | None, str, str, int], list[Event]] = {}
+    for grant, store, scopes in standing:
+        for scope in scopes:
+            found.setdefault(_instant(grant, scope, store), []).append(grant)
+    return found
+
+
+def _siblings(grant: Event, beside: list[Event]) -> list[Choice]:
+    """What stands together with a grant, itself too: of the same brand, or where it is not said of either."""
+    mine = grant.choice.brand
+    return [one.choice for one in beside if one.choice.brand == mine or mine is None or one.choice.brand is None]
+
+
+def _narrowed(choice: Choice, siblings: list[Choice]) -> Choice:
+    """What a grant and all that stand together with it allow; one that stands alone is as it was given."""
+    if len(siblings) == 1:
+        return choice
+    roles = tuple(role for role in choice.roles if all(role in one.roles for one in siblings))
+    zones = tuple(dict.fromkeys(zone for one in (choice, *siblings) for zone in one.zones_excluded))
+    is_bearable = len(zones) <= _MOST_ZONES
+    return replace(
+        choice,
+        roles=roles if is_bearable else (),  # to nobody, rather than in a zone that one of them excludes
+        zones_excluded=zones if is_bearable else choice.zones_excluded,
+        from_s=max(one.from_s for one in siblings),
+        until_s=min(one.until_s for one in siblings),
+        policy_version=max(one.policy_version for one in siblings),
+    )
 
 
 def _is_closed(grant: Event, scope: str, store: str, closing: list[Event]) -> bool:
@@ -227,8 +284,7 @@ def closes(choice: Choice, purpose: str, scope: str, store: str, brand: str | No
     )
 
 
-def _statement(grant: Event, store: str, scopes: tuple[str, ...]) -> Statement:
-    choice = grant.choice
+def _statement(grant: Event, choice: Choice, store: str, scopes: tuple[str, ...]) -> Statement:
     return Statement(
         state=State.GIVEN,
         purpose=choice.purpose or "",
