@@ -12,13 +12,14 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from consent.grants import PRESENCE, SUGGEST, lapse, latest, speaking
+from consent.never_shown import is_never_shown
 from consent.verdict import Allow as Allow
 from consent.verdict import Deny as Deny
 from consent.verdict import Ground as Ground
 from consent.verdict import Rule as Rule
 from consent.visit import Denied, Visit
 from wire.member import Field, Member, Mode, Statement
-from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, Section, Zone, must_be_blind
+from wire.policy import MainPolicy, Policy, Purpose, ScopeRule, Section, ValueType, Zone, must_be_blind
 
 DAY_S = 86_400
 _NONE: Mapping[str, Field] = MappingProxyType({})
@@ -160,7 +161,7 @@ class Verdicts:
         if scope in self._denied.scopes:
             return Rule.DENIED_IN_STORE
         scope_rule = self.declaration(scope)
-        if scope_rule is None:
+        if scope_rule is None or is_never_shown(scope):
             return Rule.UNKNOWN_SCOPE
         return _value_refused(self._values(scope), scope_rule, self._now_s) or scope_rule
 
@@ -266,6 +267,8 @@ def _value_refused(fields: Sequence[Field], scope: ScopeRule, now_s: int) -> Rul
     if len(fields) != 1:
         return Rule.SEVERAL_VALUES if fields else Rule.NO_VALUE
     field = fields[0]
+    if scope.section is Section.SUGGESTIONS and scope.value_type is not ValueType.ITEMS:
+        return Rule.WRONG_TYPE  # of texts nobody knows what they suggest: no flag and no mute can be asked
     forms = (field.value.text, field.value.texts, field.value.items)  # by `ValueType`
     if forms.count(None) != len(forms) - 1 or forms[scope.value_type] is None:
         return Rule.WRONG_TYPE

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from consent.grants import SUGGEST
+from consent.never_shown import is_never_shown
 from hq import hint_rules, notice_binding, notice_rules, regulation, suggestion_rules
 from hq.errors import Reason, Refused
 from hq.policy_papers import FigurePolicy, Paper, Papers
@@ -22,6 +23,7 @@ from wire.scopes import is_scope
 from wire.sync import is_store
 
 _MOST_ROLES = 31  # and one of HQ's own
+_NEVER_SHOWN = "no e-mail, phone number, address, birth date, member number or radio identifier"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,6 +163,9 @@ def _scopes(main: MainPolicy) -> Iterator[Refused]:
         where = f"scopes.{one.id}"
         if not is_scope(one.id):
             yield Refused(Reason.MALFORMED, where, "dotted lower-case words, such as size.shoe")
+        if is_never_shown(one.id):
+            hint = f"no such scope, or another id if it is none of these: {_NEVER_SHOWN} ever leaves the gateway"
+            yield Refused(Reason.POLICY_INCONSISTENT, where, hint)
         if not one.all_purposes:
             hint = "at least one purpose that may disclose it, or use it (`used_for`)"
             yield Refused(Reason.POLICY_INCOMPLETE, f"{where}.purposes", hint)

@@ -25,13 +25,19 @@ def rules(main: MainPolicy) -> frozenset[str]:
 def problems(main: MainPolicy) -> Iterator[Refused]:
     """Everything that is wrong, first first."""
     for one in main.scopes:
-        fits = one.value_type is ValueType.ITEMS and one.section is Section.SUGGESTIONS
-        if one.id in CONCLUSIONS and not fits:
+        of_items, beside = one.value_type is ValueType.ITEMS, one.section is Section.SUGGESTIONS
+        if one.id in CONCLUSIONS and not (of_items and beside):
             hint = 'value_type = "items" and section = "suggestions": the store makes it, beside suggestions'
+            yield Refused(Reason.POLICY_INCONSISTENT, f"scopes.{one.id}", hint)
+        elif beside and not of_items:
+            hint = 'value_type = "items", or another section: neither flags nor mutes can be asked of texts'
             yield Refused(Reason.POLICY_INCONSISTENT, f"scopes.{one.id}", hint)
     said = main.suggestions
     if said is None:
         return
+    if said.declined_rest_days <= said.ignore_rest_days:
+        hint = "more than ignore_rest_days: what was declined rests for longer than what was passed over"
+        yield Refused(Reason.POLICY_INCONSISTENT, "suggestions.declined_rest_days", hint)
     special = {one.id for one in main.scopes if one.special}
     seen: set[str] = set()
     for special_scope in said.specials:

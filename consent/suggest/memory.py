@@ -30,8 +30,8 @@ class Came(StrEnum):
 def after(memory: Memory, item: str, came: Came, day: int, policy: SuggestionPolicy) -> Memory:
     """The memory after one more thing came of `item` on `day`. `SHOWN` is said once for each visit.
 
-    A silence longer than the rest begins the count anew. An `IGNORED` of a day on which nothing was shown
-    counts as the showing that nobody told.
+    A silence longer than the rest begins the count anew. An `IGNORED` adds nothing to a showing that is known, of
+    whichever day: a visit may end on the next one. Where none is known it counts as the showing that nobody told.
     """
     known = {one.item: one for one in memory.items}
     old = known.get(item, Remembered(item, 0, day, None, 0, 0, 0))
@@ -40,7 +40,7 @@ def after(memory: Memory, item: str, came: Came, day: int, policy: SuggestionPol
         case Came.SHOWN:
             known[item] = _shown(old, last, policy)
         case Came.IGNORED:
-            known[item] = old if old.shown and old.last_day == day else _shown(old, last, policy)
+            known[item] = old if old.shown else _shown(old, last, policy)
         case Came.TAKEN:
             known[item] = replace(old, unanswered=0, last_day=last, declined_day=None, taken=_more(old.taken))
         case Came.DECLINED | Came.NOT_FOR_ME:

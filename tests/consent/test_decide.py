@@ -140,10 +140,35 @@ def test_what_may_be_used_is_held_to_what_may_be_shown():
 
 def test_the_first_purpose_that_allows_is_named():
     """Where two purposes may disclose a scope, the policy's order decides, whatever the order of the grants."""
-    policy = with_rule(purposes=("suggest", "assist"), section=Section.SUGGESTIONS)
-    assert decided(policy=policy).purpose == "assist"
-    both = replace(MEMBER, statements=(*MEMBER.statements, replace(GRANT, purpose="suggest")))
+    items = {"value_type": ValueType.ITEMS, "section": Section.SUGGESTIONS}
+    policy = with_rule(purposes=("suggest", "assist"), **items)
+    someone = replace(MEMBER, fields=(any_field("size.shoe", Value(items=(Item("sku", "Shoe", None, None, False),))),))
+    assert decided(someone, policy=policy).purpose == "assist"
+    both = replace(someone, statements=(*MEMBER.statements, replace(GRANT, purpose="suggest")))
     assert decided(both, policy=policy).purpose == "suggest"
+
+
+@pytest.mark.parametrize("value_type", [ValueType.TEXT, ValueType.TEXTS])
+def test_suggestions_that_are_no_items_are_neither_shown_nor_used(value_type):
+    """Of a text nobody knows which item it suggests, so no flag, mute or catalog guards it: whoever declared it."""
+    value = Value(text="42") if value_type is ValueType.TEXT else Value(texts=("42",))
+    granted = replace(GRANT, purpose="suggest")
+    someone = replace(MEMBER, statements=(PRESENT, GRANT, granted), fields=(any_field("size.shoe", value),))
+    declared = {"value_type": value_type, "purposes": ("assist",), "used_for": ("suggest",)}
+    assert isinstance(decided(someone, policy=with_rule(**declared)), Allow)
+    suggesting = with_rule(**declared, section=Section.SUGGESTIONS)
+    assert decided(someone, policy=suggesting) == Deny(Rule.WRONG_TYPE)
+    assert used(someone, policy=suggesting) == Deny(Rule.WRONG_TYPE)
+
+
+@pytest.mark.parametrize("scope", ["email", "mobile", "address.home", "birth.date", "member.number"])
+def test_what_is_never_shown_is_unknown_though_declared_and_granted(scope):
+    """As one that no policy declares, to be shown and to be used."""
+    granted = (PRESENT, statement(scope), statement(scope, purpose="suggest"))
+    someone = member(*granted, fields=(text_field(scope, "x"),))
+    policy = with_main(scopes=(scope_rule(scope, used_for=("suggest",)),))
+    assert decided(someone, scope=scope, policy=policy) == Deny(Rule.UNKNOWN_SCOPE)
+    assert used(someone, scope=scope, policy=policy) == Deny(Rule.UNKNOWN_SCOPE)
 
 
 VISIT_RULES = {

@@ -104,6 +104,17 @@ def test_an_inconsistent_policy_is_refused(draft: Draft, reason: Reason) -> None
     assert reason in reasons(draft)
 
 
+@pytest.mark.parametrize("scope", ["email", "mobile", "address.home", "birth.date", "member.number", "mac"])
+def test_a_scope_that_is_shown_to_nobody_is_refused(scope: str) -> None:
+    """The problem names it and the way out; the channel `contact.email` is a purpose, and stays."""
+    draft = example_policy()
+    assert "contact.email" in {one.id for one in draft.main.purposes}
+    added = replace(draft.main.scopes[1], id=scope)
+    found = [one for one in problems(with_main(scopes=(*draft.main.scopes, added))) if one.field == f"scopes.{scope}"]
+    assert [one.reason for one in found] == [Reason.POLICY_INCONSISTENT]
+    assert found[0].hint.startswith("no such scope, or another id")
+
+
 def test_a_policys_version_only_rises(hq: Headquarters) -> None:
     """The same again changes nothing; something else under the same version, or an older one, is refused."""
     draft = example_policy()

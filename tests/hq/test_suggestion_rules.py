@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from hq import policy_file, policy_written, suggestion_rules
-from hq.errors import Reason
+from hq.errors import Reason, Refused
 from hq.policy_rules import Draft
 from tests.hq.headquarters import example_policy
 from wire import schema
-from wire.policy import MainPolicy
+from wire.member import SourceClass
+from wire.policy import MainPolicy, ScopeRule, Section, ValueType
 from wire.suggestions import DEFAULT, Resting, SpecialScope, SuggestionPolicy
 
 HEALTH = SpecialScope("health", "diet")
@@ -55,3 +56,28 @@ def test_scopes_and_rules_have_to_be_there(draft: Draft, said: dict[str, object]
     """A special category needs a special scope, once; a rule is a kind of reason or a scope that is used."""
     found = [one.reason for one in suggestion_rules.problems(saying(draft, **said).main)]
     assert found == ([] if reason is None else [reason])
+
+
+@pytest.mark.parametrize("value_type", [ValueType.TEXT, ValueType.TEXTS])
+def test_what_is_suggested_is_items(draft: Draft, value_type: ValueType) -> None:
+    """Neither flags nor mutes can be asked of texts: the scope is named, and the way out."""
+    tips = ScopeRule("tips", "Tips", value_type, SourceClass.THIRD, "", 9, 9, Section.SUGGESTIONS, ("suggest",))
+
+    def refused(scope: ScopeRule) -> list[Refused]:
+        return list(suggestion_rules.problems(replace(draft.main, scopes=(*draft.main.scopes, scope))))
+
+    (found,) = refused(tips)
+    assert (found.reason, found.field) == (Reason.POLICY_INCONSISTENT, "scopes.tips")
+    assert 'value_type = "items"' in found.hint
+    assert refused(replace(tips, value_type=ValueType.ITEMS)) == []
+    assert refused(replace(tips, section=Section.PREFERENCES)) == []
+
+
+def test_what_was_declined_rests_for_longer_than_what_was_passed_over(draft: Draft) -> None:
+    """As long, or less long, is refused, whichever of the two was written; the defaults fit."""
+    for said in ({"declined_rest_days": 7}, {"declined_rest_days": 90}, {"ignore_rest_days": 365}):
+        (found,) = suggestion_rules.problems(saying(draft, **said).main)
+        assert (found.reason, found.field) == (Reason.POLICY_INCONSISTENT, "suggestions.declined_rest_days")
+        assert "ignore_rest_days" in found.hint
+    assert list(suggestion_rules.problems(saying(draft, declined_rest_days=91).main)) == []
+    assert DEFAULT.declined_rest_days > DEFAULT.ignore_rest_days

@@ -49,6 +49,24 @@ def test_an_answer_ends_the_silence() -> None:
     assert one(told((Came.IGNORED, 3))).unanswered == 1, "nobody told of that showing"
 
 
+def test_a_visit_over_midnight_is_one_showing() -> None:
+    """Shown before midnight UTC and over after it: one silence, on that day and on whichever it ended."""
+    visits = ((Came.SHOWN, 11), (Came.IGNORED, 10), (Came.SHOWN, 2), (Came.IGNORED, 1))
+    memory = told(*visits)
+    assert (one(memory).unanswered, one(memory).shown, one(memory).last_day) == (2, 2, TODAY - 2)
+    assert memory == told((Came.SHOWN, 11), (Came.IGNORED, 11), (Came.SHOWN, 2), (Came.IGNORED, 2))
+    assert not is_resting(one(memory), TODAY, DEFAULT)
+    assert is_resting(one(after(memory, "tea", Came.SHOWN, TODAY, DEFAULT)), TODAY, DEFAULT)
+
+
+def test_a_silence_whose_showing_nobody_told_counts_once() -> None:
+    """Told once or twice, and beside an answer of before; a showing that is told later is another."""
+    assert one(told((Came.IGNORED, 3), (Came.IGNORED, 2))).unanswered == 1
+    declined = one(told((Came.DECLINED, 400), (Came.IGNORED, 3)))
+    assert (declined.unanswered, declined.shown) == (1, 1)
+    assert one(told((Came.IGNORED, 3), (Came.SHOWN, 2), (Came.IGNORED, 1))).unanswered == 2
+
+
 def test_a_no_lasts_longer_than_a_silence() -> None:
     """Declined today, it comes back in a year; who takes it meanwhile has changed their mind."""
     memory = told((Came.SHOWN, 0), (Came.DECLINED, 0))
