@@ -12,8 +12,10 @@ from hashlib import blake2b
 from consent import hints
 from consent.decide import Verdicts, declared
 from consent.grants import PRESENCE
+from consent.listed import Lists, SortOf
 from consent.mutes import is_muted
 from consent.offered import MADE, NOTHING_OFFERED, SCOPE, Offered, laid
+from consent.suggest.shelf import EMPTY
 from consent.verdict import Allow, Deny, Ground
 from consent.visit import Denied, Visit
 from wire import query, schema
@@ -59,12 +61,14 @@ def build(
     associate: str,
     dismissed: Set[str] = frozenset(),
     offered: Offered = NOTHING_OFFERED,
+    sort_of: SortOf = EMPTY.sort,
 ) -> Built | Deny:
     """The card as `role` may see it now, with the lines of `section` where one is asked for.
 
     `now_ms`: Unix milliseconds UTC of trusted time. `associate`: the id of who looks. `dismissed`: hints that they want
-    no more. `offered`: what is suggested; decided on like any other scope. Sections hold what does not lead. The order
-    of lines is the policy's. Two cards of one content have one version, whenever they were made.
+    no more. `offered`: what is suggested; decided on like any other scope. `sort_of`: what the catalog says of an item
+    of a list. Sections hold what does not lead. The order of lines is the policy's. Two cards of one content have one
+    version, whenever they were made.
     """
     now_s = now_ms // 1000
     member = laid(member, offered.left(), now_s)
@@ -72,7 +76,8 @@ def build(
     standing = verdicts.standing
     if isinstance(standing, Deny):
         return standing
-    shown = _allowed(member, denied, verdicts, policy, offered)
+    lists = Lists(verdicts, policy, now_s, sort_of)
+    shown = _allowed(member, denied, verdicts, policy, offered, lists)
     name = shown.pop(NAME_SCOPE, None)
     zone = declared(policy.store.zones, visit.zone) if visit.zone is not None else None
     order = dict.fromkeys((*(zone.scopes_first if zone else ()), *policy.main.lead))
@@ -96,6 +101,7 @@ def build(
         attended_by_me=visit.attended_by == associate,
         handed_over=visit.handed_to(associate, role),
         name=named.field.value.text if named else None,
+        mode=member.mode,
         lead=tuple(_line(one, policy, offered) for one in lead),
         sections=tuple(part for part in Section if any(one.rule.section is part for one in rest)),
         section=section,
@@ -112,7 +118,9 @@ def build(
     )
 
 
-def _allowed(member: Member, denied: Denied, verdicts: Verdicts, policy: Policy, offered: Offered) -> dict[str, _Shown]:
+def _allowed(
+    member: Member, denied: Denied, verdicts: Verdicts, policy: Policy, offered: Offered, lists: Lists
+) -> dict[str, _Shown]:
     """What may be shown, in the policy's order."""
     fields = {field.scope: field for field in member.fields}
     purposes = dict.fromkeys((PRESENCE, *(purpose for rule in policy.main.scopes for purpose in rule.purposes)))
@@ -121,9 +129,12 @@ def _allowed(member: Member, denied: Denied, verdicts: Verdicts, policy: Policy,
     for rule in policy.main.scopes:
         if rule.id in fields:
             verdict = verdicts.shown(rule.id)
-            field = _suggestible(fields[rule.id], rule, member, denied, offered)
-            if isinstance(verdict, Allow) and verdict.purpose in recordable and field is not None:
-                shown[rule.id] = _Shown(rule, field, verdict)
+            if not isinstance(verdict, Allow) or verdict.purpose not in recordable:
+                continue
+            left = lists.left(fields[rule.id], rule, verdict)
+            field = _suggestible(left[0], rule, member, denied, offered) if left is not None else None
+            if left is not None and field is not None:
+                shown[rule.id] = _Shown(rule, field, left[1])
     return shown
 
 

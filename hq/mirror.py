@@ -114,19 +114,27 @@ def _seen(found: Member | None, role: str, visit: Visit, policy: Policy, now_ms:
     if found is None:
         return None
     offered = offers.offers(found, role, visit, policy, now_ms // 1000, around)
-    look = _look(found, role, visit, policy, None, now_ms, offered)
+    look = _look(found, role, visit, policy, None, now_ms, offered, around)
     if look is None:
         return None
-    opened = {part: _look(found, role, visit, policy, part, now_ms, offered) for part in look.card.sections}
+    opened = {part: _look(found, role, visit, policy, part, now_ms, offered, around) for part in look.card.sections}
     sections = {part: one.card.lines for part, one in opened.items() if one is not None}
     labels = {one.id: one.label for one in policy.store.zones}
     return Seen(row.line(visit, labels), look.card, MappingProxyType(sections))
 
 
 def _look(
-    found: Member, role: str, visit: Visit, policy: Policy, section: Section | None, now_ms: int, offered: Offered
+    found: Member,
+    role: str,
+    visit: Visit,
+    policy: Policy,
+    section: Section | None,
+    now_ms: int,
+    offered: Offered,
+    around: Around,
 ) -> Built | None:
     built = build(
-        found, NOTHING_DENIED, role, visit, policy, section, now_ms, _NO_ASSOCIATE, offered=offered
+        found, NOTHING_DENIED, role, visit, policy, section, now_ms, _NO_ASSOCIATE,
+        offered=offered, sort_of=around.shelf.sort,
     )  # fmt: skip
     return built if isinstance(built, Built) else None

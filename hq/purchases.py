@@ -131,7 +131,7 @@ def mark(
         if said is not None:
             marks[item or WHOLE] = said
         put_marks(connection, one, purchase, marks)
-        publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
+        publication.refresh(connection, keys, renew(connection, locked, now_ms), now_ms, urgent=True)
 
 
 def forget_one(engine: Engine, keys: Keys, member: str, purchase: bytes, now_ms: int) -> None:
@@ -153,7 +153,7 @@ def forget_one(engine: Engine, keys: Keys, member: str, purchase: bytes, now_ms:
         connection.execute(update(purchases).where(purchases.c.id == purchase).values(content=content))
         outlive(connection, purchase, [each.id for each in held if bought(each.said, one.seal) == purchase])
         put_marks(connection, one, purchase, {WHOLE: Mark.DELETED})
-        publication.refresh(connection, keys, renew(connection, locked), now_ms, urgent=True)
+        publication.refresh(connection, keys, renew(connection, locked, now_ms), now_ms, urgent=True)
 
 
 def outlive(connection: Connection, purchase: bytes, returns: Sequence[bytes]) -> None:
@@ -173,7 +173,10 @@ def remove(connection: Connection, locked: Mapping[bytes, Locked], ids: Iterable
 
 
 def renew(
-    connection: Connection, locked: Mapping[bytes, Locked], known: Mapping[bytes, Sequence[Held]] | None = None
+    connection: Connection,
+    locked: Mapping[bytes, Locked],
+    now_ms: int,
+    known: Mapping[bytes, Sequence[Held]] | None = None,
 ) -> dict[bytes, Locked]:
     """Brings the profiles of these members up to their purchases; returns whose changed, for the caller to publish.
 
@@ -182,7 +185,8 @@ def renew(
     mains = all_policies(connection)
     held = with_deleted(connection, locked) if known is None else known
     before = membership.fields(connection, locked)
-    made = {one: renewed(before.get(one, ()), fields(held[one], locked[one].seal, mains)) for one in locked}
+    told = {one: fields(held[one], locked[one].seal, mains, now_ms // 1000) for one in locked}
+    made = {one: renewed(before.get(one, ()), told[one]) for one in locked}
     changed = {one: found for one, found in made.items() if found is not None}
     membership.put_fields(connection, locked, changed)
     return {one: locked[one] for one in changed}
@@ -198,5 +202,5 @@ def forget(engine: Engine, keys: Keys, now_ms: int) -> int:
         wanted = select(purchases.c.member).where(over).distinct().limit(_AT_ONCE)
         locked = membership.lock(connection, keys.custody, connection.scalars(wanted).all())
         gone = connection.execute(delete(purchases).where(over, purchases.c.member.in_(sorted(locked)))).rowcount
-        publication.refresh(connection, keys, renew(connection, locked), now_ms)
+        publication.refresh(connection, keys, renew(connection, locked, now_ms), now_ms)
     return gone

@@ -85,7 +85,8 @@ class _Batch:
                 if of in self._deleted[whose]:
                     purchases.outlive(self._connection, of, [made])
         locked = {one: self._locked[one] for one in written}
-        touched = purchases.renew(self._connection, locked, {one: self._held(one, written[one]) for one in written})
+        known = {one: self._held(one, written[one]) for one in written}
+        touched = purchases.renew(self._connection, locked, self._now_ms, known)
         publication.refresh(self._connection, self._keys, touched, self._now_ms)
         return Taken(sum(map(len, written.values())), refused)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated
 
+from consent.listed import is_too_old
 from hq.custody import Place, Seal, bound
 from wire import schema
 from wire.member import Field, Item, Seconds, SourceClass, Text, Value, ValueClass
@@ -166,17 +167,31 @@ def lines(held: Sequence[Held], seal: Seal) -> Iterator[tuple[Purchase, Bought, 
                 yield said, line, said.kind is Kind.RETURN or back[of, line.item] >= line.quantity
 
 
-def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy]) -> dict[str, Field]:
+def longest_days(mains: Iterable[MainPolicy]) -> dict[str, int]:
+    """For how many days a store may show a value, by scope: the longest that a policy allows."""
+    found: dict[str, int] = {}
+    for rule in (one for main in mains for one in main.scopes):
+        found[rule.id] = max(found.get(rule.id, 0), rule.retention_days)
+    return found
+
+
+def fields(held: Sequence[Held], seal: Seal, mains: Sequence[MainPolicy], now_s: int) -> dict[str, Field]:
     """The values that follow, by scope, of all of one member, the newest first and the deleted among them; of scopes
-    that a policy declares.
+    that a policy declares, and of nothing that is older than every policy lets a store show.
     """
+    kept_days = longest_days(mains)
+
+    def is_over(said: Purchase) -> bool:
+        return is_too_old(said.at_s, kept_days.get(scope_of(said), 0), now_s)
+
     found: dict[str, list[Item]] = {HISTORY_STORE: [], HISTORY_ONLINE: [], RETURNS: []}
     for said, line, is_back in lines(held, seal):
-        found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
+        if not is_over(said):
+            found[scope_of(said)].append(Item(line.item, line.label, said.at_s, line.quantity, is_back))
     cases = [
-        (one.said.at_s, one.said.subject)
-        for one in held
-        if one.said.kind is Kind.SERVICE and one.said.is_open and one.mark_of(WHOLE) is None
+        (said.at_s, said.subject)
+        for said in (one.said for one in held if one.mark_of(WHOLE) is None)
+        if said.kind is Kind.SERVICE and said.is_open and not is_over(said)
     ]
     types = {rule.id: rule.value_type for main in mains for rule in main.scopes}
     made = [

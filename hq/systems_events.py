@@ -3,7 +3,8 @@
     {"member": "m-1", "kind": "saved", "item": "b-12", "label": "Boots", "at": "2026-11-01T10:00:00Z"}
 
 Each kind goes into one list of the profile, the newest first. A list that the member corrected keeps what they said.
-Where a profile grows too large the oldest entries of these lists are left out.
+With each new entry those go that no policy lets a store show any more. Where a profile grows too large the oldest
+entries of these lists are left out.
 
 I/O: sqlalchemy.
 """
@@ -13,11 +14,13 @@ from enum import Enum
 
 from sqlalchemy import Engine
 
+from consent.listed import is_too_old
 from hq import door, ledger, membership, publication
 from hq.database import writing
 from hq.errors import Reason, Refused
 from hq.keys import Keys
-from hq.purchases_told import SURFACE
+from hq.office import all_policies
+from hq.purchases_told import SURFACE, longest_days
 from hq.state import fold
 from hq.systems import System
 from hq.systems_intake import Reach, Taken, problem
@@ -41,6 +44,7 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
     now_s = now_ms // 1000
     with writing(engine) as connection:
         reach = Reach(connection, system)
+        kept_days = longest_days(all_policies(connection))
         named = {str(one.said.get("member", "")) for one in batch}
         references, locked = membership.lock_named(connection, keys.custody, named)
         standing = {one: fold(events) for one, events in ledger.of_members(connection, locked).items()}
@@ -61,9 +65,11 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
                 quantity = row.whole("quantity", 1, 100_000, 1)
                 item = Item(row.text("item", most_bytes=64), row.text("label"), at_s, quantity, False)
                 reach.check_scope(standing[reference], scope, "kind", now_s)
+                if is_too_old(at_s, reach.retention_days(scope), now_s):
+                    raise Refused(Reason.ALREADY_OVER, "at", "what policy lets HQ keep for longer")
                 if at_s <= max(gone[reference].get((scope, one), -1) for one in ("", item.item)):
                     raise Refused(Reason.DELETED, "at", "what happened after the member deleted it")
-                found = _with(after[reference].get(scope), scope, item, system)
+                found = _with(after[reference].get(scope), scope, item, system, kept_days.get(scope, 0), now_s)
                 new += found != after[reference].get(scope)
                 after[reference][scope] = found
             except Refused as error:
@@ -75,14 +81,18 @@ def take(engine: Engine, keys: Keys, system: System, batch: list[Line], now_ms: 
         return Taken(new, refused)
 
 
-def _with(held: Field | None, scope: str, item: Item, system: System) -> Field:
-    """The list with this item, in the place of the same item before it."""
+def _with(held: Field | None, scope: str, item: Item, system: System, kept_days: int, now_s: int) -> Field:
+    """The list with this item, in the place of the same item before it, and without what is older than `kept_days`.
+
+    What has no time of its own gets that of its list, which is another from now on.
+    """
     if held is None or held.value.items is None:
         made = Value(items=(item,))
         return Field(scope, made, SourceClass.FIRST, system.id, ValueClass.ENGAGEMENT, item.at_s or 0, item.at_s or 0)
-    if any(one.item == item.item and (one.at_s or 0) >= (item.at_s or 0) for one in held.value.items):
+    timed = [one if one.at_s is not None else replace(one, at_s=held.confirmed_s) for one in held.value.items]
+    if any(one.item == item.item and (one.at_s or 0) >= (item.at_s or 0) for one in timed):
         return held
-    others = [one for one in held.value.items if one.item != item.item]
+    others = [one for one in timed if one.item != item.item and not is_too_old(one.at_s, kept_days, now_s)]
     listed = sorted([item, *others], key=lambda one: (-(one.at_s or 0), one.item))[:_MOST_ITEMS]
     latest_s = max(held.confirmed_s, item.at_s or 0)
     if tuple(listed) == held.value.items:

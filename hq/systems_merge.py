@@ -77,7 +77,7 @@ def merge(engine: Engine, keys: Keys, merged: str, survivor: str, now_ms: int) -
         for table in (phones, profiles, help_calls, *OF_SIGNING_IN):
             connection.execute(delete(table).where(table.c.member == theirs.reference))
         _lead(connection, keys, theirs, ours, now_ms)
-        purchases.renew(connection, {ours.reference: ours})
+        purchases.renew(connection, {ours.reference: ours}, now_ms)
         publication.refresh(connection, keys, locked, now_ms, urgent=True, phones_changed=True)
     return True
 

@@ -45,6 +45,8 @@ class Assortment:
         self._sorting = ShelfMaker()
         self._again_mono_s = 0.0
         self._names: dict[str, str] = {}  # of all items, as `sorts` has them
+        self._told: dict[str, Sort] = {}  # of items that were asked for while `sorts` is of another catalog …
+        self._told_at: Stamp = ()  # … than this one
         self.sorts: Sorts = EMPTY  # of all items; another object where any is another
 
     def offered(self, item: str) -> CatalogItem | None:
@@ -68,8 +70,26 @@ class Assortment:
 
     def _opened(self, item: str) -> str | None:
         told, sort = self._shelf.item(item), self.sorts.sort(item)
-        same = told is not None and sort == Sort(told.path, told.themes, guarding(told.flags), told.zone)
-        return told.name if told is not None and same else None
+        return told.name if told is not None and sort == _sort(told) else None
+
+    def sort_of(self) -> Callable[[str], Sort | None]:
+        """What says of an item what guards it, for as long as the catalog is as it is now: of one that was not read
+        yet its record is opened. What is not in it any more counts as it did.
+        """
+        if self.is_read:
+            return self.sorts.sort
+        stamp = self._shelf.stamp()
+        if stamp != self._told_at:
+            self._told, self._told_at = {}, stamp
+        return self._sort_told
+
+    def _sort_told(self, item: str) -> Sort | None:
+        if item not in self._told:
+            told = self._shelf.item(item)
+            if told is None:
+                return self.sorts.sort(item)
+            self._told[item] = _sort(told)
+        return self._told[item]
 
     @property
     def is_read(self) -> bool:
@@ -108,6 +128,7 @@ class Assortment:
                 self._known = sorted(self._read, key=lambda known: known[0])
                 self.sorts, self._names = self._sorting.made(), self._named
                 self._reading, self._read, self._named, self._sorting = None, [], {}, ShelfMaker()
+                self._told, self._told_at = {}, ()
                 self._again_mono_s = now_mono_s + min(AGAIN_S, AGAIN_EACH_S * len(self._known))
                 return False
             item, told = one
@@ -116,6 +137,10 @@ class Assortment:
             if is_offered(told):
                 self._read.append((_folded(told.name), CatalogLine(item, told.name, told.path, told.themes)))
         return True
+
+
+def _sort(told: CatalogItem) -> Sort:
+    return Sort(told.path, told.themes, guarding(told.flags), told.zone)
 
 
 def _folded(text: str) -> str:

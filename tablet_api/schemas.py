@@ -339,6 +339,7 @@ class CardShown(Shown):
     handle = Handle(required=True)
     version = Version(required=True)
     as_of = Instant(attribute="as_of_ms", required=True)
+    mode = fields.Function(lambda card: card.mode.name.lower(), metadata={"type": "string", "enum": ["help", "open"]})
     help = fields.Boolean(required=True)
     waiting_since = Instant(attribute="waiting_since_ms", required=True, allow_none=True)
     sign_colour = fields.String(required=True, allow_none=True)

@@ -14,6 +14,7 @@ from wire.concluded import Concluded
 from wire.condition import Condition
 from wire.events import HandOverReason
 from wire.hints import CardHint
+from wire.member import Mode
 from wire.policy import Section
 from wire.schema import Count, Packed, Range, Size, exactly
 from wire.sighting import RadioReason
@@ -232,6 +233,7 @@ class Card:
     lines: Annotated[tuple[Line, ...], Count(128)]
     hint: CardHint | None = None
     handed_over: HandOverReason | None = None
+    mode: Mode = Mode.HELP
 
 
 @dataclass(frozen=True, slots=True)

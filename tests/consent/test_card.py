@@ -10,6 +10,7 @@ from consent.card import Built, build
 from consent.decide import Allow, Deny, Ground, decide, presence
 from consent.visit import NOTHING_DENIED, Denied
 from tests.strategies import (
+    DAY_S,
     MAIN,
     NOW_S,
     POLICY,
@@ -313,6 +314,7 @@ def test_a_card_shows_and_names_exactly_what_is_allowed(someone, denied, role, v
         assert isinstance(presence(someone, denied, role, visit, policy, NOW_S), Deny)
         return
     lines = (*one.card.lead, *one.card.lines)
+    assert one.card.mode is someone.mode
     assert one.scopes == (("name.first",) if one.card.name is not None else ()) + scopes_of(lines)
     assert len(set(one.scopes)) == len(one.scopes)
     for scope in one.scopes:
@@ -328,7 +330,9 @@ def test_a_card_shows_and_names_exactly_what_is_allowed(someone, denied, role, v
         value = values[line.scope]
         assert line.text == value.text
         assert len(line.entries) <= rules[line.scope].most_items
-        texts = value.texts or tuple(item.label for item in value.items or ())
+        old_s = NOW_S - rules[line.scope].retention_days * DAY_S
+        kept = [one for one in value.items or () if one.at_s is None or one.at_s >= old_s]
+        texts = value.texts or tuple(item.label for item in kept)
         assert [entry.text for entry in line.entries] == list(texts[: rules[line.scope].most_items])
         assert line.text or line.entries
 

@@ -1,5 +1,6 @@
 """The mirror against a real gateway: what HQ shows a member is what the store's tablet is shown, byte for byte."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,11 +12,11 @@ from hq import choosing, collections
 from hq.database import reading, writing
 from hq.door import Grant
 from hq.mirror import NOBODY, Mirror, Seen, mirror
-from tests.hq.headquarters import STORE, items, text, texts
+from tests.hq.headquarters import DAY_S, STORE, items, text, texts
 from tests.proof.chain import Box, Chain
 from wire import query, schema
 from wire.concluded import Concluded, Evidence
-from wire.member import Mode, NameChoice
+from wire.member import Field, Item, Mode, NameChoice, Value
 from wire.policy import Section
 from wire.suggestions import Stage
 from wire.sync import Collection
@@ -36,7 +37,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         "m-1",
         [
             text("name.first", "Ada", at_s), text("size.shoe", "41", at_s), texts("brand.liked", "Acme", at_s=at_s),
-            items("wishlist", "Red boots", "Hat", at_s=at_s),
+            wishes(at_s),
             text("fit.jacket", "slim", at_s), *fields(MARA, at_s)[-1:],
         ],
         made.hq.now_ms,
@@ -46,6 +47,14 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     made.run(20)  # the tables come in parts
     yield made
     made.close()
+
+
+def wishes(at_s: int) -> Field:
+    """A wish list of this moment, with something that tells of health, and something too old."""
+    found = items("wishlist", "Red boots", "Hat", at_s=at_s)
+    (poorly,) = (one["id"] for one in map(json.loads, goods.items()) if "special:health" in one.get("flags", ()))
+    hidden = Item(poorly, "For the sick", at_s, 1, False), Item("old", "Long ago", at_s - 731 * DAY_S, 1, False)
+    return replace(found, value=Value(items=(hidden[0], *(found.value.items or ()), hidden[1])))
 
 
 def sells(chain: Chain) -> None:
@@ -150,6 +159,9 @@ def test_the_mirror_shows_what_the_tablet_is_shown(chain: Chain) -> None:
     said = repr([schema.encode(line) for line in asked.asked.card.lead]) + repr(dict(asked.asked.sections))
     assert "slim" not in said
     assert {Section.WISHLIST, Section.HISTORY} & set(asked.asked.sections)
+    lines = [*asked.asked.card.lead, *(line for part in asked.asked.sections.values() for line in part)]
+    (wished,) = (line for line in lines if line.scope == "wishlist")
+    assert [one.text for one in wished.entries] == ["Red boots", "Hat"], "nothing of health, and nothing too old"
     suggested, stage = asked.asked.sections[Section.SUGGESTIONS]
     assert [one.concluded for one in stage.entries] == [Concluded(Stage.CHOOSING, None, Evidence.HELP, None)]
     assert [one.suggested is not None for one in suggested.entries] == [True] * 6

@@ -170,7 +170,7 @@ def test_a_store_is_told_the_newest_lines_and_not_one_fewer_than_fit(label: str,
         return Held(number.to_bytes(16, "big"), said, {})
 
     def told(listed: list[Held]) -> Field:
-        return fields(listed, Seal(bytes(32)), [example_policy().main])["history.store"]
+        return fields(listed, Seal(bytes(32)), [example_policy().main], 1_790_000_000)["history.store"]
 
     in_store = [purchase(number, STORE) for number in range(5)]
     found = told(in_store)

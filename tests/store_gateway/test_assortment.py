@@ -56,3 +56,27 @@ def test_a_name_that_has_changed_is_the_new_one_at_once() -> None:
     while assortment.work(100.0):
         pass
     assert (assortment.name("green"), assortment.name("black")) == ("Sencha", "Black tea")
+
+
+def test_what_guards_an_item_is_known_before_the_catalog_is_read() -> None:
+    """Its record is opened, once for each catalog; read, none is. What is in the catalog no more counts as it did."""
+    catalog = Catalog(2, green="Green tea", black="Black tea")
+    catalog.changes("black", CatalogItem("Black tea", ("Tea",), (), ("special:health",), "", ""))
+    assortment = Assortment(catalog)
+
+    def specials(item: str) -> set[str] | None:
+        sort = assortment.sort_of()(item)
+        return None if sort is None else set(sort.specials)
+
+    assert [specials(one) for one in ("green", "black", "white", "green")] == [set(), {"health"}, None, set()]
+    assert catalog.opened == 3
+    while assortment.work(0.0):
+        pass
+    assert (specials("black"), catalog.opened) == ({"health"}, 3)
+    catalog.changes("green", CatalogItem("Green tea", ("Tea",), (), ("special:health",), "", ""))
+    assert (specials("green"), catalog.opened) == ({"health"}, 4)
+    del catalog.items["black"]
+    assert specials("black") == {"health"}
+    while assortment.work(100.0):
+        pass
+    assert specials("black") is None

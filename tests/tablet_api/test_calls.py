@@ -13,6 +13,7 @@ from tablet_api import forms, texts
 from tests.fakes.gateway import FakeGateway, handle
 from tests.tablet_api.floor_of import card, fill, visit
 from wire import query
+from wire.member import Mode
 from wire.policy import Section
 from wire.query import (
     Action,
@@ -184,11 +185,14 @@ def test_a_card_and_its_sections(signed_in: FlaskClient, gateway: FakeGateway) -
     assert shown["lead"][0]["why"]["purpose_label"] == "help in the store"
     assert shown["sections"] == ["preferences", "wishlist"]
     assert (shown["section"], shown["lines"]) == (None, [])
+    assert (shown["mode"], shown["help"]) == ("help", True)
     part = signed_in.get(url(1, "?section=wishlist"), base_url="https://localhost").get_json()
     assert part["section"] == "wishlist"
     assert [entry["returned"] for entry in part["lines"][0]["entries"]] == [False, True]
     asked = [one for one in gateway.asked if isinstance(one, query.AskCard)]
     assert [one.section for one in asked] == [None, Section.WISHLIST]
+    gateway.put_card(dataclasses.replace(gateway.cards[handle(1)], mode=Mode.OPEN))
+    assert signed_in.get(url(1), base_url="https://localhost").get_json()["mode"] == "open"
 
 
 def test_two_cards_that_differ_in_what_is_hidden_are_equal(signed_in: FlaskClient, gateway: FakeGateway) -> None:

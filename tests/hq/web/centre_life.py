@@ -74,7 +74,7 @@ def buy(place: Place, member: str) -> None:
         locked = lock_by_id(connection, hq.keys.custody, [member])
         (one,) = locked.values()
         purchases.put(connection, one, [(each, hq.now_ms + YEAR_S * 1000) for each in told], {})
-        publication.refresh(connection, hq.keys, purchases.renew(connection, locked), hq.now_ms)
+        publication.refresh(connection, hq.keys, purchases.renew(connection, locked, hq.now_ms), hq.now_ms)
 
 
 def looked(place: Place, member: str, store: FakeStore) -> list[Event]:

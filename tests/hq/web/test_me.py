@@ -177,7 +177,7 @@ def test_a_purchase_is_marked_and_every_choice_is_proved(place: Place, app: App,
     with writing(place.hq.engine) as connection:
         locked = membership.lock_by_id(connection, place.hq.keys.custody, [name])
         purchases.put(connection, next(iter(locked.values())), [(bought, place.hq.now_ms + 10**10)], {})
-        purchases.renew(connection, locked)
+        purchases.renew(connection, locked, place.hq.now_ms)
     (found,) = said(app.get(f"{ME}/purchases"))["purchases"]
     assert found["lines"] == [{"item": "sku-1", "label": "Perfume", "quantity": 1}] and found["kind"] == "purchase"
     values = lambda: [one["scope"] for one in said(app.get(f"{ME}/profile"))["values"]]  # noqa: E731
