@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
+from consent import occasions
 from consent.decide import Allow, Verdicts
 from consent.grants import SUGGEST
 from consent.journeys import BASKET, CONCLUSIONS, HISTORIES, SERVICE, WISHLIST, journey
@@ -136,7 +137,8 @@ def sources(
 def behaviour(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool = False) -> Behaviour:
     """What the member did, of these scopes alone: item ids, times and counts. `calls`: they ask for help now.
 
-    What was bought on one day in one way is one basket: one visit, however often it went to the till.
+    What was bought on one day in one way is one basket: one visit, however often it went to the till. The day of a
+    purchase is the one on which its occasion began (`consent.occasions`).
     """
     items = {one.scope: one.value.items or () for one in member.fields if one.scope in scopes}
     lines = _lines(items.get(HISTORY_STORE, ()), items.get(HISTORY_ONLINE, ()), now_s)
@@ -151,12 +153,10 @@ def behaviour(member: Member, scopes: frozenset[str], now_s: int, *, calls: bool
 
 def _lines(store: tuple[Item, ...], online: tuple[Item, ...], now_s: int) -> list[Bought]:
     """The purchases: up to 256, so that each is made by `tuple` itself, at half the cost of its constructor."""
-    today = now_s // _DAY_S
-    ways = [
-        (items, [today if one.at_s is None or one.at_s >= now_s else one.at_s // _DAY_S for one in items], way)
-        for items, way in ((store, False), (online, True))
-        if items
-    ]
+    every = store + online
+    times_s = [now_s if one.at_s is None or one.at_s > now_s else one.at_s for one in every]
+    began = occasions.days([one.item for one in every], times_s)
+    ways = ((store, began[: len(store)], False), (online, began[len(store) :], True))
     baskets = {place: at for at, place in enumerate(sorted([(day, way) for _, days, way in ways for day in {*days}]))}
     make, lines = tuple.__new__, list[Bought]()
     for items, days, way in ways:
@@ -192,16 +192,21 @@ def _day(one: Item, now_s: int) -> int:
     return min(one.at_s if one.at_s is not None else now_s, now_s) // _DAY_S
 
 
+def specials(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int) -> frozenset[str]:
+    """The special categories of which something may be suggested to this member now, on a grant of their own."""
+    asked = rules(policy).specials
+    if not asked:
+        return frozenset()
+    verdicts = Verdicts(member, denied, role, visit, policy, now_s)
+    return frozenset(one.category for one in asked if isinstance(verdicts.used(one.scope, SUGGEST), Allow))
+
+
 def terms(member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int, around: Around) -> Terms:
     """On what terms this member gets suggestions: mutes, age, special grants, what became of earlier ones."""
-    specials: list[str] = []
-    if asked := rules(policy).specials:
-        verdicts = Verdicts(member, denied, role, visit, policy, now_s)
-        specials = [one.category for one in asked if isinstance(verdicts.used(one.scope, SUGGEST), Allow)]
     return Terms(
         mutes=frozenset((what.value, name) for what, name in mutes(member, denied)),
         age_at_least=member.age_at_least,
-        specials=frozenset(specials),
+        specials=specials(member, denied, role, visit, policy, now_s),
         memory=around.memory,
         zone=visit.zone,
     )

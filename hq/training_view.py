@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
 
+from consent import occasions
 from consent.grants import SUGGEST
 from hq import catalogs, ledger, membership, purchases
 from hq.audience import DAY_S, Known, is_of_age
@@ -118,7 +119,7 @@ class View:
             rules = {rule.id: rule for rule in policy.main.scopes}
             for scope in SCOPES:
                 rule = rules.get(scope)
-                if scope in said.scopes and rule is not None and _may_be_used(rule, said.event in standing.own):
+                if scope in said.scopes and rule is not None and _may_be_used(rule, standing.is_own(said)):
                     days[scope] = max(days.get(scope, 0), rule.retention_days)
         return _Granting(one, standing, days) if days else None
 
@@ -194,7 +195,8 @@ def _without(
 
 def _numbered(person: bytes, kept: list[tuple[Purchase, Bought]]) -> Iterator[Row]:
     """What was bought on one day in one way is one basket, as in the store (`consent.offered`)."""
-    placed = sorted((said.at_s // DAY_S, said.store == ONLINE, line.item) for said, line in kept)
+    began = occasions.days([line.item for _, line in kept], [said.at_s for said, _ in kept])
+    placed = sorted((day, said.store == ONLINE, line.item) for day, (said, line) in zip(began, kept, strict=True))
     places = {place: number for number, place in enumerate(sorted({(day, online) for day, online, _ in placed}))}
     for day, online, item in placed:
         yield Row(person, item, day, places[day, online])

@@ -1,12 +1,13 @@
 """Suggests to the members who are on a visit, and knows what was shown to each and what they made of it.
 
 What is suggested is made when a card first holds it, from what the member grants to this role in this zone, and stays
-as it is for the visit until the record, a mute, the catalog, the policy or the tables are others. The code that
-suggests gets item ids, times and counts (`consent.offered`).
+as it is for the visit until the record, a mute, a grant, the catalog, the policy or the tables are others. The code
+that suggests gets item ids, times and counts (`consent.offered`).
 
 I/O: the cache, through the replica and the assortment.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from consent import offered
 from consent.offered import NOTHING_OFFERED, Around, Offered
 from consent.suggest import choose
 from consent.suggest.choose import Told
+from consent.suggest.guard import Guard
 from consent.suggest.journey import COHORT, STAGE
 from consent.suggest.memory import Came, after
 from consent.suggest.model import Model
@@ -72,15 +74,24 @@ class _From:
 
 
 class _Made:
-    """What one role is shown. `scopes`: that it was made from, None: nothing may be shown; looked at each second."""
+    """What one role is shown, and what is looked at each second: `scopes` that it was made from, None: nothing may be
+    shown; and `specials`, the special categories that were granted for it.
+    """
 
-    __slots__ = ("at_s", "of", "offered", "scopes")
+    __slots__ = ("at_s", "of", "offered", "scopes", "specials")
 
-    def __init__(self, of: _From, scopes: frozenset[str] | None, at_s: int, offered: Offered) -> None:
+    def __init__(
+        self, of: _From, scopes: frozenset[str] | None, specials: frozenset[str], at_s: int, offered: Offered
+    ) -> None:
         self.of = of
         self.scopes = scopes
+        self.specials = specials
         self.at_s = at_s
         self.offered = offered
+
+    def still(self, scopes: frozenset[str] | None, specials: frozenset[str], now_s: int) -> bool:
+        """Whether it would be made of the same on the same day."""
+        return (self.scopes, self.specials, self.at_s // _DAY_S) == (scopes, specials, now_s // _DAY_S)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,7 +158,8 @@ class Offers:
         if before is not None and same and before.at_s == now_s:
             return before
         scopes = self._sources(member, denied, role, visit, policy, now_s)
-        if before is not None and same and before.scopes == scopes and before.at_s // _DAY_S == now_s // _DAY_S:
+        specials = offered.specials(member, denied, role, visit, policy, now_s)
+        if before is not None and same and before.still(scopes, specials, now_s):
             before.at_s = now_s
             return before
         around = self._around(held)
@@ -156,9 +168,13 @@ class Offers:
             found = Offered(offered.make(member, denied, role, visit, policy, now_s, around, scopes))
         if _is_told(member, policy):
             guard = offered.guard(member, denied, role, visit, policy, now_s, around, scopes or frozenset())
-            found = Offered(found.entries, {}, lambda item: guard.harmless(item).is_free)
-        made = held.made[role] = _Made(of, scopes, now_s, found)
+            found = Offered(found.entries, {}, self._harmless(guard))
+        made = held.made[role] = _Made(of, scopes, specials, now_s, found)
         return made
+
+    def _harmless(self, guard: Guard) -> Callable[[str], bool]:
+        """Asked anew of each item each time: a flag counts at once, also while the catalog is read anew."""
+        return lambda item: guard.harmless(item).is_free and self._assortment.name(item) is not None
 
     def _sources(
         self, member: Member, denied: Denied, role: str, visit: Visit, policy: Policy, now_s: int

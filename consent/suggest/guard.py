@@ -260,7 +260,9 @@ class Guard:
         return days is not None and len(days) >= self._least and self._occasions(days) >= self._least
 
     def _occasions(self, days: list[int]) -> int:
-        """On how many days the item was bought and kept, not too long ago. Several baskets of a day are one visit."""
+        """On how many days the item was bought and kept, not too long ago. Those of one occasion are of one day
+        (`consent.occasions`), and several occasions of a day count as one.
+        """
         since = self._since
         return len({*days}) if since is None else len({day for day in days if day > since})
 

@@ -16,7 +16,10 @@ EVERY = frozenset((*LISTS, STAGE, COHORT))
 
 def lines(chance, number):
     """Lines of few items, of any time or none, some of them with a quantity that says little, some given back."""
-    times = (None, NOW_S, NOW_S + 9, *(NOW_S - ago for ago in (5, DAY_S, 2 * DAY_S, *range(0, 40 * DAY_S, 90_000))))
+    midnight_s = NOW_S - NOW_S % DAY_S  # and so many seconds before and after that of three days ago
+    times = (None, NOW_S, NOW_S + 9, *(NOW_S - ago for ago in (5, DAY_S, 2 * DAY_S, *range(0, 40 * DAY_S, 90_000))),
+             *(midnight_s - 3 * DAY_S + at_s for at_s in (-13 * 3_600, -300, 300, 42_899, 42_900)),
+             midnight_s - 300, midnight_s + 300)  # fmt: skip
     many = (None, 1, 1, 2, 0, -1)
     return tuple(
         Item(chance.choice("abcdef"), "", chance.choice(times), chance.choice(many), chance.random() < 0.1)
@@ -26,16 +29,31 @@ def lines(chance, number):
 
 def day(line):
     """The day of a line; now, where its time is not known or has not come."""
-    return (NOW_S if line.at_s is None else min(line.at_s, NOW_S)) // DAY_S
+    return at_s(line) // DAY_S
+
+
+def at_s(line):
+    """The time of a line, or now."""
+    return NOW_S if line.at_s is None else min(line.at_s, NOW_S)
+
+
+def began(line, every):
+    """The day of the first purchase of the item within twelve hours of which it was bought; then of the next."""
+    first, times = None, (at_s(one) for one in every if one.item == line.item)
+    for time in sorted(one for one in times if one <= at_s(line)):
+        first = time if first is None or time - first >= 12 * 3_600 else first
+    return first // DAY_S
 
 
 def bought(lists):
     """(item, day, basket, quantity, returned, online): purchases as they stand, then what came back of them."""
     all_lines = [(line, scope == "history.online") for scope in HISTORIES for line in lists[scope]]
-    baskets = sorted({(day(line), online) for line, online in all_lines})
+    every = [line for line, _ in all_lines]
+    baskets = sorted({(began(line, every), online) for line, online in all_lines})
     found = [
-        (line.item, day(line), baskets.index((day(line), online)), max(1, line.quantity or 1), line.returned, online)
+        (line.item, day, baskets.index((day, online)), max(1, line.quantity or 1), line.returned, online)
         for line, online in all_lines
+        for day in [began(line, every)]
     ]
     said, purchases = [line.item for line, _ in all_lines if line.returned], [*found]
     for line in lists["returns"]:

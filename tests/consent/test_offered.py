@@ -8,7 +8,7 @@ from consent import offered
 from consent.mutes import MuteKind
 from consent.offered import Around, Offered
 from consent.suggest.choose import Chosen
-from consent.suggest.guard import Muting
+from consent.suggest.guard import Guard, GuardRule, Muting, Terms
 from consent.suggest.memory import Came
 from consent.suggest.rank import Place, Ranked, Reason, ReasonKind
 from consent.suggest.shelf import ShelfMaker
@@ -16,6 +16,7 @@ from tests.strategies import any_field, member
 from wire.items import Response
 from wire.member import Item, Value
 from wire.suggested import SuggestedKind, SuggestedPlace
+from wire.suggestions import DEFAULT
 from wire.views import Entry
 
 DAY_S = 86_400
@@ -52,6 +53,37 @@ def test_a_day_in_one_way_is_one_basket() -> None:
         ("tea", 19_997, 1, False), ("cup", 19_997, 1, False), ("tea", 19_991, 0, False), ("pot", 19_997, 2, True),
     }  # fmt: skip
     assert found.now_day == 20_000
+
+
+def test_a_visit_over_midnight_is_one_day_and_one_basket() -> None:
+    """Two tills five minutes apart are no habit, and an hour earlier they are none either; a day later they are."""
+    midnight_s = 3_600  # before `NOW_S`
+    sold = ShelfMaker()
+    sold.put("wine", ("drinks",), (), ("only_if_bought",))
+    shelf = sold.made()
+    for later, rule in (
+        (300, GuardRule.ONLY_IF_BOUGHT),
+        (11 * 3_600, GuardRule.ONLY_IF_BOUGHT),
+        (86_400, GuardRule.FREE),
+    ):
+        found = did(history_store=(bought("wine", 9, midnight_s + 60), bought("wine", 9, midnight_s + 60 - later)))
+        assert (len({one.day for one in found.bought}) == len({one.basket for one in found.bought}) == 1) is (
+            rule is GuardRule.ONLY_IF_BOUGHT
+        )
+        assert Guard(found, Terms(), shelf, DEFAULT).judge("wine").rule is rule
+    both = did(
+        history_store=(bought("wine", 9, midnight_s + 60),), history_online=(bought("wine", 9, midnight_s - 60),)
+    )
+    assert {one.day for one in both.bought} == {19_990}, "at a till and online"
+
+
+def test_when_a_guarded_thing_was_bought_moves_no_other_purchase() -> None:
+    """The same days of tea and cups, whatever was bought between them."""
+    plain = (bought("tea", 9, 3_700), bought("tea", 9, -39_000), bought("cup", 9, -7_000))
+    wine = tuple(bought("wine", 9, seconds) for seconds in (30_000, 3_650, 0, -20_000, -39_000))
+    days = [(one.item, one.day) for one in did(history_store=plain).bought]
+    mixed = did(history_store=(*wine, *plain)).bought
+    assert [(one.item, one.day) for one in mixed if one.item != "wine"] == days
 
 
 def test_what_came_back_is_told_once() -> None:

@@ -221,6 +221,22 @@ def test_the_view_has_three_columns_of_those_who_let_things_be_suggested(hq: Hea
     assert {one.person for one in rows}.isdisjoint(one.person for one in view(hq).rows(VersionKey().person, note))
 
 
+def test_two_tills_of_one_visit_are_one_basket_over_midnight_too(hq: Headquarters) -> None:
+    """By the day on which the occasion began, as the store counts it; twelve hours after its first it is another."""
+    assert importer.run(hq.engine, hq.keys, [member(100)], hq.now_ms).taken == 1
+    midnight_s = (hq.now_s // DAY_S - 20) * DAY_S
+    times_s = {"one": -120, "two": 180, "three": 12 * 3_600}
+    sent(hq, [bought(hq, 100, 20, "i-1", reference=one, at=midnight_s + at_s) for one, at_s in times_s.items()])
+    with writing(hq.engine) as connection:
+        locked = membership.lock_by_id(connection, hq.keys.custody, ["canary-member-100"])
+    key = VersionKey()
+    rows = [one for one in view(hq).rows(key.person, note) if one.person == key.person(next(iter(locked)))]
+    day = midnight_s // DAY_S
+    assert [(one.item, one.day, one.basket) for one in rows] == [
+        ("i-1", day - 1, 0), ("i-1", day - 1, 0), ("i-1", day, 1)
+    ]  # fmt: skip
+
+
 def note(reference: bytes, scope: str) -> None:
     """Nobody is noted."""
 

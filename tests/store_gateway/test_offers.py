@@ -19,7 +19,7 @@ from wire.items import MuteKind, Response, SuggestionOutcome
 from wire.member import Field, Item, Mode, SourceClass, State, Statement, Value, ValueClass
 from wire.policy import Policy, ScopeRule, Section, ValueType
 from wire.suggested import SuggestedKind, SuggestedPlace
-from wire.suggestions import Stage
+from wire.suggestions import SpecialScope, Stage, SuggestionPolicy
 from wire.sync import EventKind
 from wire.token import Kind
 
@@ -267,6 +267,7 @@ def test_what_becomes_of_a_suggestion_is_told_with_zone_stage_and_reason_of_its_
     shown = {(item, Response.SHOWN, "shoes", Stage.CHOOSING) for item in (TEA, CUP)}
     assert {*told(world)} == shown
     world.hears(person, Kind.HELP)
+    world.passes(0.1)
     section = card_of(world, tablet, handle, Section.SUGGESTIONS)
     (stage,) = (line for line in section.lines if line.scope == STAGE)
     assert stage.entries[0].concluded == Concluded(Stage.BUYING, None, Evidence.HELP, None)
@@ -387,6 +388,64 @@ def test_a_flag_that_comes_during_the_visit_takes_the_item_away() -> None:
     assert TEA not in ids(suggested(world, tablet, handle))
     world.passes(2)
     assert TEA not in ids(suggested(world, tablet, handle))
+
+
+def partnered(world: World, *items: str, diet_until_s: int | None = None) -> Person:
+    """Somebody on a visit of whom a partner's list says these items; and who lets a diet say something until then."""
+    person = world.joins(Mode.OPEN)
+    at_s = world.now_ms // 1000 - 9
+    listed = tuple(Item(one, one, None, None, False) for one in items)
+    theirs = Field("theirs", Value(items=listed), SourceClass.SECOND, "partner", ValueClass.ENGAGEMENT, at_s, at_s)
+    added = [lets(person, "theirs")]
+    if diet_until_s is not None:
+        added.append(replace(lets(person, "diet"), until_s=diet_until_s))
+    fields = (*person.member.fields, theirs)
+    world.changes(person, statements=(*person.member.statements, *added), fields=fields)
+    world.walks(person, 6)
+    return person
+
+
+def with_partner() -> Policy:
+    """The usual policy with a partner's list, and a diet that says whether things of health may be suggested."""
+    policy = suggesting()
+    made = next(one for one in policy.main.scopes if one.id == SCOPE)
+    used = tuple(replace(one, used_for=("suggest",)) if one.id == "diet" else one for one in policy.main.scopes)
+    told = SuggestionPolicy(specials=(SpecialScope("health", "diet"),))
+    scopes = (*used, replace(made, id="theirs", label="theirs"))
+    return replace(policy, main=replace(policy.main, scopes=scopes, suggestions=told))
+
+
+def test_a_special_grant_that_ends_during_the_visit_takes_its_items_away() -> None:
+    """From the open card, in the second it ends, as from a card that is opened later; what needs none stays."""
+    world = World(with_partner())
+    sells(world, vitamin=("special:health",), sock=())
+    until_s = world.now_ms // 1000 + 30
+    partnered(world, "vitamin", "sock", diet_until_s=until_s)
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert ids(suggested(world, tablet, handle)) == ["vitamin", "sock"]
+    world.passes(until_s - world.now_ms // 1000 - 1)
+    assert ids(suggested(world, tablet, handle)) == ["vitamin", "sock"]
+    world.passes(1)
+    assert ids(suggested(world, tablet, handle)) == ["sock"]
+
+
+def test_a_flag_counts_at_once_for_what_somebody_else_suggests() -> None:
+    """Also while a catalog that changed a moment ago is read anew; what was not flagged stays all the time."""
+    world = World(with_partner())
+    sells(world, hat=(), sock=(), scarf=(), **{f"i{number}": () for number in range(300)})
+    world.passes(120)
+    partnered(world, "hat", "sock", "scarf")
+    tablet = world.tablet()
+    handle = only(world, tablet)
+    assert ids(suggested(world, tablet, handle)) == ["hat", "sock", "scarf"]
+    sells(world, hat=("never",))
+    world.passes(0.2)
+    assert ids(suggested(world, tablet, handle)) == ["sock", "scarf"]
+    sells(world, sock=("never",))
+    for _ in range(6):
+        assert ids(suggested(world, tablet, handle)) == ["scarf"]
+        world.passes(1)
 
 
 def test_the_leave_to_suggest_withdrawn_at_hq_clears_the_open_card_and_the_memory() -> None:
