@@ -3,7 +3,7 @@
 A record's bucket is told by its path's leading bits: 10 for members, so that a million of them lie about 1,000 to a
 bucket, and 8 for anything else, whose rows are larger or nobody's. The number of a bucket of 8 bits is these bits, that
 of 10 bits has a 1 before them. The first version had 8 for members too, and what it made goes on so. A bucket's random
-key is made when its first row comes and is wrapped by the epoch key.
+key is made when its first row comes and is wrapped by the epoch key; it goes with its instance, before the rows do.
 
 While a bucket is re-sealed it has two keys: what is written is under the next one, and a row that the pass has not come
 to is under the old one. Which it is the row itself says, since each is bound to its version and opens under no other.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from store_gateway.cache import Cache
 from store_gateway.cache_keys import LOCAL_KEYS, LocalKey
 from store_gateway.epochs import LOCAL_NAME, Epochs
-from store_gateway.errors import CacheError
+from store_gateway.errors import CacheError, CacheReason
 from store_gateway.seal import KEY_BYTES, Entropy, Seal, bound_local, bound_row
 from wire.tree import PATH_BYTES
 
@@ -93,7 +93,7 @@ class Buckets:
             nonlocal bits, found
             if int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS) != bits:
                 bits = int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS)
-                found = self._keys(self.place(instance, name, path))
+                found = self._present(self.place(instance, name, path))
             opened, _ = _open_row(found, name, column, seq, sealed)
             end = 1 + opened[0]
             return opened[1:end], opened[end:]
@@ -104,7 +104,7 @@ class Buckets:
         self, instance: int, name: str, column: bytes, path: bytes, seq: int, sealed: bytes
     ) -> tuple[bytes, bytes]:
         """Key and body of a record. Raises: CacheError(CORRUPT) where the row is not the one written there."""
-        opened, _ = _open_row(self._keys(self.place(instance, name, path)), name, column, seq, sealed)
+        opened, _ = _open_row(self._present(self.place(instance, name, path)), name, column, seq, sealed)
         end = 1 + opened[0]
         return opened[1:end], opened[end:]
 
@@ -114,7 +114,7 @@ class Buckets:
 
     def open_local(self, table: str, key: bytes, sealed: bytes) -> bytes:
         """Such a row's content. Raises: CacheError(CORRUPT)."""
-        return _open_local(self._keys(LOCAL), table, key, sealed)[0]
+        return _open_local(self._present(LOCAL), table, key, sealed)[0]
 
     def place(self, instance: int, name: str, path: bytes) -> Place:
         """The bucket of a record's path."""
@@ -129,19 +129,31 @@ class Buckets:
         return Place(instance, name, (1 << MEMBER_BITS) | int.from_bytes(path[:2], "big") >> (16 - MEMBER_BITS))
 
     def _keys(self, place: Place) -> _Keys:
-        found = self._open.get((place.instance, place.bucket))
+        """The keys that close a row there, made where there are none."""
+        found = self._found(place)
         if found is None:
-            found = self._open[place.instance, place.bucket] = self._load(place)
+            key = self._entropy(KEY_BYTES)
+            self._put(place, _FIRST_VERSION, (key, None))
+            found = self._open[place.instance, place.bucket] = _Keys(_FIRST_VERSION, self._seal(key), None)
         return found
 
-    def _load(self, place: Place) -> _Keys:
-        row = self._cache.bucket(place.instance, place.bucket)
-        if row is not None:
+    def _present(self, place: Place) -> _Keys:
+        """The keys that open a row there. Raises: CacheError(CORRUPT) where they are gone and the instance is not."""
+        found = self._found(place)
+        if found is None:
+            raise CacheError(CacheReason.CORRUPT)
+        return found
+
+    def _found(self, place: Place) -> _Keys | None:
+        found = self._open.get((place.instance, place.bucket))
+        if found is None:
+            row = self._cache.bucket(place.instance, place.bucket)
+            if row is None:
+                return None
             key, following = self._epochs.unwrap(row, place.name)
-            return _Keys(row.version, self._seal(key), None if following is None else self._seal(following))
-        key = self._entropy(KEY_BYTES)
-        self._put(place, _FIRST_VERSION, (key, None))
-        return _Keys(_FIRST_VERSION, self._seal(key), None)
+            found = _Keys(row.version, self._seal(key), None if following is None else self._seal(following))
+            self._open[place.instance, place.bucket] = found
+        return found
 
     def _put(self, place: Place, version: int, keys: tuple[bytes, bytes | None]) -> None:
         with self._cache.transaction():
@@ -199,7 +211,9 @@ class Buckets:
             if not rows:
                 return
             after = rows[-1][:2]
-            keys, resealed = self._keys(place), []
+            keys, resealed = self._found(place), []
+            if keys is None:
+                return  # the instance was dropped meanwhile; its rows are on their way out
             for path, column, seq, sealed in rows:
                 if self.place(place.instance, place.name, path).bucket != place.bucket:
                     continue  # of a first version's bucket that has the same bits
@@ -215,7 +229,7 @@ class Buckets:
             after: LocalKey | None = None
             while rows := self._cache.local_between(table, after, _RESEALED):
                 after = rows[-1][0]
-                keys, resealed = self._keys(LOCAL), []
+                keys, resealed = self._present(LOCAL), []
                 for key, sealed in rows:
                     opened, is_old = _open_local(keys, table, _key_bytes(key), sealed)
                     if is_old:

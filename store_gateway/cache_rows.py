@@ -288,4 +288,6 @@ class RowTables:
         for erase in (_ERASE_NODES, _ERASE_FLOORS):
             if self._connection.execute(erase, (instance, MAX_SEQ, most)).rowcount:
                 return
+        # An earlier version made keys for rows that were going. The next instance may get the number.
+        self._connection.execute("delete from buckets where instance = ?", (instance,))
         self._connection.execute("delete from instances where id = ?", (instance,))

@@ -32,7 +32,10 @@ from wire.sync import Collection, Readiness
 
 _PERSIST_TIME_MS = 3_600_000  # an hour: so much too late at most is a key set's expiry judged after a start
 _NEW_CHALLENGE_S = 5.0
+_DAY_MS, _GRACE_MS = 86_400_000, 20 * 60_000  # slot now-1 still needs yesterday's keys
+_SILENT = 4  # heartbeats without a lease; before, trusted time, which may be ahead of HQ's, ends no day that HQ names
 _NO_ORDER = bytes(16)
+_Answer = sync.Challenge | sync.Unlock | sync.Lease | sync.Refusal | sync.Certificate
 
 _log = Log("dialogue")
 
@@ -49,6 +52,7 @@ class Dialogue:
         self._queue: list[sync.Message] = []
         self._link = False
         self._settled_mono_s = -math.inf  # of the hello whose lease the members agreed with last
+        self._silent_mono_s = -math.inf  # when HQ is taken to say nothing, if it gives no lease before
         self._unlocked_mono_s = -math.inf  # when the newest hello was sent that an unlock answered
         self.courier = Courier(store, box, entropy)
         self.keeper = Keeper()
@@ -133,24 +137,16 @@ class Dialogue:
         nonce = self._entropy(NONCE_BYTES)
         self.keeper.said_hello(nonce, now_mono_s, self._chance())
         self.counts["hellos"] += 1
-        self._queue.append(
-            sync.Hello(
-                nonce=nonce,
-                incarnation=cache.header.incarnation,
-                sealing_key=self.courier.sealing_key,
-                held=self.vault.holdings.held() if self.vault is not None else (),
-                last_event=cache.header.last_event,
-                key_set_version=self.courier.key_set.version,
-                readiness=readiness,
-                ticket=cache.header.ticket,
-                let_go=self.vault.outbox.let_go() if self.vault is not None else (),
-                software=self._software,
-                quarantined=self.replication.quarantined(),
-                epoch=self.epochs.known if self.epochs is not None else min(cache.epochs(), default=0),
-                certificate=self.trust.seen,
-                certificate_fault=self.trust.fault,
-            )
-        )
+        said = sync.Hello(
+            nonce=nonce, incarnation=cache.header.incarnation, sealing_key=self.courier.sealing_key,
+            held=self.vault.holdings.held() if self.vault is not None else (),
+            last_event=cache.header.last_event, key_set_version=self.courier.key_set.version, readiness=readiness,
+            ticket=cache.header.ticket, let_go=self.vault.outbox.let_go() if self.vault is not None else (),
+            software=self._software, quarantined=self.replication.quarantined(),
+            epoch=self.epochs.known if self.epochs is not None else min(cache.epochs(), default=0),
+            certificate=self.trust.seen, certificate_fault=self.trust.fault,
+        )  # fmt: skip
+        self._queue.append(said)
 
     # --- what comes down ---------------------------------------------------------------------------------------------
 
@@ -170,13 +166,17 @@ class Dialogue:
             self._on_message(arrived, now_mono_s, touched)
 
     def _take_key_set(self, payload: bytes) -> None:
+        """One is in force where it is kept, so that no start brings an older one back; else HQ sends it again."""
+        before = self.courier.key_set
         try:
-            if self.courier.take_key_set(payload):
+            if self.cache is not None and self.courier.take_key_set(payload):
+                self.cache.put_header(dataclasses.replace(self.cache.header, key_set=payload))
                 self.keeper.keys_ended = False
-                if self.cache is not None:
-                    self.cache.put_header(dataclasses.replace(self.cache.header, key_set=payload))
         except WireError as error:
             self.courier.dropped[error.reason.value] += 1
+        except CacheError:
+            self.courier.key_set = before
+            raise
 
     def _on_message(self, arrived: Arrived, now_mono_s: float, touched: Touched) -> None:
         match arrived.message:
@@ -208,13 +208,7 @@ class Dialogue:
             case _:
                 self.courier.dropped["kind"] += 1
 
-    def _on_answer(
-        self,
-        answer: sync.Challenge | sync.Unlock | sync.Lease | sync.Refusal | sync.Certificate,
-        sent_mono_s: float,
-        now_mono_s: float,
-        touched: Touched,
-    ) -> None:
+    def _on_answer(self, answer: _Answer, sent_mono_s: float, now_mono_s: float, touched: Touched) -> None:
         self.keeper.heard(now_mono_s)
         match answer:
             case sync.Challenge():
@@ -222,9 +216,7 @@ class Dialogue:
                 self.keeper.hello_soon(now_mono_s)
             case sync.Unlock():
                 if sent_mono_s < self._unlocked_mono_s:
-                    self.courier.dropped["older_unlock"] += (
-                        1  # a recording: its ticket and digest keys are not the newest
-                    )
+                    self.courier.dropped["older_unlock"] += 1  # a recording: its ticket and keys are not the newest
                 elif self.cache is not None:
                     self._unlocked_mono_s = sent_mono_s
                     self._unlock(self.cache, answer, touched)
@@ -280,16 +272,32 @@ class Dialogue:
         self, vault: Vault, lease: sync.Lease, sent_mono_s: float, now_mono_s: float, touched: Touched
     ) -> None:
         self.counts["leases"] += 1
+        self._silent_mono_s = sent_mono_s + _SILENT * lease.heartbeat_s
         vault.outbox.free(lease.events_through, sent_mono_s)
         named = {root.instance for root in lease.roots}
         for held in tuple(vault.holdings.instances.values()):
             if held.name not in named or (held.day is not None and held.day not in lease.key_days):
-                vault.drop(held.name, touched)
-                self.replication.drop(held.name)
+                self._drop(vault, held.name, touched)
         assert self.cache is not None  # the vault is its content
         trusted_ms = self.keeper.trusted_ms(now_mono_s) or 0
         if trusted_ms >= self.cache.header.trusted_ms + _PERSIST_TIME_MS:
             self.cache.put_header(dataclasses.replace(self.cache.header, trusted_ms=trusted_ms))
+
+    def _end_day(self, vault: Vault, now_mono_s: float, touched: Touched) -> bool:
+        """Where HQ says nothing, trusted time ends a day; whether it ended one. Raises: CacheError."""
+        now_ms = self.keeper.trusted_ms(now_mono_s)
+        if now_ms is None or now_mono_s < self._silent_mono_s:
+            return False
+        today = (now_ms - _GRACE_MS) // _DAY_MS
+        for held in vault.holdings.of(Collection.KEYRING):
+            if held.day is not None and held.day < today:
+                self._drop(vault, held.name, touched)
+                return True
+        return False
+
+    def _drop(self, vault: Vault, name: str, touched: Touched) -> None:
+        vault.drop(name, touched)
+        self.replication.drop(name)
 
     # --- the roots ---------------------------------------------------------------------------------------------------
 
@@ -309,6 +317,8 @@ class Dialogue:
         """A slice of what nobody waits for; whether there is more. Raises: CacheError."""
         if self._wiping:
             self._wipe()
+            return True
+        if self.vault is not None and self._end_day(self.vault, now_mono_s, touched):
             return True
         self.orders.advance(now_mono_s, touched)
         if self.orders.busy and self.orders.work(now_mono_s, touched):

@@ -132,8 +132,12 @@ class Epochs:
         rows = self._cache.buckets_before(self.newest, most)
         if not rows:
             return False
+        held = {one.id for one in self._cache.instances()}
         with self._cache.transaction():
             for row, instance in rows:
+                if row.instance and row.instance not in held:
+                    self._cache.drop_instance(row.instance)  # an earlier version made a key for rows that were going
+                    continue
                 name = instance or LOCAL_NAME
                 self._cache.put_bucket(
                     self.wrap(name, row.instance, row.bucket, row.version, self.unwrap(row, name))

@@ -176,8 +176,10 @@ class Holdings:
         return None if row is None or row.sealed is None else (self.open(held, row)[1], row.seq)
 
     def walk(self, held: Instance) -> Iterator[tuple[bytes, bytes]]:
-        """(key, body) of all live records, in slices. Raises: CacheError."""
+        """(key, body) of all live records, in slices, as long as the instance is held. Raises: CacheError."""
         for rows in self.cache.slices(held.id):
+            if self.instances.get(held.name) is not held:
+                return  # its keys are gone already, and its rows are going
             opened = self.buckets.opening(held.id, held.name)  # its keys may be others when the next slice is asked for
             yield from [opened(row.path, row.key_column, row.seq, row.sealed) for row in rows if row.sealed is not None]
 

@@ -252,12 +252,12 @@ class Keyring:
         for day in days:
             self._directory.phones.begin_day(day)
             for count, (pseudonym, day_keys) in enumerate(self._source.keyring(day), 1):
-                if day not in self._directory.phones.days:
-                    break  # it ended meanwhile
                 if (day, bucket_of(pseudonym)) not in self._overtaken:
                     self._directory.put_keys(day, pseudonym, day_keys)
                 if count % _SLICE == 0:
                     yield
+                    if day not in self._directory.phones.days:
+                        break  # it ended meanwhile
 
 
 class TableMaker:

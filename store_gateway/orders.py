@@ -21,6 +21,7 @@ from store_gateway.errors import CacheError
 from store_gateway.replication import Replication
 from store_gateway.vault import Touched, Vault
 from wire import schema, sync, tree
+from wire.errors import WireError
 from wire.limits import MAX_BODY_BYTES
 from wire.orders import WipeResult
 from wire.sync import Collection, Done, Order, Outcome, Verb
@@ -165,15 +166,22 @@ class Orders:
     def work(self, now_mono_s: float, touched: Touched) -> bool:
         """One slice of the first order in the row; whether there is more to do at once.
 
-        Raises: CacheError; that order is given up until it comes again.
+        One whose result has no form, or that ends without an outcome, has failed: it would not end otherwise the next
+        time. Raises: CacheError; that order is given up until it comes again.
         """
         if not self._jobs:
             return False
         order, steps = self._jobs[0]
         now_ms = self._host.keeper.trusted_ms(now_mono_s) or 0
         try:
-            step = next(steps)
-        except (CacheError, StopIteration):
+            step = next(steps, (Outcome.FAILED, b""))
+        except WireError as error:
+            _log.error(
+                "order_failed", verb=order.verb.name.lower(), order=order.id.hex(), reason=error.reason.value,
+                remedy="report it",
+            )  # fmt: skip
+            step = Outcome.FAILED, b""
+        except CacheError:
             self._jobs.popleft()
             raise
         if isinstance(step, tuple):

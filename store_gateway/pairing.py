@@ -13,7 +13,7 @@ from typing import Protocol
 from store_gateway.errors import CacheError
 from store_gateway.replica import Tablet
 from store_gateway.tries import Tries
-from wire import browsers, query, sync, synthetic
+from wire import browsers, query, synthetic
 from wire.policy import Policy
 from wire.query import Refused, RefusedReason
 
@@ -34,7 +34,6 @@ class Keeper(Protocol):
 
     def policy(self) -> Policy | None: ...
     def trusted_ms(self, now_mono_s: float) -> int | None: ...
-    def record(self, now_mono_s: float, *entries: tuple[sync.EventKind, bytes | None, object]) -> int: ...
     def add_tablet(self, tablet: Tablet) -> None: ...
     def tablet(self, secret_hash: bytes) -> Tablet | None: ...
     def tablets(self) -> tuple[Tablet, ...]: ...
@@ -111,7 +110,6 @@ class Pairing:
                 if is_probe(old):
                     self._keeper.unpair(old.id, now_mono_s)
             self._keeper.add_tablet(tablet)
-            self._keeper.record(now_mono_s, (sync.EventKind.PAIRING, None, sync.Pairing(tablet.id, True)))
         except CacheError:
             return DARK
         return query.Paired(secret, tablet.id, self._store, label_of(self._keeper.policy(), self._store))

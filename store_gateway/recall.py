@@ -22,15 +22,20 @@ _ROWS, _BYTES = 64, 256 * 1024  # read at once: some milliseconds
 
 
 def recall(cache: Cache, vault: Vault, since: int) -> Iterator[bytes | None]:
-    """None between slices, last the CBOR of `wire.recall.Recalled`. Raises: CacheError."""
+    """None between slices, last the CBOR of `wire.recall.Recalled`; nothing of it where HQ ends the members meanwhile.
+
+    Raises: CacheError, WireError.
+    """
     floors: list[FloorBelow] = []
     kept = bytearray()
     newer: list[Newer] = []
-    for held in tuple(vault.holdings.of(Collection.MEMBERS)):
-        floors.append(FloorBelow(b"", held.floor))
-        floors += [FloorBelow(prefix, as_of) for prefix, as_of in cache.floors(held.id) if as_of > held.floor]
+    members = _members(vault)
+    for held in members:
+        for some in _floors(held):  # before the rows: of what a floor says nothing is to be missing in them
+            floors += some
+            yield None
         path = column = b""
-        while rows := cache.after(held.id, path, column, _ROWS, _BYTES):
+        while members == _members(vault) and (rows := cache.after(held.id, path, column, _ROWS, _BYTES)):
             path, column = rows[-1].path, rows[-1].key_column
             for row in rows:
                 if row.seq > since:
@@ -39,12 +44,30 @@ def recall(cache: Cache, vault: Vault, since: int) -> Iterator[bytes | None]:
                 elif row.sealed is not None:
                     kept += row.key_column + row.seq.to_bytes(recalls.HELD_BYTES - len(row.key_column), "big")
             yield None
+    if members != _members(vault):
+        return
     denied, erased = tuple(_denied(vault)), tuple(cache.erased())
     yield schema.encode(
         Recalled(
             since, tuple(floors), bytes(kept), tuple(newer), _others(vault), denied, cache.header.incarnation, erased
         )
     )
+
+
+def _members(vault: Vault) -> tuple[Instance, ...]:
+    return tuple(vault.holdings.of(Collection.MEMBERS))
+
+
+def _floors(held: Instance) -> Iterator[list[FloorBelow]]:
+    """The floor of each two-byte node, in slices; said once where it is one for all below a shorter prefix."""
+    whole = held.floor
+    yield [FloorBelow(b"", whole)]
+    for first in range(256) if held.floors.highest > whole else ():
+        nodes = [bytes((first, second)) for second in range(256)]
+        below = [max(held.floor, held.floors.at(node)) for node in nodes]
+        least = min(below)
+        found = [FloorBelow(node, as_of) for node, as_of in zip(nodes, below, strict=True) if as_of > least]
+        yield [FloorBelow(nodes[0][:1], least), *found] if least > whole else found
 
 
 def _stripped(body: bytes) -> bytes:

@@ -229,7 +229,7 @@ class Replica:
         return self._changes(touched, now_mono_s)
 
     def add_tablet(self, tablet: Tablet) -> None:
-        """Keeps a paired tablet. Raises: CacheError."""
+        """Keeps a paired tablet and records it in one transaction. Raises: CacheError."""
         with self._writing(None) as vault:
             vault.add_tablet(tablet, 0.0)
 

@@ -108,12 +108,16 @@ class Vault:
             touched.anew = True
         if held.collection is Collection.STAFF:
             touched.staff.update(key.decode("utf-8", "replace") for key, _ in self.holdings.walk(held))
-        with self._cache.transaction():
-            self.holdings.drop(name)
-            if held.collection is Collection.MEMBERS:
-                self.memories.erase_all()
-            if held.collection is Collection.POLICY:
-                self._cache.erase_local("good", "name is not null")
+        try:
+            with self._cache.transaction():
+                self.holdings.drop(name)
+                if held.collection is Collection.MEMBERS:
+                    self.memories.erase_all()
+                if held.collection is Collection.POLICY:
+                    self._cache.erase_local("good", "name is not null")
+        except BaseException:
+            self.holdings.instances[name] = held  # the file has it still
+            raise
         if held.day is not None:
             touched.days.add(held.day)
             touched.days_gone.add(held.day)
@@ -365,9 +369,10 @@ class Vault:
             self.people.put_pin(number, pin.associate, pin.verifier, set_ms)
 
     def add_tablet(self, tablet: Tablet, now_mono_s: float) -> None:
-        """Keeps a tablet. Raises: CacheError."""
+        """Keeps a tablet, and the event. Raises: CacheError."""
         with self.writing(now_mono_s):
             self.paired.put(tablet)
+            self.outbox.add([(EventKind.PAIRING, None, sync.Pairing(tablet.id, True))], tablet.paired_ms)
 
     def unpair(self, tablet_id: str, at_ms: int, now_mono_s: float) -> None:
         """Forgets a tablet, and keeps the event. Raises: CacheError."""

@@ -286,6 +286,7 @@ class FakeReplica:
         """Keeps a tablet."""
         self._check()
         self._tablets[tablet.id] = tablet
+        self.events.append((sync.EventKind.PAIRING, None, sync.Pairing(tablet.id, True)))
 
     def tablet(self, secret_hash: bytes) -> Tablet | None:
         """The tablet with this secret."""

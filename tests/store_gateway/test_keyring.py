@@ -159,14 +159,25 @@ def test_what_changes_while_it_is_read_is_newer() -> None:
     assert [number for number in range(600) if not kinds[pseudonym(number)]] == [1, 400]
 
 
-def test_a_day_that_ends_while_it_is_read_is_not_read_on() -> None:
-    """HQ named it no more between two slices."""
-    found, directory = keyring(replica(600), [])
+def test_a_day_that_ends_while_it_is_read_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HQ named it no more between two slices: the replica is asked for nothing more of it."""
+    source, read = replica(600), []
+    whole = source.keyring
+
+    def noted(day: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        for one in whole(day):
+            read.append(one)
+            yield one
+
+    monkeypatch.setattr(source, "keyring", noted)
+    found, directory = keyring(source, [])
     while found.work(None, 0.0) and DAY not in directory.phones.days:
         pass
+    before = len(read)
     found.drop_day(DAY)
     work(found, None)
     assert DAY not in directory.phones.days
+    assert 0 < len(read) == before
 
 
 def test_what_can_wait_waits_for_a_pause() -> None:

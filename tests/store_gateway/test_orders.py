@@ -1,16 +1,19 @@
 """What HQ orders is done once, answered the same for ever, and survives a power cut at every step."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from store_gateway.disposal import left, opened, retire
 from store_gateway.errors import CacheReason
+from store_gateway.order_works import WORKS
+from store_gateway.orders import Step
 from store_gateway.replica import Tablet
 from tests.fakes.hq import STORE, TODAY, TODAY_MS, FakeHQ, Line, a_member
 from wire import envelope, schema, sync
+from wire.errors import Reason, WireError
 from wire.limits import MAX_BODY_BYTES
 from wire.member import Mode
 from wire.orders import Denial, DenialKind, EraseResult, ExportResult, KeyDay, WipeResult
@@ -413,7 +416,7 @@ def test_an_unpaired_tablet_is_unknown(full: Line, hq: FakeHQ) -> None:
     assert any(changes.unpaired == {"tablet-1"} and changes.urgent for changes in full.log)
     full.run(40)
     kinds = [event.kind for event in hq.events.values()]
-    assert kinds.count(EventKind.PAIRING) == 1
+    assert kinds.count(EventKind.PAIRING) == 2, "that it was paired, and that it is not any more"
     assert outcome(full, hq.order(Verb.UNPAIR, b"tablet-9")) is Outcome.NOTHING_TO_DO
 
 
@@ -434,3 +437,28 @@ def test_an_order_that_the_disk_refuses_is_done_when_it_comes_again(full: Line, 
     cache._connection.execute("PRAGMA query_only=OFF")
     full.run(10)
     assert outcome(full, order, seconds=2.0) in (Outcome.DONE, Outcome.NOTHING_TO_DO)
+
+
+def formless(*_: object) -> Iterator[Step]:
+    """The result has no form."""
+    yield True
+    raise WireError(Reason.SHAPE, "expected something else")
+
+
+def wordless(*_: object) -> Iterator[Step]:
+    """It ends, and says no outcome."""
+    yield True
+
+
+@pytest.mark.parametrize("work", [formless, wordless])
+def test_an_order_that_cannot_be_answered_has_failed(
+    full: Line, hq: FakeHQ, monkeypatch: pytest.MonkeyPatch, work: Callable[..., Iterator[Step]]
+) -> None:
+    """It is remembered so and not done again; the store is live, and does what else is ordered."""
+    monkeypatch.setitem(WORKS, Verb.EXPORT, work)
+    order = hq.order(Verb.EXPORT, ADA)
+    assert outcome(full, order) is Outcome.FAILED
+    monkeypatch.undo()
+    assert outcome(full, order) is Outcome.FAILED
+    assert full.live()
+    assert outcome(full, hq.order(Verb.EXPORT, BEN)) is Outcome.DONE
