@@ -95,7 +95,7 @@ def keep_days(engine: Engine, keys: Keys, now_ms: int) -> int:
                 changed += written
     for (store, day), ring in rings.items():
         if day < min(days) or day > today + 1:
-            _drop(engine, store, ring)
+            _end(engine, store, ring.name)
     return changed
 
 
@@ -106,7 +106,7 @@ def _are_kept(connection: Connection, days: Several[int], now_s: int) -> bool:
     count = connection.scalar(select(func.count()).select_from(stores)) or 0
     rings = (
         select(instances.c.day, func.min(instances.c.filled).label("least"), func.count().label("holders"))
-        .where(instances.c.collection == int(Collection.KEYRING))
+        .where(*records.KEYRINGS)
         .group_by(instances.c.day)
     )
     found = {row.day: row for row in connection.execute(rings)}
@@ -136,7 +136,7 @@ def _build(engine: Engine, keys: Keys, store: str, day: int, target: int, now_ms
         return until, commit.write(now_ms)
 
 
-def _drop(engine: Engine, store: str, ring: records.Instance) -> None:
+def _end(engine: Engine, store: str, name: str) -> None:
     with writing(engine) as connection:
-        records.begin(connection, [instance(Collection.MEMBERS, store), ring.name])
-        records.drop_instance(connection, ring)
+        locked = records.begin(connection, [instance(Collection.MEMBERS, store), name])
+        records.end_day(connection, locked.instances[name])

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from hq import nodes, records
-from hq.custody import InstanceKeys
+from hq.custody import SEALED_MORE_BYTES, InstanceKeys
 from hq.records import Instance
 from hq.tables import records as rows_of
 from wire import cbor, schema, tree
@@ -52,10 +52,15 @@ def answer_node(connection: Connection, found: Instance, wanted: Wanted) -> list
     if since or _live(connection, found, wanted.first) <= tree.RANGE_RECORDS:
         chosen = select(*_FIELDS).where(*wide).limit(tree.RANGE_RECORDS + 1)
         rows: Sequence[Any] = connection.execute(chosen).all()
-        if len(rows) <= tree.RANGE_RECORDS and sum(len(row[2] or b"") for row in rows) <= tree.RANGE_BYTES:
+        if len(rows) <= tree.RANGE_RECORDS and sum(_length(row[2]) for row in rows) <= tree.RANGE_BYTES:
             return [_range(source, wanted.first, wanted.last, since, 1, 1, rows)]
     children = Children(found.name, wanted.first, found.seq, nodes.children(connection, found.id, wanted.first))
     return [Answer(Kind.CHILDREN, schema.encode(children))]
+
+
+def _length(sealed: bytes | None) -> int:
+    """The length of a record's body, as it is told to the store; of a tombstone 0."""
+    return len(sealed) - SEALED_MORE_BYTES if sealed is not None else 0
 
 
 def _live(connection: Connection, found: Instance, prefix: bytes) -> int:
@@ -78,7 +83,7 @@ def _span(source: _Source, wanted: Wanted, since: int, wide: list[ColumnElement[
     fitting: list[tuple[bytes, Fields]] = []
     size_bytes, beyond = 0, None
     for path, key, seq, body in source.connection.execute(chosen.limit(tree.SPAN_RECORDS + 1)):
-        size_bytes += len(key) + len(body or b"") + tree.RECORD_BYTES
+        size_bytes += len(key) + _length(body) + tree.RECORD_BYTES
         if size_bytes > tree.SPAN_BYTES or len(fitting) == tree.SPAN_RECORDS:
             beyond = path[:_NODE_BYTES]
             break
@@ -100,7 +105,7 @@ def _parts(source: _Source, first: bytes, last: bytes, since: int) -> Iterator[A
     size_bytes = 0
     chosen = select(*_FIELDS).where(*wide).order_by(rows_of.c.path, rows_of.c.key)
     for key, seq, body in source.connection.execute(chosen):
-        length = len(body or b"")
+        length = _length(body)
         if parts[-1] and (size_bytes + length > tree.RANGE_BYTES or len(parts[-1]) >= tree.RANGE_RECORDS):
             parts.append([])
             size_bytes = 0

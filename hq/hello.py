@@ -25,6 +25,7 @@ from hq.sealer import Peer, Reply, Sealer
 from hq.tables import incarnations, instances, links, store_instances, stores
 from hq.tickets import Holder, Known, Shown, Verdict
 from wire import envelope
+from wire.keys import sealing_public
 from wire.sync import (
     Challenge,
     Collection,
@@ -167,7 +168,7 @@ class Hellos:
         """The answers to a hello that echoed a fresh challenge.
 
         Raises:
-            DatabaseUnavailable: nothing was concluded; the store will say it again.
+            DatabaseUnavailable: nothing was concluded; the store will say it again. WireError: its sealing key is none.
         """
         store: str = facts.row.store
         said = _Said(header, hello, now_ms)
@@ -175,6 +176,7 @@ class Hellos:
             self.beats.note(store, header.boot, now_ms, now_ms + facts.lease_s * 1000)
             messages: list[Message] = [self._lease(facts, said)]
         else:
+            sealing_public(hello.sealing_key)  # what follows is written, and records are sealed to this key
             with writing(self._engine) as connection:
                 messages = self._settle(connection, store, said)
         return self._close(store, header, hello, messages)
@@ -361,10 +363,7 @@ def _is_alive_now(facts: Facts, said: _Said) -> bool:
     What a box said before it was started again may come late, or be replayed: it echoes a challenge of that time. Only
     a challenge that HQ gave to this boot since then proves that two live at once.
     """
-    now_s = said.now_ms // 1000
-    stamp_s = int.from_bytes(said.header.nonce[:4], "big")
-    age_s = ((now_s & 0xFFFF_FFFF) - stamp_s + 2**31) % 2**32 - 2**31
-    return facts.row.boot is None or now_s - age_s > facts.row.bound_ms // 1000
+    return facts.row.boot is None or said.after_ms // 1000 > facts.row.bound_ms // 1000
 
 
 def _why(said: _Said, known: Known | None) -> str:

@@ -10,6 +10,7 @@ I/O: sqlalchemy.
 from collections import defaultdict
 from collections.abc import Collection as Several
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy import Column, Connection, Row, bindparam, delete, exists, inser
 from hq import custody
 from hq import nodes as tree_nodes
 from hq.custody import InstanceKeys, Place, Purpose, Seal, bound
+from hq.errors import SealBroken
 from hq.recovery_tables import recoveries
 from hq.tables import instances, links, nodes, outbox, records, store_instances
 from wire import schema, tree
@@ -32,6 +34,7 @@ from wire.sync import (
     Records,
     instance,
 )
+from wire.tree import DIGEST_KEY_BYTES
 
 DOWN, NOW = "down", "now"
 SHARED = frozenset({Collection.POLICY, Collection.CATALOG, Collection.AFFINITY})
@@ -39,6 +42,9 @@ _CHUNK = 500  # bound parameters of one statement
 _MESSAGE_BYTES = 48 * 1024  # bodies in one message; with the rest it stays below 64 KiB
 _MESSAGE_RECORDS = 256
 _RECORD_BYTES = 96  # key, seq and framing of one record, at most
+_OVER = -1  # `filled` of a keyring whose day is over
+_DAYS_REMEMBERED = 4  # of each store that are over: a clock that was wrong once ends two of them, and begins two others
+KEYRINGS = (instances.c.collection == int(Collection.KEYRING), instances.c.filled != _OVER)  # of days not over
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,10 +83,16 @@ def from_columns(columns: Sequence[Any]) -> Instance:
 def make_instance(
     connection: Connection, collection: Collection, name: str, day: int | None = None, *, filled: int = 0
 ) -> int:
-    """Makes an instance with its digest key where it is missing; its id. Shared ones are given to stores by `give`."""
+    """Makes an instance with its digest key where it is missing; its id. Shared ones are given to stores by `give`.
+
+    A day that was over begins again with the digest key and the seq that it had.
+    """
     title = instance(collection, name, day)
     known = connection.scalar(select(instances.c.id).where(instances.c.name == title))
     if known is not None:
+        again = update(instances).where(instances.c.id == known, instances.c.filled == _OVER).values(filled=filled)
+        if connection.execute(again).rowcount:
+            connection.execute(insert(store_instances).values(store=name, instance=known))
         return int(known)
     connection.execute(
         insert(instances).values(
@@ -114,11 +126,28 @@ def keys_of(connection: Connection, found: Instance) -> InstanceKeys:
     return custody.of(connection).instance(found.name, found.wrapped)
 
 
-def drop_instance(connection: Connection, found: Instance) -> None:
-    """Deletes an instance with all its rows; its counter row is locked."""
+def end_day(connection: Connection, found: Instance) -> None:
+    """Deletes a keyring's rows, and the key of their bodies; its counter row is locked.
+
+    Counter and digest key stay, of the last days that ended: if only HQ's clock was wrong, the day goes on from there.
+    Under smaller seqs it would make every store that still holds it look as if HQ came from a backup.
+    """
     for table in (records, nodes, store_instances):
         connection.execute(delete(table).where(table.c.instance == found.id))
-    connection.execute(delete(instances).where(instances.c.id == found.id))
+    over = {"filled": _OVER, "wrapped": _without_bodies(connection, found), "root": tree.Node().root, "live": 0}
+    connection.execute(update(instances).where(instances.c.id == found.id).values(**over))
+    ended = instances.c.store == found.store, instances.c.filled == _OVER
+    newest = connection.scalars(select(instances.c.id).where(*ended).order_by(instances.c.id.desc())).all()
+    connection.execute(delete(instances).where(instances.c.id.in_(newest[_DAYS_REMEMBERED:])))
+
+
+def _without_bodies(connection: Connection, found: Instance) -> bytes:
+    """Its digest key with another key for bodies: what was sealed opens no more, wherever a copy of it lies."""
+    kept, owner = custody.of(connection), custody.instance_owner(found.name)
+    made = kept.make_instance(found.name)
+    with suppress(SealBroken):  # then the row was changed outside of HQ, and the digest key is gone
+        made = kept.wrap(keys_of(connection, found).digest_key + kept.unwrap(made, owner)[DIGEST_KEY_BYTES:], owner)
+    return made
 
 
 def of_store(connection: Connection, store: str) -> list[Instance]:
@@ -132,10 +161,8 @@ def of_store(connection: Connection, store: str) -> list[Instance]:
 
 
 def keyrings(connection: Connection, names: Several[str]) -> list[Instance]:
-    """The keyring instances of these stores."""
-    wanted = select(instances).where(
-        instances.c.store.in_(sorted(names)), instances.c.collection == int(Collection.KEYRING)
-    )
+    """The keyring instances of these stores, of days that are not over."""
+    wanted = select(instances).where(instances.c.store.in_(sorted(names)), *KEYRINGS)
     return [from_row(row) for row in connection.execute(wanted.order_by(instances.c.id))]
 
 

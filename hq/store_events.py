@@ -191,7 +191,9 @@ def _insert(
 def note_let_go(connection: Connection, store: str, incarnation: bytes, told: Iterable[LetGo]) -> None:
     """What a hello says that the store let go, by kind."""
     connection.execute(delete(let_go).where(let_go.c.store == store, let_go.c.incarnation == incarnation))
-    rows = [{"store": store, "incarnation": incarnation, "kind": one.kind, "count": one.count} for one in told]
+    counts = {one.kind: one.count for one in told}  # of a kind that is named twice, the last word
+    place = {"store": store, "incarnation": incarnation}
+    rows = [{**place, "kind": kind, "count": count} for kind, count in counts.items()]
     if rows:
         connection.execute(insert(let_go), rows)
 

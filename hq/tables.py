@@ -91,8 +91,8 @@ instances = Table(
     _c("collection", Integer),
     _c("store", String(40), index=True, nullable=True),  # None: shared
     _c("day", Integer, nullable=True),
-    _c("filled", Integer),  # a keyring's buckets below this number have been built
-    _c("wrapped", LargeBinary(100)),  # its digest key and its bodies' key (hq.custody); they end with the row
+    _c("filled", Integer),  # a keyring's buckets below this number have been built; -1: its day is over
+    _c("wrapped", LargeBinary(100)),  # its digest key, which ends with the row, and its bodies' key (hq.custody)
     _c("generation", Integer),
     _c("n", BigInteger),
     _c("root", LargeBinary(16)),

@@ -10,6 +10,7 @@ I/O: the cache file, through `store_gateway.cache`.
 
 import dataclasses
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from wire.sync import Disclosure, Erased, Event, EventKind
 
 BATCH_EVENTS = 128
 BATCH_BYTES = 40 * 1024  # leaves room for the envelope in a payload
-WINDOW_EVENTS = 1024  # so many go up before a lease says that HQ stored them
+MOST_BATCHES = 8  # so many go up before a lease says that HQ stored them: HQ keeps 16 messages of a store waiting
 LIMIT_BYTES = 256 * 1024 * 1024
 ROOM_BYTES = 256 * 1024  # a full outbox is one again with room when so much is free: else it would flicker
 ROW_BYTES = 128  # what a row costs besides its sealed event: its columns, indexes and leaf
@@ -48,8 +49,8 @@ def _number(number: int) -> bytes:
 class Outbox:
     """The events of one unlocked cache. `sent`: the last number that went up since HQ's last word."""
 
-    __slots__ = ("_buckets", "_cache", "_let_go", "_limit_bytes", "_sizes", "_tag_key", "freed", "log", "sent",
-                 "sent_mono_s")  # fmt: skip
+    __slots__ = ("_buckets", "_cache", "_going", "_let_go", "_limit_bytes", "_sizes", "_tag_key", "freed", "log",
+                 "sent", "sent_mono_s")  # fmt: skip
 
     def __init__(self, cache: Cache, buckets: Buckets, entropy: Entropy, limit_bytes: int = LIMIT_BYTES) -> None:
         """Raises: CacheError."""
@@ -67,6 +68,7 @@ class Outbox:
         self.freed = int.from_bytes(self._state(_FREED), "big")
         self.sent = self.freed
         self.sent_mono_s = 0.0
+        self._going: deque[int] = deque()  # up to which number each batch goes that no lease has named
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -161,16 +163,19 @@ class Outbox:
                 self.log.free(through)
                 self._keep_state(_FREED, _number(through))
             self.freed = through
+        while self._going and self._going[0] <= self.freed:
+            self._going.popleft()
         if self.sent < self.freed or asked_mono_s > self.sent_mono_s:
-            self.sent = self.freed
+            self.rewind()
 
     def rewind(self) -> None:
         """The connection was lost: whatever is not known to be stored goes again."""
         self.sent = self.freed
+        self._going.clear()
 
     def waits(self) -> bool:
         """Whether `events` would give something."""
-        return self.sent < self._cache.header.last_event and self.sent - self.freed < WINDOW_EVENTS
+        return self.sent < self._cache.header.last_event and len(self._going) < MOST_BATCHES
 
     def waiting(self) -> int:
         """How many events HQ has not said to have stored; those that were let go count."""
@@ -197,6 +202,7 @@ class Outbox:
         whole = len(events) == len(rows) < BATCH_EVENTS  # nothing is left: the last numbers too were let go
         self.sent = self._cache.header.last_event if whole else events[-1].number
         self.sent_mono_s = now_mono_s
+        self._going.append(self.sent)
         return tuple(events)
 
     # --- of one member ----------------------------------------------------------------------------------------------

@@ -68,7 +68,8 @@ def close(header: Header, message: Message, signer: Ed25519PrivateKey, recipient
     """The payload for the broker.
 
     Raises:
-        WireError: the message is out of its schema's bounds, is not of the header's kind, or exceeds 64 KiB.
+        WireError: the message is out of its schema's bounds, is not of the header's kind, or exceeds 64 KiB; or nothing
+            can be sealed to that key.
     """
     if KINDS[type(message)] is not header.kind:
         raise WireError(Reason.SHAPE, "the header names another kind")
@@ -81,10 +82,13 @@ def close_encoded(
     """The payload of a message that is CBOR already, of the header's kind: for ranges, whose records are many.
 
     Raises:
-        WireError: it exceeds 64 KiB.
+        WireError: it exceeds 64 KiB, or nothing can be sealed to that key.
     """
     header_bytes = schema.encode(header)
-    sealed = _SUITE.encrypt(message, recipient, _INFO + header_bytes)
+    try:
+        sealed = _SUITE.encrypt(message, recipient, _INFO + header_bytes)
+    except ValueError as error:  # its X25519 half is of low order (wire.keys refuses such a key already)
+        raise WireError(Reason.SEAL, "expected a key to which something can be sealed") from error
     signature = signer.sign(_CONTEXT + cbor.encode([_VERSION, header_bytes, sealed]))
     payload = cbor.encode([_VERSION, header_bytes, sealed, signature])
     if len(payload) > MAX_PAYLOAD_BYTES:

@@ -15,7 +15,7 @@ from wire.items import MuteKind as MuteKind
 from wire.items import Proposal as Proposal
 from wire.items import Response as Response
 from wire.items import SuggestionOutcome as SuggestionOutcome
-from wire.limits import MAX_BODY_BYTES, Id16, Millis, Seq
+from wire.limits import MAX_BODY_BYTES, Id16, Millis
 from wire.schema import Count, Range, Size, exactly
 
 EventNumber = Annotated[int, Range(0, 2**63 - 1)]
@@ -207,7 +207,7 @@ class LogHead:
     `signature` is over `wire.merkle.head_input` with the event's `at_ms`; `peaks` is the frontier, greatest first.
     """
 
-    size: EventNumber
+    size: Annotated[int, Range(0, 2**62)]  # so that HQ can count on from there
     root: Hash32
     peaks: Annotated[tuple[Hash32, ...], Count(63)]
     signature: Annotated[bytes, exactly(64)]
@@ -258,7 +258,7 @@ class Applied:
     `delay_ms` is to the last of these, or to the apply where none did or none was open. seq: of the record.
     """
 
-    seq: Seq
+    seq: Annotated[int, Range(0, 2**63 - 1)]  # so that HQ can keep it
     delay_ms: Annotated[int, Range(0, 2**40)]
     acknowledged: Annotated[int, Range(0, 65_535)]
     open: Annotated[int, Range(0, 65_535)]

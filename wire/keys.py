@@ -26,6 +26,8 @@ SEALING_PUBLIC_BYTES = 1216
 _MLKEM_SEED_BYTES = 64
 _MLKEM_PUBLIC_BYTES = 1184
 _CONTEXT = b"consentry/1/keys"
+# With a point of low order every private key agrees on zeros (RFC 7748, 6.1): any one finds it.
+_ANY = X25519PrivateKey.from_private_bytes(bytes(32))
 
 _MARK = b"consentry/1/mark"
 _MARK_BYTES = 8
@@ -102,15 +104,14 @@ def sealing_public(raw: bytes) -> MLKEM768X25519PublicKey:
     """The public HPKE key of its 1,216 bytes.
 
     Raises:
-        WireError: another length, or no key.
+        WireError: another length, no key, or one to which nothing can be sealed: its X25519 half is of low order.
     """
     if len(raw) != SEALING_PUBLIC_BYTES:
         raise WireError(Reason.SIZE, f"a public sealing key has {SEALING_PUBLIC_BYTES} bytes")
     try:
-        return MLKEM768X25519PublicKey(
-            MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC_BYTES]),
-            X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC_BYTES:]),
-        )
+        x25519 = X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC_BYTES:])
+        _ANY.exchange(x25519)
+        return MLKEM768X25519PublicKey(MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC_BYTES]), x25519)
     except ValueError as error:
         raise WireError(Reason.SHAPE, "not a public sealing key") from error
 

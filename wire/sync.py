@@ -21,6 +21,7 @@ from wire.events import Dwell as Dwell
 from wire.events import Erased as Erased
 from wire.events import Event as Event
 from wire.events import EventKind as EventKind
+from wire.events import EventNumber as EventNumber
 from wire.events import Events as Events
 from wire.events import HelpStep as HelpStep
 from wire.events import LogEntry as LogEntry
@@ -204,7 +205,7 @@ class LetGo:
     """How many events of a kind the store had to drop for want of space."""
 
     ROW = True
-    kind: int
+    kind: Annotated[int, Range(0, 2**31 - 1)]  # of a later version perhaps
     count: Annotated[int, Range(0, 2**53)]
 
 
@@ -224,7 +225,7 @@ class Hello:
     incarnation: Id16
     sealing_key: Annotated[bytes, exactly(1216)]  # of this boot, whose private half lives in memory only
     held: Annotated[tuple[Held, ...], Count(64)]
-    last_event: int  # the highest event number given in this incarnation; 0: none
+    last_event: EventNumber  # the highest event number given in this incarnation; 0: none
     key_set_version: Annotated[int, Range(0, 2**32)]
     readiness: Readiness
     ticket: Annotated[bytes, Size(0, 16)]

@@ -1,13 +1,23 @@
 """What only time changes: grants that begin and end, values that grow old, days that come and go."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from hq import records
+from hq.alarm_tables import alarms
+from hq.database import reading
 from hq.days import buckets_due, valid_days
 from hq.door import Grant
+from hq.errors import SealBroken
+from hq.tables import instances
+from tests.fakes.store import FakeStore
 from tests.hq.headquarters import DAY_S, ROLES, STORE, Headquarters, items
 from wire import token
-from wire.sync import KEYRING_BUCKETS
+from wire.sync import KEYRING_BUCKETS, Lease, Refusal, RefusalReason
 
 TODAY = 20_778
 
@@ -120,3 +130,90 @@ def test_the_clock_job_twice_is_once(hq: Headquarters) -> None:
     before = hq.instances()
     assert hq.tick() == 0
     assert hq.instances() == before
+
+
+# --- HQ's clock was wrong --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(hq: Headquarters) -> FakeStore:
+    """A store that holds all that HQ does, day keys of some phones among it."""
+    hq.join_many(6)
+    hq.office.add_phone("m-0", hq.now_ms)
+    found = FakeStore(STORE, hq.identity, hq.root.public_key(), hq.keys.key_set, lambda: hq.now_ms)
+    found.come_up(hq.answers)
+    found.fill(hq.answers)
+    assert found.agrees()
+    return found
+
+
+@pytest.mark.parametrize("hours", [12.5, 31, 72])
+def test_a_clock_that_was_wrong_and_is_put_right_takes_no_store_away(
+    hq: Headquarters, store: FakeStore, hours: float
+) -> None:
+    """A store that heard nothing meanwhile is no restored backup's: it goes on, and holds what HQ holds."""
+    right_ms = hq.now_ms
+    hq.later(hours * 3600)
+    hq.office.withdraw("m-1", hq.now_ms)
+    hq.now_ms = right_ms
+    hq.later(4)
+    assert isinstance(store.say(hq.answers, store.hello())[-1], Lease)
+    store.fill(hq.answers)
+    store.say(hq.answers, store.hello())
+    assert store.agrees()
+    assert (len(hq.day_keys("m-0")), hq.day_keys("m-1")) == (2, ())
+    hq.check()
+    with reading(hq.engine) as connection:
+        assert connection.execute(select(alarms)).first() is None
+
+
+def test_a_store_that_heard_the_wrong_time_has_its_day_again(hq: Headquarters, store: FakeStore) -> None:
+    """It dropped the day as it was told, and is sent the day's digest key and records anew."""
+    right_ms = hq.now_ms
+    hq.later(25 * 3600)
+    store.say(hq.answers, store.hello())
+    store.say(hq.answers, store.hello())
+    assert f"keyring/{STORE}/{TODAY}" not in store.rows
+    hq.now_ms = right_ms
+    hq.later(4)
+    for _ in range(3):
+        store.say(hq.answers, store.hello())
+    store.fill(hq.answers)
+    assert store.agrees()
+    assert store.rows[f"keyring/{STORE}/{TODAY}"]
+
+
+def test_a_store_ahead_in_its_keyring_is_refused_whatever_the_clock_said(hq: Headquarters, store: FakeStore) -> None:
+    """A day that goes on goes on from where it was: one seq more is one that HQ never gave."""
+    right_ms = hq.now_ms
+    hq.later(25 * 3600)
+    hq.now_ms = right_ms
+    hq.later(4)
+    found = hq.instances()[f"keyring/{STORE}/{TODAY}"]
+    hello = store.hello()
+    held = tuple(replace(one, seq=found.seq + 1) if one.instance == found.name else one for one in hello.held)
+    (answer,) = store.say(hq.answers, replace(hello, held=held))
+    assert isinstance(answer, Refusal)
+    assert answer.reason is RefusalReason.AHEAD_OF_HQ
+
+
+def test_of_a_day_that_is_over_nothing_opens_and_little_is_kept(hq: Headquarters, store: FakeStore) -> None:
+    """Its bodies' key is gone with its rows; its counter is, once four more days are over."""
+    with reading(hq.engine) as connection:
+        row = connection.execute(select(instances).where(instances.c.day == TODAY)).one()
+        kept = connection.execute(select(records.records).where(records.records.c.instance == row.id)).all()
+    hq.later(13 * 3600)
+    with reading(hq.engine) as connection:
+        over = records.from_row(connection.execute(select(instances).where(instances.c.day == TODAY)).one())
+        keys = records.keys_of(connection, over)
+        assert connection.scalar(select(records.records).where(records.records.c.instance == over.id)) is None
+        assert over.name not in {one.name for one in records.keyrings(connection, [STORE])}
+    assert over.n == row.n
+    for one in kept:
+        with pytest.raises(SealBroken):
+            keys.open(one.key, one.seq, one.body)
+    for _ in range(6):
+        hq.later(DAY_S)
+    with reading(hq.engine) as connection:
+        days = connection.scalars(select(instances.c.day).where(instances.c.day.is_not(None)))
+        assert sorted(days) == [TODAY + number for number in range(3, 8)]

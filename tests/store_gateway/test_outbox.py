@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from consent.mutes import is_muted
 from consent.visit import NOTHING_DENIED
 from store_gateway.errors import CacheError, CacheReason
-from store_gateway.outbox import LET_GO, LIMIT_BYTES
+from store_gateway.outbox import LET_GO, LIMIT_BYTES, MOST_BATCHES
 from store_gateway.replica import Replica
 from tests.fakes.hq import STORE, FakeHQ, Line, a_member
 from wire import schema, sync
@@ -148,6 +148,43 @@ def test_hq_hears_what_was_let_go_and_waits_for_none_of_it(line: Line, hq: FakeH
     numbers = {number for _, number in hq.events}
     lacking = set(range(1, max(numbers))) - numbers
     assert len(lacking) == sum(one.count for one in told)
+
+
+def record_large(line: Line, times: int) -> None:
+    """Some looks at all that a card can show, of which forty fill a batch; with room for them."""
+    limit(line, LIMIT_BYTES)
+    large = replace(LOOK, scopes=tuple(f"scope.number.{number}" for number in range(60)))
+    line.replica.record(line.now_s, *[(EventKind.DISCLOSURE, ADA, large)] * times)
+
+
+def test_at_most_eight_batches_go_up_before_hq_says_that_it_stored_them(line: Line) -> None:
+    """However large the events are; one more for each that a lease names, and the same again after they were lost."""
+    record_large(line, 500)
+    box = outbox(line)
+
+    def goes() -> list[sync.Events]:
+        found = []
+        while box.waits():
+            found.append(box.events(line.now_s))
+        return found
+
+    first = goes()
+    assert len(first) == MOST_BATCHES
+    assert first[-1].through < 500
+    box.free(first[2].through, line.now_s)
+    more = goes()
+    assert [one.after for one in more] == [first[-1].through, more[0].through, more[1].through]
+    box.rewind()
+    assert goes()[:5] == [replace(one, freed=first[2].through) for one in first[3:]]
+
+
+def test_more_than_eight_batches_arrive_whole(line: Line, hq: FakeHQ) -> None:
+    """Lease for lease, until none waits."""
+    record_large(line, 500)
+    line.up()
+    line.run(200, step_s=2)
+    assert outbox(line).waiting() == 0
+    assert len([event for event in hq.events.values() if event.kind is EventKind.DISCLOSURE]) == 500
 
 
 def test_letting_go_opens_nothing(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

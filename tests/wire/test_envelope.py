@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +183,15 @@ def test_a_huge_message_is_not_sent():
     with pytest.raises(WireError) as caught:
         envelope.close(header, of(sync.MAX_BODY_BYTES, 20_000), HQ_SIGNING, BOOT_PUBLIC)
     assert caught.value.reason is Reason.SIZE
+
+
+def test_what_cannot_be_sealed_is_not_sent():
+    """A key whose X25519 half is of low order, had it not been refused before: a WireError, as of anything wrong."""
+    mlkem = MLKEM768PrivateKey.generate().public_key()
+    barren = MLKEM768X25519PublicKey(mlkem, X25519PublicKey.from_public_bytes(bytes(32)))
+    with pytest.raises(WireError) as caught:
+        envelope.close(HEADER, MESSAGE, HQ_SIGNING, barren)
+    assert caught.value.reason is Reason.SEAL
 
 
 def test_a_message_of_another_kind_than_its_header_is_not_sent():

@@ -108,6 +108,23 @@ def test_bytes_that_are_no_public_key_are_refused():
     assert caught.value.reason is Reason.SHAPE
 
 
+# X25519's points of low order (RFC 7748, 6.1), and the same above the prime.
+P = 2**255 - 19
+ORDER_8 = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+LOW_ORDER = [one.to_bytes(32, "little") for one in (0, 1, *ORDER_8, P - 1, P, P + 1, 2**255)]
+
+
+@pytest.mark.parametrize("half", LOW_ORDER, ids=bytes.hex)
+def test_a_key_to_which_nothing_can_be_sealed_is_refused(half):
+    """Its X25519 half is of low order: whoever seals to it gets an error, so nobody ever holds it as a key."""
+    with pytest.raises(WireError) as caught:
+        keys.sealing_public(keys.sealing_public_bytes(PRIVATE)[:1184] + half)
+    assert caught.value.reason is Reason.SHAPE
+
+
 def test_too_many_keys_make_no_key_set():
     """A key set has at most eight keys of a kind, numbered from 1."""
     with pytest.raises(WireError):
