@@ -10,6 +10,7 @@ I/O: sqlalchemy.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -38,6 +39,7 @@ KEPT_MS = 30 * 86_400_000
 MOST_AT_ONCE = 500
 CURSOR = r"^[0-9]{1,16}(-[0-9a-f]{8})?$"
 _CURSOR_BYTES = 4  # of the hash
+_LAST_S = 253_402_300_799  # RFC 3339 has years of four digits
 ERASURE = "erasure"  # the method of the event that ends a member
 MERGE = "merge"  # that of the one that ends an id which leads to another member from then on
 
@@ -318,17 +320,22 @@ def forget(connection: Connection, now_ms: int) -> int:
 
 
 def plain(found: Sequence[Change]) -> list[dict[str, Any]]:
-    """The changes as JSON has them; what is not said is left out."""
+    """The changes as JSON has them, times as RFC 3339 in UTC; what is not said is left out."""
     return [_plain(one) for one in found]
 
 
 def _plain(one: Change) -> dict[str, Any]:
     said: dict[str, Any] = {
-        "number": one.number, "kind": one.kind, "member": one.member, "recorded": one.recorded_s,
-        "chosen": one.chosen_s, "method": one.method, "purpose": one.purpose,
+        "number": one.number, "kind": one.kind, "member": one.member, "recorded": _instant(one.recorded_s),
+        "chosen": _instant(one.chosen_s), "method": one.method, "purpose": one.purpose,
         "scopes": None if one.scopes is None else list(one.scopes),
-        "stores": None if one.stores is None else list(one.stores), "brand": one.brand, "until": one.until_s,
+        "stores": None if one.stores is None else list(one.stores), "brand": one.brand, "until": _instant(one.until_s),
         "notice": None if one.notice is None else one.notice.hex(), "mode": one.mode, "name": one.name,
         "muted": None if one.muted is None else {"what": one.muted[0], "id": one.muted[1]}, "into": one.into,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _instant(at_s: int | None) -> str | None:
+    """With milliseconds, as all times of the API: texts of one form are in the order of their times."""
+    return None if at_s is None else f"{datetime.fromtimestamp(min(at_s, _LAST_S), UTC).isoformat()[:19]}.000Z"

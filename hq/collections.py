@@ -74,7 +74,7 @@ def group_of(told: Any) -> GroupKind | None:
 
 def group_name(name: Any, where: str) -> str:
     """The name of a category or a theme, as items bear it. Raises: Refused."""
-    if not isinstance(name, str) or not 1 <= len(name.encode("utf-8", "replace")) <= MAX_KEY_BYTES:
+    if not isinstance(name, str) or _key(name) is None:
         raise Refused(Reason.MALFORMED, where, f"a name of 1 to {MAX_KEY_BYTES} bytes")
     return name
 
@@ -110,10 +110,19 @@ def affinity_files(folder: Path) -> dict[bytes, bytes]:
 
 def key_of(name: str, where: str) -> bytes:
     """The key of an item or a part by its name. Raises: Refused."""
-    key = name.encode("utf-8", "surrogatepass")
-    if not 1 <= len(key) <= MAX_KEY_BYTES:
+    key = _key(name)
+    if key is None:
         raise Refused(Reason.MALFORMED, where, f"an id of 1 to {MAX_KEY_BYTES} bytes")
     return key
+
+
+def _key(name: str) -> bytes | None:
+    """None: too long or empty, with a NUL, or no text of UTF-8: nobody could ask for it, nor take it out again."""
+    try:
+        key = name.encode()
+    except UnicodeEncodeError:
+        return None
+    return key if 1 <= len(key) <= MAX_KEY_BYTES and b"\0" not in key else None
 
 
 def publish(

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -242,10 +243,17 @@ class Custody:
     def lookup(self, connection: Connection, ids: Iterable[str], *, making: bool = False) -> dict[str, bytes]:
         """HMAC-SHA256(lookup key, id) of each, 32 bytes; none where nobody was ever a member.
 
-        `making`: in a transaction that writes, so that the key may be made.
+        What UTF-8 cannot carry, such as an unpaired surrogate, is nobody's id, and is not in the answer. `making`: in
+        a transaction that writes, so that the key may be made.
         """
         key = self._purpose_key(connection, Purpose.LOOKUP, making=making)
-        return {} if key is None else {one: hmac.digest(key, one.encode(), "sha256") for one in ids}
+        if key is None:
+            return {}
+        made = {}
+        for one in ids:
+            with suppress(UnicodeEncodeError):
+                made[one] = hmac.digest(key, one.encode(), "sha256")
+        return made
 
     def references(self, connection: Connection, ids: Iterable[str]) -> dict[str, bytes]:
         """HQ's own name of each of these members, 16 bytes; who is not a member is not in the answer."""

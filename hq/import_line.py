@@ -223,16 +223,27 @@ def _text(table: dict[str, Any], key: str, where: str, missing: Any = ...) -> An
     given = table.get(key)
     if given is None and missing is not ...:
         return missing
-    if not isinstance(given, str):
+    if not _is_text(given):
         raise Refused(Reason.MALFORMED, _at(where, key), "a text")
     return given
 
 
 def _texts(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     given = _list(table, key, where)
-    if not all(isinstance(one, str) for one in given):
+    if not all(map(_is_text, given)):
         raise Refused(Reason.MALFORMED, _at(where, key), "a list of texts")
     return tuple(given)
+
+
+def _is_text(given: object) -> bool:
+    """Whether both databases can keep it: UTF-8 has no lone surrogate, PostgreSQL's text has no NUL."""
+    if not isinstance(given, str) or "\0" in given:
+        return False
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list(table: dict[str, Any], key: str, where: str) -> list[Any]:

@@ -79,9 +79,9 @@ def _is_text(one: object) -> bool:
 
 
 def _bytes(text: str) -> int:
-    """How many bytes a text has; 0 of one that is none in UTF-8, such as a lone surrogate."""
+    """How many bytes a text has; 0 of one that is none: UTF-8 has no lone surrogate, PostgreSQL's text has no NUL."""
     try:
-        return len(text.encode())
+        return 0 if "\0" in text else len(text.encode())
     except UnicodeEncodeError:
         return 0
 

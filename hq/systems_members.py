@@ -1,4 +1,4 @@
-"""Takes members of other systems: who there is, and from which age on and where; and values of their profiles.
+"""Takes members of other systems: who there is, and from which age on and where; values of their profiles; who goes.
 
     {"member": "m-1", "age_at_least": 18, "jurisdiction": "DE"}
     {"scope": "size.shoe", "value": "42", "source": "zero", "surface": "webshop", "collected": 1772359200}
@@ -11,7 +11,7 @@ I/O: sqlalchemy.
 
 from sqlalchemy import Engine
 
-from hq import door, import_line, jurisdictions, ledger, membership, office, profile_age, publication
+from hq import door, erasure, import_line, jurisdictions, ledger, membership, office, profile_age, publication
 from hq.audience import value_type
 from hq.database import writing
 from hq.errors import Reason, Refused
@@ -81,13 +81,28 @@ def _about(row: Row, before: About) -> About:
     return About(before.id, row.whole("age_at_least", 0, 150, before.age_at_least), where)
 
 
+def erase(engine: Engine, keys: Keys, batch: list[Line], now_ms: int) -> tuple[list[tuple[int, bytes]], list[Problem]]:
+    """Erases members, a transaction each: of which line, with the reference of each erasure; and lines that name none.
+
+    Raises: DatabaseUnavailable; those before are erased.
+    """
+    begun, refused = [], []
+    for line in batch:
+        try:
+            member = Row(line.said, "member").text("member", most_bytes=64)
+            begun.append((line.number, erasure.erase(engine, keys, member, now_ms)))
+        except Refused as error:
+            refused.append(problem(line, error))
+    return begun, refused
+
+
 def put_profile(
     engine: Engine, keys: Keys, system: System, member: str, lines: list[Line], now_ms: int
 ) -> Taken:  # fmt: skip
     """Sets values of one member's profile; those of other scopes stay. What is refused is listed, the rest is taken.
 
     Raises:
-        Refused: no such member, or too much in all. DatabaseUnavailable.
+        Refused: no such member. DatabaseUnavailable.
     """
     with writing(engine) as connection:
         locked = membership.lock_by_id(connection, keys.custody, [member])
@@ -98,6 +113,7 @@ def put_profile(
         standing = fold(ledger.of_members(connection, locked)[whose])
         before = {one.scope: one for one in membership.fields(connection, locked).get(whose, ())}
         after = dict(before)
+        size_bytes = sum(map(_bytes, before.values()))
         gone = membership.gone(connection, locked)[whose]
         refused: list[Problem] = []
         for line in lines:
@@ -111,16 +127,21 @@ def put_profile(
                 held = after.get(found.scope)
                 if held is not None and held.surface != SURFACE and held.confirmed_s > found.confirmed_s:
                     raise Refused(Reason.EXISTS, "confirmed", "a value that was confirmed later than the one here")
-                after[found.scope] = found
+                grown_bytes = size_bytes + _bytes(found) - (0 if held is None else _bytes(held))
+                if grown_bytes > max(size_bytes, door.MAX_PROFILE_BYTES):  # what makes it smaller is always taken
+                    raise Refused(Reason.TOO_LARGE, "value", f"at most {door.MAX_PROFILE_BYTES} bytes of a profile")
+                after[found.scope], size_bytes = found, grown_bytes
             except Refused as error:
                 refused.append(problem(line, error))
         changed = [scope for scope, one in after.items() if before.get(scope) != one]
-        if sum(len(schema.encode(one)) for one in after.values()) > door.MAX_PROFILE_BYTES:
-            raise Refused(Reason.TOO_LARGE, "profile", f"at most {door.MAX_PROFILE_BYTES} bytes in all")
         if changed:
             membership.put_fields(connection, locked, {whose: after.values()})
             publication.refresh(connection, keys, locked, now_ms, urgent=True)
         return Taken(len(changed), refused)
+
+
+def _bytes(one: Field) -> int:
+    return len(schema.encode(one))
 
 
 def _field(row: Row, system: System, now_ms: int) -> Field:

@@ -8,6 +8,7 @@ What the requests of a store's tablets and of HQ's callers have in common is her
 I/O: cheroot; its only importer.
 """
 
+import ipaddress
 import json
 import selectors
 import socket
@@ -285,12 +286,12 @@ class Server:
                 return
 
     def _admit(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
-        connection = Connection(sock, str(peer[0]))
+        connection = Connection(sock, _address(str(peer[0])))
         refusal, gave_way = self._connections.admit(connection, self._clock())
         self._count(Refusal.GAVE_WAY, int(gave_way))
         if refusal is None:
             try:
-                threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
+                threading.Thread(target=self._serve, args=(connection, peer[1]), daemon=True).start()
                 self._counts.add("connections")
                 return
             except RuntimeError:  # no thread to be had
@@ -310,7 +311,7 @@ class Server:
         if times:
             self._counts.add("connections_refused", refusal.value, times)
 
-    def _serve(self, connection: Connection, peer: tuple[Any, ...]) -> None:
+    def _serve(self, connection: Connection, port: int) -> None:
         """One connection, from handshake to close, in its own thread."""
         conversation = None
         try:
@@ -323,7 +324,7 @@ class Server:
                 connection.become(secured)
                 self._shake_hands(secured)
             conversation = _Conversation(self._http, connection, self._clock, self._request_s)
-            conversation.remote_addr, conversation.remote_port = str(peer[0]), peer[1]
+            conversation.remote_addr, conversation.remote_port = connection.address, port
             conversation.run()
         except (OSError, ValueError):  # the peer is gone, or its handshake is none; ValueError: closed under a write
             self._counts.add("connection_errors")
@@ -334,3 +335,13 @@ class Server:
             connection.end()
             connection.close()
             self._connections.leave(connection)
+
+
+def _address(told: str) -> str:
+    """A peer's address; that of IPv4 where an IPv6 socket was reached by it (RFC 4291 section 2.5.5.2).
+
+    So it is the same peer on either socket, and whoever counts by networks of IPv6 does not count all of IPv4 as one.
+    """
+    address = ipaddress.ip_address(told)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return told if mapped is None else str(mapped)

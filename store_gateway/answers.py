@@ -19,7 +19,8 @@ from wire import query, trust
 from wire.query import Refused, RefusedReason
 
 _FORBIDDEN = Refused(RefusedReason.FORBIDDEN)
-_UNTOUCHED = (query.AskSession, query.Watch, query.Acknowledge)  # the page asks by itself: nobody touched the tablet
+# The page asks by itself: nobody touched the tablet. Of a card it depends on which are open (`store_gateway.looks`).
+_UNTOUCHED = (query.AskSession, query.Watch, query.Acknowledge, query.AskCard)
 
 
 class Answers:

@@ -12,6 +12,7 @@ from consent.card import Built, build
 from consent.decide import Deny, Ground
 from consent.grants import PRESENCE
 from consent.visit import Visit
+from store_gateway.assortment import Assortment
 from store_gateway.core.presence import Presence
 from store_gateway.doors import DARK, Session
 from store_gateway.errors import CacheError
@@ -43,11 +44,14 @@ class Keeper(Protocol):
 class Looks:
     """See the module."""
 
-    def __init__(self, keeper: Keeper, standing: Standing, presence: Presence, offers: Offers) -> None:
+    def __init__(
+        self, keeper: Keeper, standing: Standing, presence: Presence, offers: Offers, assortment: Assortment
+    ) -> None:
         self._keeper = keeper
         self._standing = standing
         self._presence = presence
         self._offers = offers
+        self._assortment = assortment
         self._recorded: dict[bytes, set[tuple[bytes, frozenset[str]]]] = {}  # handle -> (session, scopes)
         self._refused_once: set[tuple[bytes, bytes]] = set()  # (handle, session)
         self._waiting: list[Entry] = []
@@ -59,7 +63,13 @@ class Looks:
     def card(
         self, session: Session, handle: bytes, section: Section | None, now_mono_s: float, now_ms: int
     ) -> query.Card | query.Withheld | query.Refused:
-        """The card as this session may see it now. The caller has checked the lease."""
+        """The card as this session may see it now. The caller has checked the lease.
+
+        Whoever asks for what is not open has touched the tablet; what is open the page asks for again by itself.
+        """
+        opened = self._open.get(session.key)
+        if opened is None or section not in opened.versions(handle):
+            session.active_mono_s = now_mono_s
         pseudonym = self._presence.find(handle)
         visit = self._presence.visit(pseudonym) if pseudonym is not None else None
         built = self._build(session, pseudonym, section, now_ms) if pseudonym is not None else None
@@ -190,7 +200,8 @@ class Looks:
         dismissed = self._dismissed.get(session.key, set[str]())
         offered = self._offers.of(pseudonym, visit, session.role, policy, now_ms)
         return build(
-            member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed, offered
+            member, denied, session.role, visit, policy, section, now_ms, session.associate, dismissed, offered,
+            self._assortment.sort_of(),
         )  # fmt: skip
 
     def _refuse(self, session: Session, pseudonym: bytes, handle: bytes, refused: Deny) -> None:

@@ -38,7 +38,7 @@ class Calls(web_calls.Calls):
 
 
 def publish(app: Flask, version: str, cookies: Cookies, *calls: Calls) -> None:
-    """Registers the calls and serves their OpenAPI 3.1 document at `/api/v1/openapi.json`."""
+    """Registers the calls and serves their OpenAPI 3.1 document at `/openapi.json`, and at `/api/v1/openapi.json`."""
     document = web_calls.Document(app, "Consentry, HQ", version, "/api/v1", Calls)
     for name, cookie in (("session", cookies.session), ("staff", cookies.staff)):
         document.cookie(name, cookie)
@@ -48,3 +48,4 @@ def publish(app: Flask, version: str, cookies: Cookies, *calls: Calls) -> None:
     document.register_field(schemas.Token, "string", None)
     for one in calls:
         document.register_blueprint(one.blueprint)
+    app.add_url_rule("/openapi.json", "openapi", app.view_functions["api-docs.openapi_json"])

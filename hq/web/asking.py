@@ -176,6 +176,8 @@ def peer() -> bytes:
     except ValueError:
         network = b""
     else:
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None  # as some proxies say IPv4
+        address = mapped or address
         network = address.packed if address.version == 4 else address.packed[:8]
     return tag(network)
 

@@ -37,10 +37,11 @@ def make() -> pages.Part:
         """What happens in this store, and the field for the digits."""
         return _shown(store.lower())
 
-    @part.post("/leave/<store>")
+    @part.post("/leave/<store>", strict_slashes=False)
     def leave(store: str) -> Response:
         """Hands the digits to the store."""
         _speak()
+        store = store.lower()
         try:
             with asking.writing() as connection:
                 code = request.form.get("code", "")[:_MOST_TYPED]

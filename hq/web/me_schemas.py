@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, ValidationError, fields, post_dump, validate
 
 from hq.choosing import LASTS_DAYS, MOST_DAYS
 from hq.web.me_lines import MOST_CHANGES, OneByOne
-from hq.web.schemas import Asked, Instant, Shown, language, word
+from hq.web.schemas import Asked, Instant, Shown, language, printable, word
 from hq.web.schemas import text as printed
 
 _STORE: Final = r"^[a-z0-9-]{1,40}$"
@@ -62,7 +62,7 @@ class Word(fields.Field[Any]):
 def store_id(**options: Any) -> fields.String:
     """A store's id."""
     options.setdefault("required", True)
-    return fields.String(validate=validate.Regexp(_STORE), **options)
+    return fields.String(validate=[validate.Regexp(_STORE), printable], **options)  # `$` lets a line break pass
 
 
 def some(one: fields.Field[Any], most: int, **options: Any) -> fields.List[Any]:

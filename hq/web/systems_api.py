@@ -5,7 +5,7 @@ I/O: answers HTTP requests (flask) from HQ's database.
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response
 from flask.views import MethodView
@@ -32,8 +32,9 @@ from hq.systems_line import MOST_BODY_BYTES, Line
 from hq.web import asking, systems_guard
 from hq.web.api import SYSTEM, Calls
 from hq.web.schemas import Query, Shown, text
-from hq.web.systems_guard import LINES, ReportShown
+from hq.web.systems_guard import LINES, ONCE, RefusedShown, ReportShown
 
+F = TypeVar("F", bound=Callable[..., Any])
 Batch = list[Line]
 
 calls = Calls("systems", "", "What other systems bring. Lists of up to 10,000 lines, as JSON or NDJSON.",
@@ -50,6 +51,19 @@ class BegunShown(Shown):
     """An erasure that was begun."""
 
     erasure = fields.String(metadata={"description": "by which the erasure is found, 16 hex digits"})
+
+
+class BegunOfLineShown(BegunShown):
+    """An erasure that was begun by a line."""
+
+    line = fields.Integer(metadata={"description": "its number, from 1"})
+
+
+class AllBegunShown(Shown):
+    """Erasures that were begun, and the lines by which none was."""
+
+    erasures = fields.List(fields.Nested(BegunOfLineShown))
+    refused = fields.List(fields.Nested(RefusedShown))
 
 
 def _taken(
@@ -70,11 +84,24 @@ def _taken(
     return systems_guard.once(who, run)
 
 
-def _documented(view: Any) -> Any:
-    """What is the same of all calls that take lines."""
-    view = calls.blueprint.doc(**LINES)(view)
-    view = calls.problems(400, 401, 403, 409, 413, 422, 429)(view)
-    return calls.secured_by(*SYSTEM)(calls.gives(200, ReportShown)(view))
+def _gives(status: int, schema: type[Shown]) -> Callable[[F], F]:
+    """Documents what is the same of all calls that take lines."""
+
+    def decorate(view: F) -> F:
+        view = calls.blueprint.doc(**LINES)(view)
+        view = calls.problems(400, 401, 403, 409, 413, 422, 429)(view)
+        return calls.secured_by(*SYSTEM)(calls.gives(status, schema)(view))
+
+    return decorate
+
+
+_documented = _gives(200, ReportShown)
+
+
+def _once(view: F) -> F:
+    """Documents that a call with an idempotency key is done once."""
+    documented: F = calls.blueprint.doc(**ONCE)(view)
+    return documented
 
 
 @calls.route("/consent-events")
@@ -108,6 +135,31 @@ class Members(MethodView):
             lambda who, batch: systems_members.take(parts.engine, parts.keys, who, batch, asking.now_ms()),
         )
 
+    @_gives(202, AllBegunShown)
+    def delete(self) -> Response:
+        """Erases members, one a line, here and in every store."""
+        who = systems_guard.system(Right.MEMBERS)
+        _check_everywhere(who)
+        listed = systems_guard.told(who)
+        parts, now_ms = asking.parts(), asking.now_ms()
+
+        def run() -> Answer:
+            begun: list[dict[str, Any]] = []
+
+            def take(batch: Batch) -> Taken:
+                made, refused = systems_members.erase(parts.engine, parts.keys, batch, now_ms)
+                begun.extend({"line": line, "erasure": reference.hex()} for line, reference in made)
+                return Taken(len(made), refused)
+
+            report = systems_intake.run(parts.engine, who.id, "erasures", listed, take, now_ms)
+            if not begun:
+                return systems_guard.reported(report)
+            begun.sort(key=lambda one: int(one["line"]))
+            told = AllBegunShown().dump({"erasures": begun, "refused": report.refused})
+            return Answer(202, json.dumps(told).encode())
+
+        return systems_guard.once(who, run)
+
 
 @calls.route("/members/merge")
 class Merges(MethodView):
@@ -128,6 +180,7 @@ class Merges(MethodView):
 class OneMember(MethodView):
     """One member."""
 
+    @_once
     @calls.secured_by(*SYSTEM)
     @calls.gives(202, BegunShown)
     @calls.problems(401, 403, 404, 409, 422, 429)

@@ -28,14 +28,18 @@ NDJSON: Final = "application/x-ndjson"
 _KEY_CHARACTERS: Final = 255
 _WRONG_KEYS: Final = Limit(burst=20, each_ms=3_000)
 _LINES_AS_A_CALL: Final = 100
-# How a call that takes lines is described: the schema of a line says what it may say.
-LINES: Final[dict[str, Any]] = {
+# How a call that is done once is described.
+ONCE: Final[dict[str, Any]] = {
     "parameters": [
         {
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": _KEY_CHARACTERS},
             "description": "the same key again, within a day, gets the same answer, and nothing is done",
         }
     ],
+}  # fmt: skip
+# And one that takes lines: the schema of a line says what it may say.
+LINES: Final[dict[str, Any]] = {
+    **ONCE,
     "requestBody": {
         "required": True,
         "content": {
@@ -43,7 +47,7 @@ LINES: Final[dict[str, Any]] = {
             NDJSON: {"schema": {"type": "string", "description": "one object a line, at most 10,000"}},
         },
     },
-}  # fmt: skip
+}
 
 
 class RefusedShown(Shown):
@@ -124,7 +128,8 @@ def once(who: System, run: Callable[[], Answer]) -> Response:
         return _response(_answered(run))
     if not 1 <= len(key) <= _KEY_CHARACTERS or not key.isprintable():
         raise Problem(ProblemKind.MALFORMED, fields=("Idempotency-Key",))
-    asked = b"\x00".join([request.method.encode(), request.full_path.encode(), request.get_data()])
+    signal = [b"Sec-GPC"] if asking.gpc() else []  # with it a call does more than its lines say
+    asked = b"\x00".join([*signal, request.method.encode(), request.full_path.encode(), request.get_data()])
     parts = asking.parts()
     found = systems_calls.once(
         parts.engine, parts.keys.custody, who.id, key, asked, asking.now_ms(), lambda: _answered(run)

@@ -13,15 +13,19 @@ from hq.systems import Right
 from hq.web import asking, systems_guard
 from hq.web.api import SYSTEM, Calls
 from hq.web.errors import Problem, ProblemKind
-from hq.web.schemas import Instant, Query, Shown
+from hq.web.schemas import Instant, Query, Shown, printable
 
 calls = Calls("changes", "", "What other systems are told.")
+
+
+def _time(about: str) -> fields.String:
+    return fields.String(metadata={"format": "date-time", "description": about})
 
 
 class ChangesAsked(Query):
     """After which change, and how many."""
 
-    after = fields.String(load_default="0", validate=validate.Regexp(changes.CURSOR),
+    after = fields.String(load_default="0", validate=[validate.Regexp(changes.CURSOR), printable],
                           metadata={"description": "`next` of the page before; 0: from the beginning"})  # fmt: skip
     most = fields.Integer(load_default=changes.MOST_AT_ONCE, validate=validate.Range(1, changes.MOST_AT_ONCE))
 
@@ -40,14 +44,14 @@ class ChangeShown(Shown):
     kind = fields.String(metadata={"description": "given, renewed, refused, withdrawn, invalidated, mode, name, mute, "
                                                   "unmute, merged or erased"})  # fmt: skip
     member = fields.String()
-    recorded = fields.Integer(metadata={"description": "Unix seconds"})
-    chosen = fields.Integer(metadata={"description": "the time of choice, Unix seconds"})
+    recorded = _time("when HQ recorded it")
+    chosen = _time("the time of choice")
     method = fields.String(metadata={"description": "by which way it came, such as app, preference-centre, import"})
     purpose = fields.String()
     scopes = fields.List(fields.String())
     stores = fields.List(fields.String())
     brand = fields.String()
-    until = fields.Integer(metadata={"description": "when a grant ends, Unix seconds"})
+    until = _time("when a grant ends")
     notice = fields.String(metadata={"description": "SHA-256 of the notice, 64 hex digits"})
     mode = fields.String()
     name = fields.String()

@@ -135,6 +135,16 @@ def test_a_system_that_knows_a_merged_id_alone_is_told_where_it_leads(hq: Headqu
     assert (told_plainly[0]["kind"], told_plainly[0]["into"]) == ("merged", "m-1")
 
 
+def test_times_are_told_as_all_times_of_the_api(hq: Headquarters) -> None:
+    """RFC 3339 in UTC: when it was recorded, when it was chosen, and when a grant ends, however far away that is."""
+    hq.join("m-1")
+    (given, *_) = told(hq)
+    (said, *_) = changes.plain([replace(given, recorded_s=1_772_359_200, chosen_s=0, until_s=2**40)])
+    assert (said["recorded"], said["chosen"]) == ("2026-03-01T10:00:00.000Z", "1970-01-01T00:00:00.000Z")
+    assert said["until"] == "9999-12-31T23:59:59.000Z"
+    assert {"chosen", "until"}.isdisjoint(changes.plain([replace(given, chosen_s=None, until_s=None)])[0])
+
+
 def test_a_change_that_does_not_open_stops_nobody(hq: Headquarters) -> None:
     """An event, a member's row and a key that were changed are counted, and all others are told."""
     for member in ("m-1", "m-2", "m-3", "m-4"):

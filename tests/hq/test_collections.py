@@ -127,6 +127,15 @@ def test_a_catalog_that_is_malformed_anywhere_is_refused_whole(lines: list[bytes
         collections.catalog_lines([line("2"), *lines])
 
 
+@pytest.mark.parametrize("name", ["\ud800", "a\0", "", "a" * 65], ids=["surrogate", "nul", "empty", "long"])
+@pytest.mark.parametrize("word", ["id", "category", "theme"])
+def test_what_nobody_could_ask_for_is_no_key(name: str, word: str) -> None:
+    """No item, category or theme goes by it: no store could show it, and no system could take it out again."""
+    told = {"id": name, "name": "Boots"} if word == "id" else {word: name, "flags": []}
+    with pytest.raises(Refused):
+        collections.line_of(told, "line 1")
+
+
 def test_a_line_says_where_an_item_or_a_category_stands() -> None:
     """By the id of a zone; who says nothing of it says what they said before it could be said."""
     lines = [line("1", zone="shoes"), line("2"), b'{"category": "Wine", "flags": [], "zone": "cellar"}']

@@ -223,6 +223,25 @@ def test_a_malformed_line_names_its_field(more: dict[str, object], field: str) -
     assert found.value.field == field
 
 
+@pytest.mark.parametrize("text", ["\ud800", "a\0"], ids=["surrogate", "nul"])
+def test_a_text_that_no_database_keeps_costs_its_line_alone(hq: Headquarters, text: str) -> None:
+    """Wherever it stands: the file goes on, and the good line after it is taken."""
+    grant = {"purpose": "assist", "scopes": ["size.shoe"], "stores": [STORE], "roles": ["associate"], "until_days": 9}
+    bad: list[dict[str, object]] = [
+        {"member": text}, {"jurisdiction": text}, {"addresses": [f"{text}@example.com"]},
+        *({"grants": [grant | {key: [text]}]} for key in ("scopes", "stores", "roles", "zones_excluded")),
+        {"grants": [grant | {"purpose": text}]}, {"withdrawals": [{"purpose": text}]},
+        *({"withdrawals": [{key: [text]}]} for key in ("scopes", "stores")),
+        {"profile": {"size.shoe": {"value": "42", "surface": text, "collected": NOW_S - 60}}},
+    ]  # fmt: skip
+    rows = [*(row(f"m-{number}") | one for number, one in enumerate(bad, 1)), row("good")]
+    report = importer.run(hq.engine, hq.keys, lines(*rows), hq.now_ms)
+    assert report.taken == 1
+    assert [(one.line, one.reason) for one in report.refused] == [
+        (number, Reason.MALFORMED) for number in range(1, len(rows))
+    ]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -342,6 +342,27 @@ def test_a_profile_never_outgrows_its_bounds_and_the_newest_stay(hq: Headquarter
     assert lists == {"size.shoe": [], "wishlist": [f"b-{number}" for number in range(len(lists["wishlist"]))]}
 
 
+def test_a_value_that_a_profile_has_no_room_for_costs_its_line_alone(hq: Headquarters) -> None:
+    """Of values that are too much together each that still fits is taken, in their order; a smaller one always is."""
+    hq.join("m-1", "size.shoe", "wishlist", "basket.online")
+    many = lambda count: [{"item": f"i-{number:04}", "label": "L" * 450} for number in range(count)]  # noqa: E731
+    told = {"size.shoe": "44", "wishlist": many(55), "basket.online": many(20)}
+    rows = [{"scope": scope, "value": value, "collected": hq.now_s} for scope, value in told.items()]
+    rows += [rows[0] | {"value": "45"}, rows[1] | {"value": many(1)}, rows[2]]
+
+    def put() -> tuple[int, list[tuple[int, str, Reason]]]:
+        listed = [Line(number, row) for number, row in enumerate(rows, 1)]
+        done = systems_members.put_profile(hq.engine, hq.keys, CMP, "m-1", listed, hq.now_ms)
+        return done.new, [(one.line, one.field, one.reason) for one in done.refused]
+
+    assert put() == (3, [(3, "value", Reason.TOO_LARGE)])
+    with writing(hq.engine) as connection:
+        (found,) = membership.fields(connection, membership.lock_by_id(connection, hq.keys.custody, ["m-1"])).values()
+    assert {one.scope: one.value.text or len(one.value.items or ()) for one in found} == {
+        "size.shoe": "45", "wishlist": 1, "basket.online": 20,
+    }  # fmt: skip
+
+
 def test_items_and_associates_come_in_once(hq: Headquarters) -> None:
     """Added, changed, taken out; without a PIN, which is set in the store."""
     item = {"id": "b-12", "name": "Boots", "path": ["shoes"]}

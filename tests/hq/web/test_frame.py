@@ -14,7 +14,7 @@ from flask import request
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from hq.web import service
+from hq.web import asking, service
 from hq.web.app import MOST_BODY_BYTES
 from runtime import web_server
 from runtime.web_server import Server
@@ -66,7 +66,7 @@ def test_a_path_with_nul_is_nothing_before_any_question_to_the_database(place: P
 
 def test_every_answer_is_kept_by_nobody_and_runs_nothing_foreign(place: Place, client: FlaskClient) -> None:
     """no-store, no frame, no script but ours, no value into a sink; whether it is a page, a call or a refusal."""
-    for path in ("/sign-in", "/sessions", "/nowhere", "/api/v1/me/sessions", "/api/v1/openapi.json", "/api/v1/nowhere"):
+    for path in ("/sign-in", "/sessions", "/nowhere", "/api/v1/me/sessions", "/openapi.json", "/api/v1/nowhere"):
         headers = client.get(path).headers
         assert headers["Cache-Control"] == "no-store", path
         policy = headers["Content-Security-Policy"]
@@ -137,8 +137,9 @@ def test_the_log_names_nobody(place: Place, signed_in: FlaskClient, caplog: pyte
 
 
 def test_the_document_describes_the_calls(client: FlaskClient) -> None:
-    """OpenAPI 3.1, and every call that needs a secret says which."""
-    told = client.get("/api/v1/openapi.json").json
+    """OpenAPI 3.1, at either address, and every call that needs a secret says which."""
+    told = client.get("/openapi.json").json
+    assert told == client.get("/api/v1/openapi.json").json
     assert told["openapi"] == "3.1.0"
     assert "/api/v1/tokens" in told["paths"]
     for path, calls in told["paths"].items():
@@ -156,6 +157,17 @@ def test_a_callers_address_is_the_proxys_word_only_where_one_is_named(place: Pla
         behind.before_request(lambda: seen.append(str(request.remote_addr)))
         behind.test_client().get("/healthz", headers={"X-Forwarded-For": "198.51.100.1, 192.0.2.9"})
     assert seen == ["127.0.0.1", "192.0.2.9"]
+
+
+def test_addresses_of_ipv4_are_told_apart_however_a_proxy_writes_them(place: Place) -> None:
+    """One in the form of IPv6 counts as itself, and not with all others of IPv4; of IPv6 a whole /64 is one."""
+
+    def peer(address: str) -> bytes:
+        with place.app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+            return asking.peer()
+
+    assert peer("::ffff:192.0.2.1") == peer("192.0.2.1") != peer("::ffff:192.0.2.2")
+    assert peer("2001:db8::1") == peer("2001:db8::2") != peer("2001:db8:0:1::1")
 
 
 def test_served_over_tls_it_bounds_what_it_reads(place: Place, web_certificate: tuple[Path, Path]) -> None:

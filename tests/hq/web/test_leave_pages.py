@@ -61,9 +61,13 @@ def test_a_right_and_a_wrong_code_get_one_answer_and_become_an_order(
 
 
 @pytest.mark.parametrize("address", [PAGE.upper().replace("/LEAVE", "/leave"), f"{PAGE}/"])
-def test_an_address_as_people_type_it_is_the_stores(client: FlaskClient, address: str) -> None:
-    """In capitals, or with a slash at the end."""
+def test_an_address_as_people_type_it_is_the_stores(place: Place, client: FlaskClient, address: str) -> None:
+    """In capitals, or with a slash at the end; so are the digits that are sent there."""
     assert client.get(address).text == client.get(PAGE).text
+    before = orders_of(place)
+    answer = client.post(address, data={"code": "1234 5678"}, environ_base={"REMOTE_ADDR": "192.0.2.9"})
+    assert answer.status_code == 200
+    assert orders_of(place) == before + 1
 
 
 @pytest.mark.parametrize("code", ["", "1234567", "abcdefgh", "1" * 500])

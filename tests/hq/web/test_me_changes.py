@@ -124,10 +124,11 @@ def test_a_change_that_lacks_something_keeps_no_other_from_being_made(place: Pla
     change(app, PRESENCE)
     place.hq.later(1)
     problem = change(
-        app, {"act": "remove-store"}, {"act": "leave"}, {"act": "give"}, {"act": "name", "name": "always"}, status=422
-    )
+        app, {"act": "remove-store"}, {"act": "leave"}, {"act": "give"}, {"act": "name", "name": "always"},
+        {"act": "withdraw", "purpose": "media", "stores": [f"{STORE}\n"]}, status=422,
+    )  # fmt: skip
     told = [(one["line"], one["field"], one["reason"]) for one in problem["refused"]]
-    assert told == [(0, "store", "malformed"), (2, "purpose", "malformed")]
+    assert told == [(0, "store", "malformed"), (2, "purpose", "malformed"), (4, "stores", "malformed")]
     found = said(app.get(f"{ME}/choices"))
     assert given(found, "presence") is None and found["name"] == "always"
 

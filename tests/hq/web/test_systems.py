@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hq import systems, systems_refused
+from hq import erasure, systems, systems_refused
 from hq.database import reading, writing
 from hq.systems import EVERY_BRAND, Right
 from tests.hq.headquarters import STORE
@@ -121,6 +121,16 @@ def test_a_key_for_a_call_makes_it_once(place: Place, keys: dict[str, str]) -> N
     assert (answer.status_code, answer.json["code"]) == (409, "conflict")
 
 
+def test_the_browsers_signal_makes_it_another_call(place: Place, keys: dict[str, str]) -> None:
+    """The same key and lines with `Sec-GPC: 1` are a conflict, not the answer of before: what it ends is not lost."""
+    system = by(place, keys["all"])
+    row = {"member": "ada", "purpose": "assist", "state": "withdrawn", "scopes": ["language"], "chosen": place.hq.now_s}
+    post = lambda **more: system.post("/api/v1/consent-events", json=[row], headers={"Idempotency-Key": "g-1", **more})  # noqa: E731
+    assert post().status_code == post(**{"Sec-GPC": "0"}).status_code == 200
+    answer = post(**{"Sec-GPC": "1"})
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+
+
 def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str]) -> None:
     """Members, consent, values, events, items, associates come in; the changes tell; an erased member is gone."""
     system, now_s = by(place, keys["all"]), place.hq.now_s
@@ -162,6 +172,31 @@ def test_every_call_of_a_system_that_may_all(place: Place, keys: dict[str, str])
     assert (answer.status_code, answer.json["refused"][0]["reason"]) == (422, "no-purpose")
 
 
+def test_members_are_erased_one_a_line_and_once(place: Place, keys: dict[str, Any]) -> None:
+    """Each with its erasure; who is no member is listed, also where all are none; a system of one brand erases none."""
+    system, names = by(place, keys["all"]), ("gone-1", "gone-2")
+    for name in names:
+        place.hq.office.add_member(name, 18, "DE", place.hq.now_ms)
+    rows: list[Any] = [{"member": names[1]}, {"member": "nobody"}, 7, {"member": names[0]}, {"member": names[0]}]
+    with writing(place.hq.engine) as connection:
+        brand = systems.add(connection, "brand", "", [Right.MEMBERS], ["main"], (), place.hq.now_ms)
+    assert by(place, brand).delete("/api/v1/members", json=rows).json["code"] == "forbidden"
+    told = [system.delete("/api/v1/members", json=rows, headers={"Idempotency-Key": "e-1"}) for _ in range(2)]
+    assert {one.status_code for one in told} == {202} and told[0].json == told[1].json
+    begun = {one["line"]: one["erasure"] for one in told[0].json["erasures"]}
+    assert [(one["line"], one["reason"]) for one in told[0].json["refused"]] == [
+        (2, "unknown_member"), (3, "malformed"), (5, "unknown_member"),
+    ]  # fmt: skip
+    with reading(place.hq.engine) as connection:
+        found = {line: erasure.of_reference(connection, bytes.fromhex(one)) for line, one in begun.items()}
+        assert list(found) == [1, 4] and None not in found.values()
+        assert place.hq.keys.custody.references(connection, names) == {}
+    again = system.delete("/api/v1/members", json=rows)
+    assert (again.status_code, len(again.json["refused"])) == (422, 5)
+    kept = system.get("/api/v1/openapi.json").json["paths"]["/api/v1/members/{member}"]["delete"]["parameters"]
+    assert [one["name"] for one in kept] == ["Idempotency-Key"]
+
+
 def test_a_cursor_that_hq_does_not_know_is_refused(place: Place, keys: dict[str, Any]) -> None:
     """410 where it is ahead of all events, or of another event than that of its number; what is none is malformed."""
     system = by(place, keys["all"])
@@ -174,7 +209,7 @@ def test_a_cursor_that_hq_does_not_know_is_refused(place: Place, keys: dict[str,
     for unknown in (f"{number}-{other}", str(int(number) + 1), f"0-{short}", "9" * 16):
         answer = system.get(f"/api/v1/changes?after={unknown}")
         assert (answer.status_code, answer.json["code"]) == (410, "cursor-unknown")
-    for wrong in ("-1", "x", newest[:-1], f"{newest}0", "9" * 17, ""):
+    for wrong in ("-1", "x", newest[:-1], f"{newest}0", f"{newest}%0A", "0%0A", "9" * 17, ""):
         assert system.get(f"/api/v1/changes?after={wrong}").status_code == 422
 
 

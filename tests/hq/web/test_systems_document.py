@@ -66,4 +66,4 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(place: Place
             case.call_and_validate(headers=headers, checks=CHECKS)
 
         each()
-    assert len(tried) == 12
+    assert len(tried) == 13
