@@ -60,8 +60,9 @@ format: setup  ## put the code in order
 	$(BIN)/ruff format
 
 # What comes before is done two at a time. Files begin in the order of tests/conftest.py, not by how many tests they hold.
-test: setup  ## all that ends within 20 minutes on two cores
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check $(VENV)/.sslyze $(VENV)/.compiled
+test: programs  ## all that ends within 20 minutes on two cores
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target setup $(VENV)/.sslyze
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check $(VENV)/.compiled
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 fast: setup  ## the tests that need no other program, in seconds

@@ -51,6 +51,7 @@ def test_the_edge_is_measured() -> None:
     assert set(Path("/tmp").glob("consentry-bench-*")) <= before
 
 
+@pytest.mark.long
 @pytest.mark.system
 @pytest.mark.needs("mosquitto")
 def test_answers_to_tablets_are_measured() -> None:

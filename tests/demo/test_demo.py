@@ -99,7 +99,9 @@ def test_the_story_is_the_transcript_of_the_readme(folder: Path, broker: str) ->
     assert shared_memory() <= before
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 0, marks=pytest.mark.long)]
+)
 def test_a_living_shop_can_be_played_with_and_ends_cleanly(folder: Path, number: int, code: int) -> None:
     """The link signs a browser in, a typed line is played, and Ctrl-C or SIGTERM leaves no process and no file."""
     before = shared_memory()

@@ -146,7 +146,7 @@ def act(broker: Broker, line: Line, action: tuple[str, int, bool]) -> None:
     broker.check()
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.lists(ACTION, max_size=40), st.integers(0, 2**32))
 def test_after_any_history_the_roots_are_equal(history: list[tuple[str, int, bool]], seed: int) -> None:
     """Drops, repeats, reorderings, replays, silence: no late grant, no lease too long, and in the end one state."""
@@ -171,7 +171,7 @@ def test_after_any_history_the_roots_are_equal(history: list[tuple[str, int, boo
             assert (line.replica.member(pseudonym) is None) == (body is None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(ACTION, max_size=25), st.integers(0, 2**32))
 @example([("commit", 0, False), ("commit", 0, False), ("deliver", 0, False), ("talk", 11, False)], 0)
 @example([("talk", 12, False), ("commit", 0, False), ("talk", 12, False), ("commit", 0, True), ("talk", 12, False)], 1)
@@ -197,7 +197,7 @@ def test_a_denial_holds_until_hq_says_it_has_it(history: list[tuple[str, int, bo
         assert line.hq.through(next(iter(line.hq.shares))) == 1, "the event arrived as well"
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.data())
 def test_noise_raises_nothing_and_changes_nothing(data: st.DataObject) -> None:
     """Random bytes, and real payloads with a byte changed, cut or added."""

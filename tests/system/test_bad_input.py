@@ -401,7 +401,12 @@ def test_a_full_disk_shows_nothing_and_recovers_by_itself(spoilt: Shop) -> None:
     stream.close()
 
 
-@pytest.mark.parametrize("how", ["header", "pages", "cut", "emptied", "text"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "how", ["pages", "cut", *(pytest.param(how, marks=LONG) for how in ("header", "emptied", "text"))]
+)
 def test_a_corrupted_cache_file_shows_nothing(shop: Shop, how: str) -> None:
     """The file is damaged while the gateway is off: no crash, nothing shown from it; moved away, it is filled anew."""
     person = shop.join(Mode.OPEN)
